@@ -23,8 +23,7 @@ from nextword.cli.options.target import Target, run_or_model_argument
 from nextword.disk.single_file import write_file
 from nextword.engine.opening import open_model
 from nextword.errors import NextwordError, SettingError
-from nextword.text.options import DEFAULT_OPTIONS
-from nextword.text.sources.find import resolve_source, resolve_whole
+from nextword.text.sources.find import resolve_source
 
 _COLUMNS_OF_A_FILE = 140
 _DISAGREES = 1
@@ -93,10 +92,7 @@ def _compare(bundle: Path, text: str, split: str, limit: int, interpreter: str, 
 
 def _text_of(text: str, split: str) -> str:
     """Return a split of a text as a string."""
-    if split == "all":
-        part = resolve_whole(text, DEFAULT_OPTIONS)
-    else:
-        part = resolve_source(text, DEFAULT_OPTIONS, needed=(split,)).parts[split]  # type: ignore[index, arg-type]
+    part = resolve_source(text, needed=(split,)).parts[split]  # type: ignore[index, arg-type]
     return b"".join(part.blocks()).decode("utf-8")
 
 

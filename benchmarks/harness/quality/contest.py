@@ -17,7 +17,7 @@ from harness.speed.process import Process
 from harness.speed.provenance import Provenance
 from harness.speed.rotation import failure_noted
 from nextword.text.corpus import Corpus
-from nextword.text.sources.split import SPLITS
+from nextword.text.sources.names import SPLITS
 
 # For compilation, and for the evaluation afterwards, on a machine that may be slow or busy.
 _PATIENCE_SECONDS = 3600.0

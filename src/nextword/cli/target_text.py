@@ -12,9 +12,8 @@ from nextword.text.corpus import Corpus, joined_sha256
 from nextword.text.encoding.token_store import TokenStore
 from nextword.text.options import OnBadBytes, TextOptions
 from nextword.text.reading.reader import LineReader, TextRange
-from nextword.text.sources.find import has_splits, resolve_source, resolve_whole
-from nextword.text.sources.split import SPLITS
-from nextword.text.sources.text_name import stored_name
+from nextword.text.sources.find import has_splits, resolve_source
+from nextword.text.sources.names import SPLITS, stored_name
 from nextword.text.tokens.tokenizer import Tokenizer
 
 
@@ -82,10 +81,7 @@ class TargetText:
             TextError: As for `load`, or the text cannot be read.
         """
         source, options = self._checked_source(), self.options
-        if split == "all":
-            part = resolve_whole(source, options, data_dir=self.data_dir)
-        else:
-            part = resolve_source(source, options, needed=(split,), data_dir=self.data_dir).parts[split]
+        part = resolve_source(source, options, needed=(split,), data_dir=self.data_dir).parts[split]
         pretokenized = tokenizer.kind == "pretokenized"
         return list(LineReader(part, on_bad_bytes=options.on_bad_bytes, pretokenized=pretokenized))
 

@@ -35,7 +35,7 @@ from nextword.cli.output.messages import detail, invocation, say
 from nextword.errors import SettingError, TrainingDivergedError
 from nextword.export.run_export import export_run
 from nextword.model.presets import DEFAULT_PRESET
-from nextword.text.sources.text_name import run_name
+from nextword.text.sources.names import run_name
 from nextword.training import import_start
 from nextword.training.cluster.group import Membership, ProcessGroup
 from nextword.training.cluster.own_run import own_directory, own_run

@@ -25,7 +25,7 @@ from nextword.cli.output.messages import invocation
 from nextword.cli.output.progress import reading_progress
 from nextword.errors import MissingExtraError, SettingError
 from nextword.settings import read_tables
-from nextword.text.sources.text_name import stored_name
+from nextword.text.sources.names import stored_name
 from nextword.training.context import RunContext
 from nextword.training.interruption import TrainingInterrupted
 from nextword.training.report.progress_bar import ProgressBar

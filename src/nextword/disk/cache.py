@@ -208,12 +208,13 @@ def cache_entries(cache: Path) -> list[CacheEntry]:
     entries = []
     for path in cache.iterdir() if cache.is_dir() else ():
         with suppress(OSError):  # it is gone, or of another user
-            if kind := _kind(path.name):
+            if kind := entry_kind(path.name):
                 entries.append(CacheEntry(path, kind, _size(path), path.stat().st_mtime))
     return sorted(entries, key=lambda entry: entry.used)
 
 
-def _kind(name: str) -> str | None:
+def entry_kind(name: str) -> str | None:
+    """Return what an entry of a cache is, by its name; `None` if it is none of nextword."""
     if derived := _DERIVED.fullmatch(name):
         return derived[1]
     return name if name in _OTHERS else "unfinished" if _UNFINISHED.fullmatch(name) else None

@@ -17,7 +17,7 @@ from nextword.text.corpus import Corpus, joined_sha256
 from nextword.text.options import TextOptions
 from nextword.text.reading.reader import LineReader
 from nextword.text.sources.find import TextSource, resolve_source
-from nextword.text.sources.split import SPLITS
+from nextword.text.sources.names import SPLITS
 from nextword.text.tokens.tokenizer import Tokenizer
 
 _MAX_CONFIG_BYTES = 2**20

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal, Protocol, Self
+from typing import Protocol, Self
 
 import tokenizers
 
@@ -18,8 +18,8 @@ from nextword.text.encoding.token_store import TokenStore
 from nextword.text.options import DEFAULT_OPTIONS, TextOptions
 from nextword.text.reading.reader import TextRange
 from nextword.text.reading.report import TextReport
-from nextword.text.sources.find import TextLike, resolve_source, resolve_whole
-from nextword.text.sources.split import SPLITS, SplitName
+from nextword.text.sources.find import TextLike, resolve_source
+from nextword.text.sources.names import SPLITS, SplitName, SplitOrAll
 from nextword.text.tokens.spelling import FILE as SPELLING
 from nextword.text.tokens.spelling import MOST_WORDS, SpellingModel, sample
 from nextword.text.tokens.subwords import MOST_PIECES, subword_vocabulary
@@ -192,7 +192,7 @@ class Corpus:
     @staticmethod
     def load_split(
         text: TextLike,
-        split: Literal["train", "valid", "test", "all"],
+        split: SplitOrAll,
         tokenizer: Tokenizer,
         options: TextOptions = DEFAULT_OPTIONS,
         *,
@@ -214,13 +214,11 @@ class Corpus:
             TextError: The text cannot be found, read or used.
             StorageError: The cache cannot be written.
         """
-        if split == "all":
-            part = resolve_whole(text, options, data_dir=data_dir, cache_dir=cache_dir)
-        else:
+        if split != "all":
             _check_split(split)
-            source = resolve_source(text, options, needed=(split,), data_dir=data_dir, cache_dir=cache_dir)
-            part = source.parts[split]
-        return TokenStore.of(part, tokenizer, cache=cache_root(cache_dir), on_bad_bytes=options.on_bad_bytes)
+        source = resolve_source(text, options, needed=(split,), data_dir=data_dir, cache_dir=cache_dir)
+        cache = cache_root(cache_dir)
+        return TokenStore.of(source.parts[split], tokenizer, cache=cache, on_bad_bytes=options.on_bad_bytes)
 
     def __repr__(self) -> str:
         sizes = ", ".join(f"{name} {self.split(name).num_tokens:,}" for name in SPLITS)

@@ -15,7 +15,7 @@ from nextword.engine.keras.keras_engine import KerasEngine
 from nextword.inference.evaluation.perplexity import evaluate
 from nextword.model.language_model import LanguageModel
 from nextword.text.corpus import Corpus
-from nextword.text.sources.split import SplitName
+from nextword.text.sources.names import SplitName
 from nextword.training.config import RunConfig
 from nextword.training.progress import TrainingProgress
 from nextword.training.step.stream_model import fingerprint

@@ -13,8 +13,8 @@ from nextword.serving.model_text import ModelText
 from nextword.text.corpus import joined_sha256
 from nextword.text.options import TextOptions
 from nextword.text.sources.find import resolve_source
+from nextword.text.sources.names import SPLITS
 from nextword.text.sources.samples import sample_path
-from nextword.text.sources.split import SPLITS
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ from nextword.text import corpus as tokenizer_building
 from nextword.text.corpus import Corpus, tokenizer_for
 from nextword.text.options import TextOptions
 from nextword.text.reading.reader import TextRange
-from nextword.text.sources.split import SPLITS
+from nextword.text.sources.names import SPLITS
 from nextword.text.tokens.tokenizer import Tokenizer
 
 PROSE = b"It is a truth\nacknowledged, that\n\na man in a\ngood mood\n"

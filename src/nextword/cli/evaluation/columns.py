@@ -16,8 +16,8 @@ from nextword.errors import MissingExtraError, SettingError
 from nextword.text.batching.window import TokenIds
 from nextword.text.encoding.token_store import TokenStore
 from nextword.text.options import OnBadBytes
+from nextword.text.sources.names import SplitName
 from nextword.text.sources.samples import SAMPLES
-from nextword.text.sources.split import SplitName
 from nextword.training.cluster.population import Ensemble, member_directories
 
 _ENSEMBLE = "ensemble"

@@ -16,7 +16,7 @@ from nextword.text.batching.window import TokenIds
 from nextword.text.corpus import Corpus
 from nextword.text.encoding.token_store import TokenStore
 from nextword.text.options import TextOptions
-from nextword.text.sources.text_name import stored_name
+from nextword.text.sources.names import stored_name
 from nextword.text.tokens.tokenizer import Tokenizer
 from nextword.text.tokens.vocabulary import UNKNOWN
 

@@ -57,9 +57,8 @@ class InputLines:
         for source in self._sources:
             self._begun.append(source)
             self._before.append(self._num_lines)
-            for lines in self._lines_of(source):
-                # The place of a line must be known when the line is yielded.
-                for line in lines:
+            for chunk in read_lines(_blocks_of(source), _shown(source), on_bad_bytes=self._on_bad_bytes):
+                for line in chunk.lines:  # one by one: a line that is yielded can be located
                     self._num_lines += 1
                     yield line
 
@@ -67,13 +66,6 @@ class InputLines:
         """Return the place of a yielded line by its number among all lines, from 1."""
         index = bisect_right(self._before, number - 1) - 1
         return LinePlace(self._begun[index], number - self._before[index])
-
-    def _lines_of(self, source: str) -> Iterator[list[str]]:
-        def place_of(line: int, byte: int) -> str:
-            return f"{_shown(source)}, line {line}, byte {byte}"
-
-        for chunk in read_lines(_blocks_of(source), place_of, on_bad_bytes=self._on_bad_bytes):
-            yield chunk.lines
 
 
 def _shown(source: str) -> str:

@@ -42,7 +42,7 @@ def split_lines(text: str) -> list[str]:
 
 def read_lines(
     blocks: Iterable[bytes],
-    place_of: Callable[[int, int], str],
+    source: str | Callable[[int, int], str],
     *,
     start: int = 0,
     on_bad_bytes: OnBadBytes = "strict",
@@ -52,7 +52,8 @@ def read_lines(
 
     Args:
         blocks: The bytes, in blocks of any size.
-        place_of: Describes a place for an error: takes the line of the stream, from 1, and the byte of the file.
+        source: How errors name the stream; or what says where something is, by the line of the stream, from 1, and the
+            byte of the file.
         start: Offset of the first block in the file.
         on_bad_bytes: With "strict", bytes that are not UTF-8 and NULs are refused; with "replace", each invalid
             sequence and each NUL becomes one U+FFFD.
@@ -78,12 +79,27 @@ def read_lines(
         number += len(lines)
         if bad:
             at, fault = bad
+            byte = offset + at
+            location = f"{source}, line {number}, byte {byte}" if isinstance(source, str) else source(number, byte)
             raise TextError(
-                f"{place_of(number, offset + at)}: text must be UTF-8 without NUL, but the byte 0x{data[at]:02x} "
+                f"{location}: text must be UTF-8 without NUL, but the byte 0x{data[at]:02x} "
                 f"{fault}; convert the text, or replace such bytes by U+FFFD with `--on-bad-bytes replace` "
                 '(`on_bad_bytes = "replace"`)'
             )
         offset += len(data)
+
+
+def lines_of(blocks: Iterable[bytes], source: str, on_bad_bytes: OnBadBytes) -> Iterator[str]:
+    """Yield the lines of a stream without their ends. With "replace", bad bytes are kept as surrogates.
+
+    They are replaced and counted when the plain text is read.
+
+    Raises:
+        TextError: With "strict", a byte is not UTF-8 or is a NUL; the message gives line and byte.
+    """
+    for chunk in read_lines(blocks, source, on_bad_bytes=on_bad_bytes):
+        text = chunk.data.decode("utf-8", "surrogateescape") if on_bad_bytes == "replace" else chunk.text
+        yield from split_lines(text)[: len(chunk.lines)]
 
 
 def lone_surrogate(text: str) -> int | None:

@@ -4,24 +4,22 @@ import dataclasses
 import json
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from hashlib import blake2b
 from itertools import chain
 from pathlib import Path
-from typing import IO, Any, NamedTuple
+from typing import IO
 
-from nextword.disk.cache import cache_error, cache_key, cached_folder, scratch_folder
-from nextword.errors import TextError
+from nextword.disk.cache import cache_key, cached_content, cached_folder
 from nextword.text.options import TextOptions
 from nextword.text.reading.counted import counted
-from nextword.text.reading.lines import split_lines
 from nextword.text.reading.progress import Task
 from nextword.text.reading.reader import TextRange
-from nextword.text.sources.documents import Document, Layout, documents_of_rows, encoded, require_text
-from nextword.text.sources.files import TextFile
-from nextword.text.sources.plain import FORMAT, WHOLE, files_of
+from nextword.text.sources.documents import Document, DocumentSpacing, document_lines, encoded, require_text
+from nextword.text.sources.files import DocumentUnit, Source, TextFile
+from nextword.text.sources.names import SPLITS, SplitName, SplitOrAll
+from nextword.text.sources.plain import FORMAT, PlainText, file_of
 from nextword.text.sources.shuffle import ShuffledDocuments
-from nextword.text.sources.split import SPLITS
 
 LONG_LINE = 100
 """Fewest characters of a line that is dropped if it was there before. Shorter ones are often repeated on purpose."""
@@ -52,21 +50,21 @@ class ArrangementCounts:
 
     def describe(self, options: TextOptions) -> list[str]:
         """Return the counts in words."""
-        said = []
+        sentences = []
         if self.split:
             shares = ", ".join(
                 f"{name} {number / max(1, self.num_documents):.1%}" for name, number in self.split.items()
             )
-            said.append(f"split by a hash of each of {counted(self.num_documents, 'document')}: {shares}")
+            sentences.append(f"split by a hash of each of {counted(self.num_documents, 'document')}: {shares}")
         if options.deduplicate != "none":
-            said.append(f"{counted(self.num_repeated_documents, 'repeated document')} dropped")
+            sentences.append(f"{counted(self.num_repeated_documents, 'repeated document')} dropped")
         if options.deduplicate == "lines":
-            said.append(
+            sentences.append(
                 f"{counted(self.num_repeated_lines, 'repeated line')} of {LONG_LINE} characters or more dropped"
             )
         if options.text_order != "given":
-            said.append(f"shuffled by {options.text_order.removesuffix('s')} with seed {options.text_seed}")
-        return said
+            sentences.append(f"shuffled by {options.text_order.removesuffix('s')} with seed {options.text_seed}")
+        return sentences
 
 
 def is_arranged(options: TextOptions) -> bool:
@@ -74,7 +72,7 @@ def is_arranged(options: TextOptions) -> bool:
     return (options.split_by, options.deduplicate, options.text_order) != ("bytes", "none", "given")
 
 
-def settings_of(options: TextOptions) -> tuple[str, ...]:
+def _settings_of(options: TextOptions) -> tuple[str, ...]:
     """Return all options that an arranged text depends on, besides those that its documents depend on."""
     fractions = (options.valid_fraction, options.test_fraction) if options.split_by == "document" else ()
     how = (options.split_by, options.deduplicate, options.text_order, options.text_seed, options.on_bad_bytes)
@@ -118,7 +116,7 @@ class _Output:
 
     def __init__(self, folder: Path, name: str, options: TextOptions, stack: ExitStack, *, always_blank: bool) -> None:
         self.num_documents = 0
-        self._layout = Layout(always_blank=always_blank)
+        self._spacing = DocumentSpacing(always_blank=always_blank)
         self._file: IO[bytes] = stack.enter_context((folder / f"{name}.txt").open("wb"))
         self._shuffled: ShuffledDocuments | None = None
         if options.text_order != "given":
@@ -138,7 +136,7 @@ class _Output:
                 self._write(text)
 
     def _write(self, text: str) -> None:
-        self._file.write(encoded(self._layout.lines_of(text)))
+        self._file.write(encoded(self._spacing.lines_of(text)))
 
 
 def _kept(
@@ -147,13 +145,11 @@ def _kept(
     """Yield the documents that are not dropped, with the digest of each as it was before lines were dropped."""
     seen_documents, seen_lines = set[bytes](), set[bytes]()
     task = Task("arranging the documents", None)
-    for place, document in documents:
+    for location, document in documents:
         if options.on_bad_bytes == "strict":
-            require_text(place, document)
+            require_text(location, document)
         task.advance(len(document))
-        lines = split_lines(document)
-        if len(lines) > 1 and not lines[-1]:
-            lines.pop()  # one line end at the end of a document is not part of it
+        lines = document_lines(document)
         text = "\n".join(lines)
         digest = _digest(text)
         if options.deduplicate != "none" and not _added(digest, seen_documents):
@@ -190,81 +186,40 @@ def _side(digest: bytes, options: TextOptions) -> int:
     return int(fraction < options.test_fraction + options.valid_fraction)
 
 
-class ArrangedText(NamedTuple):
-    """A text whose documents were dropped, moved or split.
+def arranged_text(
+    sources: Sequence[Source], options: TextOptions, cache: Path, *, shown: str, splits: Sequence[SplitName]
+) -> PlainText:
+    """Return the documents of some files, or of rows in memory, as the options arrange them.
 
-    Attributes:
-        folder: The folder with train.txt, valid.txt and test.txt, or with `WHOLE`.
-        description: In words, what became of the documents.
-    """
-
-    folder: Path
-    description: str
-
-
-def arranged_files(files: Sequence[TextFile], options: TextOptions, cache: Path) -> ArrangedText:
-    """Return the documents of some files as the options arrange them.
+    Args:
+        sources: The files, or the rows.
+        options: How to arrange them.
+        cache: The cache folder.
+        shown: How messages name the text.
+        splits: The splits to return if the documents are split.
 
     Raises:
-        TextError: A file cannot be read, changes while it is read, or holds something refused.
+        TextError: A source cannot be read, changes while it is read, or holds something refused.
         StorageError: The cache cannot be written.
     """
-    unit = options.document
-    if unit == "auto":
-        unit = "file" if len(files) > 1 else "paragraph"
-    has_records = all(file.has_records for file in files)
-    made_by = [part for file in files for part in file.made_by]
-    key = cache_key(FORMAT, "arranged", *settings_of(options), "" if has_records else unit, *made_by)
+    unit: DocumentUnit = "file" if len(sources) > 1 else "paragraph"
+    if options.document != "auto":
+        unit = options.document
+    has_records = all(source.has_records for source in sources)
 
     def write(folder: Path) -> None:
-        documents = chain.from_iterable(file.parts(unit) for file in files)
-        _arrange(documents, options, folder, always_blank=not has_records)
+        documents = chain.from_iterable(source.documents(unit) for source in sources)
+        counts = write_arranged(documents, options, folder, always_blank=not has_records)
+        (folder / _COUNTS).write_text(json.dumps(asdict(counts)), encoding="utf-8")
 
-    folder = cached_folder(cache / f"text-{key}", write)
-    return ArrangedText(folder, _arranged_description(folder, options))
-
-
-def _arrange(documents: Iterable[Document], options: TextOptions, folder: Path, *, always_blank: bool) -> None:
-    counts = write_arranged(documents, options, folder, always_blank=always_blank)
-    (folder / _COUNTS).write_text(json.dumps(asdict(counts)), encoding="utf-8")
-
-
-def _arranged_description(folder: Path, options: TextOptions) -> str:
+    files = [source for source in sources if isinstance(source, TextFile)]
+    if files:
+        made_by = [part for file in files for part in file.made_by]
+        key = cache_key(FORMAT, "arranged", *_settings_of(options), "" if has_records else unit, *made_by)
+        folder = cached_folder(cache / f"text-{key}", write)
+    else:
+        folder = cached_content(cache, "text", write, FORMAT, "arranged rows")
     counts = ArrangementCounts(**json.loads((folder / _COUNTS).read_text(encoding="utf-8")))
-    return "; ".join(counts.describe(options))
-
-
-def arranged_rows(rows: Any, options: TextOptions, cache: Path) -> ArrangedText:
-    """Return the rows of a Python program as the options arrange them; the arguments are those of `gathered`.
-
-    Raises:
-        TextError: The text is none, has splits of its own, or a row is refused.
-        StorageError: The cache cannot be written.
-    """
-    files = files_of(rows)
-    if WHOLE not in files:
-        raise TextError(no_splits("a mapping of splits"))
-    try:
-        with scratch_folder(cache, "gathering") as scratch:
-            written = scratch / "arranged"
-            written.mkdir()
-            shown, given = files[WHOLE]
-            _arrange(documents_of_rows(given, options.field, shown), options, written, always_blank=False)
-            sums = [part for path in sorted(written.iterdir()) for part in (path.name, TextRange.whole(path).sha256)]
-
-            def take(empty: Path) -> None:
-                for path in written.iterdir():
-                    path.rename(empty / path.name)
-
-            folder = cached_folder(cache / f"text-{cache_key(FORMAT, 'arranged rows', *sums)}", take)
-    except OSError as error:
-        raise cache_error(cache, error) from error
-    return ArrangedText(folder, _arranged_description(folder, options))
-
-
-def no_splits(what: str) -> str:
-    """Return the message for a text that has splits and is to be arranged."""
-    return (
-        f"`split_by`, `deduplicate` and `text_order` need a text without splits, but {what} has its own; leave these "
-        "settings out, or give one text"
-    )
+    names: Sequence[SplitOrAll] = splits if options.split_by == "document" else ("all",)
+    ranges = {name: replace(TextRange.whole(folder / file_of(name)), shown=shown) for name in names}
+    return PlainText(ranges, "; ".join(counts.describe(options)))

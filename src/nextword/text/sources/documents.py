@@ -1,32 +1,30 @@
-r"""Documents made lines of plain text: the records of a JSON Lines file, and the rows of a Python iterable.
+r"""Documents of files with records and of Python iterables, and documents as lines of plain text.
 
 A document without a line end inside becomes one line. A document of several lines keeps them, with a blank line before
 and after it, which ends a paragraph. One line end at a document's end is not part of it.
 """
 
+import csv
 import json
 from collections.abc import Iterable, Iterator, Mapping
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from nextword.errors import TextError
+from nextword.errors import MissingExtraError, TextError
 from nextword.text.options import OnBadBytes
-from nextword.text.reading.lines import lone_surrogate, read_lines, split_lines
-from nextword.text.reading.packing import bare_name, unpacked_blocks
+from nextword.text.reading.lines import lone_surrogate, split_lines
+from nextword.text.reading.packing import unreadable
 
-JSON_LINES_SUFFIXES = (".jsonl", ".ndjson")
+_LONGEST_FIELD = 2**31 - 1
+_BATCH_ROWS = 1024
 
 
 class Document(NamedTuple):
-    """A document, and how errors name its place."""
+    """A document, and where it is, for errors."""
 
-    place: str
+    location: str
     text: str
-
-
-def is_json_lines(path: Path) -> bool:
-    """Return whether a file is JSON Lines by its name, packed or not."""
-    return Path(bare_name(path.name)).suffix.lower() in JSON_LINES_SUFFIXES
 
 
 def documents_of_rows(rows: Iterable[Any], field: str, shown: str) -> Iterator[Document]:
@@ -41,49 +39,66 @@ def documents_of_rows(rows: Iterable[Any], field: str, shown: str) -> Iterator[D
         TextError: A row is neither, or lacks the field; the message gives its number, from 1.
     """
     for number, row in enumerate(rows, start=1):
-        place = f"{shown}, row {number}"
-        yield Document(place, row if isinstance(row, str) else field_of(row, field, place))
+        location = f"{shown}, row {number}"
+        yield Document(location, row if isinstance(row, str) else _field(row, field, location))
 
 
-def documents_of_json_lines(
-    path: Path, field: str, on_bad_bytes: OnBadBytes, *, sha256: str = "", shown: str = ""
-) -> Iterator[Document]:
-    """Yield the documents of a JSON Lines file, packed or not; blank lines are skipped.
-
-    Args:
-        path: The file.
-        field: Name of the field that holds a record's text.
-        on_bad_bytes: With "strict", bytes that are not UTF-8 and NULs are refused.
-        sha256: The SHA-256 sum that the file must have, in hexadecimal; any if empty.
-        shown: How errors name the file (default: its path).
+def documents_of_json_lines(lines: Iterable[str], field: str, shown: str) -> Iterator[Document]:
+    """Yield the documents of JSON Lines; blank lines are skipped.
 
     Raises:
-        TextError: The file cannot be read or has another sum, or a line holds a refused byte, is not JSON, or lacks
-            the field. The message gives the number of the line.
+        TextError: A line is not JSON, or lacks the field; the message gives its number.
     """
-    shown = shown or str(path)
-    blocks = unpacked_blocks(path, sha256=sha256, shown=shown)
-    for number, line in enumerate(lines_of(blocks, shown, on_bad_bytes), start=1):
+    for number, line in enumerate(lines, start=1):
         if line.strip():
-            place = f"`{shown}`, line {number}"
-            yield Document(place, field_of(_parsed(line, place), field, place))
+            location = f"`{shown}`, line {number}"
+            yield Document(location, _field(_parsed(line, location), field, location))
 
 
-def lines_of(blocks: Iterable[bytes], shown: str, on_bad_bytes: OnBadBytes) -> Iterator[str]:
-    """Yield the lines of a file without their ends. With "replace", bad bytes are kept as surrogates.
-
-    They are replaced and counted when the plain text is read.
+def documents_of_table(lines: Iterable[str], delimiter: str, field: str, shown: str) -> Iterator[Document]:
+    """Yield the documents of a CSV or TSV file. Its first line names the columns.
 
     Raises:
-        TextError: With "strict", a byte is not UTF-8 or is a NUL; the message gives line and byte.
+        TextError: It lacks the column, or a row is damaged; the message gives the line at which the row ends.
     """
+    csv.field_size_limit(max(csv.field_size_limit(), _LONGEST_FIELD))  # else a long document is refused
+    rows = csv.DictReader((f"{line}\n" for line in lines), delimiter=delimiter, strict=True)
+    try:
+        for row in rows:
+            location = f"`{shown}`, line {rows.line_num}"
+            row.pop(None, None)  # cells without a column
+            yield Document(location, _field(row, field, location))
+    except csv.Error as error:
+        raise TextError(
+            f"`{shown}`, line {rows.reader.line_num}: each row must be CSV, but this is not ({error})"
+        ) from error
 
-    def place_of(line: int, byte: int) -> str:
-        return f"`{shown}`, line {line}, byte {byte}"
 
-    for chunk in read_lines(blocks, place_of, on_bad_bytes=on_bad_bytes):
-        text = chunk.data.decode("utf-8", "surrogateescape") if on_bad_bytes == "replace" else chunk.text
-        yield from split_lines(text)[: len(chunk.lines)]
+def documents_of_parquet(path: Path, field: str, shown: str) -> Iterator[Document]:
+    """Yield the documents of a Parquet file. Memory holds some thousand rows of the one column.
+
+    Raises:
+        MissingExtraError: pyarrow is not installed.
+        TextError: The file cannot be read or is damaged, or lacks the column, or a row holds no string.
+    """
+    if find_spec("pyarrow") is None:
+        raise MissingExtraError.of("reading Parquet needs pyarrow", None, "data")
+    from pyarrow import ArrowException, parquet  # slow to import, and rarely needed
+
+    try:
+        with parquet.ParquetFile(path) as file:
+            names = file.schema_arrow.names
+            if field not in names:
+                _field(dict.fromkeys(names), field, f"`{shown}`")
+            batches = file.iter_batches(_BATCH_ROWS, columns=[field])
+            rows = (row for batch in batches for row in batch.to_pylist())
+            for number, row in enumerate(rows, start=1):
+                location = f"`{shown}`, row {number}"
+                yield Document(location, _field(row, field, location))
+    except OSError as error:
+        raise unreadable(path, error) from error
+    except ArrowException as error:
+        raise TextError(f"`{shown}` must be a whole Parquet file, but is damaged ({error}); copy it again") from error
 
 
 def plain_text(documents: Iterable[Document], on_bad_bytes: OnBadBytes) -> Iterator[bytes]:
@@ -95,21 +110,21 @@ def plain_text(documents: Iterable[Document], on_bad_bytes: OnBadBytes) -> Itera
             they are, and replaced and counted when the plain text is read.
 
     Raises:
-        TextError: A document holds something refused; the message gives its place.
+        TextError: A document holds something refused; the message says where it is.
 
     Example:
         >>> documents = [Document("row 1", "one"), Document("row 2", "two\nlines\n"), Document("row 3", "three")]
         >>> b"".join(plain_text(documents, "strict"))
         b'one\n\ntwo\nlines\n\nthree\n'
     """
-    layout = Layout()
-    for place, text in documents:
+    spacing = DocumentSpacing()
+    for location, text in documents:
         if on_bad_bytes == "strict":
-            require_text(place, text)
-        yield encoded(layout.lines_of(text))
+            require_text(location, text)
+        yield encoded(spacing.lines_of(text))
 
 
-class Layout:
+class DocumentSpacing:
     """Puts documents one after another: a blank line is before and after each of several lines.
 
     Args:
@@ -122,40 +137,40 @@ class Layout:
 
     def lines_of(self, document: str) -> str:
         """Return the lines of the next document, with their ends."""
-        lines = split_lines(document)
-        if len(lines) > 1 and not lines[-1]:
-            lines.pop()
+        lines = document_lines(document)
         if len(lines) > 1 or self._always_blank:
             lines = [*lines, ""] if self._is_after_blank else ["", *lines, ""]
         self._is_after_blank = not lines[-1]
         return "\n".join([*lines, ""])
 
 
-def _parsed(line: str, place: str) -> Any:
+def document_lines(document: str) -> list[str]:
+    """Return the lines of a document; one line end at its end is not part of it."""
+    lines = split_lines(document)
+    return lines[:-1] if len(lines) > 1 and not lines[-1] else lines
+
+
+def _parsed(line: str, location: str) -> Any:
     try:
         return json.loads(line, strict=False)
     except (ValueError, RecursionError) as error:
         reason = f"{error.msg} at character {error.pos + 1}" if isinstance(error, json.JSONDecodeError) else str(error)
-        raise TextError(f"{place}: each line must be one JSON object, but this is not JSON ({reason})") from error
+        raise TextError(f"{location}: each line must be one JSON object, but this is not JSON ({reason})") from error
 
 
-def field_of(row: Any, field: str, place: str) -> str:
-    """Return the text of a record.
-
-    Raises:
-        TextError: It is no mapping, lacks the field, or has something else than a string there.
-    """
+def _field(row: Any, field: str, location: str) -> str:
+    """Return the text of a record."""
     if not isinstance(row, Mapping):
-        raise TextError(f"{place}: must be an object with the field `{field}`, but is {_kind(row)}")
+        raise TextError(f"{location}: must be an object with the field `{field}`, but is {_kind(row)}")
     if field not in row:
         known = ", ".join(map(str, row)) or "none"
         raise TextError(
-            f"{place}: the field `{field}` is missing; name the field that holds the text by `--field` "
+            f"{location}: the field `{field}` is missing; name the field that holds the text by `--field` "
             f"(`field=`); this record has: {known}"
         )
     text = row[field]
     if not isinstance(text, str):
-        raise TextError(f"{place}: the field `{field}` must be a string, but is {_kind(text)}")
+        raise TextError(f"{location}: the field `{field}` must be a string, but is {_kind(text)}")
     return text
 
 
@@ -163,18 +178,20 @@ def _kind(value: Any) -> str:
     return "null" if value is None else f"of type {type(value).__name__}"
 
 
-def require_text(place: str, text: str) -> None:
+def require_text(location: str, text: str) -> None:
     """Refuse what cannot be written as UTF-8, and NULs.
 
     Raises:
         TextError: The text holds one.
     """
-    if (at := lone_surrogate(text)) is not None:
-        raise TextError(f"{place}: text must be valid Unicode, but holds half of a surrogate pair at character {at}")
-    if (at := text.find("\0")) >= 0:
+    if (index := lone_surrogate(text)) is not None:
         raise TextError(
-            f"{place}: text must hold no NUL, but character {at} is one; remove it, or replace such characters by "
-            "U+FFFD with `--on-bad-bytes replace`"
+            f"{location}: text must be valid Unicode, but holds half of a surrogate pair at character {index}"
+        )
+    if (index := text.find("\0")) >= 0:
+        raise TextError(
+            f"{location}: text must hold no NUL, but character {index} is one; remove it, or replace such characters "
+            "by U+FFFD with `--on-bad-bytes replace`"
         )
 
 

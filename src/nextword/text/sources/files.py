@@ -1,131 +1,164 @@
-"""Files of any kind that nextword reads, as blocks of plain text or as documents."""
+"""Files of any kind that nextword reads, and rows in memory, as blocks of plain text or as documents."""
 
-import csv
-from collections.abc import Iterator, Sequence
-from importlib.util import find_spec
+from abc import ABC, abstractmethod
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import cached_property
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal, override
 
-from nextword.errors import MissingExtraError, TextError
-from nextword.text.options import OnBadBytes, TextOptions
-from nextword.text.reading.lines import read_lines
+from nextword.errors import TextError
+from nextword.text.options import TextOptions
+from nextword.text.reading.lines import lines_of, read_lines
 from nextword.text.reading.packing import bare_name, packing_of, unpacked_blocks, unreadable
 from nextword.text.reading.reader import TextRange, changed_error
 from nextword.text.sources.documents import (
     Document,
     documents_of_json_lines,
-    field_of,
-    is_json_lines,
-    lines_of,
+    documents_of_parquet,
+    documents_of_rows,
+    documents_of_table,
     plain_text,
 )
+from nextword.text.sources.names import JSON_LINES_SUFFIXES, SPLIT_NAMES, SplitOrAll
 
 FileKind = Literal["plain", "json lines", "table", "parquet"]
 
-DELIMITERS = {".csv": ",", ".tsv": "\t"}
+_DELIMITERS = {".csv": ",", ".tsv": "\t"}
 """What separates the columns of a table, by the ending of its name."""
 
-PARQUET_SUFFIX = ".parquet"
+_PARQUET_SUFFIX = ".parquet"
 
-_LONGEST_FIELD = 2**31 - 1
-_BATCH_ROWS = 1024
+DocumentUnit = Literal["file", "paragraph", "line"]
+"""What a document of plain text is; a record is always one."""
 
 
-def documents_of_csv(
-    path: Path, field: str, delimiter: str, on_bad_bytes: OnBadBytes, *, sha256: str = "", shown: str = ""
-) -> Iterator[Document]:
-    """Yield the documents of a CSV or TSV file, packed or not. Its first line names the columns.
+class Source(ABC):
+    """What a text or a split of it is read from, once.
 
     Args:
-        path: The file.
-        field: Name of the column that holds the text.
-        delimiter: What separates the columns.
-        on_bad_bytes: With "strict", bytes that are not UTF-8 and NULs are refused.
-        sha256: The SHA-256 sum that the file must have, in hexadecimal; any if empty.
-        shown: How errors name the file (default: its path).
+        options: Which field to read, and what to do with bad bytes.
+        shown: How messages name it.
+    """
+
+    def __init__(self, options: TextOptions, shown: str) -> None:
+        self.shown = shown
+        self._options = options
+
+    @property
+    def has_records(self) -> bool:
+        """Whether it holds records, each of which is a document."""
+        return True
+
+    @abstractmethod
+    def documents(self, unit: DocumentUnit) -> Iterator[Document]:
+        """Yield its records, or the files, paragraphs or lines of plain text.
+
+        Raises:
+            TextError: It cannot be read, has changed, or holds something refused.
+            MissingExtraError: It is Parquet, and pyarrow is not installed.
+        """
+
+    def blocks(self) -> Iterator[bytes]:
+        """Yield its plain text; bytes that are no text are refused only in records.
+
+        Raises:
+            TextError: It cannot be read, has changed, or a record is refused.
+        """
+        return plain_text(self.documents("line"), self._options.on_bad_bytes)
+
+
+class Rows(Source):
+    """Rows in memory.
+
+    Args:
+        rows: Strings, or mappings that hold a string under the key `options.field`.
+        options: Which field to read, and what to do with bad characters.
+        shown: How messages name them.
+    """
+
+    def __init__(self, rows: Iterable[Any], options: TextOptions, shown: str) -> None:
+        super().__init__(options, shown)
+        self._rows = rows
+
+    @override
+    def documents(self, unit: DocumentUnit) -> Iterator[Document]:
+        return documents_of_rows(self._rows, self._options.field, self.shown)
+
+
+def rows_of(text: Any, options: TextOptions) -> dict[SplitOrAll, Rows]:
+    """Return what a program holds in memory by its splits; a text without splits is under "all".
+
+    Args:
+        text: An iterable of strings, or of mappings with the key `options.field`; or a mapping from the names of
+            splits to such iterables, such as a `datasets.DatasetDict`.
+        options: Which field to read, and what to do with bad characters.
 
     Raises:
-        TextError: The file cannot be read or has another sum, lacks the column, or a row is damaged. The message gives
-            the number of the line at which the row ends.
+        TextError: The text is none of these.
     """
-    shown = shown or str(path)
-    lines = lines_of(unpacked_blocks(path, sha256=sha256, shown=shown), shown, on_bad_bytes)
-    csv.field_size_limit(max(csv.field_size_limit(), _LONGEST_FIELD))  # else a long document is refused
-    rows = csv.DictReader((f"{line}\n" for line in lines), delimiter=delimiter, strict=True)
-    try:
-        for row in rows:
-            place = f"`{shown}`, line {rows.line_num}"
-            row.pop(None, None)  # cells without a column
-            yield Document(place, field_of(row, field, place))
-    except csv.Error as error:
+    text = _with_keys(text)
+    keys = list(text.keys()) if hasattr(text, "keys") and hasattr(text, "__getitem__") else []
+    key_of = {split: next((key for key in names if key in keys), None) for split, names in SPLIT_NAMES.items()}
+    rows: dict[SplitOrAll, Rows] = {
+        split: _rows(text[key], options, f"`{key}`") for split, key in key_of.items() if key is not None
+    }
+    if not rows and not isinstance(text, Mapping):  # a column of a table has keys too: the numbers of its rows
+        return {"all": _rows(text, options, "the text")}
+    if not rows:
         raise TextError(
-            f"`{shown}`, line {rows.reader.line_num}: each row must be CSV, but this is not ({error})"
-        ) from error
+            f"a mapping must hold the splits `train`, `valid` (or `validation`) and `test`, or one of them, but holds "
+            f"{', '.join(map(repr, keys)) or 'nothing'}; pass a list of strings for a text without splits"
+        )
+    return rows
 
 
-def documents_of_parquet(path: Path, field: str, *, shown: str = "") -> Iterator[Document]:
-    """Yield the documents of a Parquet file. Memory holds some thousand rows of the one column.
-
-    Args:
-        path: The file.
-        field: Name of the column that holds the text.
-        shown: How errors name the file (default: its path).
-
-    Raises:
-        MissingExtraError: pyarrow is not installed.
-        TextError: The file cannot be read or is damaged, or lacks the column, or a row holds no string.
-    """
-    if find_spec("pyarrow") is None:
-        raise MissingExtraError.of("reading Parquet needs pyarrow", None, "data")
-    from pyarrow import ArrowException, parquet  # slow to import, and rarely needed
-
-    shown = shown or str(path)
-    try:
-        with parquet.ParquetFile(path) as file:
-            names = file.schema_arrow.names
-            if field not in names:
-                field_of(dict.fromkeys(names), field, f"`{shown}`")
-            number = 0
-            for batch in file.iter_batches(_BATCH_ROWS, columns=[field]):
-                for row in batch.to_pylist():
-                    number += 1
-                    place = f"`{shown}`, row {number}"
-                    yield Document(place, field_of(row, field, place))
-    except OSError as error:
-        raise unreadable(path, error) from error
-    except ArrowException as error:
-        raise TextError(f"`{shown}` must be a whole Parquet file, but is damaged ({error}); copy it again") from error
+def _with_keys(text: Any) -> Any:
+    """Return an object that has splits as attributes as a mapping, and any other text as it is."""
+    if hasattr(text, "keys") or not hasattr(text, "train"):
+        return text
+    return {name: getattr(text, name) for names in SPLIT_NAMES.values() for name in names if hasattr(text, name)}
 
 
-def kind_of(path: Path) -> FileKind:
-    """Return what a file holds, by its name without the ending of a packed file."""
-    suffix = Path(bare_name(path.name)).suffix.lower()
-    if is_json_lines(path):
-        return "json lines"
-    if suffix in DELIMITERS:
-        return "table"
-    return "parquet" if suffix == PARQUET_SUFFIX else "plain"
+def _rows(rows: Any, options: TextOptions, shown: str) -> Rows:
+    if isinstance(rows, str | bytes | Mapping) or not isinstance(rows, Iterable):
+        what = "one string" if isinstance(rows, str) else f"of type {type(rows).__name__}"
+        raise TextError(
+            f"{shown} must be several strings, or several mappings with a string in them, but is {what}; pass a list"
+        )
+    return Rows(rows, options, shown)
 
 
-class TextFile:
-    """A file to be read once.
+class TextFile(Source):
+    """A file.
 
     Args:
         path: The file.
         options: Which field to read, and what to do with bad bytes.
         shown: How errors name the file (default: its path).
+
+    Raises:
+        TextError: The file cannot be read.
     """
 
     def __init__(self, path: Path, options: TextOptions, shown: str = "") -> None:
+        super().__init__(options, shown or str(path))
         self.path = path
-        self.kind = kind_of(path)
-        self.shown = shown or str(path)
-        self._options = options
-        self._whole = TextRange.whole(path)
+        self.whole = TextRange.whole(path)
+        self._suffix = _suffix(path)
+
+    @cached_property
+    def kind(self) -> FileKind:
+        """What it holds, by its name without the ending of a packed file."""
+        if self._suffix in JSON_LINES_SUFFIXES:
+            return "json lines"
+        if self._suffix in _DELIMITERS:
+            return "table"
+        return "parquet" if self._suffix == _PARQUET_SUFFIX else "plain"
 
     @property
+    @override
     def has_records(self) -> bool:
-        """Whether it holds records, each with a field for the text."""
         return self.kind != "plain"
 
     @property
@@ -136,41 +169,29 @@ class TextFile:
     @property
     def made_by(self) -> tuple[str | None, ...]:
         """All that its plain text depends on."""
-        sha256 = self._whole.sha256
         if not self.has_records:
-            return (packing_of(self.path), sha256)
-        suffix = "" if self.kind == "json lines" else Path(bare_name(self.path.name)).suffix.lower()
-        return (f"{self.kind}{suffix}", self._options.field, self._options.on_bad_bytes, sha256)
+            return (packing_of(self.path), self.whole.sha256)
+        kind = self.kind if self.kind == "json lines" else f"{self.kind}{self._suffix}"
+        return (kind, self._options.field, self._options.on_bad_bytes, self.whole.sha256)
 
-    def documents(self) -> Iterator[Document]:
-        """Yield the texts of its records.
-
-        Raises:
-            TextError: The file cannot be read, has changed, or a record is refused.
-            MissingExtraError: It is Parquet, and pyarrow is not installed.
-        """
-        sha256, field, on_bad_bytes = self._whole.sha256, self._options.field, self._options.on_bad_bytes
+    @override
+    def documents(self, unit: DocumentUnit) -> Iterator[Document]:
         match self.kind:
+            case "plain":
+                yield from self._plain_documents(unit)
             case "json lines":
-                yield from documents_of_json_lines(self.path, field, on_bad_bytes, sha256=sha256, shown=self.shown)
+                yield from documents_of_json_lines(self._lines(), self._options.field, self.shown)
             case "table":
-                delimiter = DELIMITERS[Path(bare_name(self.path.name)).suffix.lower()]
-                yield from documents_of_csv(self.path, field, delimiter, on_bad_bytes, sha256=sha256, shown=self.shown)
+                delimiter = _DELIMITERS[self._suffix]
+                yield from documents_of_table(self._lines(), delimiter, self._options.field, self.shown)
             case "parquet":
-                yield from documents_of_parquet(self.path, field, shown=self.shown)
-                if self._whole.has_changed:
-                    raise changed_error(self._whole)
+                yield from documents_of_parquet(self.path, self._options.field, self.shown)
+                if self.whole.has_changed:
+                    raise changed_error(self.whole)
 
+    @override
     def blocks(self) -> Iterator[bytes]:
-        """Yield its plain text; bytes that are no text are refused only in records.
-
-        Raises:
-            TextError: The file cannot be read, has changed, or a record is refused.
-        """
-        if self.has_records:
-            yield from plain_text(self.documents(), self._options.on_bad_bytes)
-        else:
-            yield from unpacked_blocks(self.path, sha256=self._whole.sha256, shown=self.shown)
+        return super().blocks() if self.has_records else self._unpacked()
 
     def checked_blocks(self) -> Iterator[bytes]:
         """Yield its plain text without a byte order mark; bytes that are no text are refused.
@@ -181,21 +202,19 @@ class TextFile:
         if self.has_records:
             yield from self.blocks()
             return
-        for chunk in read_lines(self.blocks(), self._place_of, on_bad_bytes=self._options.on_bad_bytes):
+        for chunk in read_lines(self._unpacked(), f"`{self.shown}`", on_bad_bytes=self._options.on_bad_bytes):
             yield chunk.data
 
-    def parts(self, unit: Literal["file", "paragraph", "line"]) -> Iterator[Document]:
-        """Yield its records, or the files, paragraphs or lines of plain text as documents.
+    def _unpacked(self) -> Iterator[bytes]:
+        return unpacked_blocks(self.path, sha256=self.whole.sha256, shown=self.shown)
 
-        Raises:
-            TextError: The file cannot be read, has changed, or holds something refused.
-        """
-        if self.has_records:
-            yield from self.documents()
-            return
+    def _lines(self) -> Iterator[str]:
+        return lines_of(self._unpacked(), f"`{self.shown}`", self._options.on_bad_bytes)
+
+    def _plain_documents(self, unit: DocumentUnit) -> Iterator[Document]:
         held: list[str] = []
         first = 1
-        for number, line in enumerate(lines_of(self.blocks(), self.shown, self._options.on_bad_bytes), start=1):
+        for number, line in enumerate(self._lines(), start=1):
             is_blank = not line.strip()
             if held and (unit == "line" or (unit == "paragraph" and is_blank)):
                 yield self._document(first, held)
@@ -209,5 +228,64 @@ class TextFile:
     def _document(self, first: int, lines: Sequence[str]) -> Document:
         return Document(f"`{self.shown}`, line {first}", "\n".join(lines).rstrip("\n"))
 
-    def _place_of(self, line: int, byte: int) -> str:
-        return f"`{self.shown}`, line {line}, byte {byte}"
+
+TEXT_SUFFIXES = (".txt", ".md")
+"""Endings of the files that a folder without splits is read from, packed or not."""
+
+_MAX_NAMED = 3
+_MAX_KINDS = 5
+
+
+def text_files(folder: Path) -> list[Path]:
+    """Return the text files below a folder in the order of their names, without hidden ones.
+
+    Raises:
+        TextError: The folder cannot be read.
+    """
+    return [path for path in _visible_files(folder) if _suffix(path) in TEXT_SUFFIXES]
+
+
+def files_left(folder: Path) -> str:
+    """Return in one sentence which files below a folder are no text files; empty if all are.
+
+    Raises:
+        TextError: The folder cannot be read.
+    """
+    kinds = Counter(map(_suffix, _visible_files(folder)))
+    num_read = sum(kinds.pop(suffix, 0) for suffix in TEXT_SUFFIXES)
+    if not kinds:
+        return ""
+    common = sorted(kinds.items(), key=lambda item: (-item[1], not item[0], item[0]))
+    left = ", ".join(f"{number:,} {suffix or 'without an ending'}" for suffix, number in common[:_MAX_KINDS])
+    more = ", ..." if len(kinds) > _MAX_KINDS else ""
+    return (
+        f"`{folder.name}`: {num_read:,} of {num_read + kinds.total():,} files are .txt or .md; left out: {left}{more}"
+    )
+
+
+def _visible_files(folder: Path) -> list[Path]:
+    try:
+        relative = sorted(path.relative_to(folder) for path in folder.rglob("*") if path.is_file())
+    except OSError as error:
+        raise unreadable(folder, error) from error
+    return [folder / path for path in relative if not any(part.startswith(".") for part in path.parts)]
+
+
+def _suffix(path: Path) -> str:
+    """Return the ending of a file's name, in small letters and without that of its packing."""
+    return Path(bare_name(path.name)).suffix.lower()
+
+
+def number_of_files(files: Sequence[TextFile]) -> str:
+    """Return how many files there are, in words."""
+    return f"{len(files)} files" if len(files) > 1 else "one file"
+
+
+def described_files(files: Sequence[TextFile], folder: Path) -> str:
+    """Return in words which files of a folder make up a text."""
+    named = ", ".join(
+        str(file.path.relative_to(folder)) if file.path.is_relative_to(folder) else file.shown
+        for file in files[:_MAX_NAMED]
+    )
+    more = f" and {len(files) - _MAX_NAMED} more" if len(files) > _MAX_NAMED else ""
+    return f"{number_of_files(files)} of `{folder.name}` in the order of their names ({named}{more})"

@@ -1,41 +1,49 @@
-"""Find the text that a user names, and the bytes of its splits."""
+"""Find the text that a user names, and the bytes of its splits.
 
-import dataclasses
+find               what a name, a list or a mapping stands for: files, or rows in memory, as one text or by split
+plain or arrange   each of them as a range of a plain file; what is none is written to the cache
+split              one text in three parts of its own order
+"""
+
+import glob
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
-from nextword.disk.cache import cache_root
+from nextword.disk.cache import cache_root, mark_used
 from nextword.errors import TextError
 from nextword.text.options import DEFAULT_OPTIONS, TextOptions
-from nextword.text.reading.packing import bare_name, unreadable
+from nextword.text.reading.packing import unreadable
 from nextword.text.reading.reader import TextRange
-from nextword.text.sources.arrange import arranged_files, arranged_rows, is_arranged, no_splits
-from nextword.text.sources.files import TextFile
-from nextword.text.sources.plain import (
-    WHOLE,
+from nextword.text.sources.arrange import arranged_text, is_arranged
+from nextword.text.sources.files import (
+    Rows,
+    Source,
+    TextFile,
     described_files,
     files_left,
-    gathered,
-    joined_files,
-    plain_range,
+    number_of_files,
+    rows_of,
     text_files,
 )
-from nextword.text.sources.remote import as_path
-from nextword.text.sources.samples import SAMPLES, sample_path
-from nextword.text.sources.selection import SelectedFiles, selected_files
-from nextword.text.sources.split import (
+from nextword.text.sources.names import (
+    IN_MEMORY,
     LAYOUTS,
     SPLITS,
-    SplitName,
-    first_file,
-    lacking,
-    listing,
-    split_files,
-    split_whole,
+    SplitOrAll,
+    best_layout,
+    has_split_files,
+    is_gathered,
+    is_known_as_pretokenized,
+    is_pattern,
+    not_found,
+    stored_name,
 )
-from nextword.text.sources.text_name import IN_MEMORY, is_gathered, names_of, not_found
+from nextword.text.sources.plain import PlainText, file_of, gathered_rows, joined_range, plain_range
+from nextword.text.sources.remote import as_path, is_url, name_of, remote_files
+from nextword.text.sources.samples import SAMPLES, sample_path
+from nextword.text.sources.split import split_whole
 
 TextLike = str | Path | Iterable[Any] | Mapping[str, Any]
 """A text: a path, pattern, address or sample's name; several paths, strings or rows; or a mapping of splits."""
@@ -51,7 +59,7 @@ class TextSource:
     Attributes:
         name: Name of the sample, or the last part of the path; `text` for a text that was in memory.
         stored_name: The name by which the text is found again, from any folder.
-        parts: The bytes of each split.
+        parts: The bytes of each split; under "all", those of a text that is not to be split.
         pretokenized: Whether the text is known by its names to hold tokens between spaces (PTB, WikiText).
         how_split: How the text was read and split, in one sentence.
         left: Which files of a folder are not read, in one sentence; empty if all are.
@@ -59,26 +67,49 @@ class TextSource:
 
     name: str
     stored_name: str
-    parts: Mapping[SplitName, TextRange]
+    parts: Mapping[SplitOrAll, TextRange]
     pretokenized: bool
     how_split: str
     left: str = ""
 
 
-class _Place(NamedTuple):
-    """The file or folder that a text is, or was written to if it was in memory."""
+@dataclass(frozen=True)
+class _Found:
+    """What a user's text stands for.
 
-    path: Path
+    Attributes:
+        name: See `TextSource`.
+        stored_name: See `TextSource`; empty if only the plain text in the cache can be named.
+        description: In words, which files it is.
+        sources: The files or rows of each split; under "all", those of a text without splits.
+        joined: How messages name several files as one text; empty for one file and for rows.
+        left: See `TextSource`.
+        is_pretokenized: See `TextSource`.
+    """
+
     name: str
     stored_name: str
-    is_file: bool = True
+    description: str
+    sources: Mapping[SplitOrAll, Sequence[Source]]
+    joined: str = ""
+    left: str = ""
+    is_pretokenized: bool = False
+
+    @property
+    def is_in_memory(self) -> bool:
+        return any(isinstance(source, Rows) for of_split in self.sources.values() for source in of_split)
+
+    @property
+    def shown(self) -> str:
+        """How messages name all of it."""
+        return _SHOWN if self.is_in_memory else self.joined or self.sources["all"][0].shown
 
 
 def resolve_source(
     text: TextLike,
-    options: TextOptions,
+    options: TextOptions = DEFAULT_OPTIONS,
     *,
-    needed: Sequence[SplitName] = SPLITS,
+    needed: Sequence[SplitOrAll] = SPLITS,
     data_dir: Path | None = None,
     cache_dir: Path | None = None,
 ) -> TextSource:
@@ -89,101 +120,109 @@ def resolve_source(
             alone is that of a sample if there is one with this name. For a file or folder with a sample's name, write
             `./NAME`, or pass a `Path`.
         options: How to split a text without splits, and how to read it.
-        needed: The splits that a folder or a mapping must have.
+        needed: The splits that a folder or a mapping must have; `("all",)` for a text that is not to be split.
         data_dir: A folder with samples in it; by default, the one that `NEXTWORD_DATA` names.
         cache_dir: Where downloaded samples, and plain files made of other texts, are kept.
 
     Raises:
-        TextError: There is no such text, or a split is missing or empty.
+        TextError: There is no such text, or a split is missing or empty. Or it has splits, and is not to be split.
         StorageError: The cache cannot be written.
     """
     cache = cache_root(cache_dir)
-    text = as_path(text) if isinstance(text, str) else text
-    selected = selected_files(text, options, cache)
-    if is_arranged(options) and not is_gathered(text):
-        return _checked(_arranged(text, selected, options, needed, cache, data_dir, cache_dir), text)
-    if selected:
-        return _checked(_of_files(selected, options, cache), text)
-    if isinstance(text, str | Path):
-        place = _Place(_located(text, data_dir, cache_dir), *names_of(text))
-    else:
-        place = _in_memory(gathered(text, options, cache), needed)
-    resolve = _of_folder if place.path.is_dir() else _of_lone_file
-    source = resolve(place, options, needed, cache)
-    if not isinstance(text, str | Path):
-        source = _described_as_in_memory(source, is_split=place.path.is_dir())
-    return _checked(source, text)
-
-
-def _checked(source: TextSource, text: TextLike) -> TextSource:
-    for split, part in source.parts.items():
-        if not part.num_bytes:
-            raise TextError(f"`{part.name}` must hold text for the {split} split, but is empty")
-    folder = Path(text) if isinstance(text, str | Path) and text not in SAMPLES else None
-    if folder is None or not folder.is_dir() or split_files(folder):
-        return source
-    return dataclasses.replace(source, left=files_left(folder))
-
-
-def resolve_whole(
-    text: TextLike,
-    options: TextOptions = DEFAULT_OPTIONS,
-    *,
-    data_dir: Path | None = None,
-    cache_dir: Path | None = None,
-) -> TextRange:
-    """Find all of a text that is not to be split.
-
-    Raises:
-        TextError: There is no such text, or it has splits, or it is empty.
-        StorageError: The cache cannot be written.
-    """
-    cache = cache_root(cache_dir)
-    text = as_path(text) if isinstance(text, str) else text
-    if selected := selected_files(text, options, cache):
-        return _not_empty(selected.whole(options, cache))
-    if isinstance(text, str | Path):
-        path, shown = _located(text, data_dir, cache_dir), str(text)
-    else:
-        path, shown = _in_memory(gathered(text, options, cache), ()).path, IN_MEMORY
-    joined = joined_files(path, options, cache) if path.is_dir() and not split_files(path) else None
-    if path.is_dir() and joined is None:
+    found = _find(text, options, needed, cache, data_dir, cache_dir)
+    if "all" in needed and "all" not in found.sources:
+        shown = IN_MEMORY if found.is_in_memory else text
         raise TextError(f'`{shown}` must be one text to be read whole, but has splits; name one, such as "test"')
-    part = joined.part if joined else plain_range(path, options, cache)
-    if not isinstance(text, str | Path):
-        part = dataclasses.replace(part, shown=_SHOWN)
-    return _not_empty(part)
+    if is_arranged(options) and "all" not in needed and not is_gathered(text):
+        plain = _arranged(found, options, needed, cache)
+    else:
+        plain = _plain(found, options, cache)
+    return _split(found, plain, options, needed)
 
 
 def has_splits(text: str, *, data_dir: Path | None = None) -> bool:
     """Return whether a text is a folder with files for train, valid and test."""
     path = sample_path(text, data_dir=data_dir) if text in SAMPLES else Path(text)
-    return path.is_dir() and bool(split_files(path))
+    return path.is_dir() and has_split_files(path)
 
 
-def _not_empty(part: TextRange) -> TextRange:
-    if not part.num_bytes:
-        raise TextError(f"`{part.name}` must hold text, but is empty")
-    return part
+def _find(
+    text: TextLike, options: TextOptions, needed: Sequence[SplitOrAll], cache: Path, *folders: Path | None
+) -> _Found:
+    text = as_path(text) if isinstance(text, str) else text
+    if isinstance(text, str) and is_url(text):
+        files = [TextFile(path, options, url) for path, url in remote_files(text, cache)]
+        described = f"one file, `{text}`" if len(files) == 1 else f"{len(files)} files of `{text}`"
+        return _files(files, name_of(text), text, described)
+    if isinstance(text, str) and is_pattern(text):
+        paths = sorted(path for name in glob.glob(text, recursive=True) if (path := Path(name)).is_file())  # noqa: PTH207
+        if not paths:
+            raise TextError(f"`{text}` must match at least one file, but matches none; check the pattern")
+        return _paths(paths, options, Path(text).parent.name or text, str(Path.cwd() / text))
+    if isinstance(text, list | tuple) and text and all(isinstance(path, Path) for path in text):
+        return _paths(text, options, text[0].resolve().parent.name, "")
+    if not isinstance(text, str | Path):
+        return _rows(text, options, needed)
+    path = _located(text, *folders)
+    found = _folder(path, options, needed) if path.is_dir() else _paths([path], options, "", "")
+    if is_gathered(text):
+        mark_used(path if path.is_dir() else path.parent)
+        return replace(found, name=IN_MEMORY, stored_name=str(path.resolve()))
+    return replace(
+        found, name=str(text) if text in SAMPLES else Path(text).resolve().name, stored_name=stored_name(text)
+    )
 
 
-def _in_memory(folder: Path, needed: Sequence[SplitName]) -> _Place:
-    """Return the place of a text that was written to the cache; a lone split is taken for the whole."""
-    files = [path for path in folder.iterdir() if path.suffix == ".txt"]
-    is_whole = len(files) == 1 and (files[0].name in (WHOLE, "train.txt") or [files[0].stem] != list(needed))
-    path = files[0] if is_whole else folder
-    if lacking := [split for split in needed if not is_whole and not (folder / f"{split}.txt").is_file()]:
+def _files(files: Sequence[TextFile], name: str, stored: str, description: str) -> _Found:
+    joined = f"{name} ({number_of_files(files)} as one text)" if len(files) > 1 else ""
+    is_pretokenized = len(files) == 1 and is_known_as_pretokenized(files[0].path)
+    return _Found(name, stored, description, {"all": files}, joined, is_pretokenized=is_pretokenized)
+
+
+def _paths(paths: Sequence[Path], options: TextOptions, name: str, stored: str) -> _Found:
+    files = [TextFile(path, options) for path in paths]
+    if len(files) == 1:
+        return _files(files, paths[0].name, str(paths[0].resolve()), f"one file, `{paths[0].name}`")
+    return _files(files, name, stored, described_files(files, paths[0].parent))
+
+
+def _folder(folder: Path, options: TextOptions, needed: Sequence[SplitOrAll]) -> _Found:
+    """Return the splits of a folder, or all its text files if it has no splits."""
+    if not has_split_files(folder):
+        files = [TextFile(path, options) for path in text_files(folder)]
+        if not files:
+            raise TextError(
+                f"`{folder}` has no text; put .txt or .md files into it, or train.txt, valid.txt and test.txt"
+            )
+        joined = f"{folder} ({number_of_files(files)} as one text)"
+        return _Found("", "", described_files(files, folder), {"all": files}, joined, files_left(folder))
+    splits = [split for split in SPLITS if split in needed]
+    layout = best_layout(folder, splits)
+    paths = layout.files(folder, splits)
+    if lacking := [split for split in splits if split not in paths]:
+        raise TextError(
+            f"`{folder}` must hold a file for each of {', '.join(splits)}, but lacks {', '.join(lacking)}; "
+            f"looked for {'; or '.join(layout.listing(splits) for layout in LAYOUTS)}"
+        )
+    listed = ", ".join(f"{split} `{path.name}`" for split, path in paths.items())
+    sources: dict[SplitOrAll, list[TextFile]] = {split: [TextFile(path, options)] for split, path in paths.items()}
+    description = f"split as the files of `{folder.name}` are: {listed}"
+    return _Found("", "", description, sources, is_pretokenized=layout.pretokenized)
+
+
+def _rows(text: Any, options: TextOptions, needed: Sequence[SplitOrAll]) -> _Found:
+    """Return the rows of a text in memory; a lone split is taken for the whole, unless it is the one needed."""
+    sources = rows_of(text, options)
+    if len(sources) == 1 and (sources.keys() <= {"all", "train"} or [*sources] != [*needed]):
+        return _Found(IN_MEMORY, "", "one text in memory", {"all": [*sources.values()]})
+    lacking = [split for split in needed if split not in sources and split != "all"]
+    if lacking:
         raise TextError(
             f"a mapping must hold each of {', '.join(needed)}, but lacks {', '.join(lacking)}; add it, or pass one "
             'split alone, such as `text["train"]`, which is then split itself'
         )
-    return _Place(path, IN_MEMORY, str(path.resolve()), is_file=False)
-
-
-def _described_as_in_memory(source: TextSource, *, is_split: bool) -> TextSource:
-    parts = {split: _shown_as(part, _SHOWN) for split, part in source.parts.items()}
-    how_split = f"split as given: {', '.join(parts)}" if is_split else source.how_split
-    return dataclasses.replace(source, parts=parts, how_split=how_split)
+    description = f"split as given: {', '.join(split for split in SPLITS if split in needed)}"
+    return _Found(IN_MEMORY, "", description, {split: [rows] for split, rows in sources.items()})
 
 
 def _located(text: str | Path, data_dir: Path | None, cache_dir: Path | None) -> Path:
@@ -205,95 +244,51 @@ def _located(text: str | Path, data_dir: Path | None, cache_dir: Path | None) ->
     return path
 
 
-def _of_folder(place: _Place, options: TextOptions, needed: Sequence[SplitName], cache: Path) -> TextSource:
-    folder = place.path
-    for layout in LAYOUTS:
-        found = {split: first_file(folder, layout.names[split]) for split in needed}
-        paths = {split: path for split, path in found.items() if path is not None}
-        if len(paths) == len(needed):
-            listed = ", ".join(f"{split} `{path.name}`" for split, path in paths.items())
-            return TextSource(
-                name=place.name,
-                stored_name=place.stored_name,
-                parts={split: plain_range(path, options, cache) for split, path in paths.items()},
-                pretokenized=layout.pretokenized,
-                how_split=f"split as the files of `{folder.name}` are: {listed}",
-            )
-    is_split = bool(split_files(folder))
-    joined = None if is_split else joined_files(folder, options, cache)
-    if joined is None and not is_split:
-        raise TextError(f"`{folder}` has no text; put .txt or .md files into it, or train.txt, valid.txt and test.txt")
-    if joined is None:
+def _plain(found: _Found, options: TextOptions, cache: Path) -> PlainText:
+    if found.is_in_memory:
+        folder = gathered_rows({split: sources[0] for split, sources in found.sources.items()}, cache)
+        paths = {split: folder / file_of(split) for split in found.sources}
+        return PlainText({split: replace(TextRange.whole(path), shown=_SHOWN) for split, path in paths.items()})
+    ranges: dict[SplitOrAll, TextRange] = {}
+    for split, sources in found.sources.items():
+        files = [source for source in sources if isinstance(source, TextFile)]
+        if found.joined:
+            ranges[split] = joined_range(files, options, cache, shown=found.joined)
+        else:
+            ranges[split] = plain_range(files[0], cache)
+    return PlainText(ranges)
+
+
+def _arranged(found: _Found, options: TextOptions, needed: Sequence[SplitOrAll], cache: Path) -> PlainText:
+    if "all" not in found.sources:
+        what = "a mapping of splits" if found.is_in_memory else f"`{found.stored_name}`"
         raise TextError(
-            f"`{folder}` must hold a file for each of {', '.join(needed)}, but lacks {lacking(folder, needed)}; "
-            f"looked for {'; or '.join(listing(layout, needed) for layout in LAYOUTS)}"
+            f"`split_by`, `deduplicate` and `text_order` need a text without splits, but {what} has its own; leave "
+            "these settings out, or give one text"
         )
-    return _split(place, joined.part, options, joined.description)
+    splits = [split for split in SPLITS if split in needed]
+    return arranged_text(found.sources["all"], options, cache, shown=found.shown, splits=splits)
 
 
-def _of_lone_file(place: _Place, options: TextOptions, _needed: Sequence[SplitName], cache: Path) -> TextSource:
-    whole = plain_range(place.path, options, cache)
-    if place.is_file:
-        return _split(place, whole, options, f"one file, `{place.path.name}`")
-    return _split(place, dataclasses.replace(whole, shown=_SHOWN), options, "one text in memory")
-
-
-def _of_files(selected: SelectedFiles, options: TextOptions, cache: Path) -> TextSource:
-    whole = _not_empty(selected.whole(options, cache))
-    place = _Place(whole.path, selected.name, selected.stored_name or str(whole.path.resolve()))
-    return _split(place, whole, options, selected.description)
-
-
-def _arranged(
-    text: TextLike,
-    selected: SelectedFiles | None,
-    options: TextOptions,
-    needed: Sequence[SplitName],
-    cache: Path,
-    *folders: Path | None,
-) -> TextSource:
-    """Return the splits of a text whose documents are dropped, moved or split as the options say."""
-    if selected is None and isinstance(text, str | Path):
-        selected = _files_below(_located(text, *folders), options, *names_of(text))
-    arranged = arranged_files(selected.files, options, cache) if selected else arranged_rows(text, options, cache)
-    folder, begins = arranged.folder, selected.description if selected else "one text in memory"
-    name = selected.name if selected else IN_MEMORY
-    shown = selected.shown if selected else _SHOWN
-    found = folder if options.split_by == "document" else folder / WHOLE
-    stored = (selected.stored_name if selected else "") or str(found.resolve())
-    description = f"{begins}, {arranged.description}"
-    if options.split_by == "document":
-        parts = {split: _shown_as(TextRange.whole(folder / f"{split}.txt"), shown) for split in needed}
-        return TextSource(name, stored, parts, pretokenized=False, how_split=description)
-    place = _Place(found, name, stored, is_file=selected is not None)
-    return _split(place, _shown_as(TextRange.whole(found), shown), options, description)
-
-
-def _shown_as(part: TextRange, shown: str) -> TextRange:
-    return dataclasses.replace(part, shown=shown)
-
-
-def _files_below(path: Path, options: TextOptions, name: str, stored_name: str) -> SelectedFiles:
-    """Return a file, or the text files of a folder without splits."""
-    if not path.is_dir():
-        return SelectedFiles([TextFile(path, options)], name, stored_name, f"one file, `{path.name}`")
-    if split_files(path):
-        raise TextError(no_splits(f"`{path}`"))
-    files = [TextFile(file, options) for file in text_files(path)]
-    if not files:
-        raise TextError(f"`{path}` must hold .txt or .md files, but holds none; give another folder, or a pattern")
-    return SelectedFiles(files, name, stored_name, described_files(files, path))
-
-
-def _split(place: _Place, whole: TextRange, options: TextOptions, description: str) -> TextSource:
-    ranges, how_split = split_whole(
-        whole, options.valid_fraction, options.test_fraction, description, is_file=place.is_file
-    )
-    name = bare_name(place.path.name)
+def _split(found: _Found, plain: PlainText, options: TextOptions, needed: Sequence[SplitOrAll]) -> TextSource:
+    parts, how_split = plain.ranges, ", ".join(filter(None, (found.description, plain.description)))
+    whole = parts.get("all")
+    folder = next(iter(parts.values())).path.parent
+    if whole and "all" not in needed:
+        splits, how_split = split_whole(
+            whole, options.valid_fraction, options.test_fraction, how_split, is_file=not found.is_in_memory
+        )
+        parts = {**splits}
+    for split, part in parts.items():
+        if not part.num_bytes:
+            raise TextError(
+                f"`{part.name}` must hold text{'' if split == 'all' else f' for the {split} split'}, but is empty"
+            )
     return TextSource(
-        name=place.name,
-        stored_name=place.stored_name,
-        parts=ranges,
-        pretokenized=any(name in names for layout in LAYOUTS if layout.pretokenized for names in layout.names.values()),
+        name=found.name,
+        stored_name=found.stored_name or str((whole.path if whole else folder).resolve()),
+        parts=parts,
+        pretokenized=found.is_pretokenized and not plain.description,
         how_split=how_split,
+        left=found.left,
     )

@@ -1,6 +1,5 @@
 """Files on web servers, in object stores and on any other file system that `fsspec` knows, copied into the cache."""
 
-import hashlib
 import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -10,7 +9,7 @@ from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 from urllib.request import url2pathname
 
-from nextword.disk.cache import cache_error, cache_key, cached_folder, scratch_folder
+from nextword.disk.cache import cache_key, cached_content, cached_folder
 from nextword.errors import MissingExtraError, NextwordError, TextError
 from nextword.text.reading.progress import reported
 
@@ -105,26 +104,13 @@ def _copied(system: Any, name: str, url: str, cache: Path) -> Path:
 
     if version:
         return cached_folder(cache / f"remote-{cache_key(_FORMAT, url, *version)}", copy) / file_name
-    try:
-        with scratch_folder(cache, "remote") as written:
-            sha256 = _copy(system, name, url, written / file_name, info.get("size"))
-
-            def take(empty: Path) -> None:
-                (written / file_name).rename(empty / file_name)
-
-            return cached_folder(cache / f"remote-{cache_key(_FORMAT, url, sha256)}", take) / file_name
-    except OSError as error:
-        raise cache_error(cache, error) from error
+    return cached_content(cache, "remote", copy, _FORMAT, url) / file_name
 
 
-def _copy(system: Any, name: str, url: str, target: Path, size: int | None) -> str:
-    """Copy a file, and return its SHA-256 sum in hexadecimal."""
-    digest = hashlib.sha256()
+def _copy(system: Any, name: str, url: str, target: Path, size: int | None) -> None:
     with target.open("wb") as file:
         for block in reported(_blocks(system, name, url), f"copying {name_of(url)}", size):
             file.write(block)
-            digest.update(block)
-    return digest.hexdigest()
 
 
 def _blocks(system: Any, name: str, url: str) -> Iterator[bytes]:

@@ -1,44 +1,30 @@
-"""A text in three splits, by the names of their files or cut in its own order, and in shards, read side by side."""
+"""A text cut in its own order: in three splits, and in shards that are read side by side."""
 
 import mmap
 import re
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from functools import partial
-from pathlib import Path
-from typing import Literal, get_args
 
 from nextword.errors import TextError
 from nextword.text.options import LineEnds
 from nextword.text.reading.counted import counted
-from nextword.text.reading.packing import PACKED_SUFFIXES, unreadable
+from nextword.text.reading.packing import unreadable
 from nextword.text.reading.reader import TextRange
-from nextword.text.sources.documents import JSON_LINES_SUFFIXES
+from nextword.text.sources.names import SplitName
 
 _LINE_END = re.compile(rb"(?>\r\n|\r|\n)")  # atomic: the two halves of one are not two
 _BLANK_LINE = re.compile(_LINE_END.pattern + rb"[ \t]*" + _LINE_END.pattern)
 """A blank line of other white space than spaces and tabs is not used."""
 
-_PLACES = {
+_BREAKS = {
     "a blank line": (_BLANK_LINE, 2**16),
     "a line end": (_LINE_END, 2**20),
     "a space": (re.compile(rb"[ \t]"), 2**20),
 }
-"""Where to cut, best first, and how many bytes to search for such a place."""
+"""Where to cut, best first, and how many bytes to search for such a break."""
 
 _ENOUGH_BYTES = 1_000
 _BLOCK = 2**16
 _KEPT = 2**20
-
-SplitName = Literal["train", "valid", "test"]
-SPLITS: tuple[SplitName, ...] = get_args(SplitName)
-
-SPLIT_NAMES: Mapping[SplitName, tuple[str, ...]] = {
-    "train": ("train",),
-    "valid": ("valid", "validation", "val", "dev"),
-    "test": ("test",),
-}
-"""The names that each split may have, as a file of a folder and as a key of a mapping, first choice first."""
 
 
 def split_whole(
@@ -62,7 +48,7 @@ def split_whole(
     try:
         with whole.path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:
             cut = partial(_cut, content, _end_of_words(content), smaller_part)
-            train_stop, place = cut(int(whole.stop * (1 - valid_fraction - test_fraction)))
+            train_stop, kind = cut(int(whole.stop * (1 - valid_fraction - test_fraction)))
             valid_stop, _ = cut(max(int(whole.stop * (1 - test_fraction)), train_stop))
     except OSError as error:
         raise unreadable(whole.path, error) from error
@@ -78,7 +64,7 @@ def split_whole(
         "test": whole.part(valid_stop, whole.stop),
     }
     shares = ", ".join(f"{name} {part.num_bytes / whole.num_bytes:.1%}" for name, part in ranges.items())
-    return ranges, f"{description}, split by bytes in its own order: {shares}; cut after {place}"
+    return ranges, f"{description}, split by bytes in its own order: {shares}; cut after {kind}"
 
 
 def _end_of_words(content: mmap.mmap) -> int:
@@ -90,15 +76,15 @@ def _end_of_words(content: mmap.mmap) -> int:
 
 
 def _cut(content: mmap.mmap, words_stop: int, smaller_part: int, nominal: int) -> tuple[int, str]:
-    """Return the first good place to cut at or after `nominal`, with words after it, and what is before it."""
-    for place, (pattern, window) in _PLACES.items():
+    """Return the first break at or after `nominal`, with words after it, and what is before it."""
+    for kind, (pattern, window) in _BREAKS.items():
         limit = min(nominal + window, words_stop)
-        if place == "a blank line":
+        if kind == "a blank line":
             limit = min(limit, nominal + smaller_part // 2)
-        if found := pattern.search(content, nominal, limit):
-            stop = found.end()
+        if match := pattern.search(content, nominal, limit):
+            stop = match.end()
             # The window may end between the two halves of a line end.
-            return stop + (content[stop - 1 : stop + 1] == b"\r\n"), place
+            return stop + (content[stop - 1 : stop + 1] == b"\r\n"), kind
     return len(content), "its end"
 
 
@@ -113,17 +99,17 @@ def shards_of(part: TextRange, line_ends: LineEnds, size: int) -> list[TextRange
     Raises:
         TextError: The text cannot be read.
     """
-    place = _LINE_END if line_ends == "line" else _BLANK_LINE
+    pattern = _LINE_END if line_ends == "line" else _BLANK_LINE
     stops: list[int] = []
     start = part.start
-    while part.stop - start > size and (stop := _next_stop(part, start + size, place)):
+    while part.stop - start > size and (stop := _next_stop(part, start + size, pattern)):
         stops.append(stop)
         start = stop
     return [part.part(*span) for span in zip([part.start, *stops], [*stops, part.stop], strict=True)]
 
 
-def _next_stop(part: TextRange, start: int, place: re.Pattern[bytes]) -> int | None:
-    """Return where the first place at or after `start` ends, if text follows it."""
+def _next_stop(part: TextRange, start: int, pattern: re.Pattern[bytes]) -> int | None:
+    """Return where the first match at or after `start` ends, if text follows it."""
     data = b""
     try:
         with part.path.open("rb") as file:
@@ -131,62 +117,10 @@ def _next_stop(part: TextRange, start: int, place: re.Pattern[bytes]) -> int | N
             while block := file.read(min(_BLOCK, part.stop - start - len(data))):
                 data += block
                 # A carriage return at the end of what was read may be half of a line end.
-                if (found := place.search(data)) and found.end() < len(data):
-                    return start + found.end()
+                if (match := pattern.search(data)) and match.end() < len(data):
+                    return start + match.end()
                 if len(data) >= _KEPT:
                     start, data = start + len(data) - _BLOCK, data[-_BLOCK:]
     except OSError as error:
         raise unreadable(part.path, error) from error
     return None
-
-
-@dataclass(frozen=True)
-class Layout:
-    """The file names of a kind of folder.
-
-    Attributes:
-        names: The names that each split's file may have, first choice first; packed files may end in .gz or .zst.
-        pretokenized: Whether such files hold tokens between spaces.
-    """
-
-    names: Mapping[SplitName, Sequence[str]]
-    pretokenized: bool
-
-
-def _named(*suffixes: str) -> dict[SplitName, tuple[str, ...]]:
-    return {split: tuple(f"{name}{suffix}" for name in SPLIT_NAMES[split] for suffix in suffixes) for split in SPLITS}
-
-
-LAYOUTS = (
-    Layout({split: (f"ptb.{split}.txt",) for split in SPLITS}, pretokenized=True),
-    Layout({split: (f"wiki.{split}.tokens",) for split in SPLITS}, pretokenized=True),
-    Layout(_named(".txt"), pretokenized=False),
-    Layout(_named(*JSON_LINES_SUFFIXES), pretokenized=False),
-)
-
-
-def first_file(folder: Path, names: Sequence[str]) -> Path | None:
-    """Return the first file of these names that a folder has, packed or not."""
-    paths = (folder / f"{name}{suffix}" for name in names for suffix in ("", *PACKED_SUFFIXES))
-    return next((path for path in paths if path.is_file()), None)
-
-
-def split_files(folder: Path) -> list[Path]:
-    """Return the files of a folder that are named like splits."""
-    found = (first_file(folder, names) for layout in LAYOUTS for names in layout.names.values())
-    return [path for path in found if path is not None]
-
-
-def listing(layout: Layout, needed: Sequence[SplitName]) -> str:
-    """Return in words which files a layout needs."""
-    return ", ".join("|".join(layout.names[split]) for split in needed)
-
-
-def lacking(folder: Path, needed: Sequence[SplitName]) -> str:
-    """Return the splits that are missing in the layout that lacks fewest."""
-
-    def lacking(layout: Layout) -> list[SplitName]:
-        return [split for split in needed if first_file(folder, layout.names[split]) is None]
-
-    fewest = min(map(lacking, LAYOUTS), key=len)
-    return ", ".join(fewest)

@@ -11,7 +11,7 @@ from nextword.bundle.run_directory import RunDirectory
 from nextword.machine.capacity import read_capacity
 from nextword.text.corpus import Corpus
 from nextword.text.reading.counted import counted
-from nextword.text.sources.split import SPLITS
+from nextword.text.sources.names import SPLITS
 from nextword.training.config import RunConfig
 from nextword.training.context import RunContext
 from nextword.training.plan import Plan

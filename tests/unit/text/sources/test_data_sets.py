@@ -7,9 +7,9 @@ import pytest
 
 from nextword.errors import TextError
 from nextword.text.corpus import Corpus
-from nextword.text.options import DEFAULT_OPTIONS, TextOptions
-from nextword.text.sources.find import resolve_source, resolve_whole
-from nextword.text.sources.split import SPLITS
+from nextword.text.options import TextOptions
+from nextword.text.sources.find import resolve_source
+from nextword.text.sources.names import SPLITS
 
 datasets = pytest.importorskip("datasets", reason="needs the library `datasets`: pip install datasets")
 
@@ -27,7 +27,7 @@ def part(first: int, last: int) -> Any:
 
 
 def whole(text: Any, **options: Any) -> bytes:
-    return b"".join(resolve_whole(text, TextOptions(field="body", **options)).blocks())
+    return b"".join(resolve_source(text, TextOptions(field="body", **options), needed=("all",)).parts["all"].blocks())
 
 
 EXPECTED = "\n\n".join(row["body"] for row in ROWS).encode("utf-8") + b"\n\n"
@@ -69,4 +69,4 @@ def test_its_documents_are_split_by_a_hash() -> None:
 
 def test_a_field_that_is_missing_is_named_with_those_that_are_there() -> None:
     with pytest.raises(TextError, match=r"the text, row 1: the field `text` is missing; .* has: body, label"):
-        resolve_whole(part(0, 3), DEFAULT_OPTIONS)
+        resolve_source(part(0, 3), needed=("all",))

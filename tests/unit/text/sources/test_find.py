@@ -6,11 +6,11 @@ from typing import Any
 import pytest
 
 from nextword.errors import TextError
+from nextword.text.corpus import Corpus
 from nextword.text.options import DEFAULT_OPTIONS, TextOptions
 from nextword.text.reading.reader import TextRange
-from nextword.text.sources.find import TextSource, resolve_source, resolve_whole
-from nextword.text.sources.split import SPLITS
-from nextword.text.sources.text_name import stored_name
+from nextword.text.sources.find import TextLike, TextSource, resolve_source
+from nextword.text.sources.names import SPLITS, is_pattern, stored_name
 from support.packing import PACK
 
 
@@ -23,6 +23,10 @@ def folder_with(folder: Path, *names: str) -> Path:
 
 def bytes_of(part: TextRange) -> bytes:
     return b"".join(part.blocks())
+
+
+def whole_of(text: TextLike, **options: Any) -> TextRange:
+    return resolve_source(text, needed=("all",), **options).parts["all"]
 
 
 def files_of(source: TextSource) -> list[str]:
@@ -81,7 +85,7 @@ def test_a_packed_file_is_read_whatever_its_name(tmp_path: Path, packing: str) -
     assert source.stored_name == str(path.resolve())
     assert source.how_split.startswith("one file, `ptb.train.txt.gz`, split by bytes")
     assert source.pretokenized  # as the unpacked file
-    assert bytes_of(resolve_whole(path)) == plain
+    assert bytes_of(whole_of(path)) == plain
 
 
 @pytest.mark.parametrize("ending", ["", ".gz", ".zst"])
@@ -101,7 +105,7 @@ def test_the_field_of_a_lone_json_lines_file_can_be_named(tmp_path: Path) -> Non
     path.write_bytes(b'{"text": "x", "body": "the cat sat"}\n' * 100)
     source = resolve_source(path, TextOptions(field="body"))
     assert b"".join(bytes_of(part) for part in source.parts.values()) == b"the cat sat\n" * 100
-    assert bytes_of(resolve_whole(path)) == b"x\n" * 100
+    assert bytes_of(whole_of(path)) == b"x\n" * 100
 
 
 def test_a_folder_of_other_text_files_is_one_text(tmp_path: Path) -> None:
@@ -113,7 +117,7 @@ def test_a_folder_of_other_text_files_is_one_text(tmp_path: Path) -> None:
     assert joined == b"a/z.md\n" * 50 + b"\n" + b"a.txt\n" * 50 + b"\n" + b"b.txt\n" * 50
     start = f"3 files of `{tmp_path.name}` in the order of their names (a/z.md, a.txt, b.txt), split by bytes"
     assert source.how_split.startswith(start)
-    assert bytes_of(resolve_whole(tmp_path)) == joined
+    assert bytes_of(whole_of(tmp_path)) == joined
 
 
 def test_a_folder_with_some_of_its_splits_is_not_one_text(tmp_path: Path) -> None:
@@ -159,7 +163,7 @@ def test_strings_in_memory_are_one_text() -> None:
         assert source.name == "text"
         assert source.how_split.startswith("one text in memory, split by bytes in its own order: train 91.0%")
         assert {part.name for part in source.parts.values()} == {"the text in memory"}
-    assert bytes_of(resolve_whole(LINES)) == plain
+    assert bytes_of(whole_of(LINES)) == plain
 
 
 class Rows:
@@ -205,7 +209,7 @@ def test_a_lone_split_is_split_unless_it_is_the_one_needed() -> None:
     with pytest.raises(TextError, match="must hold each of train, valid, test, but lacks valid; add it, or pass one"):
         resolve_source({"train": LINES, "test": LINES}, DEFAULT_OPTIONS)
     with pytest.raises(TextError, match="`text` must be one text to be read whole, but has splits"):
-        resolve_whole({"train": LINES, "test": LINES})
+        whole_of({"train": LINES, "test": LINES})
 
 
 def test_a_text_of_several_lines_as_a_string_is_answered_with_what_to_pass() -> None:
@@ -279,7 +283,7 @@ def test_a_misspelt_text_is_answered_with_the_nearest(
 ) -> None:
     folder_with(tmp_path, "book.txt")
     monkeypatch.chdir(tmp_path)
-    for resolve in (lambda: resolve_source(text, DEFAULT_OPTIONS), lambda: resolve_whole(text)):
+    for resolve in (lambda: resolve_source(text, DEFAULT_OPTIONS), lambda: whole_of(text)):
         with pytest.raises(TextError) as caught:
             resolve()
         assert message in str(caught.value)
@@ -297,15 +301,18 @@ def test_a_text_in_place_of_a_path_is_told_how_to_be_passed(text: str) -> None:
 def test_a_whole_file_is_not_split(tmp_path: Path) -> None:
     path = tmp_path / "short.txt"
     path.write_bytes(b"one line\n")
-    assert resolve_whole(path) == TextRange(path, 0, 9)
+    assert whole_of(path) == TextRange(path, 0, 9)
 
 
 def test_a_folder_or_an_empty_file_is_no_whole_file(tmp_path: Path) -> None:
+    with pytest.raises(TextError, match="has no text; put"):
+        whole_of(tmp_path)
+    folder_with(tmp_path, "train.txt")
     with pytest.raises(TextError, match="must be one text to be read whole, but has splits"):
-        resolve_whole(tmp_path)
+        whole_of(tmp_path)
     (tmp_path / "empty.txt").write_bytes(b"")
     with pytest.raises(TextError, match=r"empty\.txt` must hold text, but is empty"):
-        resolve_whole(tmp_path / "empty.txt")
+        whole_of(tmp_path / "empty.txt")
 
 
 @pytest.mark.parametrize(
@@ -325,4 +332,123 @@ def test_a_text_in_memory_that_is_too_short_is_not_called_by_its_file(
 
 def test_an_empty_text_in_memory_that_is_read_whole_is_not_called_by_its_file(tmp_path: Path) -> None:
     with pytest.raises(TextError, match=r"^`the text in memory` must hold text, but is empty$"):
-        resolve_whole([], cache_dir=tmp_path)
+        whole_of([], cache_dir=tmp_path)
+
+
+@pytest.fixture
+def mail(tmp_path: Path) -> Path:
+    folder = tmp_path / "mail"
+    (folder / "old").mkdir(parents=True)
+    (folder / "b.jsonl").write_bytes(b'{"text": "two"}\n{"text": "three"}\n')
+    (folder / "a.txt.xz").write_bytes(PACK["xz"](b"one\n"))
+    (folder / "old" / "c.csv").write_bytes(b"id,text\n4,four\n")
+    return folder
+
+
+def whole(text: TextLike, cache: Path) -> bytes:
+    return bytes_of(whole_of(text, cache_dir=cache))
+
+
+def test_a_pattern_names_files_in_the_order_of_their_names(mail: Path, tmp_path: Path) -> None:
+    assert whole(f"{mail}/*.*", tmp_path / "cache") == b"one\n\ntwo\nthree\n"
+    assert whole(f"{mail}/**/*.*", tmp_path / "cache") == b"one\n\ntwo\nthree\n\nfour\n"
+    assert whole(f"{mail}/*.jsonl", tmp_path / "cache") == b"two\nthree\n"
+    with pytest.raises(TextError, match=r"parquet` must match at least one file, but matches none"):
+        whole(f"{mail}/*.parquet", tmp_path / "cache")
+
+
+def test_a_list_of_paths_is_read_in_its_own_order(mail: Path, tmp_path: Path) -> None:
+    paths = [mail / "b.jsonl", mail / "a.txt.xz"]
+    assert whole(paths, tmp_path / "cache") == b"two\nthree\n\none\n"
+    assert whole(paths[:1], tmp_path / "cache") == b"two\nthree\n"
+    source = resolve_source([mail / "b.jsonl"] * 30, DEFAULT_OPTIONS, cache_dir=tmp_path / "cache")
+    again = resolve_source(source.stored_name, DEFAULT_OPTIONS, cache_dir=tmp_path / "cache")
+    assert [part.sha256 for part in again.parts.values()] == [part.sha256 for part in source.parts.values()]
+
+
+def test_a_pattern_is_found_from_any_folder(mail: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(mail.parent)
+    assert stored_name("mail/*.txt") == str(mail.parent / "mail/*.txt")
+    assert is_pattern("mail/*.txt")
+
+
+def test_a_file_whose_name_looks_like_a_pattern_is_a_file(tmp_path: Path) -> None:
+    path = tmp_path / "notes [1].txt"
+    path.write_bytes(b"one\n")
+    assert not is_pattern(str(path))
+    assert whole(str(path), tmp_path / "cache") == b"one\n"
+
+
+def test_documents_of_several_plain_files_are_the_files(tmp_path: Path) -> None:
+    folder = tmp_path / "letters"
+    folder.mkdir()
+    for number in range(60):
+        (folder / f"{number:02}.txt").write_text(f"Dear {number % 30},\n\nall is well.\n", encoding="utf-8")
+    options = TextOptions(deduplicate="documents", split_by="document", valid_fraction=0.3, test_fraction=0.3)
+    source = resolve_source(folder, options, cache_dir=tmp_path / "cache")
+    assert source.name == "letters"
+    assert "30 repeated documents dropped" in source.how_split
+    texts = [b"".join(part.blocks()).decode() for part in source.parts.values()]
+    assert sum(text.count("Dear") for text in texts) == 30
+    assert all("\n\n\n" not in text for text in texts)
+
+
+@pytest.mark.parametrize(("document", "dropped"), [("auto", 1), ("paragraph", 1), ("line", 2), ("file", 0)])
+def test_documents_of_one_plain_file_are_paragraphs_unless_said(tmp_path: Path, document: str, dropped: int) -> None:
+    path = tmp_path / "book.txt"
+    path.write_bytes(b"one\ntwo\n\nthree\n\none\ntwo\n\n" + b"".join(b"line %d\n" % n for n in range(40)))
+    options = TextOptions(deduplicate="documents").replace(document=document)
+    source = resolve_source(path, options, cache_dir=tmp_path / "cache")
+    assert f"{dropped} repeated document" in source.how_split
+    assert (source.name, source.stored_name) == ("book.txt", str(path))
+
+
+def test_a_text_with_splits_of_its_own_is_not_arranged(tmp_path: Path) -> None:
+    for split in ("train", "valid", "test"):
+        (tmp_path / f"{split}.txt").write_bytes(b"one\n")
+    options = TextOptions(deduplicate="documents")
+    with pytest.raises(TextError, match=r"need a text without splits, but .* has its own"):
+        resolve_source(tmp_path, options)
+    with pytest.raises(TextError, match="need a text without splits, but a mapping of splits has its own"):
+        resolve_source({"train": ["a"], "valid": ["b"], "test": ["c"]}, options)
+
+
+@pytest.mark.parametrize("split_by", ["bytes", "document"])
+def test_rows_of_a_program_are_arranged_and_found_again(tmp_path: Path, split_by: str) -> None:
+    rows = [{"body": f"mail {number % 200}\nof {number % 200}"} for number in range(400)]
+    options = TextOptions(deduplicate="documents", field="body").replace(split_by=split_by, text_order="documents")
+    corpus = Corpus.load(rows, options, cache_dir=tmp_path)
+    assert corpus.report.how_split.startswith("one text in memory, ")
+    assert "200 repeated documents dropped; shuffled by document with seed 0" in corpus.report.how_split
+    assert sum(corpus.split(split).report.read.num_lines for split in ("train", "valid", "test")) in range(598, 803)
+    assert Corpus.load(corpus.stored_name, corpus.options, cache_dir=tmp_path).sha256 == corpus.sha256
+    assert Corpus.load(iter(rows), options, cache_dir=tmp_path).sha256 == corpus.sha256
+
+
+def test_a_split_without_documents_is_refused_with_the_name_of_the_text(tmp_path: Path) -> None:
+    path = tmp_path / "few.jsonl"
+    path.write_bytes(b'{"text": "one"}\n')
+    with pytest.raises(TextError, match=r"few\.jsonl` must hold text for the \w+ split, but is empty"):
+        resolve_source(path, TextOptions(split_by="document"), cache_dir=tmp_path / "cache")
+
+
+def test_the_arranged_text_is_made_once(mail: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = mail / "many.jsonl"
+    path.write_bytes(b"".join(b'{"text": "mail %d"}\n' % number for number in range(100)))
+    options = TextOptions(text_order="documents")
+    first = resolve_source(path, options, cache_dir=tmp_path / "cache")
+    monkeypatch.setattr("nextword.text.sources.arrange.write_arranged", None)
+    assert resolve_source(path, options, cache_dir=tmp_path / "cache") == first
+
+
+def test_a_bad_byte_of_a_joined_file_is_named_by_that_file(tmp_path: Path) -> None:
+    folder = tmp_path / "notes"
+    folder.mkdir()
+    (folder / "a.txt").write_bytes(b"\xef\xbb\xbfgood\n")
+    (folder / "b.txt").write_bytes(b"good\nb\xffad\n")
+    with pytest.raises(TextError, match=r"b\.txt`, line 2, byte 6: text must be UTF-8"):
+        whole_of(folder, cache_dir=tmp_path / "cache")
+    options = TextOptions(on_bad_bytes="replace")
+    part = whole_of(folder, options=options, cache_dir=tmp_path / "cache")
+    assert bytes_of(part) == b"good\n\ngood\nb\xffad\n"
+    assert part.name == f"{folder} (2 files as one text)"

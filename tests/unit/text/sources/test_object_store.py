@@ -10,7 +10,7 @@ import pytest
 from nextword.errors import TextError
 from nextword.text.corpus import Corpus
 from nextword.text.options import DEFAULT_OPTIONS
-from nextword.text.sources.find import resolve_whole
+from nextword.text.sources.find import resolve_source
 
 s3fs = pytest.importorskip("s3fs", reason="needs s3fs, which asks for other versions than nextword is tested with")
 server = pytest.importorskip("moto.server", reason="needs moto[server], beside s3fs")
@@ -46,7 +46,7 @@ def store(endpoint: str, monkeypatch: pytest.MonkeyPatch) -> Any:
 
 
 def whole(text: str, cache: Path) -> bytes:
-    return b"".join(resolve_whole(text, DEFAULT_OPTIONS, cache_dir=cache).blocks())
+    return b"".join(resolve_source(text, DEFAULT_OPTIONS, cache_dir=cache, needed=("all",)).parts["all"].blocks())
 
 
 def test_objects_are_read_one_by_one_and_by_a_pattern(store: Any, tmp_path: Path) -> None:

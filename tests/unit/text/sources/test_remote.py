@@ -13,9 +13,9 @@ from nextword.errors import MissingExtraError, TextError
 from nextword.text.corpus import Corpus
 from nextword.text.options import DEFAULT_OPTIONS, TextOptions
 from nextword.text.sources import remote
-from nextword.text.sources.find import resolve_source, resolve_whole
+from nextword.text.sources.find import resolve_source
+from nextword.text.sources.names import stored_name
 from nextword.text.sources.remote import remote_files
-from nextword.text.sources.text_name import stored_name
 from support.packing import PACK
 
 fsspec = pytest.importorskip("fsspec", reason="needs fsspec: install the extra `data`")
@@ -81,7 +81,7 @@ def cache(tmp_path: Path) -> Path:
 
 
 def whole(text: str, cache: Path) -> bytes:
-    return b"".join(resolve_whole(text, DEFAULT_OPTIONS, cache_dir=cache).blocks())
+    return b"".join(resolve_source(text, DEFAULT_OPTIONS, cache_dir=cache, needed=("all",)).parts["all"].blocks())
 
 
 def test_a_text_on_a_web_server_is_read(server: Server, served: Path, cache: Path) -> None:

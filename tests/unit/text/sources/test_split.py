@@ -8,7 +8,8 @@ from nextword.errors import TextError
 from nextword.text.options import LineEnds
 from nextword.text.reading.reader import LineReader, TextRange
 from nextword.text.sources import split as splitting
-from nextword.text.sources.split import SPLITS, SplitName, shards_of, split_whole
+from nextword.text.sources.names import SPLITS, SplitName
+from nextword.text.sources.split import shards_of, split_whole
 from nextword.text.tokens.line_ends import segments
 
 SHARED_FOLDER = settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)

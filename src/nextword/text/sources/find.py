@@ -275,10 +275,9 @@ def _split(found: _Found, plain: PlainText, options: TextOptions, needed: Sequen
     whole = parts.get("all")
     folder = next(iter(parts.values())).path.parent
     if whole and "all" not in needed:
-        splits, how_split = split_whole(
+        parts, how_split = split_whole(
             whole, options.valid_fraction, options.test_fraction, how_split, is_file=not found.is_in_memory
         )
-        parts = {**splits}
     for split, part in parts.items():
         if not part.num_bytes:
             raise TextError(

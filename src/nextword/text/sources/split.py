@@ -9,7 +9,7 @@ from nextword.text.options import LineEnds
 from nextword.text.reading.counted import counted
 from nextword.text.reading.packing import unreadable
 from nextword.text.reading.reader import TextRange
-from nextword.text.sources.names import SplitName
+from nextword.text.sources.names import SplitOrAll
 
 _LINE_END = re.compile(rb"(?>\r\n|\r|\n)")  # atomic: the two halves of one are not two
 _BLANK_LINE = re.compile(_LINE_END.pattern + rb"[ \t]*" + _LINE_END.pattern)
@@ -29,7 +29,7 @@ _KEPT = 2**20
 
 def split_whole(
     whole: TextRange, valid_fraction: float, test_fraction: float, description: str, *, is_file: bool = True
-) -> tuple[dict[SplitName, TextRange], str]:
+) -> tuple[dict[SplitOrAll, TextRange], str]:
     """Return the ranges of train, valid and test, and a sentence that says how they were made.
 
     Args:
@@ -58,7 +58,7 @@ def split_whole(
             f"`{whole.name}` must be long enough to be split in three, but has {counted(whole.num_bytes, 'byte')}; "
             f"give at least {_ENOUGH_BYTES:,} bytes in several lines, or {parts}"
         )
-    ranges: dict[SplitName, TextRange] = {
+    ranges: dict[SplitOrAll, TextRange] = {
         "train": whole.part(0, train_stop),
         "valid": whole.part(train_stop, valid_stop),
         "test": whole.part(valid_stop, whole.stop),

@@ -8,14 +8,14 @@ from nextword.errors import TextError
 from nextword.text.options import LineEnds
 from nextword.text.reading.reader import LineReader, TextRange
 from nextword.text.sources import split as splitting
-from nextword.text.sources.names import SPLITS, SplitName
+from nextword.text.sources.names import SPLITS, SplitOrAll
 from nextword.text.sources.split import shards_of, split_whole
 from nextword.text.tokens.line_ends import segments
 
 SHARED_FOLDER = settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
 
 
-def split_file(path: Path, valid: float, test: float) -> tuple[dict[SplitName, TextRange], str]:
+def split_file(path: Path, valid: float, test: float) -> tuple[dict[SplitOrAll, TextRange], str]:
     return split_whole(TextRange.whole(path), valid, test, f"one file, `{path.name}`")
 
 

@@ -26,10 +26,12 @@ ACCEPTED = ["2xx", "3xx", "400", "404", "409"]
 def _failures(num_examples: int) -> dict[tuple[str, str], list[str]]:
     model = tiny_model(name="tiny")
     slot = ModelSlot(model)
-    application = create_application(slot, SETTINGS, lambda: tiny_model(name="tiny"))
-    # With keys, reloads from everywhere are allowed; asking for the key is `Service`, around the application.
-    application.state.access = Access.of("127.0.0.1", keys=["0123456789abcdef"])
-    schema = schemathesis.openapi.from_asgi("/openapi.json", application)
+    # With keys, reloads from everywhere are allowed.
+    access = Access.of("127.0.0.1", keys=["0123456789abcdef"], allow_hosts=["testserver"])
+    application = create_application(slot, SETTINGS, lambda: tiny_model(name="tiny"), access=access)
+    headers = {"Authorization": "Bearer 0123456789abcdef"}
+    schema = schemathesis.openapi.from_asgi("/openapi.json", application, headers=headers)
+    schema.config.update(headers=headers)
     schema.config.generation.update(
         modes=list(GenerationMode), max_examples=num_examples, deterministic=True, allow_x00=True, no_shrink=True
     )

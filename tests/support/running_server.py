@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from nextword.serving.http.access import Access
-from nextword.serving.model_source import ModelSource
+from nextword.serving.served_model import ModelSource
 from nextword.serving.server import Server, ServerOptions, bind
 from support.waiting import wait_until
 

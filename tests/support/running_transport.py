@@ -8,7 +8,7 @@ from typing import Any
 
 import uvicorn
 
-from nextword.serving.http.connection import Refusal
+from nextword.serving.http.errors import ApiError
 from nextword.serving.http.transport import OnRefused, TransportConfig
 from nextword.serving.server import bind
 from nextword.serving.settings import ServingSettings
@@ -46,8 +46,8 @@ def running(
     listener = bind("127.0.0.1", 0)
     refused: list[str] = []
 
-    def record(refusal: Refusal, client: str) -> None:
-        refused.append(refusal.code)
+    def record(refusal: ApiError, client: str) -> None:
+        refused.append(str(refusal.code))
         on_refused(refusal, client)
 
     server = uvicorn.Server(TransportConfig(application, settings or ServingSettings(), record))

@@ -15,8 +15,6 @@ from fastapi import FastAPI
 
 from nextword.engine.text_model import LoadedModel
 from nextword.serving.application import create_application
-from nextword.serving.http.access import Access
-from nextword.serving.http.service import Service
 from nextword.serving.http.transport import TransportConfig
 from nextword.serving.served_model import ModelSlot, ServedModel
 from nextword.serving.server import bind
@@ -62,9 +60,8 @@ def serving(model: LoadedModel, settings: ServingSettings | None = None, *, lear
     settings = settings or ServingSettings()
     slot = ModelSlot(ServedModel(model, model.bundle, HASH, learns=learns, max_active=settings.max_active))
     application = create_application(slot, settings)
-    service = Service(application, Access())
     try:
-        with running(TransportConfig(service, settings, service.record_refusal)) as port:
+        with running(TransportConfig(application, settings)) as port:
             yield Served(f"http://127.0.0.1:{port}", port, slot, application)
     finally:
         slot.close()

@@ -7,7 +7,7 @@ from http.client import HTTPConnection
 from pathlib import Path
 from typing import Any
 
-from nextword.serving.model_source import ModelSource
+from nextword.serving.served_model import ModelSource
 from nextword.serving.server import Server, ServerOptions, bind
 from support.waiting import wait_until
 

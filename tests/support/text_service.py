@@ -11,17 +11,19 @@ from nextword.bundle.samples import sample_model_path
 from nextword.engine.opening import start_engine
 from nextword.engine.text_model import LoadedModel
 from nextword.serving.application import create_application
-from nextword.serving.model_source import ModelSource
-from nextword.serving.served_model import ModelSlot, ServedModel
+from nextword.serving.http.access import Access
+from nextword.serving.served_model import ModelSlot, ModelSource, ServedModel
 from nextword.serving.settings import ServingSettings
 from support.tiny_bundle import tiny_bundle
 
 
 @contextmanager
-def service_of(served: ServedModel, settings: ServingSettings | None = None, load: Any = None) -> Iterator[TestClient]:
+def service_of(
+    served: ServedModel, settings: ServingSettings | None = None, load: Any = None, access: Access | None = None
+) -> Iterator[TestClient]:
     """Give a client of the service with a model."""
     slot = ModelSlot(served)
-    application = create_application(slot, settings, load)
+    application = create_application(slot, settings, load, access=access)
     with TestClient(application, client=("127.0.0.1", 50_000), base_url="http://localhost") as client:
         yield client
     slot.current.scheduler.close()

@@ -20,7 +20,7 @@ from nextword.serving.settings import ServingSettings
 from nextword.text.tokens.tokenizer import Tokenizer
 
 if TYPE_CHECKING:
-    from nextword.serving.model_source import ModelSource
+    from nextword.serving.served_model import ModelSource
 
 
 @command(
@@ -99,7 +99,7 @@ def serve(
 
 def _source(target: Target, chain: str, data_dir: Path | None, given: Tables, max_active: int) -> "ModelSource":
     """Return where the model comes from; a run knows the text that methods read."""
-    from nextword.serving.model_source import ModelSource, no_splits
+    from nextword.serving.served_model import ModelSource, no_splits
 
     methods = methods_of(chain.split(","))
     require_used(given, methods, ensemble=False)

@@ -1,53 +1,38 @@
-"""The application: all routes of the service, with what they share, their errors and their documentation."""
+"""The application: all routes of the service, with what they share and their documentation."""
 
 from collections.abc import Callable
 
-from fastapi import APIRouter, FastAPI
+from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
+from starlette.datastructures import State
 from starlette.exceptions import HTTPException
 
 from nextword import __version__
-from nextword.errors import NextwordError
 from nextword.serving.http import openapi
-from nextword.serving.http.errors import (
-    answer_api_error,
-    answer_internal_error,
-    answer_nextword_error,
-    answer_validation_error,
-    answer_wrong_method,
-)
+from nextword.serving.http.access import Access
 from nextword.serving.http.lifecycle import Lifecycle
 from nextword.serving.http.metrics import ServingMetrics
+from nextword.serving.http.service import Log, Service
 from nextword.serving.queue.admission import Admission
-from nextword.serving.routes import health, reload
-from nextword.serving.routes import page as page_routes
-from nextword.serving.routes import rank as rank_routes
-from nextword.serving.routes import rescore as rescore_routes
-from nextword.serving.routes import score as score_routes
-from nextword.serving.routes import suggest as suggest_routes
-from nextword.serving.routes import tokenize as tokenize_routes
-from nextword.serving.routes.completions import routes as completion_routes
-from nextword.serving.routes.page_files import PageFiles
+from nextword.serving.routes import health, page, rank, reload, rescore, score, suggest, tokenize
+from nextword.serving.routes.completions import routes as completions
+from nextword.serving.routes.page import PageFiles
 from nextword.serving.routes.reload import Reloader
 from nextword.serving.routes.sessions import Sessions
 from nextword.serving.served_model import ModelSlot, ServedModel
 from nextword.serving.settings import ServingSettings
 
-_ROUTERS: tuple[APIRouter, ...] = (
-    completion_routes.router,
-    health.router,
-    tokenize_routes.router,
-    score_routes.router,
-    rescore_routes.router,
-    rank_routes.router,
-    suggest_routes.router,
-    reload.router,
-    page_routes.router,
-)
+ROUTES = (completions, health, tokenize, score, rescore, rank, suggest, reload, page)
+"""The modules with the routes of the service; each has a `router`."""
 
 
 def create_application(
-    slot: ModelSlot, settings: ServingSettings | None = None, load: Callable[[], ServedModel] | None = None
+    slot: ModelSlot,
+    settings: ServingSettings | None = None,
+    load: Callable[[], ServedModel] | None = None,
+    *,
+    access: Access | None = None,
+    log: Log | None = None,
 ) -> FastAPI:
     """Return the application that answers with the model of a slot.
 
@@ -58,6 +43,8 @@ def create_application(
         slot: Holds the model.
         settings: Bounds of the service.
         load: Loads the model again, such as `ModelSource.load`; `None` if it is in memory only.
+        access: Who may use it; programs of this machine if left out.
+        log: Receives a line for each request.
     """
     application = FastAPI(
         title="nextword",
@@ -66,22 +53,24 @@ def create_application(
         docs_url=None,  # these pages load scripts from the network
         redoc_url=None,
     )
-    _share(application, slot, settings or ServingSettings(), load)
-    application.add_exception_handler(HTTPException, answer_api_error)
-    application.add_exception_handler(RequestValidationError, answer_validation_error)
-    application.add_exception_handler(NextwordError, answer_nextword_error)
-    application.add_exception_handler(405, answer_wrong_method)
-    application.add_exception_handler(Exception, answer_internal_error)
-    for router in _ROUTERS:
-        application.include_router(router)
+    access = access or Access()
+    _share(application.state, slot, settings or ServingSettings(), load)
+    application.state.access = access
+    application.add_middleware(Service, access=access, log=log)
+    for error in (HTTPException, RequestValidationError):
+        application.add_exception_handler(error, _leave_to_service)
+    for module in ROUTES:
+        application.include_router(module.router)
     openapi.describe(application)
     return application
 
 
-def _share(
-    application: FastAPI, slot: ModelSlot, settings: ServingSettings, load: Callable[[], ServedModel] | None
-) -> None:
-    state = application.state
+async def _leave_to_service(_request: Request, error: Exception) -> Response:
+    """Let `Service` answer an error that FastAPI would answer in a shape of its own."""
+    raise error
+
+
+def _share(state: State, slot: ModelSlot, settings: ServingSettings, load: Callable[[], ServedModel] | None) -> None:
     state.slot = slot
     state.settings = settings
     state.admission = Admission(settings)

@@ -19,11 +19,10 @@ from fastapi import FastAPI
 from nextword.errors import SettingError
 from nextword.serving.application import create_application
 from nextword.serving.http.access import Access
-from nextword.serving.http.service import Service
-from nextword.serving.http.service_log import Log, report_faults
+from nextword.serving.http.errors import ApiError
+from nextword.serving.http.service import Log, refusal_line, report_faults
 from nextword.serving.http.transport import FILES_BESIDE_CONNECTIONS, TransportConfig
-from nextword.serving.model_source import ModelSource
-from nextword.serving.served_model import ModelSlot
+from nextword.serving.served_model import ModelSlot, ModelSource
 from nextword.serving.settings import ServingSettings
 
 _CUT_SECONDS = 1.0
@@ -121,9 +120,10 @@ class Server(uvicorn.Server):
         self._source = source
         self._options = options
         self._address = listener.getsockname()
-        self.application: FastAPI = create_application(ModelSlot(), options.settings, source.load)
-        service = Service(self.application, options.access, log=options.log)
-        super().__init__(TransportConfig(service, _within_limits(options), service.record_refusal))
+        self.application: FastAPI = create_application(
+            ModelSlot(), options.settings, source.load, access=options.access, log=options.log
+        )
+        super().__init__(TransportConfig(self.application, _within_limits(options), self._record_refusal))
         self._tasks: set[asyncio.Task[None]] = set()
         self.signal_number = 0
         self.failure: Exception | None = None
@@ -176,6 +176,11 @@ class Server(uvicorn.Server):
         self.signal_number = sig
         self.application.state.lifecycle.drain()
         self.should_exit = True
+
+    def _record_refusal(self, refusal: ApiError, client: str) -> None:
+        self.application.state.metrics.record_refusal(refusal.code)
+        if self._options.log is not None:
+            self._options.log(refusal_line(refusal, client))
 
     async def _load(self) -> None:
         state = self.application.state

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from nextword.serving.model_source import ModelSource
+from nextword.serving.served_model import ModelSource
 from nextword.serving.server import ServerOptions
 from support.raw_http import exchange, get, post
 from support.serve_process import serve_process

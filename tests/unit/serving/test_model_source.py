@@ -9,7 +9,7 @@ import pytest
 from nextword.bundle.samples import sample_model_path
 from nextword.engine.methods.chain import methods_of
 from nextword.errors import BundleError, SettingError
-from nextword.serving.model_source import ModelSource
+from nextword.serving.served_model import ModelSource
 
 
 def test_the_model_is_loaded_with_the_hash_of_its_weights() -> None:

@@ -1,13 +1,19 @@
 """Errors of the service, in the shape of the OpenAI API: `{"error": {"message", "type", "param", "code"}}`."""
 
+import json
 from collections.abc import Mapping, Sequence
-from typing import Any, cast
+from typing import Any
 
-from fastapi import FastAPI, HTTPException, Request
 from fastapi.exceptions import RequestValidationError
-from fastapi.responses import JSONResponse
-from starlette.exceptions import HTTPException as StarletteHTTPException
+from starlette.datastructures import Headers
+from starlette.exceptions import HTTPException
 from starlette.routing import BaseRoute, Route
+from starlette.types import Scope
+
+from nextword.errors import NextwordError
+
+CLIENT_LEFT = 499
+"""Status of a request whose client left before the answer, as in nginx; nobody receives it."""
 
 _TYPES = {
     400: "invalid_request_error",
@@ -44,12 +50,12 @@ _RULES = {
 """The rules by pydantic's names of its errors."""
 
 
-class ApiError(HTTPException):
-    """A refused request.
+class ApiError(Exception):
+    """A request that the service rejects, or cannot answer.
 
     Args:
         status: The HTTP status.
-        message: The rule, the value and the repair.
+        message: The rule, the value and the fix.
         param: The field of the request that breaks the rule.
         code: A short name of the error for programs.
         headers: Headers of the answer, such as `Retry-After`.
@@ -64,77 +70,70 @@ class ApiError(HTTPException):
         code: str | None = None,
         headers: Mapping[str, str] | None = None,
     ) -> None:
-        super().__init__(status, message, dict(headers) if headers else None)
+        super().__init__(message)
+        self.status = status
+        self.message = message
         self.param = param
         self.code = code
+        self.headers = dict(headers or {})
 
-    def to_table(self) -> dict[str, Any]:
-        """Return the error as JSON values."""
-        return error_table(self.status_code, str(self.detail), param=self.param, code=self.code)
+    def to_answer(self) -> tuple[dict[str, str], bytes]:
+        """Return headers and body of an answer with this error."""
+        body = self.to_json()
+        return {"content-type": "application/json", "content-length": str(len(body)), **self.headers}, body
 
-
-def error_table(status: int, message: str, *, param: str | None = None, code: str | None = None) -> dict[str, Any]:
-    """Return an error in the shape of the OpenAI API."""
-    kind = _TYPES.get(status, "server_error" if status >= 500 else "invalid_request_error")
-    return {"error": {"message": message, "type": kind, "param": param, "code": code}}
-
-
-def error_of(error: Exception) -> ApiError:
-    """Return what a client is told about an error: nothing about one that is ours."""
-    return error if isinstance(error, ApiError) else ApiError(500, "the service failed; its log says why")
+    def to_json(self) -> bytes:
+        """Return the error as the body of an answer, or as the data of an event."""
+        kind = _TYPES.get(self.status, "server_error" if self.status >= 500 else "invalid_request_error")
+        detail = {"message": self.message, "type": kind, "param": self.param, "code": self.code}
+        return json.dumps({"error": detail}).encode()
 
 
-async def answer_internal_error(_request: Request, error: Exception) -> JSONResponse:
-    """Answer after a bug of ours; the server logs it."""
-    return JSONResponse(error_of(error).to_table(), status_code=500)
+def error_of(error: Exception, scope: Scope) -> ApiError:
+    """Return what the client of a request learns about an error: nothing if it is a fault of the program."""
+    match error:
+        case ApiError():
+            return error
+        case HTTPException(__cause__=ApiError() as cause):  # FastAPI wraps what fails while it reads the body
+            return cause
+        case HTTPException():
+            return _of_routing(error, scope)
+        case RequestValidationError():
+            return _of_validation(error, scope)
+        case NextwordError():  # caused by the request, such as text that the tokenizer rejects
+            return ApiError(400, str(error), code=type(error).__name__)
+    return ApiError(500, "the service failed; its log says where", code="internal_error")
 
 
-async def answer_api_error(request: Request, error: Exception) -> JSONResponse:
-    """Answer with an `ApiError`, or with an error of the routing such as an unknown path."""
-    error = cast("StarletteHTTPException", error)
-    param, code = getattr(error, "param", None), getattr(error, "code", None)
-    message = str(error.detail)
-    if error.status_code == 404 and not isinstance(error, ApiError):
-        message, code = _NO_CHAT if request.url.path in _CHAT_PATHS else _NO_ROUTE, "no_route"
-    table = error_table(error.status_code, message, param=param, code=code)
-    return JSONResponse(table, status_code=error.status_code, headers=error.headers)
+def _of_routing(error: HTTPException, scope: Scope) -> ApiError:
+    if error.status_code == 404:
+        return ApiError(404, _NO_CHAT if scope["path"] in _CHAT_PATHS else _NO_ROUTE, code="no_route")
+    if error.status_code == 405:
+        methods = ", ".join(allowed_methods(scope))
+        message = f"the method must be one of {methods} here, but is {scope['method'][:20]!a}"
+        return ApiError(405, message, code="wrong_method", headers={"Allow": methods})
+    return ApiError(error.status_code, str(error.detail), headers=error.headers)
 
 
-async def answer_wrong_method(request: Request, error: Exception) -> JSONResponse:
-    """Answer 405. Without this, `Allow` has the methods of the first route of the path alone."""
-    methods = allowed_methods(request.app, request.scope["path"])
-    message = f"the method must be one of {', '.join(methods)} here, but is {request.method[:20]!a}"
-    table = error_table(cast("StarletteHTTPException", error).status_code, message, code="wrong_method")
-    return JSONResponse(table, status_code=405, headers={"Allow": ", ".join(methods)})
-
-
-async def answer_validation_error(request: Request, error: Exception) -> JSONResponse:
-    """Answer with the first field that breaks a rule."""
-    first = cast("RequestValidationError", error).errors()[0]
+def _of_validation(error: RequestValidationError, scope: Scope) -> ApiError:
+    """Return the error for the first field that breaks a rule."""
+    first = error.errors()[0]
     param, message = field_name(first["loc"]), field_message(first)
-    if param is None and not _is_json(request):
+    kind = Headers(scope=scope).get("content-type", "").partition(";")[0].strip().lower()
+    is_json = kind == "application/json" or (kind.startswith("application/") and kind.endswith("+json"))
+    if param is None and not is_json:
         message = "the body must be JSON; send it with the header `Content-Type: application/json`"
-    return JSONResponse(error_table(400, message, param=param, code=first["type"]), status_code=400)
+    return ApiError(400, message, param=param, code=first["type"])
 
 
-async def answer_nextword_error(_request: Request, error: Exception) -> JSONResponse:
-    """Answer with an error that the request caused, such as text that the tokenizer rejects."""
-    return JSONResponse(error_table(400, str(error), code=type(error).__name__), status_code=400)
-
-
-def allowed_methods(application: FastAPI, path: str) -> list[str]:
-    """Return the methods that the routes of a path take, in order of the alphabet."""
+def allowed_methods(scope: Scope) -> list[str]:
+    """Return the methods that the routes of a path take, in alphabetical order; Starlette names those of one route."""
     routes: list[BaseRoute] = []
-    for route in application.routes:
+    for route in scope["app"].routes:
         included = getattr(route, "original_router", None)  # FastAPI keeps an included router as one route
         routes += [route] if included is None else included.routes
-    found = (route for route in routes if isinstance(route, Route) and route.path_regex.match(path))
-    return sorted({method for route in found for method in route.methods or ()})
-
-
-def _is_json(request: Request) -> bool:
-    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
-    return kind == "application/json" or (kind.startswith("application/") and kind.endswith("+json"))
+    matching = (route for route in routes if isinstance(route, Route) and route.path_regex.match(scope["path"]))
+    return sorted({method for route in matching for method in route.methods or ()})
 
 
 def field_message(error: Mapping[str, Any]) -> str:
@@ -152,7 +151,7 @@ def field_message(error: Mapping[str, Any]) -> str:
     limits = {
         name: f"{limit:.16g}" if isinstance(limit, float) else limit for name, limit in error.get("ctx", {}).items()
     }
-    return f"{where} {rule.format(**limits)}{_found(error)}"
+    return f"{where} {rule.format(**limits)}{_value_of(error)}"
 
 
 def field_name(location: Sequence[int | str]) -> str | None:
@@ -166,7 +165,7 @@ def field_name(location: Sequence[int | str]) -> str | None:
     return ".".join(names) or None
 
 
-def _found(error: Mapping[str, Any]) -> str:
+def _value_of(error: Mapping[str, Any]) -> str:
     """Return the value if it is a number; other values may be long, or private."""
     value = error.get("input")
     if (

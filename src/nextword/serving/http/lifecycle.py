@@ -5,7 +5,6 @@ from collections.abc import Awaitable
 from typing import Literal
 
 from nextword.serving.http.errors import ApiError
-from nextword.serving.http.reply import Reply
 
 HEALTH_PATHS = frozenset(("/livez", "/readyz", "/health", "/metrics"))
 """Paths that are answered while the service loads or drains."""
@@ -44,12 +43,14 @@ class Lifecycle:
             ApiError: It does (503).
         """
         if self.stage != "ready":
-            raise ApiError(
-                503, _REASONS[self.stage], code=self.stage, headers={"Retry-After": "1", "Connection": "close"}
-            )
+            raise _refusal(self.stage)
 
-    async def run(self, work: Awaitable[None], reply: Reply) -> None:
-        """Run the work for a request to its end, or to `cut`; the answer then ends with an error."""
+    async def run(self, work: Awaitable[None]) -> None:
+        """Run the work for a request to its end, or to `cut`.
+
+        Raises:
+            ApiError: It was cut (503).
+        """
         task = asyncio.ensure_future(work)
         if self._cut is None:
             self._cut = asyncio.get_running_loop().create_future()
@@ -57,10 +58,9 @@ class Lifecycle:
         self._idle.clear()
         try:
             await asyncio.wait((task, self._cut), return_when=asyncio.FIRST_COMPLETED)
-            if task.done():
-                task.result()
-            else:
-                await reply.fail(ApiError(503, _REASONS["draining"], code="draining"))
+            if not task.done():
+                raise _refusal("draining")
+            task.result()
         finally:
             if not task.done():
                 self._left_behind.add(task)  # work in a thread ends in its own time
@@ -86,3 +86,7 @@ class Lifecycle:
         """End the answers in work: each with an error, and a stream with an error event."""
         if self._cut is not None and not self._cut.done():
             self._cut.set_result(None)
+
+
+def _refusal(stage: Stage) -> ApiError:
+    return ApiError(503, _REASONS[stage], code=stage, headers={"Retry-After": "1", "Connection": "close"})

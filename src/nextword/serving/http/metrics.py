@@ -8,8 +8,6 @@ from prometheus_client.registry import Collector
 from starlette.datastructures import State
 from starlette.types import Scope
 
-from nextword.serving.http.reply import Reply
-
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 
 _METHODS = frozenset(("GET", "HEAD", "OPTIONS", "POST", "PUT", "PATCH", "DELETE"))
@@ -49,15 +47,14 @@ class ServingMetrics:
         self.registry.register(_StateCollector(state))
         ProcessCollector(registry=self.registry)
 
-    def record(self, scope: Scope, reply: Reply, began: float, ended: float) -> None:
-        """Record a request that has ended, by the monotonic clock."""
+    def record(self, scope: Scope, status: int, seconds: float, seconds_to_event: float | None) -> None:
+        """Record a request that has ended; `seconds_to_event` is the time to the first event of a stream."""
         route = route_of(scope)
         method = scope["method"] if scope["method"] in _METHODS else "other"
-        # 499, as nginx writes it: the client left before the answer began.
-        self._requests.labels(route, method, str(reply.status or 499)).inc()
-        self._seconds.labels(route).observe(ended - began)
-        if reply.is_event_stream and reply.first_body is not None:
-            self._first_token.labels(route).observe(reply.first_body - began)
+        self._requests.labels(route, method, str(status)).inc()
+        self._seconds.labels(route).observe(seconds)
+        if seconds_to_event is not None:
+            self._first_token.labels(route).observe(seconds_to_event)
 
     def record_refusal(self, code: str) -> None:
         """Record a refusal of the transport."""

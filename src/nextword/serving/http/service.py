@@ -1,92 +1,211 @@
-"""The service around the application: access, stage, errors, figures and log of every request."""
+"""The service around the routes: access, stage, errors, metrics and log of every request."""
 
 import logging
 import time
+import traceback
+from collections.abc import Callable
+from functools import partial
+from types import TracebackType
 
-from fastapi import FastAPI
 from starlette.middleware.cors import CORSMiddleware
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from nextword.serving.http.access import Access
-from nextword.serving.http.connection import Refusal
-from nextword.serving.http.errors import ApiError
+from nextword.serving.http.errors import CLIENT_LEFT, ApiError, error_of
 from nextword.serving.http.lifecycle import HEALTH_PATHS
-from nextword.serving.http.reply import Reply, send_error
-from nextword.serving.http.service_log import Log, log_line, refusal_line
+
+Log = Callable[[str], None]
 
 _LOG = logging.getLogger(__name__)
 
 _ENGINE_PATHS = "/v1/"
-"""Beginning of the paths whose requests need the engine. In overload they are refused before anything is parsed."""
+"""Beginning of the paths whose requests need the engine. In overload they are rejected before anything is parsed."""
+
+_MAX_LOGGED = 200
+
+_PIECE = 2**16
+
+
+class Reply:
+    """Sends a reply, and remembers what has been sent.
+
+    Args:
+        send: Sends a message to the client.
+
+    Attributes:
+        status: The HTTP status; `CLIENT_LEFT` before the answer has begun.
+        is_complete: Whether all of it was sent.
+        first_event: When the first event of a stream was sent, by the monotonic clock.
+    """
+
+    def __init__(self, send: Send) -> None:
+        self._send = send
+        self._is_cut = False
+        self._has_begun = False
+        self._is_event_stream = False
+        self.status = CLIENT_LEFT
+        self.is_complete = False
+        self.first_event: float | None = None
+
+    async def send(self, message: Message) -> None:
+        """Send a message of the application. After a cut, nothing more is sent."""
+        if not self._is_cut:
+            await self._pass_on(message)
+
+    async def fail(self, error: ApiError, send: Send | None = None) -> None:
+        """End the reply with an error.
+
+        A reply that has begun has room for the error if it is a stream of events. Any other one stays incomplete; the
+        server then closes the connection, so the client sees that something is missing.
+
+        Args:
+            error: The error.
+            send: Sends the messages by way of `Reply.send`. `None` to cut off work that may still send.
+        """
+        if send is None:
+            self._is_cut, send = True, self._pass_on
+        if not self._has_begun:
+            headers, body = error.to_answer()
+            pairs = [(name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in headers.items()]
+            await send({"type": "http.response.start", "status": error.status, "headers": pairs})
+            await send({"type": "http.response.body", "body": body})
+        elif self._is_event_stream and not self.is_complete:
+            event = b"data: " + error.to_json() + b"\n\n"
+            await send({"type": "http.response.body", "body": event, "more_body": False})
+
+    async def _pass_on(self, message: Message) -> None:
+        if message["type"] == "http.response.start":
+            self._has_begun, self.status = True, message["status"]
+            headers = {name.lower(): value for name, value in message.get("headers", ())}
+            self._is_event_stream = headers.get(b"content-type", b"").startswith(b"text/event-stream")
+            if b"x-content-type-options" not in headers:
+                message = {**message, "headers": [*message.get("headers", ()), (b"x-content-type-options", b"nosniff")]}
+        elif message["type"] == "http.response.body":
+            if message.get("body") and self._is_event_stream and self.first_event is None:
+                self.first_event = time.monotonic()
+            self.is_complete = not message.get("more_body", False)
+            await self._send_in_pieces(message)
+            return
+        await self._send(message)
+
+    async def _send_in_pieces(self, message: Message) -> None:
+        """Send a body a piece at a time: a client that reads slowly then takes the memory of one piece."""
+        body = message.get("body", b"")
+        last = max(0, len(body) - 1) // _PIECE * _PIECE
+        for start in range(0, last, _PIECE):
+            await self._send({"type": message["type"], "body": body[start : start + _PIECE], "more_body": True})
+        await self._send({**message, "body": body[last:]})
 
 
 class Service:
-    """The ASGI application that the server runs.
+    """The middleware around all routes. It alone catches errors and answers them.
 
     Args:
-        application: The routes.
+        app: The routes.
         access: Who may use them.
         log: Receives a line for each request.
     """
 
-    def __init__(self, application: FastAPI, access: Access, *, log: Log | None = None) -> None:
-        application.state.access = access
-        self._application = application
+    def __init__(self, app: ASGIApp, access: Access, log: Log | None = None) -> None:
+        self._app = app
         self._access = access
         self._log = log
-        self._answer: ASGIApp = self._answer_allowed
-        if access.origins:
-            self._answer = CORSMiddleware(
-                self._answer_allowed,
-                allow_origins=access.origins,
-                allow_methods=["GET", "POST"],
-                allow_headers=["authorization", "content-type"],
-                expose_headers=["retry-after", "x-model-hash"],
-            )
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Reply a request."""
+        """Answer a request, and record it."""
         if scope["type"] != "http":
-            await self._application(scope, receive, send)
+            await self._app(scope, receive, send)
             return
-        began, reply = time.monotonic(), Reply(send)
+        start, reply = time.monotonic(), Reply(send)
         try:
-            await self._answer_or_fail(scope, receive, reply)
+            await self._answer_in_stage(scope, receive, reply)
         finally:
-            ended = time.monotonic()
-            self._application.state.metrics.record(scope, reply, began, ended)
+            seconds = time.monotonic() - start
+            to_event = None if reply.first_event is None else reply.first_event - start
+            scope["app"].state.metrics.record(scope, reply.status, seconds, to_event)
             if self._log is not None:
-                self._log(log_line(scope, reply.status, ended - began))
+                self._log(log_line(scope, reply.status, seconds))
 
-    def record_refusal(self, refusal: Refusal, client: str) -> None:
-        """Record a request that the transport refused."""
-        self._application.state.metrics.record_refusal(refusal.code)
-        if self._log is not None:
-            self._log(refusal_line(refusal, client))
-
-    async def _answer_or_fail(self, scope: Scope, receive: Receive, reply: Reply) -> None:
+    async def _answer_in_stage(self, scope: Scope, receive: Receive, reply: Reply) -> None:
         try:
             self._access.require(scope)
-            work = self._answer(scope, receive, reply.send)
+            work = self._with_cors(partial(self._answer, reply))(scope, receive, reply.send)
             if scope["path"] in HEALTH_PATHS:
                 await work
             else:
-                await self._application.state.lifecycle.run(work, reply)
+                await scope["app"].state.lifecycle.run(work)
         except ApiError as error:
             await reply.fail(error)
-        except Exception as error:
-            _LOG.error("a request failed by a fault of the program", exc_info=error)
-            await reply.fail(ApiError(500, "the service failed; its log says where", code="internal_error"))
 
-    async def _answer_allowed(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Reply a request that is sent to this service by a page that may do so."""
+    async def _answer(self, reply: Reply, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer a request that is sent to this service by a page that may do so. Errors get the headers for it too."""
+        state = scope["app"].state
         try:
             self._access.require_key(scope)
             if scope["path"] not in HEALTH_PATHS:
-                self._application.state.lifecycle.require_ready()
+                state.lifecycle.require_ready()
             if scope["method"] == "POST" and scope["path"].startswith(_ENGINE_PATHS):
-                self._application.state.admission.require_room()
-        except ApiError as error:
-            await send_error(send, error)
-            return
-        await self._application(scope, receive, send)
+                state.admission.require_room()
+            await self._app(scope, receive, send)
+        except Exception as error:
+            answer = error_of(error, scope)
+            if answer.code == "internal_error":
+                _LOG.error("a request failed by a fault of the program", exc_info=error)
+            await reply.fail(answer, send)
+
+    def _with_cors(self, app: ASGIApp) -> ASGIApp:
+        if not self._access.origins:
+            return app
+        return CORSMiddleware(
+            app,
+            allow_origins=self._access.origins,
+            allow_methods=["GET", "POST"],
+            allow_headers=["authorization", "content-type"],
+            expose_headers=["retry-after", "x-model-hash"],
+        )
+
+
+def log_line(scope: Scope, status: int, seconds: float) -> str:
+    """Return the line for a request, without its query and its body. One request is one line, whatever it holds.
+
+    Example:
+        >>> scope = {"client": ("127.0.0.1", 1), "method": "GET", "raw_path": b"/a%0Ab"}
+        >>> log_line(scope, 200, 0.0125).split(maxsplit=1)[1]
+        '127.0.0.1 "GET /a%0Ab" 200 0.013 s'
+    """
+    client = scope["client"][0] if scope["client"] else "-"
+    path = scope["raw_path"][:_MAX_LOGGED].decode("latin-1").encode("unicode_escape").decode("ascii")
+    request = f"{scope['method'][:20]} {path}".replace('"', "%22")
+    return f'{_now()} {client} "{request}" {status} {seconds:.3f} s'
+
+
+def refusal_line(refusal: ApiError, client: str) -> str:
+    """Return the line for what the transport refused."""
+    return f"{_now()} {client or '-'} {refusal.code} {refusal.status}"
+
+
+class FaultFormatter(logging.Formatter):
+    """Formats a fault of the program: its type and place. Its message may quote what a user wrote, and is left out."""
+
+    def __init__(self) -> None:
+        super().__init__("error: %(message)s")
+
+    def formatException(  # noqa: N802
+        self, ei: tuple[type[BaseException], BaseException, TracebackType | None] | tuple[None, None, None]
+    ) -> str:
+        """Return the places of the calls and the type of the exception."""
+        kind, _, places = ei
+        return "".join(traceback.format_tb(places)) + (kind.__name__ if kind else "")
+
+
+def report_faults() -> None:
+    """Let the faults of the service go to standard error."""
+    logger = logging.getLogger("nextword.serving")
+    if not any(isinstance(handler.formatter, FaultFormatter) for handler in logger.handlers):
+        handler = logging.StreamHandler()
+        handler.setFormatter(FaultFormatter())
+        logger.addHandler(handler)
+
+
+def _now() -> str:
+    return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())

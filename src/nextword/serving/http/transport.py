@@ -4,7 +4,6 @@ Encryption is the task of a reverse proxy; see `docs/serving.md`.
 """
 
 import asyncio
-import json
 import socket
 import struct
 import sys
@@ -17,8 +16,8 @@ import uvicorn
 from uvicorn.protocols.http.h11_impl import H11Protocol, RequestResponseCycle
 from uvicorn.server import ServerState
 
-from nextword.serving.http.connection import BoundedConnection, Refusal
-from nextword.serving.http.errors import error_table
+from nextword.serving.http.connection import BoundedConnection
+from nextword.serving.http.errors import ApiError
 from nextword.serving.settings import ServingSettings
 
 _LINGER_SECONDS = 1.0
@@ -36,7 +35,7 @@ _MIN_BYTES_PER_SECOND = 1024
 _RESET = struct.pack("hh" if sys.platform == "win32" else "ii", 1, 0)
 """Closes a socket at once: linger, for no time."""
 
-OnRefused = Callable[[Refusal, str], None]
+OnRefused = Callable[[ApiError, str], None]
 
 
 class TransportConfig(uvicorn.Config):
@@ -108,7 +107,7 @@ class BoundedProtocol(H11Protocol):
         transport.set_write_buffer_limits(high=0)  # `pause_writing` then means that something is unread
         if len(self.connections) > self._settings.max_connections:
             message = f"the service has {self._settings.max_connections} connections already; try again later"
-            self._refuse(Refusal(503, message, "too_many_connections"))
+            self._refuse(ApiError(503, message, code="too_many_connections", headers={"Retry-After": "1"}))
             return
         self.timeout_keep_alive_task = self.loop.call_later(self.timeout_keep_alive, self.timeout_keep_alive_handler)
 
@@ -141,7 +140,7 @@ class BoundedProtocol(H11Protocol):
     def _read_ahead(self) -> None:
         """Read while the application works, where uvicorn would pause: only so the client is seen to leave."""
         if self.conn.num_buffered > _MAX_AHEAD:
-            self._report(Refusal(413, "a client must wait for answers before it sends more", "too_far_ahead"))
+            self._report(ApiError(413, "a client must wait for answers before it sends more", code="too_far_ahead"))
             self.transport.abort()
         else:
             self.flow.resume_reading()
@@ -155,7 +154,7 @@ class BoundedProtocol(H11Protocol):
 
     def send_400_response(self, msg: str) -> None:
         """Refuse a request that the connection could not parse."""
-        self._refuse(self.conn.refusal or Refusal(400, msg, "invalid_http"))
+        self._refuse(self.conn.refusal or ApiError(400, msg, code="invalid_http"))
 
     def pause_writing(self) -> None:
         """Watch the time while something is unread."""
@@ -179,7 +178,7 @@ class BoundedProtocol(H11Protocol):
         if read >= _MIN_BYTES_PER_SECOND * self._settings.write_seconds:
             self._watch_reader()
             return
-        self._report(Refusal(408, "the client must read what was sent", "slow_reader"))
+        self._report(ApiError(408, "the client must read what was sent", code="slow_reader"))
         if opened := self.transport.get_extra_info("socket"):
             # Else the system would keep the connection, with what it has not yet sent, until the client reads.
             opened.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)
@@ -187,9 +186,9 @@ class BoundedProtocol(H11Protocol):
 
     def _on_receive_deadline(self) -> None:
         message = f"a request must arrive within {self._settings.receive_seconds:g} s; send it faster"
-        self._refuse(Refusal(408, message, "slow_request"))
+        self._refuse(ApiError(408, message, code="slow_request"))
 
-    def _refuse(self, refusal: Refusal) -> None:
+    def _refuse(self, refusal: ApiError) -> None:
         """Answer instead of the application if it has not begun to, and close."""
         self._report(refusal)
         self.connections.discard(self)
@@ -219,7 +218,7 @@ class BoundedProtocol(H11Protocol):
             self.transport.write_eof()
         self._deadline = self.loop.call_later(_LINGER_SECONDS, self.transport.abort)
 
-    def _report(self, refusal: Refusal) -> None:
+    def _report(self, refusal: ApiError) -> None:
         self._bounds.on_refused(refusal, self.client[0] if self.client else "")
 
     def _cancel_receive_deadline(self) -> None:
@@ -234,11 +233,8 @@ class BoundedProtocol(H11Protocol):
             self._write_deadline = None
 
 
-def _encode(refusal: Refusal, *, with_body: bool) -> bytes:
-    body = json.dumps(error_table(refusal.status, refusal.message, code=refusal.code)).encode()
-    again = "retry-after: 1\r\n" if refusal.status == 503 else ""
-    head = (
-        f"HTTP/1.1 {refusal.status} {HTTPStatus(refusal.status).phrase}\r\n{again}"
-        f"content-type: application/json\r\ncontent-length: {len(body)}\r\nconnection: close\r\n\r\n"
-    )
-    return head.encode() + (body if with_body else b"")
+def _encode(refusal: ApiError, *, with_body: bool) -> bytes:
+    headers, body = refusal.to_answer()
+    lines = [f"HTTP/1.1 {refusal.status} {HTTPStatus(refusal.status).phrase}"]
+    lines += [f"{name}: {value}" for name, value in {**headers, "connection": "close"}.items()]
+    return "\r\n".join([*lines, "", ""]).encode("latin-1") + (body if with_body else b"")

@@ -9,11 +9,8 @@ from dataclasses import dataclass
 from fastapi import Request
 from starlette.types import Receive
 
-from nextword.serving.http.errors import ApiError
+from nextword.serving.http.errors import CLIENT_LEFT, ApiError
 from nextword.serving.settings import ServingSettings
-
-CLIENT_LEFT = 499
-"""Status of a request whose client left; nobody receives it."""
 
 
 @dataclass(eq=False)

@@ -22,7 +22,7 @@ from contextlib import contextmanager, suppress
 
 from nextword.engine.engine import Engine
 from nextword.serving.http.errors import ApiError
-from nextword.serving.queue.batcher import TextWork
+from nextword.serving.queue.batcher import Batcher
 from nextword.serving.queue.text_task import Inbox, TextTask, Update
 
 _POLL_SECONDS = 0.01
@@ -43,7 +43,7 @@ class Scheduler:
     def __init__(self, engine: Engine, *, max_rows: int = 64) -> None:
         self._engine = engine
         self._max_rows = max_rows
-        self._work: TextWork | None = None
+        self._batcher: Batcher | None = None
         self._changed = threading.Condition()
         self._arriving: deque[TextTask] = deque()
         self._num_running = 0
@@ -60,12 +60,12 @@ class Scheduler:
     @property
     def num_tokens(self) -> int:
         """Tokens generated since the start."""
-        return self._work.num_tokens if self._work else 0
+        return self._batcher.num_tokens if self._batcher else 0
 
     @property
     def num_prompt_tokens(self) -> int:
         """Tokens of prompts read since the start."""
-        return self._work.num_prompt_tokens if self._work else 0
+        return self._batcher.num_prompt_tokens if self._batcher else 0
 
     @property
     def is_alive(self) -> bool:
@@ -125,52 +125,52 @@ class Scheduler:
 
     def _run(self) -> None:
         try:
-            if self._work is None:
-                self._work = TextWork(self._engine, self._max_rows)
-            while self._take(self._work):
-                self._work.advance()
-                self._send(self._work)
+            if self._batcher is None:
+                self._batcher = Batcher(self._engine, self._max_rows)
+            while self._take(self._batcher):
+                self._batcher.advance()
+                self._send(self._batcher)
         except Exception:  # a bug of ours: no text may wait for ever
             _LOG.exception("the scheduler ended by an error")
             with self._changed:
                 self._has_failed = True
                 self._fail_all(_failed_error())
 
-    def _take(self, work: TextWork) -> bool:
+    def _take(self, batcher: Batcher) -> bool:
         """Wait for work and take it up; return whether to continue."""
         with self._changed:
-            while not (self._arriving or work.tasks or self._is_closed or self._is_retired):
+            while not (self._arriving or batcher.tasks or self._is_closed or self._is_retired):
                 self._changed.wait()
             if self._is_closed:
                 self._fail_all(_closed_error())
                 return False
-            if self._is_retired and not (self._arriving or work.tasks):
+            if self._is_retired and not (self._arriving or batcher.tasks):
                 self._thread = None
                 return False
             # Once for all: the event loop cancels texts meanwhile.
-            cancelled = {task for task in (*work.tasks, *self._arriving) if task.is_cancelled}
-            self._drop(work, cancelled)
+            cancelled = {task for task in (*batcher.tasks, *self._arriving) if task.is_cancelled}
+            self._drop(batcher, cancelled)
             self._arriving = deque(task for task in self._arriving if task not in cancelled)
-            for _ in range(min(len(self._arriving), self._max_rows - len(work.tasks))):
-                work.add(self._arriving.popleft())
+            for _ in range(min(len(self._arriving), self._max_rows - len(batcher.tasks))):
+                batcher.add(self._arriving.popleft())
             return True
 
-    def _send(self, work: TextWork) -> None:
-        updates = work.take_updates()
+    def _send(self, batcher: Batcher) -> None:
+        updates = batcher.take_updates()
         with self._changed:
-            self._drop(work, {task for task, update in updates if update.is_last})
+            self._drop(batcher, {task for task, update in updates if update.is_last})
         _deliver(updates)
 
-    def _drop(self, work: TextWork, ended: set[TextTask]) -> None:
+    def _drop(self, batcher: Batcher, ended: set[TextTask]) -> None:
         """Drop texts, with the lock held."""
-        work.drop(ended)
+        batcher.drop(ended)
         self._num_running -= len(ended)
 
     def _fail_all(self, error: Exception) -> None:
         """End all texts, with the lock held."""
-        tasks = [*(self._work.tasks if self._work else ()), *self._arriving]
-        if self._work:
-            self._work.drop(set(tasks))
+        tasks = [*(self._batcher.tasks if self._batcher else ()), *self._arriving]
+        if self._batcher:
+            self._batcher.drop(set(tasks))
         self._arriving.clear()
         self._num_running = 0
         _deliver([(task, Update(is_last=True, error=error)) for task in tasks])
@@ -188,7 +188,7 @@ def _deliver(updates: Sequence[tuple[TextTask, Update]]) -> None:
 
 def _put_all(updates: Sequence[tuple[Inbox, int, Update]]) -> None:
     for inbox, index, update in updates:
-        inbox.put(index, update)
+        inbox.put_nowait((index, update))
 
 
 def _closed_error() -> ApiError:

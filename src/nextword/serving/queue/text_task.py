@@ -46,24 +46,18 @@ class Update(NamedTuple):
     error: Exception | None = None
 
 
-class Inbox:
-    """Collects the updates of all texts of a request, for one reader in the event loop in which it was created."""
+class Inbox(asyncio.Queue[tuple[int, Update]]):
+    """The updates of all texts of a request, each with the index of its text, for one reader in one event loop."""
 
     def __init__(self) -> None:
+        super().__init__()
         self.loop = asyncio.get_running_loop()
-        self._updates: list[tuple[int, Update]] = []
-        self._has_some = asyncio.Event()
-
-    def put(self, index: int, update: Update) -> None:
-        """Add an update of a text; called in the event loop."""
-        self._updates.append((index, update))
-        self._has_some.set()
 
     async def take(self) -> list[tuple[int, Update]]:
-        """Wait for updates, and return all that are there, each with the index of its text."""
-        await self._has_some.wait()
-        self._has_some.clear()
-        updates, self._updates = self._updates, []
+        """Wait for updates, and return all that are there."""
+        updates = [await self.get()]
+        while not self.empty():
+            updates.append(self.get_nowait())
         return updates
 
 

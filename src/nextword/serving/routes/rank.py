@@ -8,10 +8,8 @@ from pydantic import BaseModel, Field, model_validator
 from nextword.inference.scoring.gaps import GAP, proposals, rank
 from nextword.inference.scoring.lines import ScoringOptions
 from nextword.serving.http.body import FIRST_FAULT, ModelRequest, StrictRoute
-from nextword.serving.http.errors import ApiError
 from nextword.serving.http.openapi import ERRORS, NOT_FOUND, example
-from nextword.serving.routes.limits import require_at_most, require_tokens
-from nextword.serving.routes.work import Answer, Work, origin_of
+from nextword.serving.routes.work import Answer, Work, origin_of, require_at_most, require_tokens
 from nextword.serving.served_model import ServedModel
 from nextword.serving.settings import ServingSettings
 
@@ -84,14 +82,8 @@ def _answer(served: ServedModel, body: RankRequest, settings: ServingSettings) -
         named = proposals(model, body.text, gap=body.gap, count=body.proposals or min(_PROPOSALS, settings.max_lines))
         count = count or _SHOWN
     added = require_tokens(settings, model.tokenizer, "candidates", named, "max_scored_tokens")
-    if length * len(named) + added > settings.max_scored_tokens:
-        raise ApiError(
-            400,
-            f"text and candidates must have at most {settings.max_scored_tokens:,} tokens in all, since the text is "
-            f"scored once for each candidate, but have {length * len(named) + added:,}; send fewer candidates",
-            param="candidates",
-            code="above_bound",
-        )
+    num_scored = length * len(named) + added
+    require_at_most(settings, "max_scored_tokens", "candidates", num_scored, "tokens, each with the text around it")
     options = ScoringOptions(bos=body.bos, eos=body.eos, spell=body.spell)
     ranked = rank(model, body.text, named, gap=body.gap, options=options)[:count]
     return RankAnswer(

@@ -10,8 +10,7 @@ from nextword.inference.rescoring.rescorer import ScoredList, score_lists
 from nextword.inference.rescoring.weights import DEFAULT_WEIGHTS, RescoringWeights
 from nextword.serving.http.body import FIRST_FAULT, ModelRequest, RequestBody, StrictRoute
 from nextword.serving.http.openapi import ERRORS, NOT_FOUND, example
-from nextword.serving.routes.limits import require_at_most, require_tokens
-from nextword.serving.routes.work import Answer, Work, origin_of
+from nextword.serving.routes.work import Answer, Work, origin_of, require_at_most, require_tokens
 from nextword.serving.served_model import ServedModel
 from nextword.serving.settings import ServingSettings
 

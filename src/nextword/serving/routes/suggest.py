@@ -11,10 +11,16 @@ from nextword.inference.suggestion.suggestion import Suggestion, suggest
 from nextword.serving.http.body import FIRST_FAULT, ModelRequest, StrictRoute
 from nextword.serving.http.openapi import ERRORS, NOT_FOUND, example
 from nextword.serving.routes.bigrams import BigramSource, bigrams_of
-from nextword.serving.routes.limits import require_at_most, require_tokens
-from nextword.serving.routes.scored_text import WordProbability
 from nextword.serving.routes.sessions import Sessions, TypingSession
-from nextword.serving.routes.work import Answer, ModelWork, Work, origin_of
+from nextword.serving.routes.work import (
+    Answer,
+    ModelWork,
+    WordProbability,
+    Work,
+    origin_of,
+    require_at_most,
+    require_tokens,
+)
 from nextword.serving.served_model import ServedModel
 
 router = APIRouter(route_class=StrictRoute, tags=["suggestions"], responses=ERRORS)

@@ -7,10 +7,9 @@ from pydantic import BaseModel, Field
 
 from nextword.serving.http.body import FIRST_FAULT, ModelRequest, StrictRoute
 from nextword.serving.http.openapi import ERRORS, NOT_FOUND, example
-from nextword.serving.routes.limits import require_at_most, require_tokens
-from nextword.serving.routes.token_spans import token_spans
-from nextword.serving.routes.work import Answer, Work, origin_of
+from nextword.serving.routes.work import Answer, Work, origin_of, require_at_most, require_tokens
 from nextword.serving.served_model import ServedModel
+from nextword.text.tokens.token_spans import token_spans
 from nextword.text.tokens.vocabulary import END, UNKNOWN
 
 router = APIRouter(route_class=StrictRoute, tags=["tokens"], responses=ERRORS | NOT_FOUND)

@@ -1,14 +1,21 @@
-"""Runs the work of a route on the served model: admitted, off the event loop, and marked with the model's hash."""
+"""What a route needs: the bounds of a request, and its work on the model, admitted and off the event loop."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from functools import partial
 from typing import Annotated, TypedDict
 
+import anyio.to_thread
 from fastapi import Depends, Request, Response
 from pydantic import BaseModel, Field
 
+from nextword.serving.http.errors import ApiError
 from nextword.serving.queue.admission import Admission, unless_left
 from nextword.serving.served_model import ModelSlot, ServedModel
 from nextword.serving.settings import ServingSettings
+from nextword.text.tokens.tokenizer import Tokenizer
+
+_LONG = 2000
+"""Tokens or scores that take about 10 ms."""
 
 EXAMPLE_HASH = "6a1713da6deda8eb0c7da9e04e9356e3f71791c771564751ea10e4626193d76e"
 
@@ -21,6 +28,13 @@ class Answer(BaseModel):
         description="Name of the model and the first digits of its hash, which the header `X-Model-Hash` has whole.",
         examples=["austen-6a1713da6ded"],
     )
+
+
+class WordProbability(BaseModel):
+    """A word and its probability."""
+
+    text: str = Field(description="The word, punctuation mark or character.", examples=["obliged"])
+    probability: float = Field(description="Its probability, 0 to 1.", examples=[0.2347], ge=0, le=1.000001)
 
 
 class ModelWork:
@@ -96,3 +110,61 @@ class Origin(TypedDict):
 def origin_of(served: ServedModel) -> Origin:
     """Return the fields of `Answer` for a model."""
     return Origin(model=served.name, system_fingerprint=served.fingerprint)
+
+
+async def off_loop[**P, T](size: int, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+    """Return the result of a function, called in a thread if it takes long, else at once.
+
+    A long computation on the event loop would delay all other answers.
+
+    Args:
+        size: Tokens or scores that the function works on.
+        function: The function.
+        args: Its arguments.
+        kwargs: Its named arguments.
+    """
+    if size <= _LONG:
+        return function(*args, **kwargs)
+    return await anyio.to_thread.run_sync(partial(function, *args, **kwargs))
+
+
+def require_at_most(
+    settings: ServingSettings, bound: str, param: str, value: int, unit: str = "", *, is_exact: bool = True
+) -> None:
+    """Reject a request whose field asks for more than a bound of the service.
+
+    Args:
+        settings: The bounds.
+        bound: Name of the bound, a field of `ServingSettings`.
+        param: The field of the request.
+        value: What the field asks for, or how many items it has.
+        unit: What is counted, such as "prompts".
+        is_exact: Whether all items were counted; if not, there are at least `value`.
+
+    Raises:
+        ApiError: The value is above the bound (400).
+    """
+    maximum = getattr(settings, bound)
+    if value > maximum:
+        rule = (
+            f"`{param}` must be at most {maximum:,}{unit and ' '}{unit}, but is {f'{value:,}' if is_exact else 'more'}"
+        )
+        message = f"{rule}; ask for less, or set {settings.variable(bound)}"
+        raise ApiError(400, message, param=param, code="above_bound")
+
+
+def require_tokens(
+    settings: ServingSettings, tokenizer: Tokenizer, param: str, texts: Iterable[str], bound: str = "max_prompt_tokens"
+) -> int:
+    """Return how many tokens the texts have in all, and reject a request with too many.
+
+    Raises:
+        ApiError: There are more than the bound (400).
+        TextError: The tokenizer rejects a text.
+    """
+    count = 0
+    for text in texts:
+        require_at_most(settings, bound, param, count, "tokens", is_exact=False)
+        count += len(tokenizer.encode(text)) + 1  # the end of the line is a token too
+    require_at_most(settings, bound, param, count - 1, "tokens", is_exact=False)
+    return count

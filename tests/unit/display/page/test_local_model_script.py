@@ -18,12 +18,11 @@ from nextword.inference.scoring.lines import ScoringOptions, score_lines
 from nextword.inference.suggestion.session import SuggestionSession, complete
 from nextword.inference.suggestion.suggestion import Suggestion, suggest
 from nextword.model.architecture import Architecture
-from nextword.serving.routes.scored_text import score_segments
-from nextword.serving.routes.token_spans import text_segments
 from nextword.text.options import TokenizerKind
 from nextword.text.tokens.tokenizer import Tokenizer
 from nextword.text.tokens.vocabulary import Vocabulary
 from support.packed import random_bundle, same_model
+from support.text_service import answered, served, service_of
 
 TEXTS = [
     "",
@@ -249,9 +248,9 @@ def test_scores_are_those_of_python(scripts: Any, austen_model: TextModel, packe
     written = [text[token["start"] : token["end"]] for token in found["tokens"]]
     assert written[:5] == ["It", "is", "a", "truth", ","]
     assert "" in written
-    segments = text_segments(austen_model.tokenizer, text)
-    served = score_segments(austen_model, segments, ScoringOptions(carry=True), alternatives=5, tokens=True)
-    words = [[word.text for word in token.alternatives] for _, tokens in served for token in tokens]
+    with service_of(served(austen_model)) as client:
+        tokens = answered(client, "/v1/score", text=text, alternatives=5)["tokens"]
+    words = [[word["text"] for word in token["alternatives"]] for token in tokens]
     assert [[word["text"] for word in token["alternatives"]] for token in found["tokens"]] == words
 
 

@@ -11,9 +11,7 @@ from nextword.errors import SettingError
 from nextword.serving.application import create_application
 from nextword.serving.http.access import Access, is_loopback, is_open, read_api_keys
 from nextword.serving.http.errors import ApiError
-from nextword.serving.http.service import Service
-from nextword.serving.model_source import ModelSource
-from nextword.serving.served_model import ModelSlot
+from nextword.serving.served_model import ModelSlot, ModelSource
 from support.raw_http import RawAnswer, exchange
 from support.running_transport import RunningServer, running
 
@@ -35,14 +33,14 @@ def guarded(slot: ModelSlot) -> Iterator[RunningServer]:
     access = Access.of(
         EVERYWHERE, keys=[KEY, OTHER_KEY], allow_hosts=["Example.com"], allow_origins=["https://page.example"]
     )
-    with running(Service(create_application(slot), access)) as server:
+    with running(create_application(slot, access=access)) as server:
         yield server
 
 
 @pytest.fixture(scope="module")
 def local(slot: ModelSlot) -> Iterator[RunningServer]:
     """A service as it is by default: for this machine, without a key."""
-    with running(Service(create_application(slot), Access.of("127.0.0.1"))) as server:
+    with running(create_application(slot)) as server:
         yield server
 
 

@@ -1,5 +1,6 @@
 """Errors in the shape of OpenAI's."""
 
+import json
 from collections.abc import Iterator
 from typing import Any, Literal
 
@@ -7,11 +8,15 @@ import pytest
 from pydantic import Field, ValidationError
 from starlette.testclient import TestClient
 
-from nextword.serving.application import create_application
 from nextword.serving.http.body import RequestBody
-from nextword.serving.http.errors import ApiError, error_of, error_table, field_message, field_name
-from nextword.serving.served_model import ModelSlot
+from nextword.serving.http.errors import ApiError, error_of, field_message, field_name
 from support.text_service import service_of, tiny_model
+
+
+@pytest.fixture(scope="module")
+def client() -> Iterator[TestClient]:
+    with service_of(tiny_model()) as client:
+        yield client
 
 
 @pytest.mark.parametrize(
@@ -29,17 +34,13 @@ from support.text_service import service_of, tiny_model
     ],
 )
 def test_each_status_has_a_type(status: int, kind: str) -> None:
-    table = error_table(status, "why", param="n", code="bad")
+    table = json.loads(ApiError(status, "why", param="n", code="bad").to_json())
     assert table == {"error": {"message": "why", "type": kind, "param": "n", "code": "bad"}}
-    assert ApiError(status, "why", param="n", code="bad").to_table() == table
 
 
 def test_an_error_of_ours_tells_nothing() -> None:
-    told = error_of(KeyError("a secret"))
-    assert (told.status_code, "secret" in str(told.detail)) == (500, False)
-    known = ApiError(429, "busy", headers={"Retry-After": "3"})
-    assert error_of(known) is known
-    assert known.headers == {"Retry-After": "3"}
+    error = error_of(KeyError("a secret"), {})
+    assert (error.status, "secret" in error.message) == (500, False)
 
 
 @pytest.mark.parametrize(
@@ -52,18 +53,11 @@ def test_an_error_of_ours_tells_nothing() -> None:
         ("OPTIONS", "/admin/reload", "POST"),
     ],
 )
-def test_a_wrong_method_is_told_the_right_ones(method: str, path: str, allow: str) -> None:
-    with TestClient(create_application(ModelSlot())) as client:
-        answer = client.request(method, path)
+def test_a_wrong_method_is_told_the_right_ones(client: TestClient, method: str, path: str, allow: str) -> None:
+    answer = client.request(method, path)
     assert answer.status_code == 405
     assert answer.headers["Allow"] == allow
     assert allow in answer.json()["error"]["message"]
-
-
-@pytest.fixture(scope="module")
-def client() -> Iterator[TestClient]:
-    with service_of(tiny_model()) as client:
-        yield client
 
 
 @pytest.mark.parametrize("kind", ["text/plain", "application/x-www-form-urlencoded"])

@@ -6,8 +6,8 @@ from typing import Any
 import jsonschema_rs
 import pytest
 
+from nextword import serving
 from nextword.serving.application import create_application
-from nextword.serving.http import openapi
 from nextword.serving.http.openapi import (
     ERRORS,
     NO_PAGE,
@@ -90,7 +90,7 @@ def test_the_request_examples_are_answered() -> None:
 
 
 def test_the_codes_of_errors_are_those_of_the_service() -> None:
-    sources = [path.read_text(encoding="utf-8") for path in Path(openapi.__file__).parent.rglob("*.py")]
+    sources = [path.read_text(encoding="utf-8") for path in Path(serving.__file__).parent.rglob("*.py")]
     others = "".join(source for source in sources if "REFUSED_MODEL:" not in source)
     for answers in (ERRORS, NOT_FOUND, NO_PAGE, REFUSED_MODEL):
         for answer in answers.values():

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from nextword.serving.http.errors import ApiError
-from nextword.serving.http.reply import Reply
+from nextword.serving.http.service import Reply
 
 ERROR = ApiError(503, "no more", code="draining", headers={"Retry-After": "1"})
 EVENTS = (b"content-type", b"text/event-stream; charset=utf-8")
@@ -44,8 +44,7 @@ def body(content: bytes, *, more: bool) -> dict[str, Any]:
 def test_a_whole_reply_is_passed_on() -> None:
     reply, sent = sent_by(start(), body(b"a", more=True), body(b"b", more=False))
     assert [message["type"] for message in sent] == ["http.response.start", *["http.response.body"] * 2]
-    assert (reply.status, reply.is_complete, reply.is_event_stream) == (200, True, False)
-    assert reply.first_body is not None
+    assert (reply.status, reply.is_complete, reply.first_event) == (200, True, None)
 
 
 def test_a_failure_before_the_reply_is_an_error() -> None:
@@ -61,6 +60,7 @@ def test_a_failure_in_a_stream_is_its_last_event() -> None:
         start(EVENTS), body(b"data: 1\n\n", more=True), body(b"data: 2\n\n", more=True), fails_after=2
     )
     assert reply.is_complete
+    assert reply.first_event is not None
     assert sent[-1]["more_body"] is False
     assert json.loads(sent[-1]["body"].removeprefix(b"data: "))["error"]["code"] == "draining"
     assert len(sent) == 3

@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import AsyncIterator, Iterator
+from urllib.parse import urlsplit
 
 import pytest
 from fastapi import FastAPI, Request
@@ -9,21 +10,19 @@ from fastapi.responses import StreamingResponse
 
 from nextword.bundle.samples import sample_model_path
 from nextword.serving.application import create_application
-from nextword.serving.http.access import Access
 from nextword.serving.http.metrics import ServingMetrics
-from nextword.serving.http.service import Service
-from nextword.serving.model_source import ModelSource
-from nextword.serving.served_model import ModelSlot
+from nextword.serving.served_model import ModelSlot, ModelSource
 from support.raw_http import exchange, get, post
 from support.running_transport import RunningServer, running
+from support.started_service import started_service
 from support.waiting import wait_until
 
 
 @pytest.fixture(scope="module")
-def application() -> Iterator[FastAPI]:
+def application(lines: list[str]) -> Iterator[FastAPI]:
     """The application, with routes that fail."""
     slot = ModelSlot(ModelSource(sample_model_path("austen")).load())
-    application = create_application(slot)
+    application = create_application(slot, log=lines.append)
 
     @application.get("/fails/{name}")
     async def fail(name: str) -> None:
@@ -48,9 +47,8 @@ def lines() -> list[str]:
 
 
 @pytest.fixture(scope="module")
-def server(application: FastAPI, lines: list[str]) -> Iterator[RunningServer]:
-    service = Service(application, Access.of("127.0.0.1"), log=lines.append)
-    with running(service, on_refused=service.record_refusal) as started:
+def server(application: FastAPI) -> Iterator[RunningServer]:
+    with running(application) as started:
         yield started
 
 
@@ -119,9 +117,12 @@ def test_figures_tell_of_model_tokens_and_times(server: RunningServer, applicati
         assert found[f"nextword_{name}"] >= 0
 
 
-def test_refusals_of_the_transport_are_counted_and_logged(server: RunningServer, lines: list[str]) -> None:
-    exchange(server.port, b"nonsense\r\n\r\n")
-    assert figures(server)['nextword_refused_total{code="invalid_http"}'] >= 1
+def test_refusals_of_the_transport_are_counted_and_logged() -> None:
+    lines: list[str] = []
+    with started_service(sample_model_path("austen"), log=lines.append) as url:
+        port = urlsplit(url).port or 0
+        exchange(port, b"nonsense\r\n\r\n")
+        assert b'nextword_refused_total{code="invalid_http"} 1.0' in exchange(port, get("/metrics")).body
     assert any(line.endswith("127.0.0.1 invalid_http 400") for line in lines)
 
 
@@ -133,7 +134,7 @@ def test_each_request_is_a_line_of_the_log(server: RunningServer, lines: list[st
 
 def test_only_health_is_answered_while_the_model_loads() -> None:
     application = create_application(ModelSlot())
-    with running(Service(application, Access.of("127.0.0.1"))) as server:
+    with running(application) as server:
         assert exchange(server.port, get("/livez")).status == 200
         assert exchange(server.port, get("/metrics")).status == 200
         for path in ("/readyz", "/v1/models", "/", "/openapi.json"):
@@ -151,7 +152,7 @@ def test_a_service_whose_engine_has_ended_is_not_ready(server: RunningServer, ap
         assert exchange(server.port, head.encode()).status == 200
     slot = ModelSlot(ModelSource(sample_model_path("austen")).load())
     slot.current.scheduler.close()
-    with running(Service(create_application(slot), Access.of("127.0.0.1"))) as ended:
+    with running(create_application(slot)) as ended:
         answer = exchange(ended.port, get("/readyz"))
         assert (answer.status, answer.json()["error"]["code"]) == (503, "engine_ended")
         assert exchange(ended.port, get("/livez")).status == 200

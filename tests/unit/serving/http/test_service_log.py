@@ -4,8 +4,8 @@ import logging
 
 import pytest
 
-from nextword.serving.http.connection import Refusal
-from nextword.serving.http.service_log import FaultFormatter, log_line, refusal_line
+from nextword.serving.http.errors import ApiError
+from nextword.serving.http.service import FaultFormatter, log_line, refusal_line
 
 
 def line_of(path: bytes, *, method: str = "GET", status: int = 200) -> str:
@@ -18,7 +18,6 @@ def test_a_line_says_who_asked_for_what_with_which_result() -> None:
     time, rest = line_of(b"/v1/models").split(" ", 1)
     assert time.endswith("Z")
     assert rest == '127.0.0.1 "GET /v1/models" 200 0.500 s'
-    assert " 499 " in line_of(b"/v1/models", status=0)
 
 
 @pytest.mark.parametrize(
@@ -38,7 +37,9 @@ def test_a_line_leaves_the_query_out() -> None:
 
 
 def test_a_refusal_of_the_transport_is_a_line() -> None:
-    assert refusal_line(Refusal(408, "too slow", "slow_request"), "127.0.0.1").endswith("Z 127.0.0.1 slow_request 408")
+    assert refusal_line(ApiError(408, "too slow", code="slow_request"), "127.0.0.1").endswith(
+        "Z 127.0.0.1 slow_request 408"
+    )
 
 
 def test_a_fault_is_reported_without_its_message() -> None:

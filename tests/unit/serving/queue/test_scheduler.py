@@ -218,7 +218,7 @@ def test_a_drain_ends_what_does_not_end_in_time(run_async: RunAsync, small_model
     complete, ended = run_async(drained)
     assert len(complete.tokens) == 5
     assert isinstance(ended, ApiError)
-    assert ended.status_code == 503
+    assert ended.status == 503
     assert not scheduler.is_alive
     with pytest.raises(ApiError, match="ended"):
         run_async(one, scheduler, toy(engine, model), Asked((), long_request()))

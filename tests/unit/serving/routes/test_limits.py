@@ -5,7 +5,7 @@ import pytest
 import nextword
 from nextword.errors import TextError
 from nextword.serving.http.errors import ApiError
-from nextword.serving.routes.limits import require_at_most, require_tokens
+from nextword.serving.routes.work import require_at_most, require_tokens
 from nextword.serving.settings import ServingSettings
 from nextword.text.tokens.tokenizer import Tokenizer
 from nextword.text.tokens.vocabulary import Vocabulary
@@ -19,7 +19,7 @@ def test_values_up_to_the_bound_pass() -> None:
         ApiError, match=r"`k` must be at most 10, but is 11; .* set NEXTWORD_SERVE_MAX_SUGGESTIONS"
     ) as caught:
         require_at_most(SETTINGS, "max_suggestions", "k", 11)
-    assert (caught.value.status_code, caught.value.param, caught.value.code) == (400, "k", "above_bound")
+    assert (caught.value.status, caught.value.param, caught.value.code) == (400, "k", "above_bound")
 
 
 def test_tokens_of_all_texts_count() -> None:

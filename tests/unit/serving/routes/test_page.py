@@ -10,8 +10,7 @@ import nextword
 from nextword.display.page.card import card_elements
 from nextword.display.page.packed_model import pack_model
 from nextword.display.page.page_facts import PageFacts
-from nextword.serving.routes.page import SECURITY_HEADERS
-from nextword.serving.routes.page_files import PageFiles
+from nextword.serving.routes.page import SECURITY_HEADERS, PageFiles
 from support.text_service import austen_service, service_of, tiny_model
 
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from nextword.serving.routes.page_files import PageFiles, matches
+from nextword.serving.routes.page import PageFiles, matches
 
 
 @pytest.fixture

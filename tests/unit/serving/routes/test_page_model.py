@@ -23,7 +23,7 @@ def test_a_model_that_the_page_cannot_run_is_refused_with_the_reason(monkeypatch
     model = tiny_model()
     with pytest.raises(ApiError, match="one of the cells lstm, gru") as caught:
         packed_model(model)
-    assert caught.value.status_code == 404
+    assert caught.value.status == 404
     model.scheduler.close()
 
 

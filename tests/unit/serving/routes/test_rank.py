@@ -61,7 +61,7 @@ def test_what_is_refused(client: TestClient) -> None:
     assert refused(client, "/v1/rank", text="a\n___", candidates=["a"])["code"] == "TextError"
     many = [f"a{number}" for number in range(40)]
     error = refused(client, "/v1/rank", text=f"{'very ' * 100}___", candidates=many)
-    assert "once for each candidate" in error["message"]
+    assert "each with the text around it" in error["message"]
 
 
 def test_a_model_of_characters_proposes_nothing() -> None:

@@ -19,9 +19,9 @@ from nextword.engine.methods.chain import methods_of
 from nextword.engine.text_model import TextModel
 from nextword.errors import BundleError
 from nextword.serving.application import create_application
-from nextword.serving.model_source import ModelSource
+from nextword.serving.http.access import Access
 from nextword.serving.routes.reload import Reloader, self_test
-from nextword.serving.served_model import ModelSlot, ServedModel
+from nextword.serving.served_model import ModelSlot, ModelSource, ServedModel
 from nextword.text.tokens.tokenizer import Tokenizer
 from nextword.text.tokens.vocabulary import Vocabulary
 from support.markov_engine import MarkovEngine
@@ -186,7 +186,8 @@ def test_other_machines_may_not_reload_a_service_without_keys(path: Path) -> Non
     [{"Host": "models.example"}, {"X-Forwarded-For": "192.0.2.7"}, {"Via": "1.1 proxy"}, {"Forwarded": "for=x"}],
 )
 def test_a_proxy_on_this_machine_does_not_make_others_local(path: Path, headers: dict[str, str]) -> None:
-    with service_at(path) as client:
+    source, access = ModelSource(path), Access.of("127.0.0.1", allow_hosts=["models.example"])
+    with service_of(source.load(), load=source.load, access=access) as client:
         assert client.post("/admin/reload").status_code == 200
         answer = client.post("/admin/reload", headers=headers)
     assert (answer.status_code, answer.json()["error"]["code"]) == (403, "not_local")

@@ -75,7 +75,7 @@ def test_a_session_belongs_to_its_owner(sessions: Sessions) -> None:
     for use in (sessions.find, sessions.end):
         with pytest.raises(ApiError, match="no such session") as caught:
             use(session.name, "yours")
-        assert caught.value.status_code == 404
+        assert caught.value.status == 404
     sessions.end(session.name, "mine")
     assert len(sessions) == 0
 
@@ -156,7 +156,7 @@ def test_few_requests_may_wait_for_their_turn(sessions: Sessions) -> None:
         await asyncio.sleep(0)
         with pytest.raises(ApiError, match="wait for a session") as caught:
             await use()
-        assert caught.value.status_code == 429
+        assert caught.value.status == 429
         ended.set()
         await asyncio.gather(*tasks)
 

@@ -9,7 +9,7 @@ from nextword.inference.generation.request import Request, SearchOptions
 from nextword.inference.generation.sampling import UNCHANGED
 from nextword.serving.http.body import FIRST_FAULT, ModelRequest, RequestBody
 from nextword.serving.http.errors import ApiError
-from nextword.serving.routes.limits import require_at_most
+from nextword.serving.routes.work import require_at_most
 from nextword.serving.settings import ServingSettings
 
 _MAX_SEED = 10**18 - 1

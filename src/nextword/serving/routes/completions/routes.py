@@ -1,38 +1,108 @@
 """`/v1/completions` and `/v1/models`, in the shape of the OpenAI API."""
 
 import json
-import logging
+import time
+import uuid
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import aclosing
-from typing import Any
+from typing import Any, Literal, override
 
 from fastapi import APIRouter, Request, Response
 from fastapi.responses import JSONResponse
+from pydantic import BaseModel
 from starlette.types import Receive, Scope, Send
 
 from nextword.errors import TextError
 from nextword.serving.http.body import StrictRoute
-from nextword.serving.http.errors import ApiError, error_of
+from nextword.serving.http.errors import ApiError
 from nextword.serving.queue.admission import Admission, unless_left
-from nextword.serving.routes.completions.answer import AnswerWriter, Completion, usage_table
-from nextword.serving.routes.completions.prompt import Prompt
 from nextword.serving.routes.completions.request import CompletionRequest, check_bounds, check_lengths
-from nextword.serving.routes.completions.run import CompletionRun
-from nextword.serving.routes.completions.text import Segment, joined_segments
-from nextword.serving.routes.off_loop import off_loop
+from nextword.serving.routes.completions.run import CompletionRun, FinishReason
+from nextword.serving.routes.completions.text import Prompt, Segment, ShownToken, joined_segments
+from nextword.serving.routes.work import off_loop
 from nextword.serving.served_model import ModelSlot, ServedModel
 
 router = APIRouter(route_class=StrictRoute)
 
 _ENCODER = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":"))
 
-_LOG = logging.getLogger(__name__)
+LOWEST_LOG_PROB = -9999.0
+"""Stands for the log-probability of what is impossible, because JSON has no infinity."""
+
+
+class Logprobs(BaseModel):
+    """Log-probabilities of a text; the lists have an entry for each token."""
+
+    tokens: list[str]
+    token_logprobs: list[float | None]
+    top_logprobs: list[dict[str, float] | None]
+    text_offset: list[int]
+
+
+class Choice(BaseModel):
+    """A text."""
+
+    index: int
+    text: str
+    logprobs: Logprobs | None
+    finish_reason: FinishReason | None
+
+
+class Usage(BaseModel):
+    """Numbers of tokens."""
+
+    prompt_tokens: int
+    completion_tokens: int
+    total_tokens: int
+
+
+class Completion(BaseModel):
+    """An answer, or an event of a streamed one."""
+
+    id: str
+    object: Literal["text_completion"]
+    created: int
+    model: str
+    system_fingerprint: str
+    choices: list[Choice]
+    usage: Usage | None
+
+
+class AnswerWriter:
+    """Writes an answer, or the events of one.
+
+    Args:
+        served: The model that answers.
+        with_logprobs: Whether log-probabilities were asked for.
+    """
+
+    def __init__(self, served: ServedModel, *, with_logprobs: bool) -> None:
+        self._with_logprobs = with_logprobs
+        self._offsets: dict[int, int] = {}
+        self._head = {
+            "id": f"cmpl-{uuid.uuid4().hex}",
+            "object": "text_completion",
+            "created": int(time.time()),
+            "model": served.name,
+            "system_fingerprint": served.fingerprint,
+        }
+
+    def answer(self, choices: list[dict[str, Any]], usage: dict[str, int] | None = None) -> dict[str, Any]:
+        """Return an answer, or an event."""
+        return {**self._head, "choices": choices, "usage": usage}
+
+    def choice(self, index: int, segment: Segment, ending: FinishReason | None) -> dict[str, Any]:
+        """Return the next part of a text."""
+        offset = self._offsets.get(index, 0)
+        self._offsets[index] = offset + len(segment.text)
+        logprobs = logprobs_table(segment.tokens, offset) if self._with_logprobs else None
+        return {"index": index, "text": segment.text, "logprobs": logprobs, "finish_reason": ending}
 
 
 class EventStream(Response):
     """Sends events as they come, with slots of the engine in hand, until the client leaves.
 
-    If there is no slot, the answer is an error with its status, because nothing has been sent yet.
+    An error is left to `Service`: before the first event it is the whole answer, after it the last event.
 
     Args:
         events: Gives the data of the events, each in one line, and all that are there at once. They are one write, so
@@ -52,20 +122,13 @@ class EventStream(Response):
         self._events = events
         self._admission = admission
         self._num_texts = num_texts
-        self._is_started = False
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer a request; see the ASGI specification."""
-        try:
-            await unless_left(receive, self._send(send))
-        except ApiError as error:
-            if self._is_started:  # the client left
-                return
-            await JSONResponse(error.to_table(), error.status_code, error.headers)(scope, receive, send)
+    @override
+    async def __call__(self, _scope: Scope, receive: Receive, send: Send) -> None:
+        await unless_left(receive, self._send(send))
 
     async def _send(self, send: Send) -> None:
         async with aclosing(self._events) as events, self._admission.slots(self._num_texts):
-            self._is_started = True
             await send({"type": "http.response.start", "status": 200, "headers": self.raw_headers})
             async for some in events:
                 data = "".join(f"data: {event}\n\n" for event in some).encode()
@@ -147,21 +210,46 @@ async def _answer(run: CompletionRun, writer: AnswerWriter) -> bytes:
 
 
 async def _events(run: CompletionRun, body: CompletionRequest, writer: AnswerWriter) -> AsyncGenerator[list[str]]:
-    """Yield the data of the events, all that are there at once; a failure is the last event."""
-    try:
-        async with aclosing(run.parts(streams=True)) as parts:
-            async for some in parts:
-                shown = [part for part in some if part.segment.tokens or part.segment.text or part.ending]
-                if shown:
-                    yield [_dumped(writer.answer([writer.choice(*part)])) for part in shown]
-        if body.stream_options is not None and body.stream_options.include_usage:
-            yield [_dumped(writer.answer([], usage_table(run.num_prompt_tokens, run.num_tokens)))]
-        yield ["[DONE]"]
-    except Exception as error:  # the status is sent already
-        if not isinstance(error, ApiError):
-            _LOG.exception("a stream failed")
-        yield [_dumped(error_of(error).to_table())]
+    """Yield the data of the events, all that are there at once."""
+    async with aclosing(run.parts(streams=True)) as parts:
+        async for some in parts:
+            shown = [part for part in some if part.segment.tokens or part.segment.text or part.ending]
+            if shown:
+                yield [_dumped(writer.answer([writer.choice(*part)])) for part in shown]
+    if body.stream_options is not None and body.stream_options.include_usage:
+        yield [_dumped(writer.answer([], usage_table(run.num_prompt_tokens, run.num_tokens)))]
+    yield ["[DONE]"]
 
 
 def _dumped(table: dict[str, Any]) -> str:
     return _ENCODER.encode(table)
+
+
+def usage_table(prompt_tokens: int, completion_tokens: int) -> dict[str, int]:
+    """Return the numbers of tokens."""
+    return {
+        "prompt_tokens": prompt_tokens,
+        "completion_tokens": completion_tokens,
+        "total_tokens": prompt_tokens + completion_tokens,
+    }
+
+
+def logprobs_table(tokens: tuple[ShownToken, ...], offset: int) -> dict[str, Any]:
+    """Return the log-probabilities of tokens, the first of which begins at a character of the text."""
+    offsets = []
+    for token in tokens:
+        offsets.append(offset)
+        offset += len(token.text)
+    return {
+        "tokens": [token.text for token in tokens],
+        "token_logprobs": [None if token.log_prob is None else _finite(token.log_prob) for token in tokens],
+        "top_logprobs": [
+            None if token.top is None else {text: _finite(log_prob) for text, log_prob in token.top.items()}
+            for token in tokens
+        ],
+        "text_offset": offsets,
+    }
+
+
+def _finite(log_prob: float) -> float:
+    return max(log_prob, LOWEST_LOG_PROB)

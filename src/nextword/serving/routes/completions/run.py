@@ -1,19 +1,20 @@
 """Runs a request for completions: its texts in the scheduler, and their parts as they come."""
 
 from collections.abc import AsyncGenerator, Sequence
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
-from nextword.inference.generation.ending import EndRule
+from nextword.inference.generation.ending import Ending, EndRule
 from nextword.inference.generation.generator import forbidden_words
 from nextword.inference.generation.request import Request
 from nextword.inference.generation.sampled_text import SampledText, random_generator
 from nextword.serving.queue.text_task import Inbox, TextTask, Update
-from nextword.serving.routes.completions.answer import FinishReason, finish_reason
-from nextword.serving.routes.completions.prompt import Prompt
 from nextword.serving.routes.completions.request import CompletionRequest
-from nextword.serving.routes.completions.text import CompletionText, Segment, joined_segments, prompt_segment
-from nextword.serving.routes.off_loop import off_loop
+from nextword.serving.routes.completions.text import CompletionText, Prompt, Segment, joined_segments, prompt_segment
+from nextword.serving.routes.work import off_loop
 from nextword.serving.served_model import ServedModel
+
+FinishReason = Literal["stop", "length"]
+"""OpenAI's names of the reasons for the end of a text."""
 
 
 class Part(NamedTuple):
@@ -147,3 +148,8 @@ class CompletionRun:
         ]
         self._writers += writers
         return writers
+
+
+def finish_reason(ending: Ending | None) -> FinishReason:
+    """Return OpenAI's name of the reason for the end of a text."""
+    return "stop" if ending in ("stop", "end") else "length"

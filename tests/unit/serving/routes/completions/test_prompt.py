@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from nextword.errors import TextError
-from nextword.serving.routes.completions.prompt import Prompt
+from nextword.serving.routes.completions.text import Prompt
 from nextword.text.options import LineEnds, TokenizerKind
 from nextword.text.tokens.subwords import subword_vocabulary
 from nextword.text.tokens.tokenizer import Tokenizer

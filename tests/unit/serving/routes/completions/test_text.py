@@ -7,8 +7,7 @@ from hypothesis import strategies as st
 from nextword.inference.generation.ending import until_stop
 from nextword.inference.generation.pieces import after_prompt, may_join, text_pieces
 from nextword.serving.queue.text_task import ScoredToken
-from nextword.serving.routes.completions.prompt import Prompt
-from nextword.serving.routes.completions.text import CompletionText, Segment, prompt_segment
+from nextword.serving.routes.completions.text import CompletionText, Prompt, Segment, prompt_segment
 from nextword.text.tokens.tokenizer import Tokenizer
 from nextword.text.tokens.vocabulary import Vocabulary
 

@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import nextword
-from nextword.serving.routes.token_spans import line_segment, segment_spans, text_segments, token_spans
 from nextword.text.options import LineEnds, TokenizerKind
+from nextword.text.tokens.token_spans import line_segment, segment_spans, text_segments, token_spans
 from nextword.text.tokens.tokenizer import Tokenizer
 from nextword.text.tokens.vocabulary import Vocabulary
 

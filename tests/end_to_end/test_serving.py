@@ -215,21 +215,6 @@ def test_a_failure_amid_a_stream_is_its_last_event(slow: Served, caplog: pytest.
     assert "a secret of the engine" in caplog.text
 
 
-def test_a_bug_has_the_shape_of_an_error(slow: Served, monkeypatch: pytest.MonkeyPatch) -> None:
-    def broken(*_arguments: Any) -> None:
-        raise ZeroDivisionError("a secret of ours")
-
-    monkeypatch.setattr("nextword.serving.routes.completions.routes.check_bounds", broken)
-    answer = post(slow, long_request())
-    assert answer.status == 500
-    assert answer.table["error"] == {
-        "message": "the service failed; its log says why",
-        "type": "server_error",
-        "param": None,
-        "code": None,
-    }
-
-
 def test_a_drain_ends_streams_with_an_event(slow: Served) -> None:
     with closing(post_raw(slow, long_request(stream=True))) as connection:
         wait_until(lambda: slow.scheduler.num_tokens > 5)

@@ -18,11 +18,12 @@ from nextword.inference.scoring.lines import ScoringOptions, score_lines
 from nextword.inference.suggestion.session import SuggestionSession, complete
 from nextword.inference.suggestion.suggestion import Suggestion, suggest
 from nextword.model.architecture import Architecture
+from nextword.serving.served_model import ServedModel
 from nextword.text.options import TokenizerKind
 from nextword.text.tokens.tokenizer import Tokenizer
 from nextword.text.tokens.vocabulary import Vocabulary
 from support.packed import random_bundle, same_model
-from support.text_service import answered, served, service_of
+from support.text_service import answered, service_of
 
 TEXTS = [
     "",
@@ -231,7 +232,9 @@ def test_a_text_is_stopped_by_its_signal(scripts: Any, packed_austen: bytes) -> 
     assert 0 < len(found["text"]) < 100
 
 
-def test_scores_are_those_of_python(scripts: Any, austen_model: TextModel, packed_austen: bytes) -> None:
+def test_scores_are_those_of_python(
+    scripts: Any, austen_model: TextModel, packed_austen: bytes, austen: Bundle
+) -> None:
     lines = ["It is a truth,  universally acknowledged.", '"Zylberg said so," he said.']
     text = "\n\n".join(lines) + "\n\n"
     found = scripts.run(
@@ -248,7 +251,7 @@ def test_scores_are_those_of_python(scripts: Any, austen_model: TextModel, packe
     written = [text[token["start"] : token["end"]] for token in found["tokens"]]
     assert written[:5] == ["It", "is", "a", "truth", ","]
     assert "" in written
-    with service_of(served(austen_model)) as client:
+    with service_of(ServedModel(austen_model, austen, "a" * 64)) as client:
         tokens = answered(client, "/v1/score", text=text, alternatives=5)["tokens"]
     words = [[word["text"] for word in token["alternatives"]] for token in tokens]
     assert [[word["text"] for word in token["alternatives"]] for token in found["tokens"]] == words

@@ -17,7 +17,7 @@ from harness.inference.settings import Effort, ModelSize
 from harness.speed.peer import PeerError
 from nextword.cli.options.command import command
 from nextword.cli.options.setting_option import Tables, given_settings
-from nextword.disk.single_file import write_file
+from nextword.disk.files import write_file
 from nextword.errors import NextwordError, SettingError
 
 _COLUMNS_OF_A_FILE = 160

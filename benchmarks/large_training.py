@@ -18,7 +18,7 @@ from harness.scale.text_reading import write_text
 from harness.scale.training_memory import TrainingFigures, measure_training
 from harness.scale.zipf_text import ZipfText
 from harness.speed.provenance import Provenance
-from nextword.disk.single_file import write_file
+from nextword.disk.files import write_file
 from nextword.errors import NextwordError, SettingError
 
 _NUM_MARKS = 4

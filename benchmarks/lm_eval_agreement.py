@@ -20,7 +20,7 @@ from harness.serving.catalogue import PATIENT, nextword_plan
 from harness.serving.server import Server
 from harness.speed.provenance import Provenance
 from nextword.cli.options.target import Target, run_or_model_argument
-from nextword.disk.single_file import write_file
+from nextword.disk.files import write_file
 from nextword.engine.opening import open_model
 from nextword.errors import NextwordError, SettingError
 from nextword.text.sources.find import resolve_source

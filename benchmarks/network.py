@@ -22,7 +22,7 @@ from harness.scale.network_speed import NetworkSpeed
 from harness.scale.strategies import HEADER, StrategyFigures, StrategyWork, describe, measure_strategy, places_of
 from harness.speed.peer import PeerError
 from harness.speed.provenance import Provenance
-from nextword.disk.single_file import write_file
+from nextword.disk.files import write_file
 from nextword.errors import NextwordError
 from nextword.training.planning.cost_forecast import BYTES_PER_PARAMETER
 

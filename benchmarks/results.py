@@ -17,7 +17,7 @@ from harness.ledger.page import renewed
 from harness.ledger.picture import draw_minutes
 from harness.ledger.result import Result, read_results, results_of_contest, write_results
 from harness.speed.plots import require_plots
-from nextword.disk.single_file import write_file
+from nextword.disk.files import write_file
 from nextword.errors import NextwordError, SettingError
 
 _DOCS = Path(__file__).resolve().parent.parent / "docs"

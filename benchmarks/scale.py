@@ -17,7 +17,7 @@ from harness.scale.strategy_comparison import StrategyComparison
 from harness.scale.text_reading import TextFigures, measure_text, write_text
 from harness.scale.zipf_text import ZipfText
 from harness.speed.provenance import Provenance
-from nextword.disk.single_file import write_file
+from nextword.disk.files import write_file
 from nextword.errors import NextwordError, SettingError
 from nextword.machine.capacity import count_cores
 

@@ -27,7 +27,7 @@ from harness.speed.scaling_points import points_around
 from harness.speed.workload import Workload
 from nextword.cli.options.command import command
 from nextword.cli.options.setting_option import Tables
-from nextword.disk.single_file import write_file
+from nextword.disk.files import write_file
 from nextword.errors import NextwordError, SettingError
 from nextword.machine.framework import ComputeDtype
 from nextword.model.architecture import Architecture

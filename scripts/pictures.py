@@ -28,7 +28,7 @@ import argparse
 import sys
 
 from harness.pictures.catalogue import DOCS, PICTURES
-from nextword.disk.single_file import write_file
+from nextword.disk.files import write_file
 
 
 def main() -> None:

@@ -8,7 +8,7 @@ import numpy as np
 
 from inference_ours import describe, open_bundle
 from inference_shares import read_shares
-from nextword.inference.scoring.sentence_scores import score_sentences
+from nextword.inference.scoring.lines import score_sentences
 from peer_protocol import Run, serve
 
 

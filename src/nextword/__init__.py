@@ -22,8 +22,8 @@ if TYPE_CHECKING:
     from nextword.api.trained_model import load as load
     from nextword.bundle.bundle import Bundle as Bundle
     from nextword.engine.methods.cache import CacheOptions as CacheOptions
-    from nextword.engine.methods.dropout_options import DropoutOptions as DropoutOptions
-    from nextword.engine.methods.dynamic_options import DynamicOptions as DynamicOptions
+    from nextword.engine.methods.dropout import DropoutOptions as DropoutOptions
+    from nextword.engine.methods.dynamic import DynamicOptions as DynamicOptions
     from nextword.engine.methods.ngram import NgramOptions as NgramOptions
     from nextword.engine.methods.temperature import TemperatureOptions as TemperatureOptions
     from nextword.engine.text_model import TextModel as TextModel
@@ -41,7 +41,7 @@ if TYPE_CHECKING:
     from nextword.inference.scoring.gaps import RankedCandidate as RankedCandidate
     from nextword.inference.scoring.gaps import RankedCandidates as RankedCandidates
     from nextword.inference.scoring.lines import LineScore as LineScore
-    from nextword.inference.scoring.shown_line import ShownLine as ShownLine
+    from nextword.inference.scoring.prose import ShownLine as ShownLine
     from nextword.inference.scoring.surprise import SurprisingLine as SurprisingLine
     from nextword.inference.scoring.surprise import SurprisingToken as SurprisingToken
     from nextword.inference.scoring.vectors import NearWord as NearWord
@@ -72,8 +72,8 @@ _NAMES = {
     "model.architecture": "Architecture",
     "bundle.bundle": "Bundle",
     "engine.methods.cache": "CacheOptions",
-    "engine.methods.dropout_options": "DropoutOptions",
-    "engine.methods.dynamic_options": "DynamicOptions",
+    "engine.methods.dropout": "DropoutOptions",
+    "engine.methods.dynamic": "DynamicOptions",
     "engine.methods.ngram": "NgramOptions",
     "engine.methods.temperature": "TemperatureOptions",
     "engine.text_model": "TextModel",
@@ -91,7 +91,7 @@ _NAMES = {
     "model.language_model": "LanguageModel",
     "inference.scoring.gaps": "RankedCandidate RankedCandidates",
     "inference.scoring.lines": "LineScore",
-    "inference.scoring.shown_line": "ShownLine",
+    "inference.scoring.prose": "ShownLine",
     "inference.scoring.surprise": "SurprisingLine SurprisingToken",
     "inference.scoring.vectors": "NearWord",
     "inference.suggestion.session": "SuggestionSession",

@@ -9,7 +9,7 @@
 Names, arguments and the base of logarithms, 10, are KenLM's. An ARPA file gives KenLM's own numbers. A network charges
 an unknown word for its spelling too, unless `Config(spell_unknown=False)` asks for KenLM's way. It differs in two more
 points, because it reads the whole sentence. Two states are equal only if the same words were read, and `ngram_length`
-counts all words that a word's probability depends on. `nextword.inference.scoring.word_tokens` explains how words
+counts all words that a word's probability depends on. `nextword.inference.scoring.word_context` explains how words
 become tokens.
 
 Source: Heafield (2011), "KenLM: Faster and Smaller Language Model Queries"; https://kheafield.com/code/kenlm/.

@@ -10,8 +10,7 @@ from scipy.stats import chisquare
 from nextword.engine.distribution_engine import DistributionEngine
 from nextword.engine.engine import State, WindowPrediction
 from nextword.engine.text_model import TextModel
-from nextword.inference.generation.batch import generate_texts
-from nextword.inference.generation.generator import generate
+from nextword.inference.generation.generator import generate, generate_texts
 from nextword.inference.generation.request import Request, SearchOptions
 from nextword.inference.generation.sampling import UNCHANGED, SamplingOptions
 from nextword.text.batching.window import TokenIds

@@ -30,16 +30,16 @@ from nextword.model.architecture import Architecture
 from nextword.bundle.bundle import Bundle
 from nextword.bundle.store import read_bundle, write_bundle
 from nextword.cli.main import main
-from nextword.disk import durable
-from nextword.disk import held_directory
+from nextword.disk import files
+from nextword.disk import files
 from nextword.disk.cache import cache_root, cached_folder
-from nextword.disk.single_file import write_file
+from nextword.disk.files import write_file
 from nextword.text.tokens.tokenizer import Tokenizer
 from nextword.text.tokens.vocabulary import Vocabulary
 from nextword.bundle.run_directory import run_lock
 
 root = Path(sys.argv[1])
-assert not held_directory._BY_DESCRIPTOR and not durable._CAN_SYNC_DIRECTORIES
+assert not held_directory._BY_DESCRIPTOR and not files._CAN_SYNC_DIRECTORIES
 words = ("<unk>", "<eos>", "it", "is", "so")
 architecture = Architecture(vocabulary_size=len(words), embedding_size=4, hidden_sizes=(4,), tied=True)
 weights = {name: np.ones(shape, np.float32) for name, shape in architecture.weight_shapes().items()}
@@ -95,7 +95,7 @@ def test_what_windows_lacks_is_hidden(tmp_path: Path) -> None:
 def test_every_module_is_imported(tmp_path: Path) -> None:
     imported = run_like_windows(IMPORT_EVERYTHING, tmp_path).split()
     assert len(imported) > 200
-    assert {"nextword.cli.train", "nextword.training.run", "nextword.disk.durable"} <= set(imported)
+    assert {"nextword.cli.train", "nextword.training.run", "nextword.disk.files"} <= set(imported)
 
 
 def test_a_bundle_is_saved_and_loaded_and_commands_run(tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from nextword.engine.engine import Engine
 from nextword.engine.text_model import LoadedModel, TextModel
-from nextword.inference.generation.ending import EndRule
+from nextword.inference.generation.generated_text import EndRule
 from nextword.inference.generation.generator import forbidden_words
 from nextword.inference.generation.request import Request
 from nextword.inference.generation.sampled_text import SampledText, random_generator

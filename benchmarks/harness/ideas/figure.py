@@ -8,7 +8,7 @@ from statistics import fmean
 from typing import Any, Self
 
 from harness.ideas.idea import IDEAS, REFERENCE
-from nextword.disk.single_file import write_file
+from nextword.disk.files import write_file
 from nextword.errors import SettingError
 
 

@@ -8,7 +8,7 @@ from harness.ledger.picture import lowest_valid
 from harness.ledger.query import Query
 from harness.ledger.result import Result
 from harness.pictures.charts import bars
-from nextword.disk.single_file import write_file
+from nextword.disk.files import write_file
 
 NAMES = {
     "transformer": "small transformer (PyTorch)",

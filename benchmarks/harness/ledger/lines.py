@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from nextword.disk.single_file import write_file
+from nextword.disk.files import write_file
 from nextword.errors import SettingError
 
 

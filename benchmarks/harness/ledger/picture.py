@@ -10,7 +10,7 @@ from harness.ledger.group import Group
 from harness.ledger.query import Query
 from harness.ledger.result import Result
 from harness.pictures.charts import Line, Panel, lines
-from nextword.disk.single_file import write_file
+from nextword.disk.files import write_file
 
 _PERPLEXITIES = (10, 12, 15, 20, 25, 30, 35, 40, 45, 50, 55, 60, 65, 70, 75, 80, 85, 90, 100, 120, 150, 200, 300, 500)
 _READ = "static;cache,temperature;cache,ngram,temperature"

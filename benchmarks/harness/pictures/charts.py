@@ -94,7 +94,7 @@ class Line:
         label: What it is, for the legend; empty for none.
         x: Where its points are.
         y: How high they are.
-        hue: A name of `nextword.display.picture_style.COLORS`.
+        hue: A name of `nextword.display.svg.COLORS`.
         style: `-`, `--`, `:`, or an empty string for points alone.
         marker: A marker of matplotlib at every point; empty for none.
         errors: Half the length of each whisker.

@@ -1,6 +1,6 @@
 """Charts with matplotlib. The same figures give the same bytes, and a file is replaced in one step.
 
-An SVG has its text as text, no background, and the colors of `nextword.display.picture_style` as variables of CSS, so
+An SVG has its text as text, no background, and the colors of `nextword.display.svg` as variables of CSS, so
 it is legible on light and on dark pages.
 """
 
@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import Any
 from xml.sax.saxutils import escape
 
-from nextword.disk.single_file import write_file
-from nextword.display.picture_style import COLORS, SANS, style_sheet
+from nextword.disk.files import write_file
+from nextword.display.svg import COLORS, SANS, style_sheet
 from nextword.errors import MissingExtraError
 
 Draw = Callable[[Any], None]

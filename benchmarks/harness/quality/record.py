@@ -5,7 +5,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Self
 
-from nextword.disk.single_file import write_file
+from nextword.disk.files import write_file
 from nextword.errors import SettingError
 
 

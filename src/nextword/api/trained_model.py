@@ -23,14 +23,13 @@ from nextword.inference.evaluation.comparison import ComparedWord, ComparedWords
 from nextword.inference.evaluation.keystroke_evaluation import KeystrokeEvaluation, evaluate_keystrokes
 from nextword.inference.evaluation.perplexity import Evaluation
 from nextword.inference.evaluation.text_evaluation import Text, evaluate_text, ids_of, store_of, unknown_id_of
-from nextword.inference.generation.batch import generate_texts
 from nextword.inference.generation.generated_text import GeneratedText
-from nextword.inference.generation.generator import stream_text
+from nextword.inference.generation.generator import generate_texts, stream_text
 from nextword.inference.generation.request import Request
 from nextword.inference.generation.sampling import DEFAULT_SAMPLING, SamplingOptions
 from nextword.inference.scoring.gaps import GAP, RankedCandidates, proposals, rank
 from nextword.inference.scoring.lines import LineScore, ScoringOptions, score_lines
-from nextword.inference.scoring.shown_line import ShownLine
+from nextword.inference.scoring.prose import ShownLine
 from nextword.inference.scoring.surprise import Measure, SurprisingLine, most_surprising_lines
 from nextword.inference.scoring.vectors import NearWord, Pooling, WordVectors, sentence_vectors
 from nextword.inference.suggestion.session import SuggestionSession

@@ -12,8 +12,7 @@ from pathlib import Path
 
 from nextword.bundle.run_files import METRICS_FILE, read_split_metrics
 from nextword.bundle.store import CONFIG_FILE, MODEL_FOLDER, read_bundle
-from nextword.disk import durable
-from nextword.disk.single_file import write_file
+from nextword.disk.files import disk_errors, make_directory, write_file
 from nextword.errors import BundleError, CheckpointError, StorageError
 
 _LOCK = ".lock"
@@ -145,8 +144,8 @@ def run_lock(root: Path) -> Iterator[None]:
     from filelock import FileLock, Timeout  # here, because the import takes 15 ms and reading a model needs no lock
 
     lock = FileLock(root / _LOCK, timeout=_PATIENCE, thread_local=False)
-    with durable.disk_errors(root, "locked"):
-        durable.make_directory(root)
+    with disk_errors(root, "locked"):
+        make_directory(root)
         try:
             lock.acquire()
         except Timeout as error:

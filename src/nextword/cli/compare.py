@@ -12,7 +12,7 @@ from nextword.cli.options.target import SplitOrAll, Target, engine_option, run_o
 from nextword.cli.output.messages import say
 from nextword.cli.output.progress import evaluation_progress
 from nextword.cli.target_text import TargetText
-from nextword.disk.single_file import write_file
+from nextword.disk.files import write_file
 from nextword.inference.evaluation.comparison import ComparedWord, render_comparison
 from nextword.inference.evaluation.comparison import compare as compare_tokens
 from nextword.inference.evaluation.comparison_page import comparison_page

@@ -11,7 +11,7 @@ from nextword.bundle.store import read_bundle, read_config
 from nextword.cli.options.command import command
 from nextword.cli.options.shared import OutputFile
 from nextword.cli.options.target import Target, target_path
-from nextword.disk.single_file import write_file
+from nextword.disk.files import write_file
 from nextword.display.pictures.architecture import draw_architecture
 from nextword.display.pictures.cell.cell import CellView, draw_cell
 from nextword.display.pictures.network import draw_network

@@ -12,9 +12,8 @@ from nextword.cli.options.setting_option import Tables, given_settings
 from nextword.cli.options.shared import bad_bytes_option, json_option
 from nextword.cli.options.target import engine_option, open_text_model, run_or_model_argument
 from nextword.cli.output.messages import say
-from nextword.inference.generation.batch import generate_texts
 from nextword.inference.generation.generated_text import GeneratedText
-from nextword.inference.generation.generator import stream_text
+from nextword.inference.generation.generator import generate_texts, stream_text
 from nextword.inference.generation.request import Request, SearchOptions
 from nextword.inference.generation.sampling import SamplingOptions
 from nextword.text.options import OnBadBytes

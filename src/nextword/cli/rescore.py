@@ -17,12 +17,12 @@ from nextword.cli.options.target import engine_option, identity_at, open_text_mo
 from nextword.cli.output.messages import say
 from nextword.cli.output.progress import waiting
 from nextword.cli.unknown_words import lower_cased, warn_of_unknown_words
-from nextword.disk.single_file import replacing
+from nextword.disk.files import replacing
 from nextword.errors import SettingError, TextError
 from nextword.inference.rescoring.nbest import REFERENCE, LineSource, NbestList, NbestReader
-from nextword.inference.rescoring.references import References
 from nextword.inference.rescoring.rescorer import ScoredList, score_lists
 from nextword.inference.rescoring.rescoring_run import RescoringRun
+from nextword.inference.rescoring.tally import References
 from nextword.inference.rescoring.weights import RescoringWeights
 from nextword.text.options import OnBadBytes
 from nextword.text.reading.input_lines import STANDARD_INPUT

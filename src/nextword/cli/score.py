@@ -16,7 +16,7 @@ from nextword.cli.options.shared import OutputFile, bad_bytes_option, json_optio
 from nextword.cli.options.target import engine_option, open_text_model, run_or_model_argument
 from nextword.cli.output.messages import say
 from nextword.cli.unknown_words import lower_cased, warn_of_unknown_words
-from nextword.disk.single_file import replacing, write_file
+from nextword.disk.files import replacing, write_file
 from nextword.disk.strict_json import finite
 from nextword.inference.scoring.lines import LN_10, LineScore, ScoringOptions, score_lines, shown_tokens
 from nextword.inference.scoring.score_summary import ScoreSummary

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from nextword.disk import strict_json
-from nextword.disk.held_directory import HeldDirectory
+from nextword.disk.files import HeldDirectory
 from nextword.errors import StorageError
 
 MANIFEST_NAME = "MANIFEST.json"

@@ -27,8 +27,8 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from nextword.disk import durable
-from nextword.disk.held_directory import HeldDirectory, held
+from nextword.disk import files as disk
+from nextword.disk.files import HeldDirectory, held
 from nextword.disk.manifest import (
     MANIFEST_NAME,
     MAX_BYTES,
@@ -134,12 +134,12 @@ def write(path: Path, files: Mapping[str, bytes], *, replace: bool = False) -> N
         StorageError: `path` exists and `replace` is false, it holds files that nextword did not write, or the disk
             refused.
     """
-    path = durable.named_path(path)
+    path = disk.named_path(path)
     try:
         check_names(files)
     except ValueError as error:
         raise StorageError(f"`{path}` {error}") from error
-    with durable.disk_errors(path, "written"):
+    with disk.disk_errors(path, "written"):
         _recover(path)
         _check_place(path, files, replace)
         _install(path, partial(_write_files, files))
@@ -164,9 +164,9 @@ def remove(path: Path) -> None:
     Raises:
         StorageError: The disk refused.
     """
-    path = durable.named_path(path)
-    temporary = durable.temporary_path(path)
-    with durable.disk_errors(path, "removed"):
+    path = disk.named_path(path)
+    temporary = disk.temporary_path(path)
+    with disk.disk_errors(path, "removed"):
         path.rename(temporary)
     shutil.rmtree(temporary, ignore_errors=True)
 
@@ -177,9 +177,9 @@ def names(parent: Path) -> list[str]:
     Raises:
         StorageError: The disk refused.
     """
-    with durable.disk_errors(parent, "read"):
+    with disk.disk_errors(parent, "read"):
         found = {entry.name.removeprefix(_ASIDE) for entry in parent.iterdir()}
-    return sorted(name for name in found if not durable.TEMPORARY_NAME.fullmatch(name))
+    return sorted(name for name in found if not disk.TEMPORARY_NAME.fullmatch(name))
 
 
 def remove_leftovers(parent: Path) -> None:
@@ -190,11 +190,11 @@ def remove_leftovers(parent: Path) -> None:
     Raises:
         StorageError: The disk refused.
     """
-    with durable.disk_errors(parent, "cleared"):
+    with disk.disk_errors(parent, "cleared"):
         for entry in sorted(parent.iterdir()):
             if entry.name.startswith(_ASIDE):
                 _recover(parent / entry.name.removeprefix(_ASIDE))
-            elif durable.TEMPORARY_NAME.fullmatch(entry.name):
+            elif disk.TEMPORARY_NAME.fullmatch(entry.name):
                 if entry.is_symlink() or not entry.is_dir():
                     entry.unlink()
                 else:
@@ -203,12 +203,12 @@ def remove_leftovers(parent: Path) -> None:
 
 def _install(path: Path, fill: Callable[[Path], Manifest]) -> None:
     """Fill a temporary directory, write the manifest that `fill` returns, and rename the directory to `path`."""
-    temporary = durable.temporary_path(path)
-    durable.make_directory(path.parent)
+    temporary = disk.temporary_path(path)
+    disk.make_directory(path.parent)
     try:
         temporary.mkdir()
-        durable.write_new_file(temporary / MANIFEST_NAME, encode(fill(temporary)))
-        durable.sync_directory(temporary)
+        disk.write_new_file(temporary / MANIFEST_NAME, encode(fill(temporary)))
+        disk.sync_directory(temporary)
         _move_in(temporary, path)
     except BaseException:
         shutil.rmtree(temporary, ignore_errors=True)
@@ -217,7 +217,7 @@ def _install(path: Path, fill: Callable[[Path], Manifest]) -> None:
 
 def _write_files(files: Mapping[str, bytes], temporary: Path) -> Manifest:
     for name, data in files.items():
-        durable.write_new_file(temporary / name, data)
+        disk.write_new_file(temporary / name, data)
     return {name: seal_of(data) for name, data in files.items()}
 
 
@@ -241,7 +241,7 @@ def _move_in(new: Path, path: Path) -> None:
         if path.exists(follow_symlinks=False):
             path.rename(aside)
         new.rename(path)
-        durable.sync_directory(path.parent)
+        disk.sync_directory(path.parent)
     except BaseException:
         if not new.exists():
             path.rename(new)

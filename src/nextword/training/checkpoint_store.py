@@ -12,7 +12,8 @@ import numpy as np
 import safetensors.numpy
 from safetensors import SafetensorError
 
-from nextword.disk import durable, sealed_directory
+from nextword.disk import sealed_directory
+from nextword.disk.files import disk_errors, make_directory
 from nextword.errors import CheckpointError, StorageError
 
 type JSON = bool | int | float | str | Sequence[JSON] | Mapping[str, JSON] | None
@@ -76,8 +77,8 @@ class CheckpointStore:
             StorageError: The checkpoint cannot be written; all earlier checkpoints are intact.
         """
         path = self._path(step)
-        with durable.disk_errors(self.root, "created"):
-            durable.make_directory(self.root)
+        with disk_errors(self.root, "created"):
+            make_directory(self.root)
         sealed_directory.remove_leftovers(self.root)
         newest = next(self._valid_steps(), None)
         if newest is not None and step < newest:

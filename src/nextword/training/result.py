@@ -9,7 +9,7 @@ from typing import Any
 
 from nextword.bundle.bundle import Bundle
 from nextword.bundle.model_card import ModelFacts, SplitMetrics, model_card, summary_of
-from nextword.disk.single_file import write_file
+from nextword.disk.files import write_file
 from nextword.display.table import html_table
 from nextword.engine.keras.keras_engine import KerasEngine
 from nextword.inference.evaluation.perplexity import evaluate

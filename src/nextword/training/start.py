@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 from nextword.bundle.run_directory import RunDirectory, run_lock
 from nextword.bundle.run_files import LOG_FILE
 from nextword.disk.cache import cache_root
+from nextword.disk.files import write_file
 from nextword.disk.sealed_directory import remove_leftovers
-from nextword.disk.single_file import write_file
 from nextword.errors import CheckpointError
 from nextword.inference.evaluation.perplexity import MANY_UNKNOWN, unknown_warning
 from nextword.machine.setup import use_compilation_cache

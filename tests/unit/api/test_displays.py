@@ -14,7 +14,7 @@ from nextword.inference.evaluation.comparison import ComparedWord, ComparedWords
 from nextword.inference.evaluation.keystroke_evaluation import KeystrokeEvaluation
 from nextword.inference.scoring.gaps import RankedCandidate, RankedCandidates
 from nextword.inference.scoring.lines import LineScore
-from nextword.inference.scoring.shown_line import ShownLine
+from nextword.inference.scoring.prose import ShownLine
 from nextword.inference.suggestion.suggestion import Suggestion, Suggestions
 from nextword.training.report.history import TrainingHistory
 from support.browser import checked_page, headless_chromium

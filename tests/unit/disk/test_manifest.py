@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from nextword.disk import manifest
-from nextword.disk.held_directory import HeldDirectory, held
+from nextword.disk.files import HeldDirectory, held
 from nextword.errors import StorageError
 
 SUM = "0" * 64

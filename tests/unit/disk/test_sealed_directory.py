@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from nextword.disk import sealed_directory
-from nextword.disk.single_file import write_file
+from nextword.disk.files import write_file
 from nextword.errors import StorageError
 
 FILES = {"a.txt": b"alpha", "b.bin": bytes(range(256)), "empty": b""}

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from nextword.disk import durable, sealed_directory
-from nextword.disk.single_file import write_file
+from nextword.disk import files, sealed_directory
+from nextword.disk.files import write_file
 from nextword.errors import StorageError
 
 FILES = {"a.txt": b"alpha", "b.bin": bytes(range(256)), "empty": b""}
@@ -87,7 +87,7 @@ def test_the_manifest_is_the_last_file_and_all_is_synced_before_the_name(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     steps: list[str] = []
-    real_write, real_sync = durable.write_new_file, durable.sync_directory
+    real_write, real_sync = files.write_new_file, files.sync_directory
 
     def write_new_file(path: Path, data: bytes) -> None:
         steps.append(path.name)
@@ -97,7 +97,7 @@ def test_the_manifest_is_the_last_file_and_all_is_synced_before_the_name(
         steps.append("parent synced" if (tmp_path / "sealed").exists() else "files synced")
         real_sync(path)
 
-    monkeypatch.setattr(durable, "write_new_file", write_new_file)
-    monkeypatch.setattr(durable, "sync_directory", sync_directory)
+    monkeypatch.setattr(files, "write_new_file", write_new_file)
+    monkeypatch.setattr(files, "sync_directory", sync_directory)
     sealed_directory.write(tmp_path / "sealed", FILES)
     assert steps == ["a.txt", "b.bin", "empty", "MANIFEST.json", "files synced", "parent synced"]

@@ -17,8 +17,8 @@ from nextword.engine.keras.dropout_engine import DropoutEngine
 from nextword.engine.keras.dynamic_engine import DynamicEngine
 from nextword.engine.keras.keras_engine import KerasEngine, trainable_weights
 from nextword.engine.methods.cache import CacheEngine, CacheOptions
-from nextword.engine.methods.dropout_options import DropoutOptions
-from nextword.engine.methods.dynamic_options import DynamicOptions
+from nextword.engine.methods.dropout import DropoutOptions
+from nextword.engine.methods.dynamic import DynamicOptions
 from nextword.engine.methods.ensemble import EnsembleEngine, EnsembleOptions
 from nextword.engine.methods.ngram import NgramEngine
 from nextword.engine.methods.temperature import TemperatureEngine, TemperatureOptions

@@ -7,8 +7,8 @@ import pytest
 
 from nextword.engine import onnx_engine
 from nextword.engine.onnx_engine import OnnxEngine
+from nextword.export.export import quantized
 from nextword.export.language_model_graph import language_model_graph
-from nextword.export.quantization import quantized
 from nextword.machine.capacity import ControlGroup
 from nextword.model.architecture import Architecture
 

@@ -13,7 +13,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from nextword.disk import durable, manifest, sealed_directory
+from nextword.disk import manifest, sealed_directory
+from nextword.disk.files import disk_errors
 from nextword.errors import StorageError
 from nextword.training import checkpoint_store
 from nextword.training.checkpoint_store import CheckpointStore
@@ -90,7 +91,7 @@ def save_in_place(store: CheckpointStore) -> object:
     state = checkpoint_store._encode_state(3, 1, {"epoch": 3, "best_loss": None})
     files = {"arrays.safetensors": checkpoint_store._encode_arrays(arrays_at(3)), "state.json": state}
     files["MANIFEST.json"] = manifest.encode({name: manifest.seal_of(data) for name, data in files.items()})
-    with durable.disk_errors(path, "written"):
+    with disk_errors(path, "written"):
         for name, data in files.items():
             descriptor = os.open(path / name, os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
             os.write(descriptor, data)

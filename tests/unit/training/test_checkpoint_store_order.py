@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from nextword.disk import durable
+from nextword.disk import files
 from nextword.training.checkpoint_store import CheckpointStore
 
 
@@ -87,7 +87,7 @@ def test_a_missing_file_sync_is_detected(tmp_path: Path, monkeypatch: pytest.Mon
         os.write(descriptor, data)
         os.close(descriptor)
 
-    monkeypatch.setattr(durable, "write_new_file", write_new_file)
+    monkeypatch.setattr(files, "write_new_file", write_new_file)
     assert {"arrays.safetensors", "state.json", "MANIFEST.json"} <= set(watched_saves(tmp_path).faults)
 
 
@@ -95,7 +95,7 @@ def test_a_missing_directory_sync_is_detected(tmp_path: Path, monkeypatch: pytes
     def forget(path: Path) -> None:
         assert path.is_dir()
 
-    monkeypatch.setattr(durable, "sync_directory", forget)
+    monkeypatch.setattr(files, "sync_directory", forget)
     disk = watched_saves(tmp_path)
     assert any(name.startswith(".tmp-") for name in disk.faults)
     assert tmp_path in disk.unsynced

@@ -8,7 +8,7 @@ from typing import Any
 from nextword.cli.evaluation.columns import Column, EvaluationInput
 from nextword.cli.output.progress import evaluation_progress, waiting
 from nextword.engine.methods.chain import AppliedMethods
-from nextword.engine.methods.ngram_engine import NgramModelEngine
+from nextword.engine.methods.ngram import NgramModelEngine
 from nextword.engine.ngram.kneser_ney import KneserNeyModel
 from nextword.engine.text_model import TextModel
 from nextword.errors import SettingError, TextError

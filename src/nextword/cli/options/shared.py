@@ -5,7 +5,7 @@ from typing import Any
 
 import click
 
-from nextword.disk.single_file import kind_of
+from nextword.disk.files import kind_of
 
 
 class OutputFile(click.Path):

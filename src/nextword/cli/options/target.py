@@ -74,7 +74,7 @@ def open_text_model(path: Path) -> TextModel:
     """
     if not is_arpa(path):
         return Target.of(path).open()
-    from nextword.engine.methods.ngram_engine import arpa_model  # here, for it would slow the start of all commands
+    from nextword.engine.methods.ngram import arpa_model  # here, for it would slow the start of all commands
 
     return arpa_model(path)
 

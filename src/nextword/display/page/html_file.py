@@ -9,8 +9,7 @@ from importlib.resources.abc import Traversable
 from pathlib import Path
 
 from nextword.bundle.bundle import Bundle
-from nextword.disk.durable import disk_errors
-from nextword.disk.single_file import write_file
+from nextword.disk.files import disk_errors, write_file
 from nextword.display.page.bigrams import BigramTable
 from nextword.display.page.packed_model import pack_model
 from nextword.display.page.page_facts import PageFacts

@@ -1,8 +1,122 @@
-"""The layers of a language model as boxes, with the shapes between them and the number of weights in each."""
+"""The layers of a language model in their order, and as boxes with the shapes between them and their weights."""
 
-from nextword.display.pictures.stages import Stage, stages_of
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+
 from nextword.display.svg import Drawing
-from nextword.model.architecture import Architecture
+from nextword.model.architecture import CELLS, Architecture
+
+
+@dataclass(frozen=True)
+class Stage:
+    """A part of a model that turns one array into the next.
+
+    Attributes:
+        title: What it is.
+        formula: How its weights are counted, in numbers.
+        num_parameters: Number of its weights; those that it shares are counted where they are first.
+        shape: Shape of what it returns, in symbols.
+        size: The last of these symbols in numbers, such as `E = 500`.
+        dropout_rate: Rate of the dropout on what it returns.
+    """
+
+    title: str
+    formula: str
+    num_parameters: int
+    shape: str
+    size: str
+    dropout_rate: float = 0.0
+
+
+def stages_of(architecture: Architecture) -> list[Stage]:
+    """Return the stages of a model from token ids to predictions.
+
+    Example:
+        >>> tutorial = Architecture(vocabulary_size=10_000, embedding_size=500, hidden_sizes=(500, 500))
+        >>> [stage.num_parameters for stage in stages_of(tutorial)]
+        [5000000, 2002000, 2002000, 5010000]
+        >>> stages_of(tutorial)[1].formula
+        '4 × 500 × (500 + 500 + 1)'
+    """
+    size, vocabulary_size = architecture.embedding_size, architecture.vocabulary_size
+    embedding = Stage(
+        "Embedding",
+        f"{vocabulary_size:,} × {size:,}",
+        vocabulary_size * size,
+        "(B, T, E)",
+        f"E = {size:,}",
+        architecture.input_dropout_rate,
+    )
+    return [embedding, *_recurrent(architecture), *_output(architecture)]
+
+
+def _recurrent(architecture: Architecture) -> Iterator[Stage]:
+    cell, sizes = CELLS[architecture.cell], architecture.hidden_sizes
+    widths = (architecture.embedding_size, *sizes)
+    shapes = architecture.weight_shapes()
+    for index, hidden_size in enumerate(sizes):
+        is_last = index == len(sizes) - 1
+        symbol = "H" if len(set(sizes)) == 1 else f"H_{index + 1}"
+        prefix = f"{architecture.cell}_{index}/"
+        count = sum(math.prod(shape) for name, shape in shapes.items() if name.startswith(prefix))
+        gates = f"{cell.num_gates} × " if cell.num_gates > 1 else ""
+        formula = f"{gates}{hidden_size:,} × ({widths[index]:,} + {hidden_size:,} + 1)"
+        extra = count - cell.num_gates * hidden_size * (widths[index] + hidden_size + 1)
+        if extra:
+            what = "normalization" if architecture.layer_normalization else "modulation"
+            formula += f" + {extra:,} of the {what}"
+        rate = architecture.output_dropout_rate if is_last else architecture.hidden_dropout_rate
+        rate = 0.0 if is_last and architecture.skip_connections else rate
+        size = f"{symbol} = {hidden_size:,}"
+        yield Stage(f"{cell.title} layer {index + 1}", formula, count, f"(B, T, {symbol})", size, rate)
+    if architecture.skip_connections:
+        size = f"H = {sizes[-1]:,}"
+        yield Stage("Sum of all layers", "no weights", 0, "(B, T, H)", size, architecture.output_dropout_rate)
+
+
+def _output(architecture: Architecture) -> Iterator[Stage]:
+    hidden_size, size, vocabulary_size = (
+        architecture.hidden_sizes[-1],
+        architecture.embedding_size,
+        architecture.vocabulary_size,
+    )
+    last = ("(B, T, V)", f"V = {vocabulary_size:,}")
+    if architecture.adaptive_cutoffs:
+        yield from _adaptive(architecture, last)
+        return
+    width = hidden_size
+    kernel = "Softmax"
+    if architecture.mixture_size > 1:
+        count, width = architecture.mixture_size, size
+        weights = hidden_size * count + (hidden_size + 1) * count * size
+        formula = f"{hidden_size:,} × {count} + ({hidden_size:,} + 1) × {count} × {size:,}"
+        latent_rate = architecture.latent_dropout_rate
+        yield Stage(f"Mixture of {count}", formula, weights, "(B, T, K, E)", f"K = {count}, E = {size:,}", latent_rate)
+        kernel = kernel.replace("Softmax", f"{count} softmaxes")
+    elif architecture.narrowed_output:
+        width, weights = size, hidden_size * size
+        formula, latent_rate = f"{hidden_size:,} × {size:,}", architecture.latent_dropout_rate
+        yield Stage("Narrowing to E", formula, weights, "(B, T, E)", f"E = {size:,}", latent_rate)
+    if architecture.tied:
+        formula = f"{vocabulary_size:,} biases; the weights are those of the embedding"
+        yield Stage(f"{kernel}, tied", formula, vocabulary_size, *last)
+    else:
+        yield Stage(kernel, f"({width:,} + 1) × {vocabulary_size:,}", (width + 1) * vocabulary_size, *last)
+
+
+def _adaptive(architecture: Architecture, last: tuple[str, str]) -> Iterator[Stage]:
+    hidden_size, head = architecture.hidden_sizes[-1], architecture.adaptive_cutoffs[0]
+    num_tails = len(architecture.adaptive_cutoffs)
+    formulas = [f"({hidden_size:,} + 1) × ({head:,} + {num_tails})"]
+    count = (hidden_size + 1) * (head + num_tails)
+    for size, width in zip(architecture.tail_sizes, architecture.tail_widths, strict=True):
+        formulas.append(f"{hidden_size:,} × {width:,} + ({width:,} + 1) × {size:,}")
+        count += hidden_size * width + (width + 1) * size
+    yield Stage(
+        f"Adaptive softmax: a head and {num_tails} tail{'s' * (num_tails > 1)}", " + ".join(formulas), count, *last
+    )
+
 
 _WIDTH, _LEFT, _ROOM = 540.0, 8.0, 524.0
 _BOX, _GAP, _ARROW_X = 64.0, 46.0, 44.0

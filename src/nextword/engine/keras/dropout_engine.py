@@ -29,7 +29,7 @@ from nextword.model.language_model import LanguageModel
 from nextword.text.batching.window import TokenIds
 
 if TYPE_CHECKING:
-    from nextword.engine.methods.dropout_options import DropoutOptions
+    from nextword.engine.methods.dropout import DropoutOptions
 
 _BLOCK = 32
 """Number of tokens whose masks are drawn together."""

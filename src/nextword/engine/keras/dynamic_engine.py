@@ -31,7 +31,7 @@ from nextword.text.batching.streams import Streams
 from nextword.text.batching.window import TokenIds
 
 if TYPE_CHECKING:
-    from nextword.engine.methods.dynamic_options import DynamicOptions
+    from nextword.engine.methods.dynamic import DynamicOptions
 
 _NO_IDS = np.zeros(0, np.int32)
 

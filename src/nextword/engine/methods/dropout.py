@@ -1,13 +1,36 @@
 """Monte-Carlo dropout: the mean of predictions under many dropout masks."""
 
 from collections.abc import Collection
-from typing import ClassVar
+from dataclasses import dataclass
+from typing import ClassVar, Literal
 
 from nextword.engine.engine import Engine
-from nextword.engine.methods.dropout_options import DropoutOptions
 from nextword.engine.methods.method import AppliedMethod, Method, Splits
 from nextword.engine.opening import require_jax_engine
-from nextword.settings import Settings
+from nextword.settings import Settings, setting
+
+
+@dataclass(frozen=True, kw_only=True)
+class DropoutOptions(Settings):
+    """The settings of the mean over dropout masks.
+
+    Raises:
+        SettingError: A value is out of range.
+
+    Example:
+        >>> DropoutOptions(dropout_num_samples=5).to_table()
+        {'dropout_num_samples': 5, 'dropout_mean': 'arithmetic', 'dropout_seed': 0}
+    """
+
+    group: ClassVar[str] = "dropout"
+
+    dropout_num_samples: int = setting(
+        20, help="mc_dropout: number of dropout masks to average over.", at_least=1, at_most=10_000, task="method"
+    )
+    dropout_mean: Literal["arithmetic", "geometric"] = setting(
+        "arithmetic", help="mc_dropout: average the probabilities, or their logarithms.", task="method"
+    )
+    dropout_seed: int = setting(0, help="mc_dropout: seed for the masks.", at_least=0, at_most=2**31 - 1, task="method")
 
 
 class Dropout(Method[DropoutOptions]):

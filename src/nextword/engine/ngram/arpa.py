@@ -29,7 +29,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from nextword.disk.single_file import replacing
+from nextword.disk.files import replacing
 from nextword.engine.ngram.arpa_lines import ArpaLines
 from nextword.engine.ngram.backoff_model import BEGIN, END, UNKNOWN, BackoffModel, BackoffTable, sorted_table
 from nextword.engine.ngram.kneser_ney import ABSENT, Floats, Integers

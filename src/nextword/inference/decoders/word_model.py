@@ -5,8 +5,7 @@ from collections.abc import Collection
 from functools import lru_cache
 
 from nextword.engine.text_model import TextModel
-from nextword.inference.scoring.word_context import WordContext, WordScore
-from nextword.inference.scoring.word_tokens import WordTokenizer
+from nextword.inference.scoring.word_context import WordContext, WordScore, WordTokenizer
 from nextword.settings import require_at_least
 from nextword.text.tokens.pieces import pre_tokenizer
 from nextword.text.tokens.tokenizer import Tokenizer

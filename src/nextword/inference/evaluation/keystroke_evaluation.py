@@ -1,20 +1,193 @@
 """Measures the keystrokes that a model's suggestions save, with and without learned words."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import islice
+from typing import Protocol
 
 from nextword.display.table import html_table
 from nextword.engine.text_model import TextModel
 from nextword.errors import EvaluationError
-from nextword.inference.evaluation.keystroke_tally import KeystrokeTally
-from nextword.inference.evaluation.keystrokes import SLOTS, Keystrokes
+from nextword.inference.evaluation.keystrokes import COMPLETION_SLOTS, HITS, SLOTS, Keystrokes, SlotSavings
 from nextword.inference.suggestion.letter_case import is_lower_cased
-from nextword.inference.suggestion.ranked_pieces import PieceRanker
+from nextword.inference.suggestion.ranked_pieces import PieceRanker, typed_pieces
 from nextword.inference.suggestion.session_options import SessionOptions
-from nextword.inference.suggestion.typed_pieces import typed_pieces
 from nextword.inference.suggestion.user_words import UserWords
 from nextword.settings import require_at_least
+
+
+class Piece(Protocol):
+    """A word, a mark or a line end; see `nextword.inference.suggestion.ranked_pieces.TypedPiece`."""
+
+    @property
+    def text(self) -> str:
+        """The word or mark without spaces."""
+
+    @property
+    def is_word(self) -> bool:
+        """Whether it has a letter or digit."""
+
+    @property
+    def is_end(self) -> bool:
+        """Whether it is a line end."""
+
+    @property
+    def space_before(self) -> bool:
+        """Whether a space is before it."""
+
+    @property
+    def space_after(self) -> bool:
+        """Whether a space is after it."""
+
+    @property
+    def follows_word(self) -> bool:
+        """Whether a word is directly before it."""
+
+
+class Ranks(Protocol):
+    """The ranks of a piece; see `nextword.inference.suggestion.ranked_pieces.PieceRanks`."""
+
+    @property
+    def next_word(self) -> int:
+        """Rank before its first letter, from 1; 0 if it is not suggested."""
+
+    @property
+    def fits(self) -> bool:
+        """Whether it can be taken there."""
+
+    @property
+    def completions(self) -> Sequence[int]:
+        """Rank after each of its letters but the last."""
+
+
+@dataclass
+class _Typist:
+    """Types a text with a number of suggestions.
+
+    Attributes:
+        num_slots: Number of suggestions that are shown.
+        num_keys: Keys so far.
+        saved_by_next_word: Keys saved so far by suggestions before the first letter of a word.
+        saved_by_completion: Keys saved so far by suggestions after a letter.
+        has_space: Whether the piece before was taken, which has brought a space.
+    """
+
+    num_slots: int
+    num_keys: int = 0
+    saved_by_next_word: int = 0
+    saved_by_completion: int = 0
+    has_space: bool = False
+
+    def type(self, piece: Piece, ranks: Ranks) -> None:
+        """Type a piece that is not a line end."""
+        can_see = self.has_space or not piece.follows_word
+        if piece.space_before and not self.has_space:
+            self.num_keys += 1
+        self.has_space = False
+        whole = len(piece.text) + piece.space_after
+        if can_see and ranks.fits and self._is_shown(ranks.next_word):
+            self.saved_by_next_word += whole - 1
+            self._take(0)
+            return
+        for num_typed, rank in enumerate(ranks.completions, 1):
+            if self._is_shown(rank):
+                self.saved_by_completion += whole - num_typed - 1
+                self._take(num_typed)
+                return
+        self.num_keys += len(piece.text)
+
+    def end_line(self) -> None:
+        """Type a line end."""
+        self.num_keys += 1
+        self.has_space = False
+
+    def savings(self) -> SlotSavings:
+        """Return what was saved."""
+        return SlotSavings(self.num_slots, self.num_keys, self.saved_by_next_word, self.saved_by_completion)
+
+    def _is_shown(self, rank: int) -> bool:
+        return 0 < rank <= self.num_slots
+
+    def _take(self, num_typed: int) -> None:
+        self.num_keys += num_typed + 1
+        self.has_space = True
+
+
+@dataclass
+class KeystrokeTally:
+    """Counts the keys of a text, piece by piece."""
+
+    num_keys: int = 0
+    num_words: int = 0
+    num_out_of_vocabulary: int = 0
+    num_keys_out_of_vocabulary: int = 0
+    num_begun_words: int = 0
+    completion_hits: float = 0.0
+    _next_word_hits: list[int] = field(default_factory=lambda: [0] * len(HITS))
+    _typists: list[_Typist] = field(default_factory=lambda: [_Typist(number) for number in SLOTS])
+
+    def add(self, piece: Piece, ranks: Ranks, *, is_known: bool) -> None:
+        """Count the next piece of the text.
+
+        Args:
+            piece: The piece.
+            ranks: Its ranks among at least five suggestions.
+            is_known: Whether the vocabulary has it.
+        """
+        if piece.is_end:
+            self.num_keys += 1
+            for typist in self._typists:
+                typist.end_line()
+            return
+        self.num_keys += piece.space_before + len(piece.text)
+        for typist in self._typists:
+            typist.type(piece, ranks)
+        if piece.is_word:
+            self._count_word(piece, ranks, is_known=is_known)
+
+    def result(self) -> Keystrokes:
+        """Return the figures of the pieces so far."""
+        return Keystrokes(
+            num_keys=self.num_keys,
+            num_words=self.num_words,
+            num_out_of_vocabulary=self.num_out_of_vocabulary,
+            num_keys_out_of_vocabulary=self.num_keys_out_of_vocabulary,
+            slots=tuple(typist.savings() for typist in self._typists),
+            next_word_hits=tuple(self._next_word_hits),
+            num_begun_words=self.num_begun_words,
+            completion_hits=self.completion_hits,
+        )
+
+    def _count_word(self, piece: Piece, ranks: Ranks, *, is_known: bool) -> None:
+        self.num_words += 1
+        if not is_known:
+            self.num_out_of_vocabulary += 1
+            self.num_keys_out_of_vocabulary += len(piece.text)
+        for index, number in enumerate(HITS):
+            self._next_word_hits[index] += 0 < ranks.next_word <= number
+        if len(piece.text) > 1:
+            self.num_begun_words += 1
+            self.completion_hits += completion_rate(ranks.completions)
+
+
+def completion_rate(ranks: Sequence[int]) -> float:
+    r"""Return the probability that a word is among the first three completions of a random prefix of it.
+
+    A prefix of $m$ letters is drawn with a probability proportional to $m$, as kebbie draws it:
+    $\sum_m m \, [0 < r_m \le 3] / \sum_m m$.
+
+    Args:
+        ranks: Rank $r_m$ after each letter but the last; at least one.
+
+    Example:
+        >>> completion_rate([0, 4, 2])
+        0.5
+
+    Source:
+        FleksySDK/kebbie, `sample_partial_word`.
+    """
+    hits = sum(length for length, rank in enumerate(ranks, 1) if 0 < rank <= COMPLETION_SLOTS)
+    return hits / (len(ranks) * (len(ranks) + 1) // 2)
 
 
 @dataclass(frozen=True)

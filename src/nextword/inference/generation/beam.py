@@ -7,8 +7,7 @@ from itertools import islice
 import numpy as np
 from numpy.typing import NDArray
 
-from nextword.inference.generation.ending import EndRule
-from nextword.inference.generation.generated_text import Hypothesis
+from nextword.inference.generation.generated_text import EndRule, Hypothesis
 from nextword.inference.generation.lockstep import Branches
 from nextword.inference.generation.request import length_normalizer
 from nextword.inference.generation.words import ForbiddenWords, RequiredWords

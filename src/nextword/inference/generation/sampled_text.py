@@ -6,8 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nextword.inference.generation.drawing import draw
-from nextword.inference.generation.ending import Ending, EndRule
-from nextword.inference.generation.generated_text import Hypothesis
+from nextword.inference.generation.generated_text import Ending, EndRule, Hypothesis
 from nextword.inference.generation.lockstep import Branches
 from nextword.inference.generation.sampling import SamplingOptions
 from nextword.inference.generation.words import ForbiddenWords

@@ -21,7 +21,7 @@ from nextword.inference.rescoring.nbest import (
     NbestList,
 )
 from nextword.inference.rescoring.weights import DEFAULT_WEIGHTS, RescoringWeights
-from nextword.inference.scoring.sentence_scores import score_sentences
+from nextword.inference.scoring.lines import score_sentences
 from nextword.text.tokens.encoded_lines import spelling_log_prob
 from nextword.text.tokens.tokenizer import Tokenizer
 

@@ -8,10 +8,18 @@ import numpy as np
 
 from nextword.inference.rescoring.features import Features
 from nextword.inference.rescoring.nbest import NbestReader
-from nextword.inference.rescoring.references import References
 from nextword.inference.rescoring.report import FEW, RescoringReport, compare_errors
 from nextword.inference.rescoring.rescorer import ScoredList, best_line, header_of, lines_of
-from nextword.inference.rescoring.tally import AFTER, BEFORE, HELD_OUT, ORACLE, EditCounts, Tally, word_errors
+from nextword.inference.rescoring.tally import (
+    AFTER,
+    BEFORE,
+    HELD_OUT,
+    ORACLE,
+    EditCounts,
+    References,
+    Tally,
+    word_errors,
+)
 from nextword.inference.rescoring.tuning import tune
 from nextword.inference.rescoring.weights import RescoringWeights, WeightsFile
 

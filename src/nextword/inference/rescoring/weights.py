@@ -15,7 +15,7 @@ from typing import Any, ClassVar
 import numpy as np
 import tomli_w
 
-from nextword.disk.single_file import write_file
+from nextword.disk.files import write_file
 from nextword.errors import SettingError
 from nextword.inference.rescoring.features import Floats
 from nextword.settings import Settings, setting, unknown_name

@@ -14,15 +14,41 @@ from numpy.typing import NDArray
 from nextword.disk.strict_json import finite
 from nextword.display.table import html_table
 from nextword.engine.engine import Engine, TokenScores, score_in_pieces
-from nextword.engine.stream import require_numbers
+from nextword.engine.stream import require_numbers, sentence_batches
 from nextword.engine.text_model import TextModel
 from nextword.errors import EvaluationError
-from nextword.inference.scoring.sentence_scores import score_sentences
 from nextword.settings import Settings, setting
 from nextword.text.batching.window import TokenIds
 from nextword.text.tokens.encoded_lines import EncodedLine, encoded_windows, shown_piece, surface
 from nextword.text.tokens.tokenizer import Tokenizer
 from nextword.text.tokens.vocabulary import END
+
+
+def score_sentences(engine: Engine, sentences: Sequence[TokenIds], *, first_input: int) -> list[TokenScores]:
+    """Score the tokens of each sentence; the results are in the order of the sentences.
+
+    Sentences of similar length are batched. Long ones are read in pieces, with the state carried.
+
+    Args:
+        engine: The engine.
+        sentences: The ids of each sentence `(N,)`; a sentence may be empty.
+        first_input: The input before the first token: `<eos>` at the beginning of a text.
+
+    Raises:
+        EvaluationError: A log-probability is NaN.
+    """
+    nothing = TokenScores(np.zeros(0, np.float32), np.zeros(0, np.int32))
+    found = [nothing] * len(sentences)
+    batches = sentence_batches(engine)
+    for batch in batches.batches([len(sentence) for sentence in sentences]):
+        padded = batches.padded([sentences[index] for index in batch], first_input)
+        pieces, start = batches.pieces(*padded.inputs.shape), engine.start(len(padded.inputs))
+        (log_probs, ranks), _ = score_in_pieces(engine.score_window, padded.inputs, padded.targets, start, pieces)
+        for row, index in enumerate(batch):
+            length = len(sentences[index])
+            found[index] = require_numbers(TokenScores(log_probs[row, :length], ranks[row, :length]))
+    return found
+
 
 LN_10 = math.log(10)
 """Divide a natural logarithm by it to get the logarithm to base 10."""

@@ -1,21 +1,70 @@
 """Scores the sentences of prose, each in the context of its paragraph."""
 
+import math
 import re
 from bisect import bisect_right
 from collections import deque
 from collections.abc import Iterable, Iterator
-from dataclasses import replace
+from dataclasses import dataclass, fields, replace
+from html import escape
 from itertools import accumulate, chain, islice
-from typing import NamedTuple
+from typing import NamedTuple, Self
 
 import numpy as np
 
+from nextword.display.table import Markup, html_stack
 from nextword.engine.text_model import TextModel
-from nextword.inference.scoring.lines import ScoringOptions, score_lines
-from nextword.inference.scoring.shown_line import ShownLine
+from nextword.inference.scoring.lines import LineScore, ScoringOptions, score_lines, shown_tokens
 from nextword.text.tokens.encoded_lines import shown_piece, surface
 from nextword.text.tokens.line_runs import LineRuns
 from nextword.text.tokens.tokenizer import Tokenizer
+
+_MOST_BITS, _MOST_OPACITY = 16.0, 0.75
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class ShownLine(LineScore):
+    """A scored line that a notebook shows with the surprisal of each token.
+
+    Attributes:
+        tokens: The tokens as text, `<eos>` for the end of the line.
+
+    Example:
+        >>> import nextword
+        >>> nextword.load("austen").score("She was happy.").tokens
+        ('She', 'was', 'happy', '.', '<eos>')
+    """
+
+    tokens: tuple[str, ...] = ()
+
+    @classmethod
+    def of(cls, score: LineScore, tokenizer: Tokenizer) -> Self:
+        """Return a scored line with the text of its tokens."""
+        values = {each.name: getattr(score, each.name) for each in fields(LineScore)}
+        return cls(**values, tokens=tuple(shown_tokens(tokenizer, score)))
+
+    def _repr_html_(self) -> str:
+        shown = zip(self.tokens, self.bits.tolist(), self.ranks.tolist(), strict=True)
+        tokens = " ".join(_token(text, bits, rank) for text, bits, rank in shown)
+        note = "Color: surprisal in bits, the number below each token."
+        return html_stack(
+            Markup(f'<div style="line-height:1.2;margin:.5em 0">{tokens}</div>'),
+            Markup(super()._repr_html_()),
+            Markup(f'<span style="opacity:.7">{note}</span>'),
+        )
+
+
+def _token(text: str, bits: float, rank: int) -> str:
+    """Return a token on a background that is darker the less the model expected it."""
+    opacity = _MOST_OPACITY * min(bits, _MOST_BITS) / _MOST_BITS
+    number = f"{bits:.1f}" if math.isfinite(bits) else "∞"
+    place = f"rank {rank:,}" if rank else "not in the vocabulary"
+    return (
+        f'<span title="{place}" style="display:inline-block;text-align:center;padding:.1em .3em;'
+        f'border-radius:3px;background:rgba(234,88,12,{opacity:.2f})">{escape(text)}'
+        f'<br><span style="font-size:70%;opacity:.8">{number}</span></span>'
+    )
+
 
 _LINES_TO_JUDGE = 10_000
 

@@ -9,12 +9,10 @@ from typing import NamedTuple, Protocol
 
 import numpy as np
 
-from nextword.engine.ngram.backoff_context import BackoffContext
-from nextword.engine.ngram.backoff_model import BackoffModel
+from nextword.engine.ngram.backoff_model import BackoffContext, BackoffModel
 from nextword.engine.text_model import LoadedModel
 from nextword.inference.scoring.lines import LN_10, ScoringOptions, score_lines
-from nextword.inference.scoring.word_context import END_WORDS, WordContext
-from nextword.inference.scoring.word_tokens import WordTokenizer, words_of
+from nextword.inference.scoring.word_context import END_WORDS, WordContext, WordTokenizer, words_of
 
 SENTENCE_END = END_WORDS[0]
 """The word that ends a sentence: `</s>`."""

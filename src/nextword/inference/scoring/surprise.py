@@ -27,8 +27,7 @@ from numpy.typing import NDArray
 from nextword.disk.strict_json import finite
 from nextword.engine.text_model import TextModel
 from nextword.inference.scoring.lines import DEFAULT_OPTIONS, LineScore, ScoringOptions, score_lines
-from nextword.inference.scoring.prose import read_lines_of_prose, score_prose
-from nextword.inference.scoring.shown_line import ShownLine
+from nextword.inference.scoring.prose import ShownLine, read_lines_of_prose, score_prose
 from nextword.settings import require_at_least, require_one_of
 from nextword.text.tokens.tokenizer import Tokenizer
 

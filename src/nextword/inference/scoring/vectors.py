@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nextword.bundle.bundle import Bundle
-from nextword.disk.single_file import replacing, write_file
+from nextword.disk.files import replacing, write_file
 from nextword.engine.engine import Engine
 from nextword.engine.stream import sentence_batches
 from nextword.engine.text_model import TextModel

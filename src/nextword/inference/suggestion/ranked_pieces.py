@@ -7,18 +7,133 @@ the engine reads each token once, and each prefix of a word is looked up in the 
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
+import numpy as np
+from numpy.typing import NDArray
+
 from nextword.engine.text_model import TextModel
 from nextword.errors import SettingError
-from nextword.inference.suggestion.acceptance import needs_space, spaced_mark
-from nextword.inference.suggestion.lexicon import lexicon_of
+from nextword.inference.suggestion.lexicon import lexicon_of, variants_of
 from nextword.inference.suggestion.reader import TextReader
 from nextword.inference.suggestion.session_options import SessionOptions
 from nextword.inference.suggestion.spelling import SPELLED
 from nextword.inference.suggestion.state_tree import Prediction
-from nextword.inference.suggestion.typed_pieces import TypedPiece
+from nextword.inference.suggestion.typed_text import TypedText
 from nextword.inference.suggestion.user_words import UserWords
 from nextword.inference.suggestion.word_cache import WordCache
 from nextword.inference.suggestion.word_candidates import Candidates, WordCandidates
+from nextword.text.tokens.line_ends import MARKS, segments
+from nextword.text.tokens.pieces import is_mark, is_opened, is_word_character, slices, tidy
+from nextword.text.tokens.tokenizer import Tokenizer
+
+
+def accepted_text(typed: TypedText, tokenizer: Tokenizer, word: str, log_probs: NDArray[np.float32]) -> str:
+    """Return the text with `word` instead of the word being typed.
+
+    A space follows a word. With the tokenizer `word`, a punctuation mark gets its most probable spaces: `said` and `,`
+    become `"said, "`, while a quote may open or close.
+
+    Args:
+        typed: The text.
+        tokenizer: Tokenizer of the model.
+        word: The suggested word or mark.
+        log_probs: Log-probabilities of the next token after the text `(V,)`.
+    """
+    if mark := spaced_mark(tokenizer, word, log_probs):
+        return typed.text.rstrip(" ") + mark
+    before = typed.text[: len(typed.text) - len(typed.prefix)]
+    return f"{before}{' ' if needs_space(typed, tokenizer) else ''}{word} "
+
+
+def spaced_mark(tokenizer: Tokenizer, word: str, log_probs: NDArray[np.float32]) -> str:
+    """Return a punctuation mark of running text with its most probable spaces; empty for a word or an unknown mark.
+
+    Args:
+        tokenizer: Tokenizer of the model.
+        word: The suggested word or mark.
+        log_probs: Log-probabilities of the next token `(V,)`.
+    """
+    variants = variants_of(word, tokenizer) if tokenizer.kind == "word" else []
+    if not variants or not is_mark(word):
+        return ""
+    best = max(variants, key=lambda token_id: (float(log_probs[token_id]), -token_id))
+    return tokenizer.vocabulary.token_of(best)
+
+
+def needs_space(typed: TypedText, tokenizer: Tokenizer) -> bool:
+    """Return whether the next word needs a space before it, as after a mark that does not open a quote or bracket."""
+    text = typed.text
+    if typed.prefix or not text or text[-1].isspace() or is_opened(text):
+        return False
+    if tokenizer.kind == "subword":
+        return True
+    if tokenizer.kind != "word":
+        return False
+    return tokenizer.vocabulary.token_of(next(typed.reversed_pieces()).token_id).endswith(" ")
+
+
+class TypedPiece(NamedTuple):
+    """A word, a mark or a line end.
+
+    Attributes:
+        text: The word or mark without spaces; the line breaks of a line end.
+        is_word: Whether it has a letter or digit.
+        is_end: Whether it is a line end.
+        can_be_begun: Whether its first letters are completed; a mark of running text is a single key.
+        spaced: The piece with the spaces that belong to its token.
+        space_before: Whether a space is between it and the piece before.
+        space_after: Whether a space is between it and the piece after.
+        follows_word: Whether a word is directly before it, without a space.
+    """
+
+    text: str
+    is_word: bool
+    is_end: bool
+    can_be_begun: bool
+    spaced: str
+    space_before: bool
+    space_after: bool
+    follows_word: bool
+
+
+def typed_pieces(tokenizer: Tokenizer, lines: Iterable[str]) -> Iterator[TypedPiece]:
+    """Yield the pieces of lines, with a line end after each line or paragraph.
+
+    Args:
+        tokenizer: A tokenizer whose tokens are words.
+        lines: The lines of a text.
+
+    Example:
+        >>> from nextword.text.tokens.vocabulary import Vocabulary
+        >>> tokenizer = Tokenizer("word", "line", Vocabulary(("<eos>", "<unk>", "no")))
+        >>> [(piece.text, piece.space_after) for piece in typed_pieces(tokenizer, ["No,  no."])]
+        [('No', False), (',', True), ('no', False), ('.', False), ('\\n', False)]
+    """
+    end = TypedPiece(MARKS[tokenizer.line_ends], False, True, False, "", False, False, False)
+    for segment in segments(lines, tokenizer.line_ends):
+        yield from _pieces_of(tokenizer, tidy(segment, tokenizer.kind))
+        yield end
+
+
+def _pieces_of(tokenizer: Tokenizer, tidied: str) -> Iterator[TypedPiece]:
+    place, after_word, space_before = 0, False, False
+    for part in slices(tidied, tokenizer.kind):
+        for spaced, _ in tokenizer.cut(part):
+            text = spaced.strip(" ")
+            start = tidied.index(text, place)
+            space_before = start > place
+            place = start + len(text)
+            mark = tokenizer.kind == "word" and is_mark(text)
+            yield TypedPiece(
+                text=text,
+                is_word=any(map(is_word_character, text)),
+                is_end=False,
+                can_be_begun=not mark,
+                spaced=spaced,
+                space_before=space_before,
+                space_after=tidied[place : place + 1] == " ",
+                follows_word=after_word and not space_before,
+            )
+            after_word = not mark
 
 
 class PieceRanks(NamedTuple):

@@ -6,9 +6,9 @@ from collections.abc import Iterable
 
 from nextword.engine.text_model import TextModel
 from nextword.errors import TextError
-from nextword.inference.suggestion.acceptance import accepted_text, needs_space
 from nextword.inference.suggestion.letter_case import capitalized, in_case_of
 from nextword.inference.suggestion.lexicon import lexicon_of
+from nextword.inference.suggestion.ranked_pieces import accepted_text, needs_space
 from nextword.inference.suggestion.reader import TextReader
 from nextword.inference.suggestion.session_options import SessionOptions
 from nextword.inference.suggestion.spelling import SPELLED, Beam, WordParts, spell

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any, Self
 
 from nextword.disk import strict_json
-from nextword.disk.single_file import write_file
+from nextword.disk.files import write_file
 from nextword.errors import SettingError, StorageError
 from nextword.settings import require_at_least
 from nextword.text.tokens.vocabulary import END, UNKNOWN

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nextword.inference.generation.drawing import most_probable
-from nextword.inference.generation.ending import Ending
+from nextword.inference.generation.generated_text import Ending
 from nextword.inference.generation.sampled_text import SampledText
 
 LogProbs = NDArray[np.float32]

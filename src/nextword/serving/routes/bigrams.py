@@ -2,7 +2,7 @@
 
 from typing import Literal
 
-from nextword.engine.methods.ngram_engine import NgramModelEngine
+from nextword.engine.methods.ngram import NgramModelEngine
 from nextword.engine.ngram.kneser_ney import KneserNeyModel
 from nextword.engine.text_model import TextModel
 from nextword.errors import NextwordError

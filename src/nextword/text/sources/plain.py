@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from nextword.disk.cache import cache_error, cache_key, cached_content, cached_folder
-from nextword.disk.single_file import write_file
+from nextword.disk.files import write_file
 from nextword.errors import TextError
 from nextword.text.options import TextOptions
 from nextword.text.reading.packing import BLOCK

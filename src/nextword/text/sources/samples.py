@@ -15,7 +15,7 @@ from tempfile import TemporaryDirectory
 from typing import IO, Any
 
 from nextword.disk.cache import cache_root
-from nextword.disk.single_file import write_file
+from nextword.disk.files import write_file
 from nextword.errors import MissingExtraError, StorageError, TextError
 
 Downloader = Callable[[str, Any, Any], None]

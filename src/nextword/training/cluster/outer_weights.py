@@ -10,7 +10,7 @@ import safetensors.numpy
 from numpy.typing import NDArray
 from safetensors import SafetensorError, safe_open
 
-from nextword.disk.single_file import write_file
+from nextword.disk.files import write_file
 from nextword.errors import CheckpointError
 
 Weights = Mapping[str, NDArray[np.float32]]

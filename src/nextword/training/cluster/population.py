@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from nextword.bundle.run_directory import RunDirectory
 from nextword.disk import strict_json
-from nextword.disk.single_file import write_file
+from nextword.disk.files import write_file
 from nextword.engine.methods.method import mean_log_prob, mixture_weights
 from nextword.engine.opening import open_model
 from nextword.engine.stream import token_log_probs

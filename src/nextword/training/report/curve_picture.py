@@ -7,8 +7,8 @@ from html import escape
 from pathlib import Path
 from typing import override
 
-from nextword.disk.single_file import write_file
-from nextword.display.picture_style import style_sheet
+from nextword.disk.files import write_file
+from nextword.display.svg import style_sheet
 from nextword.display.table import Markup
 from nextword.errors import StorageError
 from nextword.training.context import TrainingObserver

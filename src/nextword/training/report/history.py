@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import overload
 
 from nextword.bundle.run_files import LOG_FILE
-from nextword.disk.durable import disk_errors
+from nextword.disk.files import disk_errors
 from nextword.display.table import html_stack, html_table
 from nextword.errors import SettingError
 from nextword.training.progress import RoundRecord, TrainingPoint

@@ -8,7 +8,7 @@ from dataclasses import asdict, fields
 from pathlib import Path
 
 from nextword.bundle.run_files import LOG_FILE, read_rows
-from nextword.disk.single_file import write_file
+from nextword.disk.files import write_file
 from nextword.training.progress import RoundRecord, TrainingPoint, TrainingProgress
 
 POINTS_FILE = "points.jsonl"

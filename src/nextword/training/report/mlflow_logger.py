@@ -10,7 +10,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any, ClassVar, override
 
-from nextword.disk.single_file import write_file
+from nextword.disk.files import write_file
 from nextword.errors import MissingExtraError
 from nextword.training.report.run_logger import Row, RunLogger
 

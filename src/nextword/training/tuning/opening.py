@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from nextword.disk.single_file import write_file
+from nextword.disk.files import write_file
 from nextword.errors import CheckpointError, SettingError
 from nextword.training.context import RunContext
 from nextword.training.tuning.database import Database

@@ -12,7 +12,7 @@ import tomli_w
 from optuna.trial import FrozenTrial
 from rich.table import Table
 
-from nextword.disk.single_file import write_file
+from nextword.disk.files import write_file
 from nextword.training.tuning.claim import STATES
 from nextword.training.tuning.study import Study
 

@@ -11,8 +11,8 @@ import tomli_w
 from filelock import FileLock
 
 from nextword.bundle.run_directory import RunDirectory
-from nextword.disk import durable
 from nextword.disk.cache import cache_key
+from nextword.disk.files import disk_errors, make_directory
 from nextword.errors import SettingError, StorageError
 from nextword.settings import Settings, setting
 from nextword.training.config import RunConfig
@@ -200,6 +200,6 @@ class StudyDirectory:
         Raises:
             StorageError: The directory cannot be created.
         """
-        with durable.disk_errors(self.root, "created"):
-            durable.make_directory(self.root)
+        with disk_errors(self.root, "created"):
+            make_directory(self.root)
         return FileLock(self.root / ".lock")

@@ -9,8 +9,8 @@ from typing import Any, override
 import keras
 
 from nextword.bundle.run_directory import RunDirectory
+from nextword.disk.files import write_file
 from nextword.disk.sealed_directory import remove_leftovers
-from nextword.disk.single_file import write_file
 from nextword.errors import SettingError, TrainingDivergedError
 from nextword.model.ops.precision import resolve_compute_dtype
 from nextword.text.batching.windows import make_windows

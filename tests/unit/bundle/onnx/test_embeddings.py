@@ -13,8 +13,8 @@ from onnx import numpy_helper
 
 from nextword.bundle.onnx.embeddings import read_embeddings
 from nextword.errors import BundleError
+from nextword.export.export import quantized
 from nextword.export.language_model_graph import language_model_graph
-from nextword.export.quantization import quantized
 from nextword.model.architecture import Architecture
 
 SIZES: dict[str, Any] = {"vocabulary_size": 11, "embedding_size": 4, "hidden_sizes": (5, 4)}

@@ -10,8 +10,8 @@ from nextword.bundle.onnx.packed_matrix import PackedMatrix
 from nextword.bundle.onnx.weights import onnx_weights
 from nextword.display.page.packed_model import packed_weights
 from nextword.errors import BundleError
+from nextword.export.export import quantized
 from nextword.export.language_model_graph import language_model_graph
-from nextword.export.quantization import quantized
 from nextword.model.architecture import Architecture
 from support.packed import ARCHITECTURES, random_bundle
 

@@ -9,8 +9,8 @@ import pytest
 from nextword.bundle.bundle import Bundle
 from nextword.display.page.packed_model import pack_model
 from nextword.engine.stream import token_log_probs
+from nextword.export.export import quantized
 from nextword.export.language_model_graph import language_model_graph
-from nextword.export.quantization import quantized
 from nextword.text.corpus import Corpus
 from support.packed import ARCHITECTURES, SIZES, arrays_of, random_bundle, same_model
 

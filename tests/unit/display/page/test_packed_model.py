@@ -1,4 +1,6 @@
+import random
 import re
+from itertools import accumulate
 from typing import Any
 
 import numpy as np
@@ -7,10 +9,11 @@ import pytest
 from nextword.bundle.bundle import Bundle
 from nextword.display.page import packed_model
 from nextword.display.page.bigrams import BigramTable
-from nextword.display.page.packed_model import pack_model
+from nextword.display.page.packed_model import pack_model, word_character_ranges
 from nextword.display.page.page_facts import PageFacts
 from nextword.errors import ExportError
 from nextword.model.architecture import CELLS, Architecture
+from nextword.text.tokens.pieces import is_word_character
 from support.packed import ARCHITECTURES, TOKENS, arrays_of, header_of, random_bundle, weights_of
 
 
@@ -116,3 +119,13 @@ def test_a_damaged_model_is_refused_with_a_message(damage: Any, message: str, sc
     assert found.startswith("PackedModelError: The model in this page must be whole, but ")
     assert message in found
     assert found.endswith("Export the page again, or copy it again.")
+
+
+def test_the_table_says_what_the_tokenizer_says() -> None:
+    bounds = list(accumulate(word_character_ranges()))
+    points = {point for start, stop in zip(bounds[::2], bounds[1::2], strict=True) for point in range(start, stop)}
+    draw = random.Random(4)
+    tried = {*range(1, 0x600), *(draw.randrange(0x110000) for _ in range(3000)), *bounds}
+    for point in tried:
+        if not 0xD800 <= point < 0xE000 and chr(point) not in "\n\r" and point < 0x110000:
+            assert (point in points) == is_word_character(chr(point)), hex(point)

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from nextword.display.page.word_characters import word_character_ranges
+from nextword.display.page.packed_model import word_character_ranges
 from nextword.text.options import LineEnds, TokenizerKind
 from nextword.text.reading.lines import split_lines
 from nextword.text.tokens.pieces import pre_tokenizer, tidy

@@ -10,8 +10,7 @@ from numpy.typing import NDArray
 from nextword.engine.engine import WindowPrediction
 from nextword.engine.keras.dropout_engine import DropoutEngine
 from nextword.engine.keras.keras_engine import KerasEngine
-from nextword.engine.methods.dropout import Dropout
-from nextword.engine.methods.dropout_options import DropoutOptions
+from nextword.engine.methods.dropout import Dropout, DropoutOptions
 from nextword.engine.methods.dynamic import Dynamic
 from nextword.engine.methods.method import Method, Splits
 from nextword.errors import SettingError

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from nextword.engine.engine import WindowPrediction
 from nextword.engine.keras.dynamic_engine import DynamicEngine, root_mean_square_gradients
 from nextword.engine.keras.keras_engine import KerasEngine, Weights, trainable_weights
-from nextword.engine.methods.dynamic_options import DynamicOptions
+from nextword.engine.methods.dynamic import DynamicOptions
 from nextword.inference.evaluation.perplexity import evaluate
 from nextword.model.architecture import Architecture
 from nextword.model.language_model import LanguageModel

@@ -9,8 +9,7 @@ from hypothesis import strategies as st
 
 from nextword.engine.keras.dynamic_engine import DynamicEngine, root_mean_square_gradients
 from nextword.engine.keras.keras_engine import KerasEngine
-from nextword.engine.methods.dynamic import Dynamic, hill_climb, mean_log_prob
-from nextword.engine.methods.dynamic_options import DynamicOptions
+from nextword.engine.methods.dynamic import Dynamic, DynamicOptions, hill_climb, mean_log_prob
 from nextword.engine.methods.method import Splits
 from nextword.engine.stream import token_log_probs
 from nextword.model.architecture import Architecture

@@ -1,16 +1,24 @@
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
+from nextword import kenlm
 from nextword.engine.engine import Engine
 from nextword.engine.methods.method import Splits
-from nextword.engine.methods.ngram import Ngram, NgramEngine, NgramOptions
+from nextword.engine.methods.ngram import Ngram, NgramEngine, NgramModelEngine, NgramOptions, arpa_model
 from nextword.engine.ngram.kneser_ney import KneserNeyModel, contexts_of
 from nextword.engine.stream import token_log_probs
+from nextword.engine.text_model import TextModel
 from nextword.errors import SettingError
+from nextword.inference.scoring.lines import ScoringOptions, score_lines
+from nextword.inference.suggestion.suggestion import suggest
 from nextword.text.batching.window import TokenIds
+from support.toy_arpa import TOY_ARPA
 
 TEXT = np.random.default_rng(0).integers(6, size=12, dtype=np.int32)
 
@@ -59,3 +67,78 @@ def test_untuned_it_reads_the_train_split_alone(
     engine = Ngram().apply(bigram_engine(), options, splits, ()).engine
     log_probs, _ = engine.step(np.array([2]), engine.start(1))
     assert int(log_probs.argmax()) == 3
+
+
+LONG_TEXT = np.random.default_rng(0).integers(6, size=40, dtype=np.int32)
+
+WORDS = ("the", "cat", "sat", "on", "mat", "a", "dog", "bird", "zebra", "<unk>")
+
+
+@pytest.mark.parametrize("order", [1, 2, 4])
+@pytest.mark.parametrize("cut", [1, 7])
+def test_it_says_what_the_model_says(order: int, cut: int) -> None:
+    model = KneserNeyModel.fit(LONG_TEXT, order, vocabulary_size=8, end_id=3)
+    engine = NgramModelEngine(model, end_id=3)
+    expected = model.probabilities(contexts_of(LONG_TEXT, order, end_id=3))
+    inputs = np.concatenate(([3], LONG_TEXT[:-1])).astype(np.int32)[None]
+    state, found = engine.start(1), []
+    for first in range(0, len(LONG_TEXT), cut):
+        prediction, state = engine.predict_window(inputs[:, first : first + cut], state)
+        assert prediction.hidden is None
+        found.append(prediction.log_probs[0])
+    np.testing.assert_allclose(np.exp(np.concatenate(found)), expected, rtol=1e-5)
+
+
+def test_rows_do_not_depend_on_their_neighbours() -> None:
+    engine = NgramModelEngine(KneserNeyModel.fit(LONG_TEXT, 3, vocabulary_size=8, end_id=3), end_id=3)
+    _, state = engine.predict_window(np.array([[1, 2], [4, 5]], np.int32), engine.start(2))
+    both, _ = engine.step(np.array([0, 1], np.int32), state)
+    alone, _ = engine.step(np.array([1], np.int32), engine.select(state, np.array([1])))
+    np.testing.assert_array_equal(both[1], alone[0])
+
+
+@pytest.fixture(scope="module")
+def path(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("arpa") / "toy.arpa"
+    path.write_text(TOY_ARPA, encoding="utf-8")
+    return path
+
+
+@pytest.fixture(scope="module")
+def model(path: Path) -> TextModel:
+    return arpa_model(path)
+
+
+@given(lines=st.lists(st.lists(st.sampled_from(WORDS), max_size=9).map(" ".join), max_size=4), bos=st.booleans())
+@pytest.mark.parametrize("eos", [True, False])
+def test_lines_have_the_scores_of_kenlm(
+    path: Path, model: TextModel, lines: list[str], *, bos: bool, eos: bool
+) -> None:
+    expected = [kenlm.Model(str(path)).score(line, bos=bos, eos=eos) for line in lines]
+    found = [line.log10_prob for line in score_lines(model, lines, ScoringOptions(bos=bos, eos=eos))]
+    np.testing.assert_allclose(found, expected, atol=1e-5)
+
+
+def test_lines_that_are_read_as_one_text_have_no_context(path: Path, model: TextModel) -> None:
+    lines = ["the cat sat", "a dog"]
+    found = [line.log10_prob for line in score_lines(model, lines, ScoringOptions(carry=True))]
+    np.testing.assert_allclose(found, list(map(kenlm.Model(str(path)).score, lines)), atol=1e-5)
+
+
+def test_probabilities_sum_to_one(model: TextModel) -> None:
+    engine, ids = model.engine, model.tokenizer.encode("the cat sat on")
+    prediction, _ = engine.predict_window(np.array([[engine.end_id, *ids]], np.int32), engine.start(1))
+    np.testing.assert_allclose(np.exp(prediction.log_probs).sum(axis=-1), 1, atol=1e-5)
+
+
+def test_words_are_suggested(model: TextModel) -> None:
+    assert [found.text for found in suggest(model, "the", 2)] == ["cat", "mat"]
+
+
+def test_a_model_of_single_words_needs_no_context(tmp_path: Path) -> None:
+    path = tmp_path / "one.arpa"
+    path.write_text(
+        "\\data\\\nngram 1=4\n\n\\1-grams:\n-0.6\t</s>\n-99\t<s>\n-0.6\tcat\n-0.3\t<unk>\n\n\\end\\\n", encoding="utf-8"
+    )
+    (found,) = score_lines(arpa_model(path), ["cat dog cat"])
+    assert found.log10_prob == pytest.approx(kenlm.Model(str(path)).score("cat dog cat"), abs=1e-5)

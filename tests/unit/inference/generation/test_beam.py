@@ -10,8 +10,7 @@ from numpy.typing import NDArray
 
 from nextword.engine.engine import Engine, read_text
 from nextword.inference.generation.beam import BeamSearch, Task, allocate_beam, best_first
-from nextword.inference.generation.ending import EndRule
-from nextword.inference.generation.generated_text import Hypothesis
+from nextword.inference.generation.generated_text import EndRule, Hypothesis
 from nextword.inference.generation.generator import generate
 from nextword.inference.generation.lockstep import lockstep
 from nextword.inference.generation.request import length_normalizer

@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from nextword.inference.generation.ending import EndRule
+from nextword.inference.generation.generated_text import EndRule
 from nextword.inference.generation.lockstep import lockstep
 from nextword.inference.generation.sampled_text import SampledText, random_generator
 from nextword.inference.generation.sampling import SamplingOptions

@@ -10,10 +10,9 @@ import pytest
 
 from nextword.errors import EvaluationError
 from nextword.inference.rescoring.nbest import LineSource, NbestReader
-from nextword.inference.rescoring.references import References
 from nextword.inference.rescoring.rescorer import ScoredList
 from nextword.inference.rescoring.rescoring_run import RescoringRun
-from nextword.inference.rescoring.tally import AFTER, BEFORE, HELD_OUT, ORACLE
+from nextword.inference.rescoring.tally import AFTER, BEFORE, HELD_OUT, ORACLE, References
 
 Made = tuple[str, list[str]]
 WORDS = ("the", "cat", "sat", "cats", "at")

@@ -1,6 +1,7 @@
 """Ranks are those of a session in which the text is typed key by key."""
 
 from collections.abc import Callable
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -10,11 +11,12 @@ from hypothesis import strategies as st
 import nextword
 from nextword.engine.text_model import TextModel
 from nextword.errors import SettingError
-from nextword.inference.suggestion.ranked_pieces import PieceRanker, PieceRanks, RankedPiece
+from nextword.inference.suggestion.ranked_pieces import PieceRanker, PieceRanks, RankedPiece, TypedPiece, typed_pieces
 from nextword.inference.suggestion.session import SuggestionSession
 from nextword.inference.suggestion.session_options import SessionOptions
-from nextword.inference.suggestion.typed_pieces import typed_pieces
 from nextword.inference.suggestion.user_words import UserWords
+from nextword.text.tokens.line_ends import segments
+from nextword.text.tokens.pieces import normalize
 
 Make = Callable[..., Any]
 
@@ -140,3 +142,37 @@ def test_models_of_parts_of_words_are_refused(kind: str, toy_engine: Make, make_
     tokenizer = make_tokenizer(["a", "b"], kind)
     with pytest.raises(SettingError, match=f"whose tokens are words, but those of this model are {kind}s"):
         PieceRanker(TextModel(toy_engine(tokenizer.vocabulary), tokenizer), 5, options=SessionOptions())
+
+
+texts = st.lists(st.text("ab'\u2019 ,\".-7\t", max_size=12), min_size=1, max_size=4)
+
+
+def typed(pieces: list[TypedPiece]) -> str:
+    return "".join(f"{' ' if piece.space_before else ''}{piece.text}" for piece in pieces)
+
+
+@pytest.mark.parametrize(("kind", "line_ends"), [("word", "line"), ("word", "paragraph"), ("pretokenized", "line")])
+@given(lines=texts)
+def test_the_keys_are_those_of_the_text(lines: list[str], kind: Any, line_ends: Any, make_tokenizer: Make) -> None:
+    tokenizer = make_tokenizer("a b", kind, line_ends)
+    pieces = list(typed_pieces(tokenizer, lines))
+    whole = list(segments(lines, line_ends))
+    breaks = "\n\n" if line_ends == "paragraph" else "\n"
+    assert typed(pieces) == "".join(normalize(segment, kind) + breaks for segment in whole)
+    encoded = [token_id for ids in tokenizer.encode_segments(iter(whole)) for token_id in ids.tolist()]
+    end_id = tokenizer.vocabulary.end_id
+    assert encoded == [end_id if piece.is_end else tokenizer.vocabulary.id_of(piece.spaced) for piece in pieces]
+    for before, after in pairwise(pieces):
+        assert before.space_after == after.space_before
+
+
+def test_words_and_marks_are_told_apart(make_tokenizer: Make) -> None:
+    line = 'Don\'t say, "well-known 7."'
+    pieces = list(typed_pieces(make_tokenizer(""), [line]))
+    assert [piece.text for piece in pieces if piece.is_word] == ["Don't", "say", "well", "known", "7"]
+    assert [piece.text for piece in pieces if not piece.can_be_begun] == [",", '"', "-", ".", '"', "\n"]
+    assert [piece.text for piece in pieces if piece.follows_word] == [",", "-", "."]
+    assert [piece.spaced for piece in pieces if not piece.is_word][:3] == [", ", '"', "-"]
+    tokens = list(typed_pieces(make_tokenizer("", "pretokenized"), ["said , -- n't"]))
+    assert [piece.text for piece in tokens if piece.is_word] == ["said", "n't"]
+    assert [piece.can_be_begun for piece in tokens] == [True, True, True, True, False]

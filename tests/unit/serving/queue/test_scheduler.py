@@ -11,7 +11,7 @@ import pytest
 from nextword.engine.engine import Engine, State, WindowPrediction
 from nextword.engine.methods.cache import CacheEngine, CacheOptions
 from nextword.engine.text_model import LoadedModel, TextModel
-from nextword.inference.generation.batch import generate_texts
+from nextword.inference.generation.generator import generate_texts
 from nextword.inference.generation.request import Request
 from nextword.inference.generation.sampling import SamplingOptions
 from nextword.serving.http.errors import ApiError

@@ -10,7 +10,7 @@ from typing import Any, cast
 import pytest
 from optuna.trial import TrialState
 
-from nextword.disk.single_file import write_file
+from nextword.disk.files import write_file
 from nextword.errors import StorageError
 from nextword.settings import read_tables
 from nextword.training.config import RunConfig

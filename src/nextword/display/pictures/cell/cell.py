@@ -8,10 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nextword.bundle.bundle import Bundle
-from nextword.display.pictures.cell.cell_equations import draw_equations
-from nextword.display.pictures.cell.cell_numbers import CellNumbers
-from nextword.display.pictures.cell.lstm_steps import LSTMSteps
-from nextword.display.pictures.cell.word_line import draw_word_line
+from nextword.display.pictures.cell.lstm_steps import CellNumbers, LSTMSteps
+from nextword.display.pictures.cell.parts import draw_equations, draw_word_line
 from nextword.display.svg import Drawing
 from nextword.errors import SettingError
 from nextword.text.reading.printable import printable

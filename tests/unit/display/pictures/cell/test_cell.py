@@ -6,8 +6,7 @@ import pytest
 
 from nextword.bundle.bundle import Bundle
 from nextword.display.pictures.cell.cell import CellView, draw_cell
-from nextword.display.pictures.cell.cell_numbers import signed
-from nextword.display.pictures.cell.lstm_steps import LSTMSteps
+from nextword.display.pictures.cell.lstm_steps import LSTMSteps, signed
 from nextword.errors import SettingError
 from support.packed import ARCHITECTURES, random_bundle
 from support.tiny_bundle import tiny_bundle

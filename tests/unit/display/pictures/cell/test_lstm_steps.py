@@ -5,8 +5,8 @@ import pytest
 
 from nextword.display.pictures.cell.lstm_steps import LSTMSteps
 from nextword.errors import SettingError
+from nextword.export.export import quantized
 from nextword.export.language_model_graph import language_model_graph
-from nextword.export.quantization import quantized
 from support.packed import ARCHITECTURES, random_bundle
 
 IDS = [1, 5, 9, 2, 2, 17]

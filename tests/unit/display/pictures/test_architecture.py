@@ -4,8 +4,7 @@ from typing import Any
 
 import pytest
 
-from nextword.display.pictures.architecture import draw_architecture
-from nextword.display.pictures.stages import stages_of
+from nextword.display.pictures.architecture import draw_architecture, stages_of
 from nextword.model.architecture import Architecture
 from nextword.model.presets import preset_names, read_preset
 from support.packed import ARCHITECTURES

@@ -1,7 +1,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nextword.inference.generation.ending import EndRule, partial_stop_length, stop_position, until_stop
+from nextword.inference.generation.generated_text import EndRule, partial_stop_length, stop_position, until_stop
 from nextword.text.tokens.tokenizer import Tokenizer
 
 texts = st.text("ab", max_size=20)

@@ -3,11 +3,7 @@
 from collections.abc import AsyncGenerator, Sequence
 from typing import Literal, NamedTuple
 
-<<<<<<< HEAD
 from nextword.inference.generation.generated_text import Ending, EndRule
-=======
-from nextword.inference.generation.generated_text import EndRule
->>>>>>> 59b82a7 (Files that only one other needs are part of it: engine, inference, export, pictures, disk)
 from nextword.inference.generation.generator import forbidden_words
 from nextword.inference.generation.request import Request
 from nextword.inference.generation.sampled_text import SampledText, random_generator

@@ -5,13 +5,8 @@ from dataclasses import dataclass
 from itertools import accumulate, pairwise
 from typing import NamedTuple
 
-<<<<<<< HEAD
 from nextword.inference.generation.generated_text import Ending, partial_stop_length, stop_position
 from nextword.inference.generation.pieces import characters_of, piece_of, text_pieces
-=======
-from nextword.inference.generation.generated_text import Ending, partial_stop_length, stop_position
-from nextword.inference.generation.pieces import characters_of, piece_of
->>>>>>> 59b82a7 (Files that only one other needs are part of it: engine, inference, export, pictures, disk)
 from nextword.serving.queue.text_task import ScoredToken
 from nextword.text.tokens.token_spans import TokenSpan, token_spans
 from nextword.text.tokens.tokenizer import Tokenizer

@@ -19,7 +19,8 @@ from harness.agreement.tasks import Documents
 from harness.serving.catalogue import PATIENT, nextword_plan
 from harness.serving.server import Server
 from harness.speed.provenance import Provenance
-from nextword.cli.options.target import Target, run_or_model_argument
+from nextword.bundle.origin import Origin
+from nextword.cli.options.target import run_or_model_argument
 from nextword.disk.files import write_file
 from nextword.engine.opening import open_model
 from nextword.errors import NextwordError, SettingError
@@ -58,7 +59,7 @@ def agreement(
         interpreter = lm_eval_interpreter(named)
         if json_path is not None and not json_path.absolute().parent.is_dir():
             raise SettingError(f"`{json_path}` must be in a folder that exists, but is not; create it first")
-        found = _compare(Target.of(run_or_model).bundle, text, split, limit, interpreter, (concurrent, timeout))
+        found = _compare(Origin.of(run_or_model).bundle, text, split, limit, interpreter, (concurrent, timeout))
         console = Console(highlight=False)
         if not console.is_terminal:
             console.width = _COLUMNS_OF_A_FILE

@@ -11,7 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nextword.bundle.bundle import Bundle
-from nextword.bundle.store import CONFIG_FILE, MODEL_FOLDER, find_model, write_bundle
+from nextword.bundle.origin import run_of
+from nextword.bundle.store import find_model, write_bundle
 from nextword.display.page.bigrams import BigramTable
 from nextword.display.page.html_file import write_html
 from nextword.display.page.page_facts import PageFacts, curve_of
@@ -608,7 +609,7 @@ def load(path: str | Path, *, engine: EngineName = "auto", num_threads: int | No
         'austen'
     """
     found = find_model(path)
-    run = found.parent if found.name == MODEL_FOLDER and (found.parent / CONFIG_FILE).is_file() else None
+    run = run_of(found)
     model = open_model(found, engine, num_threads=num_threads)
     return TrainedModel.of(model, _history_of(run, model.bundle), run)
 

@@ -6,18 +6,20 @@ from pathlib import Path
 
 import click
 
+from nextword.bundle.origin import Origin
+from nextword.bundle.origin_text import OriginText
 from nextword.cli.options.command import command
 from nextword.cli.options.shared import OutputFile, bad_bytes_of_splits_option, data_dir_option, json_option
-from nextword.cli.options.target import SplitOrAll, Target, engine_option, run_or_model_argument, split_option
+from nextword.cli.options.target import engine_option, open_origin, run_or_model_argument, split_option
 from nextword.cli.output.messages import say
-from nextword.cli.output.progress import evaluation_progress
-from nextword.cli.target_text import TargetText
+from nextword.cli.output.progress import evaluation_progress, read_split
 from nextword.disk.files import write_file
 from nextword.inference.evaluation.comparison import ComparedWord, render_comparison
 from nextword.inference.evaluation.comparison import compare as compare_tokens
 from nextword.inference.evaluation.comparison_page import comparison_page
 from nextword.inference.evaluation.perplexity import evaluate
 from nextword.text.options import OnBadBytes
+from nextword.text.sources.names import SplitOrAll
 from nextword.text.tokens.encoded_lines import written_tokens
 
 
@@ -58,12 +60,13 @@ def compare(
     TEXT is the text to read (default: the text of the run). For each token the table shows what the model predicted
     instead, the rank of the actual token among all predictions (1 is best), and its surprisal in bits.
     """
-    read = TargetText(Target.of(run_or_model), text, data_dir, on_bad_bytes)
-    split, model = split or read.default_split, read.target.open()
-    store = read.load(split, model.tokenizer)
+    read = OriginText(Origin.of(run_or_model), text, data_dir, on_bad_bytes)
+    split, model = split or read.default_split, open_origin(read.origin)
+    store = read_split(read, split, model.tokenizer)
     unknown_id = model.tokenizer.unknown_id_in(store.report.num_out_of_vocabulary)
     tokens = compare_tokens(model.engine, store.ids, skip=skip, max_tokens=num_words, unknown_id=unknown_id)
-    written = islice(written_tokens(model.tokenizer, read.lines(split, model.tokenizer)), tokens[0].position, None)
+    lines = read.lines(split, pretokenized=model.tokenizer.kind == "pretokenized")
+    written = islice(written_tokens(model.tokenizer, lines), tokens[0].position, None)
     words = [ComparedWord.of(token, model.tokenizer, piece) for token, (piece, _) in zip(tokens, written, strict=False)]
     if as_json:
         click.echo(json.dumps({"split": split, "words": [word.to_table() for word in words]}))

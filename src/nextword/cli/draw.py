@@ -7,10 +7,11 @@ from typing import Any
 
 import click
 
+from nextword.bundle.origin import Origin
 from nextword.bundle.store import read_bundle, read_config
 from nextword.cli.options.command import command
 from nextword.cli.options.shared import OutputFile
-from nextword.cli.options.target import Target, target_path
+from nextword.cli.options.target import target_path
 from nextword.disk.files import write_file
 from nextword.display.pictures.architecture import draw_architecture
 from nextword.display.pictures.cell.cell import CellView, draw_cell
@@ -106,7 +107,7 @@ class _Subject:
 def _cell(model: str, text: str, **options: int) -> Drawing:
     names = {"units": "num_units", "mark": "unit"}
     view = CellView(**{names.get(name, name): value for name, value in options.items()})
-    return draw_cell(read_bundle(Target.of(target_path(model)).bundle), text, view)
+    return draw_cell(read_bundle(Origin.of(target_path(model)).bundle), text, view)
 
 
 def _architecture(name: str, vocabulary_size: int | None = None) -> Drawing:
@@ -122,7 +123,7 @@ def _architecture(name: str, vocabulary_size: int | None = None) -> Drawing:
 
 def _of_model(path: Path) -> tuple[Architecture, str]:
     try:
-        config = read_config(Target.of(path).bundle)
+        config = read_config(Origin.of(path).bundle)
     except BundleError as error:
         presets = ", ".join(preset_names())
         raise BundleError(f"{error}; or name a preset: {presets}") from error

@@ -21,7 +21,7 @@ from nextword.cli.evaluation.keystrokes import keystrokes_report, require_plain
 from nextword.cli.options.command import command
 from nextword.cli.options.setting_option import Tables
 from nextword.cli.options.shared import bad_bytes_of_splits_option, data_dir_option, json_option
-from nextword.cli.options.target import SplitOrAll, complete_methods, complete_model, engine_option, split_option
+from nextword.cli.options.target import complete_methods, complete_model, engine_option, split_option
 from nextword.cli.output.messages import say
 from nextword.cli.output.progress import evaluation_progress, waiting
 from nextword.engine.methods.chain import METHODS, OPTIONS_TYPES, STATIC, AppliedMethods, apply_methods, require_used
@@ -32,6 +32,7 @@ from nextword.inference.evaluation.perplexity import evaluate as evaluate_engine
 from nextword.inference.evaluation.significance import Comparison, LineScores, Unit, compare_lines, lines_of
 from nextword.inference.evaluation.text_evaluation import with_methods
 from nextword.text.options import OnBadBytes
+from nextword.text.sources.names import SplitOrAll
 
 
 @command(
@@ -243,7 +244,7 @@ def _table(found: _EvaluatedColumn) -> dict[str, Any]:
         "model": names[0] if len(names) == 1 else names,
         "run_by": run_by[0] if len(run_by) == 1 else run_by,
         "label": found.column.label,
-        "text": first.text.named or first.text.target.text,
+        "text": first.text.named or first.text.origin.text,
         "split": first.split,
         "part_of_file": first.text.part_of_file(first.split),
         "settings": found.outcome.to_table(),

@@ -2,20 +2,25 @@
 
 import json
 from pathlib import Path
+from typing import Any, NamedTuple, Self
 
 import click
 
 from nextword.bundle.bundle import Bundle
+from nextword.bundle.origin import Origin
+from nextword.bundle.origin_text import OriginText
 from nextword.cli.options.command import command
 from nextword.cli.options.setting_option import Tables, given_settings
 from nextword.cli.options.shared import OutputFile, bad_bytes_of_splits_option, data_dir_option, json_option
-from nextword.cli.options.target import SplitOrAll, Target, run_or_model_argument
+from nextword.cli.options.target import run_or_model_argument
 from nextword.cli.output.messages import say
-from nextword.cli.page_export import PageExport
-from nextword.cli.target_text import TargetText
+from nextword.cli.output.progress import read_split, reading_progress
+from nextword.display.page.html_file import require_replaceable
+from nextword.display.page.model_page import ModelPage
 from nextword.errors import MissingExtraError, SettingError
 from nextword.export.options import ExportOptions
 from nextword.text.options import OnBadBytes
+from nextword.text.sources.names import SplitOrAll
 
 _SPLIT: SplitOrAll = "valid"
 
@@ -86,14 +91,15 @@ def export(
     opens in a browser from the disk, without a network. TEXT is the training text there.
     """
     options = given_settings(given, ExportOptions)
-    is_page_alone = html is not None and not (options.int8 or options.slim or output or keras_path)
+    is_page_alone = not (options.int8 or options.slim or output or keras_path)
     _refuse_idle(given, options, split=split, has_text=text is not None, passage=passage, html=html)
-    read = TargetText(Target.of(run_or_model), text, data_dir, on_bad_bytes)
-    page = None if html is None else PageExport(html, read, run_or_model, with_passage=passage)
-    if page is not None and is_page_alone:
-        page.write()
-        click.echo(json.dumps(page.to_table()) if as_json else page.described)
-        return
+    read = OriginText(Origin.of(run_or_model), text, data_dir, on_bad_bytes)
+    if html is not None:
+        require_replaceable(html)
+        if is_page_alone:
+            alone = _WrittenPage.of(html, read, with_passage=passage)
+            click.echo(json.dumps(alone.to_table()) if as_json else alone.described)
+            return
     try:
         from nextword.export.export import NamedText, export_bundle
     except ImportError as error:
@@ -102,26 +108,62 @@ def export(
 
     def tried(bundle: Bundle) -> NamedText:
         named = split or _SPLIT
-        return NamedText(f"{read.name}, {named}", read.load(named, bundle.tokenizer).ids)
+        return NamedText(f"{read.name}, {named}", read_split(read, named, bundle.tokenizer).ids)
 
     report = export_bundle(
-        read.target.bundle,
+        read.origin.bundle,
         options,
         output=output,
         text=tried if options.int8 or text is not None else None,
         keras_path=keras_path,
         say=lambda what: say(f"{what} ..."),
     )
-    if page is not None:
-        page.write()
+    page = None if html is None else _WrittenPage.of(html, read, with_passage=passage)
     if as_json:
-        table = {"model": str(output or read.target.bundle), **report.to_table(), **(page.to_table() if page else {})}
+        table = {"model": str(output or read.origin.bundle), **report.to_table(), **(page.to_table() if page else {})}
         click.echo(json.dumps(table, allow_nan=False))
         return
     click.echo("\n".join(report.sentences()))
-    click.echo(f"\nmodel: {output or read.target.bundle}" + (f"\nKeras: {keras_path}" if keras_path else ""))
+    click.echo(f"\nmodel: {output or read.origin.bundle}" + (f"\nKeras: {keras_path}" if keras_path else ""))
     if page is not None:
         click.echo(page.described)
+
+
+class _WrittenPage(NamedTuple):
+    """The page that was written."""
+
+    path: Path
+    num_bytes: int
+    has_bigrams: bool
+    has_passage: bool
+    has_text: bool
+
+    @classmethod
+    def of(cls, path: Path, text: OriginText, *, with_passage: bool) -> Self:
+        with reading_progress():
+            num_bytes, has_bigrams = ModelPage(text, with_passage, say).write(path)
+        return cls(path, num_bytes, has_bigrams, with_passage, text.source is not None)
+
+    @property
+    def described(self) -> str:
+        """What was written, and how to open it."""
+        address = self.path.resolve().as_uri()
+        lines = [
+            f"page: {self.path}, {self.num_bytes / 1e6:.1f} MB",
+            f"open: double-click the file, or enter {address} in a browser; it needs no network",
+        ]
+        if not self.has_passage and self.has_text:
+            lines.append("passage: none; `--passage` adds held-out text to read and to guess")
+        return "\n".join(lines)
+
+    def to_table(self) -> dict[str, Any]:
+        """Return what was written, for JSON."""
+        return {
+            "html": str(self.path),
+            "html_bytes": self.num_bytes,
+            "has_bigrams": self.has_bigrams,
+            "has_passage": self.has_passage,
+        }
 
 
 def _refuse_idle(

@@ -15,13 +15,14 @@ from rich.markdown import Markdown
 from nextword.bundle.config import BundleConfig
 from nextword.bundle.files import CARD
 from nextword.bundle.model_card import SplitMetrics, figures_table, network_facts
+from nextword.bundle.origin import require_model_at
 from nextword.bundle.run_directory import RunDirectory
 from nextword.bundle.run_files import LOG_FILE, read_split_metrics
 from nextword.bundle.samples import sample_model_name
 from nextword.bundle.store import model_path, read_card, read_config
 from nextword.cli.options.command import command
 from nextword.cli.options.shared import json_option
-from nextword.cli.options.target import Target, run_or_model_argument
+from nextword.cli.options.target import run_or_model_argument
 from nextword.cli.output.console import Console
 from nextword.errors import SettingError
 from nextword.model.architecture import ModelOptions
@@ -91,7 +92,7 @@ class ModelInfo:
             CheckpointError: The log or the figures of a run are damaged.
             SettingError: Its settings are.
         """
-        Target.require_at(path)
+        require_model_at(path)
         directory, files = RunDirectory(path), _files(path)
         if not directory.is_run:
             model = read_config(path)

@@ -7,12 +7,14 @@ from typing import TYPE_CHECKING
 
 import click
 
+from nextword.bundle.origin import Origin
+from nextword.bundle.origin_text import OriginText
 from nextword.cli.options.command import command
 from nextword.cli.options.setting_option import Tables
 from nextword.cli.options.shared import data_dir_option
-from nextword.cli.options.target import Target, complete_methods, engine_name, engine_option, run_or_model_argument
+from nextword.cli.options.target import complete_methods, engine_name, engine_option, run_or_model_argument
 from nextword.cli.output.messages import invocation, say
-from nextword.cli.target_text import TargetText
+from nextword.cli.output.progress import read_split
 from nextword.engine.methods.chain import METHODS, STATIC, methods_of, require_used
 from nextword.engine.methods.method import Splits
 from nextword.errors import MissingExtraError
@@ -93,26 +95,26 @@ def serve(
         say=say,
         log=_log if invocation().verbosity > 0 else None,
     )
-    source = _source(Target.of(run_or_model), chain, data_dir, given, settings.max_active)
+    source = _source(Origin.of(run_or_model), chain, data_dir, given, settings.max_active)
     sys.exit(serve_model(source, options))
 
 
-def _source(target: Target, chain: str, data_dir: Path | None, given: Tables, max_active: int) -> "ModelSource":
+def _source(origin: Origin, chain: str, data_dir: Path | None, given: Tables, max_active: int) -> "ModelSource":
     """Return where the model comes from; a run knows the text that methods read."""
     from nextword.serving.served_model import ModelSource, no_splits
 
     methods = methods_of(chain.split(","))
     require_used(given, methods, ensemble=False)
-    text = TargetText(target, None, data_dir, None)
+    text = OriginText(origin, data_dir=data_dir)
 
     def splits(tokenizer: Tokenizer) -> Splits:
         return Splits(
-            train=lambda: text.load("train", tokenizer).ids,
-            valid=lambda: text.load("valid", tokenizer).ids,
+            train=lambda: read_split(text, "train", tokenizer).ids,
+            valid=lambda: read_split(text, "valid", tokenizer).ids,
         )
 
     return ModelSource(
-        target.bundle,
+        origin.bundle,
         engine_name(),
         methods,
         given,

@@ -5,10 +5,11 @@ from pathlib import Path
 
 import click
 
+from nextword.bundle.origin import Origin
 from nextword.bundle.store import read_bundle
 from nextword.cli.options.command import command
 from nextword.cli.options.shared import OutputFile, bad_bytes_option, json_option
-from nextword.cli.options.target import Target, engine_option, run_or_model_argument
+from nextword.cli.options.target import engine_option, open_origin, run_or_model_argument
 from nextword.cli.output.messages import say
 from nextword.errors import SettingError
 from nextword.inference.scoring.vectors import Pooling, WordVectors, sentence_vectors, write_vectors
@@ -76,13 +77,13 @@ def vectors(
         raise SettingError("`--pooling` is for lines, but `--vocabulary` or `--nearest` is given; leave it out")
     if nearest is None and count is not None:
         raise SettingError("`--top` needs `--nearest WORD`; add it, or leave `--top` out")
-    target = Target.of(run_or_model)
+    origin = Origin.of(run_or_model)
     if output is not None and not words:
         lines = InputLines(files, on_bad_bytes=on_bad_bytes)
-        shape = write_vectors(output, sentence_vectors(target.open(), lines, pooling=pooling or "mean"))
+        shape = write_vectors(output, sentence_vectors(open_origin(origin), lines, pooling=pooling or "mean"))
         _report(output, shape, "the vectors of all lines", as_json=as_json)
         return
-    embeddings = WordVectors.of(read_bundle(target.bundle))
+    embeddings = WordVectors.of(read_bundle(origin.bundle))
     if output is not None:
         embeddings.save(output)
         _report(output, embeddings.vectors.shape, "the vectors of all words", as_json=as_json)

@@ -15,6 +15,8 @@ import anyio.to_thread
 from anyio import CapacityLimiter
 
 from nextword.bundle.bundle import Bundle
+from nextword.bundle.origin import Origin
+from nextword.bundle.origin_text import OriginText
 from nextword.bundle.store import weights_sha256
 from nextword.engine.methods.chain import Tables, apply_methods
 from nextword.engine.methods.method import Method, Splits
@@ -23,7 +25,6 @@ from nextword.engine.text_model import TextModel
 from nextword.errors import BundleError
 from nextword.inference.generation.pieces import may_join
 from nextword.serving.http.errors import ApiError
-from nextword.serving.model_text import ModelText
 from nextword.serving.queue.scheduler import Scheduler
 from nextword.text.tokens.tokenizer import Tokenizer
 
@@ -53,7 +54,7 @@ class ServedModel:
     hash: str
     methods: str = ""
     learns: bool = False
-    text: ModelText = field(default_factory=ModelText)
+    text: OriginText = field(default_factory=lambda: OriginText(Origin(Path())))
     max_active: int = 64
     created: int = field(default_factory=lambda: int(time.time()))
     scheduler: Scheduler = field(init=False)
@@ -219,7 +220,7 @@ class ModelSource:
             loaded.bundle,
             hash=sha256,
             methods=applied.description,
-            text=ModelText.of(self.path),
+            text=OriginText(Origin.of_bundle(self.path)),
             learns=any(method.learns for method in self.methods),
             max_active=self.max_active,
         )

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from nextword.cli.target_text import TargetText
+from nextword.bundle.origin_text import OriginText
 from nextword.engine.methods import cache
 from nextword.engine.methods.chain import apply_methods
 from nextword.inference.evaluation.perplexity import Evaluation
@@ -142,9 +142,9 @@ def test_tuned_values_are_found_before_the_test_split_is_read_and_can_be_given_a
 ) -> None:
     events: list[str] = []
 
-    load = TargetText.load
+    load = OriginText.load
 
-    def watched_load(text: TargetText, split: Any, tokenizer: Any) -> Any:
+    def watched_load(text: OriginText, split: Any, tokenizer: Any) -> Any:
         events.append(split)
         return load(text, split, tokenizer)
 
@@ -153,7 +153,7 @@ def test_tuned_values_are_found_before_the_test_split_is_read_and_can_be_given_a
         events.append("tuned")
         return outcome
 
-    monkeypatch.setattr(TargetText, "load", watched_load)
+    monkeypatch.setattr(OriginText, "load", watched_load)
     monkeypatch.setattr("nextword.cli.evaluate.apply_methods", watched_apply)
     monkeypatch.setattr(cache, "_SIZES", (5, 20))
     arguments = ("evaluate", trained_run, "--method", "cache", "--method", "ngram", "--tune")

@@ -5,13 +5,14 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 from shutil import copytree
+from typing import Any
 
 import pytest
 
 from nextword.bundle.store import read_bundle, write_bundle
-from nextword.cli import page_export as page_module
 from nextword.cli.options import target as module
 from nextword.disk import sealed_directory
+from nextword.display.page import model_page as page_module
 from nextword.display.page.page_facts import PageFacts
 from nextword.engine.keras.keras_engine import KerasEngine
 from nextword.engine.onnx_engine import OnnxEngine
@@ -82,14 +83,14 @@ def test_a_command_takes_the_engine_that_it_is_told(
     run: Path, nextword: Run, capsys: Captured, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     opened = []
-    start = module.Target.open
+    start = module.open_model
 
-    def remembered(self: module.Target) -> object:
-        model = start(self)
+    def remembered(*args: Any) -> object:
+        model = start(*args)
         opened.append(type(model.engine))
         return model
 
-    monkeypatch.setattr(module.Target, "open", remembered)
+    monkeypatch.setattr(module, "open_model", remembered)
     bundle = read_bundle(run / "model")
     write_bundle(run / "model", dataclasses.replace(bundle, onnx=None), replace=True)
     assert nextword("suggest", run, "the cat", "--engine", "onnx") == 2

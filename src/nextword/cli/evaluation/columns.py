@@ -7,8 +7,10 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-from nextword.cli.options.target import SplitOrAll, Target, target_path
-from nextword.cli.target_text import TargetText
+from nextword.bundle.origin import Origin, is_model_at
+from nextword.bundle.origin_text import OriginText
+from nextword.cli.options.target import open_origin, target_path
+from nextword.cli.output.progress import read_split
 from nextword.engine.methods.chain import methods_of
 from nextword.engine.methods.method import Method, Splits
 from nextword.engine.text_model import LoadedModel
@@ -16,7 +18,7 @@ from nextword.errors import MissingExtraError, SettingError
 from nextword.text.batching.window import TokenIds
 from nextword.text.encoding.token_store import TokenStore
 from nextword.text.options import OnBadBytes
-from nextword.text.sources.names import SplitName
+from nextword.text.sources.names import SplitName, SplitOrAll
 from nextword.text.sources.samples import SAMPLES
 from nextword.training.cluster.population import Ensemble, member_directories
 
@@ -34,17 +36,17 @@ class EvaluationInput:
     """
 
     path: str
-    text: TargetText
+    text: OriginText
     split: SplitOrAll
 
     @cached_property
     def model(self) -> LoadedModel:
         """The model, started when it is first asked for."""
-        return self.text.target.open()
+        return open_origin(self.text.origin)
 
     def store(self, split: SplitOrAll) -> TokenStore:
         """Return a split of the text."""
-        return self.text.load(split, self.model.tokenizer)
+        return read_split(self.text, split, self.model.tokenizer)
 
     @property
     def splits(self) -> Splits:
@@ -104,12 +106,12 @@ def members_in(arguments: Sequence[str]) -> tuple[tuple[str, ...], tuple[float, 
     populations: list[Path] = []
     for argument in arguments:
         path = Path(argument)
-        members = [] if Target.is_at(path) else member_directories(path)
+        members = [] if is_model_at(path) else member_directories(path)
         if members:
             populations.append(path)
         expanded += [str(member) for member in members] or [argument]
     ensemble = Ensemble.read(populations[0]) if len(populations) == 1 else None
-    models = [argument for argument in expanded if Target.is_at(Path(argument))]
+    models = [argument for argument in expanded if is_model_at(Path(argument))]
     fitted = ensemble.weights if ensemble is not None and len(models) == len(ensemble.weights) else ()
     return tuple(expanded), fitted
 
@@ -125,9 +127,9 @@ def inputs_of(
     """
     paths = list(arguments)
     # The last of several arguments is a model if one is there, and the text if not; `austen` there is the text.
-    has_text = len(paths) > 1 and (paths[-1] in SAMPLES or not Target.is_at(Path(paths[-1])))
+    has_text = len(paths) > 1 and (paths[-1] in SAMPLES or not is_model_at(Path(paths[-1])))
     text = paths.pop() if has_text else None
-    texts = [TargetText(Target.of(target_path(path)), text, data_dir, on_bad_bytes) for path in paths]
+    texts = [OriginText(Origin.of(target_path(path)), text, data_dir, on_bad_bytes) for path in paths]
     known = {each.source for each in texts}
     if text is None and len(known) > 1:
         raise SettingError(

@@ -59,7 +59,7 @@ class _Measured:
             "model": model.name,
             "run_by": model.run_by if self.outcome else "NumPy",
             "label": self.label,
-            "text": text.named or text.target.text,
+            "text": text.named or text.origin.text,
             "split": self.first.split,
             "part_of_file": text.part_of_file(self.first.split),
             "settings": self.outcome.to_table() if self.outcome else {"kneser_ney": {"order": _ORDER}},
@@ -110,7 +110,7 @@ def keystrokes_report(
         except (SettingError, TextError) as error:
             missing.append(f"no column for {label}: {error}")
             continue
-        notes = [f"order {_ORDER}, fitted to the train split of `{first.text.target.text}`"]
+        notes = [f"order {_ORDER}, fitted to the train split of `{first.text.origin.text}`"]
         found.append(_measured(label, first, model, None, notes, max_tokens))
     if as_json:
         tables = [table for each in found for table in each.to_tables()]
@@ -126,7 +126,8 @@ def _measured(
     notes: Sequence[str],
     max_tokens: int | None,
 ) -> _Measured:
-    lines = first.text.lines(first.split, first.model.tokenizer)
+    pretokenized = first.model.tokenizer.kind == "pretokenized"
+    lines = list(first.text.lines(first.split, pretokenized=pretokenized))
     with evaluation_progress(f"keystrokes of {first.split}, {label}", None) as on_progress:
         evaluation = evaluate_keystrokes(model, lines, max_tokens=max_tokens, on_progress=on_progress)
     notes = [*notes, *([f"the first {max_tokens:,} tokens"] if max_tokens else [])]
@@ -135,7 +136,7 @@ def _measured(
 
 def _training_texts(columns: Sequence[Column]) -> Iterator[tuple[str, EvaluationInput]]:
     """Yield the label and the input of one column for each tokenizer and training text."""
-    firsts = {(each.first.model.tokenizer.fingerprint, each.first.text.target.text): each.first for each in columns}
+    firsts = {(each.first.model.tokenizer.fingerprint, each.first.text.origin.text): each.first for each in columns}
     for first in firsts.values():
         yield KNESER_NEY if len(firsts) == 1 else f"{KNESER_NEY} of {first.path}", first
 

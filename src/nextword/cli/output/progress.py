@@ -2,13 +2,21 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import TYPE_CHECKING
 
 from rich.progress import Progress
 from rich.status import Status
 
 from nextword.cli.output.console import message_console
+from nextword.cli.output.messages import detail
 from nextword.text.reading.progress import ReadingProgress, reporting_to
 from nextword.training.report.reading_lines import ReadingLines, megabytes
+
+if TYPE_CHECKING:
+    from nextword.bundle.origin_text import OriginText
+    from nextword.text.encoding.token_store import TokenStore
+    from nextword.text.sources.names import SplitOrAll
+    from nextword.text.tokens.tokenizer import Tokenizer
 
 
 @contextmanager
@@ -42,6 +50,14 @@ def reading_progress() -> Iterator[None]:
     finally:
         if bar.live.is_started:
             bar.stop()
+
+
+def read_split(text: "OriginText", split: "SplitOrAll", tokenizer: "Tokenizer") -> "TokenStore":
+    """Return a split of a text, and show the progress; see `OriginText.load`."""
+    with reading_progress():
+        store = text.load(split, tokenizer)
+    detail(f"read {text.source}, {split}: {store.num_tokens:,} tokens")
+    return store
 
 
 def waiting(doing: str) -> Status:

@@ -47,7 +47,7 @@ def bigrams_of(served: ServedModel) -> Bigrams:
     """Return the bigrams of a model. It reads the training text, which takes seconds; see `ServedModel.once`."""
     model = served.model
     try:
-        ids = served.text.training_ids(model.tokenizer)[:_MOST_TOKENS]
+        ids = served.text.load("train", model.tokenizer).ids[:_MOST_TOKENS]
     except (NextwordError, OSError):
         return Bigrams(model, None)
     size, end_id = model.engine.vocabulary_size, model.engine.end_id

@@ -10,6 +10,7 @@ from pydantic.alias_generators import to_camel
 
 from nextword.bundle.run_files import LOG_FILE, METRICS_FILE, read_split_metrics
 from nextword.display.page.card import card_elements
+from nextword.display.page.model_page import held_out_passage
 from nextword.display.page.packed_model import pack_model
 from nextword.display.page.page_facts import PageFacts, page_figures, page_unit, read_curve
 from nextword.errors import CheckpointError, NextwordError
@@ -69,7 +70,7 @@ def packed_model(served: ServedModel) -> bytes:
 def description_of(served: ServedModel) -> PageDescription:
     """Return what the page shows of a model. It reads the text of the model whole, once."""
     tokenizer, methods = served.model.tokenizer, {"methods": served.methods} if served.methods else {}
-    curve = _rows(read_curve, served.text.run, LOG_FILE)
+    curve = _rows(read_curve, served.text.origin.run, LOG_FILE)
     return PageDescription(
         name=served.name,
         hash=served.hash,
@@ -77,11 +78,18 @@ def description_of(served: ServedModel) -> PageDescription:
         unit=page_unit(tokenizer),
         vocabulary_size=tokenizer.vocabulary_size,
         card=card_elements(served.bundle.card),
-        figures=page_figures(served.bundle, _rows(read_split_metrics, served.text.run, METRICS_FILE)) | methods,
+        figures=page_figures(served.bundle, _rows(read_split_metrics, served.text.origin.run, METRICS_FILE)) | methods,
         curve=[Round(**asdict(point)) for point in curve] or None,
-        passage=served.text.passage(),
+        passage=_passage(served),
         bigram_source="text" if served.text.is_readable() else "model",
     )
+
+
+def _passage(served: ServedModel) -> str | None:
+    try:
+        return held_out_passage(served.text) or None
+    except (NextwordError, OSError):
+        return None
 
 
 def _rows[Row](read: Callable[[Path], Sequence[Row]], run: Path | None, name: str) -> Sequence[Row]:

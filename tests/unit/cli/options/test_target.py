@@ -8,8 +8,9 @@ from shutil import copytree
 import click
 import pytest
 
+from nextword.bundle.origin import Origin
 from nextword.bundle.samples import sample_model_path
-from nextword.cli.options.target import Target, complete_model, target_path
+from nextword.cli.options.target import complete_model, target_path
 from nextword.cli.suggest import suggest
 from nextword.errors import BundleError
 from nextword.text.options import TextOptions
@@ -25,7 +26,7 @@ def test_a_name_alone_is_the_sample_model_and_a_folder_of_that_name_is_written_w
 
 
 def test_the_text_of_a_sample_model_is_the_sample_of_its_name() -> None:
-    target = Target.of(target_path("austen"))
+    target = Origin.of(target_path("austen"))
     assert (target.bundle, target.text) == (sample_model_path("austen"), "austen")
     assert (target.options, target.text_sha256) == (TextOptions(), None)
 
@@ -50,7 +51,7 @@ def test_another_name_is_refused_with_the_nearest(nextword: Run, capsys: Capture
         "hint: did you mean `austen`?\n"
     )
     with pytest.raises(BundleError, match="did you mean `austen`"):
-        Target.of(Path("austin"))
+        Origin.of(Path("austin"))
 
 
 def completed(typed: str) -> list[str]:

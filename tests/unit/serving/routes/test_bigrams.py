@@ -1,16 +1,19 @@
 """Bigrams beside the network: counted in the training text, or from the network after one word."""
 
+from pathlib import Path
+
 import pytest
 
 import nextword
+from nextword.bundle.origin import Origin
+from nextword.bundle.origin_text import OriginText
 from nextword.inference.suggestion.suggestion import suggest
-from nextword.serving.model_text import ModelText
 from nextword.serving.routes.bigrams import Bigrams, bigrams_of
 from support.text_service import served, tiny_model
 
 
 def test_counted_bigrams_see_only_the_last_word() -> None:
-    model = served(nextword.load("austen"), text=ModelText("austen"))
+    model = served(nextword.load("austen"), text=OriginText(Origin(Path(), text="austen")))
     bigrams = bigrams_of(model)
     assert bigrams.source == "text"
     assert bigrams.suggest("I am very", 5) == bigrams.suggest("it is not so very", 5)
@@ -33,6 +36,6 @@ def test_the_network_reads_the_last_word_alone(text: str, last: str) -> None:
 
 def test_a_text_that_is_gone_leaves_the_network() -> None:
     loaded = nextword.load("austen")
-    model = served(loaded, text=ModelText(source="no/such/text"))
+    model = served(loaded, text=OriginText(Origin(Path(), text="no/such/text")))
     assert bigrams_of(model).source == "model"
     model.scheduler.close()

@@ -7,10 +7,11 @@ from pathlib import Path
 import pytest
 
 import nextword
+from nextword.bundle.origin import Origin
+from nextword.bundle.origin_text import OriginText
 from nextword.bundle.samples import sample_model_path
 from nextword.errors import ExportError
 from nextword.serving.http.errors import ApiError
-from nextword.serving.model_text import ModelText
 from nextword.serving.routes.page_model import description_of, packed_model
 from support.text_service import served, tiny_model
 
@@ -35,7 +36,9 @@ def test_a_run_adds_its_figures_and_its_curve(tmp_path: Path) -> None:
     (tmp_path / "metrics.json").write_text(json.dumps({"splits": rows}), encoding="utf-8")
     row = {"round": 1, "train_perplexity": 300.0, "valid_perplexity": 200.0}
     (tmp_path / "log.jsonl").write_text(json.dumps(row) + "\n", encoding="utf-8")
-    model = served(nextword.load("austen"), text=ModelText.of(tmp_path / "model"), methods="cache (cache_size 50)")
+    model = served(
+        nextword.load("austen"), text=OriginText(Origin.of_bundle(tmp_path / "model")), methods="cache (cache_size 50)"
+    )
     described = description_of(model)
     assert described.figures["perplexity (test)"] == "65.00"
     assert described.figures["accuracy (test)"] == "24.19%"

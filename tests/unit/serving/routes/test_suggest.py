@@ -3,7 +3,9 @@
 import asyncio
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from threading import Event
+from types import SimpleNamespace
 from typing import Any
 
 import httpx2
@@ -12,9 +14,10 @@ import pytest
 from starlette.testclient import TestClient
 
 import nextword
-from nextword.serving.model_text import ModelText
+from nextword.bundle.origin import Origin
+from nextword.bundle.origin_text import OriginText
 from nextword.serving.settings import ServingSettings
-from nextword.text.batching.window import TokenIds
+from nextword.text.sources.names import SplitOrAll
 from nextword.text.tokens.tokenizer import Tokenizer
 from support.text_service import answered, austen_service, refused, service_of, tiny_model
 
@@ -139,18 +142,18 @@ def test_without_the_text_bigrams_come_from_the_model() -> None:
 
 
 @dataclass(frozen=True)
-class SlowText(ModelText):
+class SlowText(OriginText):
     """A text whose reading takes until it is released."""
 
     released: Event = field(default_factory=Event)
 
-    def training_ids(self, tokenizer: Tokenizer) -> TokenIds:
+    def load(self, split: SplitOrAll, tokenizer: Tokenizer) -> Any:
         assert self.released.wait(60)
-        return np.arange(tokenizer.vocabulary_size, dtype=np.int32)
+        return SimpleNamespace(ids=np.arange(tokenizer.vocabulary_size, dtype=np.int32))
 
 
 def test_while_bigrams_are_counted_other_requests_are_answered() -> None:
-    text = SlowText()
+    text = SlowText(Origin(Path()))
     model = replace(tiny_model(), text=text)
 
     async def run(client: TestClient) -> None:

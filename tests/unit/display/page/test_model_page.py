@@ -1,4 +1,4 @@
-from nextword.display.page.passage import passage_of
+from nextword.display.page.model_page import passage_of
 
 
 def test_a_short_text_is_taken_whole() -> None:
@@ -7,12 +7,12 @@ def test_a_short_text_is_taken_whole() -> None:
 
 def test_a_passage_ends_after_a_paragraph_if_one_ends_late() -> None:
     lines = ["a" * 30, "", "b" * 20, "", "c" * 60]
-    assert passage_of(lines, most_characters=80) == f"{lines[0]}\n\n{lines[2]}"
-    assert passage_of(["a" * 10, "", "b" * 50, "c" * 60], most_characters=80) == f"{'a' * 10}\n\n{'b' * 50}"
+    assert passage_of(lines, max_characters=80) == f"{lines[0]}\n\n{lines[2]}"
+    assert passage_of(["a" * 10, "", "b" * 50, "c" * 60], max_characters=80) == f"{'a' * 10}\n\n{'b' * 50}"
 
 
 def test_a_long_first_line_is_cut_between_words() -> None:
-    assert passage_of(["one two three four"], most_characters=10) == "one two"
+    assert passage_of(["one two three four"], max_characters=10) == "one two"
 
 
 def test_an_empty_text_has_an_empty_passage() -> None:

@@ -1,0 +1,98 @@
+"""Where a model comes from: its run, and the text that it was trained on.
+
+Commands, Python, the service and the page all ask here.
+"""
+
+import tomllib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Self
+
+from nextword.bundle.run_directory import RunDirectory
+from nextword.bundle.samples import sample_model_name
+from nextword.bundle.store import CONFIG_FILE, MODEL_FOLDER, model_path, require_directory
+from nextword.disk.manifest import MANIFEST_NAME
+from nextword.errors import BundleError, CheckpointError, SettingError
+from nextword.text.options import TextOptions
+
+_MAX_CONFIG_BYTES = 2**20
+
+
+@dataclass(frozen=True)
+class Origin:
+    """A model on disk, and where it comes from.
+
+    Attributes:
+        bundle: The directory of the bundle.
+        run: The directory of its run; `None` if it is not in one.
+        text: The text that it was trained on, as it is found from any folder; `None` if that is not known.
+        options: How that text was read.
+        text_sha256: What that text was then: SHA-256 of its splits' own; `None` for a sample, which does not change.
+    """
+
+    bundle: Path
+    run: Path | None = None
+    text: str | None = None
+    options: TextOptions = TextOptions()
+    text_sha256: str | None = None
+
+    @classmethod
+    def of(cls, path: Path) -> Self:
+        """Return the origin of what a person names: a run, or a bundle, which is taken for itself even within a run.
+
+        Raises:
+            BundleError: There is nothing, or a run without a model.
+            CheckpointError: The settings of the run are damaged.
+        """
+        if sample := sample_model_name(path):
+            return cls(path, text=sample)
+        require_model_at(path)
+        return cls._of_run(path, model_path(path)) if RunDirectory(path).is_run else cls(path)
+
+    @classmethod
+    def of_bundle(cls, bundle: Path) -> Self:
+        """Return the origin of a bundle, with the run that it is in. A run whose settings are damaged has no text.
+
+        Args:
+            bundle: The directory of the bundle or of its run, or a sample model.
+        """
+        if sample := sample_model_name(bundle):
+            return cls(bundle, text=sample)
+        run = bundle if (bundle / CONFIG_FILE).is_file() else run_of(bundle)
+        try:
+            return cls(bundle) if run is None else cls._of_run(run, bundle)
+        except CheckpointError:
+            return cls(bundle, run)
+
+    @classmethod
+    def _of_run(cls, run: Path, bundle: Path) -> Self:
+        path = run / CONFIG_FILE
+        try:
+            with path.open("rb") as file:
+                tables = tomllib.loads(file.read(_MAX_CONFIG_BYTES).decode("utf-8"))
+            origin, options = tables.get("origin", {}), TextOptions.from_table(tables.get("text", {}))
+            return cls(bundle, run, origin.get("text_path"), options, origin.get("text_sha256"))
+        except (OSError, ValueError, AttributeError, TypeError, SettingError) as error:
+            raise CheckpointError(f"`{path}` must hold the settings of a run, but is damaged ({error})") from error
+
+
+def run_of(bundle: Path) -> Path | None:
+    """Return the directory of the run that a bundle is in; `None` if it is in none."""
+    path = bundle if bundle.name == MODEL_FOLDER else bundle.resolve()  # a link may have another name
+    return path.parent if path.name == MODEL_FOLDER and (path.parent / CONFIG_FILE).is_file() else None
+
+
+def is_model_at(path: Path) -> bool:
+    """Return whether the directory of a run or a bundle is at `path`, sound or not."""
+    return path.is_dir() and (RunDirectory(path).is_run or (path / MANIFEST_NAME).is_file())
+
+
+def require_model_at(path: Path) -> None:
+    """Raise unless the directory of a run or a bundle is at `path`.
+
+    Raises:
+        BundleError: Neither is.
+    """
+    require_directory(path)
+    if not is_model_at(path):
+        raise BundleError(f"`{path}` must be the directory of a run or a model, but contains neither")

@@ -16,6 +16,7 @@ from nextword.display.page import model_page as page_module
 from nextword.display.page.page_facts import PageFacts
 from nextword.engine.keras.keras_engine import KerasEngine
 from nextword.engine.onnx_engine import OnnxEngine
+from nextword.engine.opening import open_model
 
 Run = Callable[..., int]
 Captured = pytest.CaptureFixture[str]
@@ -83,10 +84,9 @@ def test_a_command_takes_the_engine_that_it_is_told(
     run: Path, nextword: Run, capsys: Captured, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     opened = []
-    start = module.open_model
 
     def remembered(*args: Any) -> object:
-        model = start(*args)
+        model = open_model(*args)
         opened.append(type(model.engine))
         return model
 

@@ -14,9 +14,6 @@ from nextword.serving.http.openapi import (
     NOT_FOUND,
     REFUSED_MODEL,
     TAGS,
-    add_example,
-    add_given,
-    example_of,
 )
 from nextword.serving.served_model import ModelSlot
 from support.text_service import service_of, tiny_model
@@ -28,19 +25,22 @@ OPERATIONS = [
     for method, operation in operations.items()
 ]
 
-COMPONENTS: dict[str, Any] = {
-    "Word": {"type": "object", "properties": {"text": {"type": "string", "examples": ["obliged"]}}},
-    "Kind": {"type": "string", "enum": ["word", "character"]},
-}
-
 
 def _is_valid(value: Any, schema: dict[str, Any]) -> bool:
     whole = {"components": SCHEMA["components"], **schema}
     return jsonschema_rs.validator_for(whole).is_valid(value)
 
 
+def test_examples_are_sound() -> None:
+    """Those of bodies and answers, of their fields, and of errors."""
+    for name, schema in SCHEMA["components"]["schemas"].items():
+        for part in (schema, *schema.get("properties", {}).values()):
+            for example in part.get("examples", ()):
+                assert _is_valid(example, part), f"{name}: {example}"
+
+
 @pytest.mark.parametrize(("path", "method", "operation"), OPERATIONS)
-def test_every_route_has_sound_examples(path: str, method: str, operation: dict[str, Any]) -> None:
+def test_every_route_has_examples(path: str, method: str, operation: dict[str, Any]) -> None:
     contents = [answer.get("content", {}) for status, answer in operation["responses"].items() if status != "304"]
     if "requestBody" in operation:
         contents.append(operation["requestBody"]["content"])
@@ -49,9 +49,12 @@ def test_every_route_has_sound_examples(path: str, method: str, operation: dict[
         for kind, media in content.items():
             if kind == "application/octet-stream":
                 continue
-            assert media.get("example") is not None
-            if kind == "application/json":
-                assert _is_valid(media["example"], media.get("schema", {})), media["example"]
+            schema = media.get("schema", {})
+            whole = SCHEMA["components"]["schemas"].get(schema.get("$ref", "").rpartition("/")[2], {})
+            fields = whole.get("properties", {}).values()
+            assert media.get("example") or whole.get("examples") or any("examples" in field for field in fields)
+            if kind == "application/json" and "example" in media:
+                assert _is_valid(media["example"], schema), media["example"]
 
 
 @pytest.mark.parametrize(("path", "method", "operation"), OPERATIONS)
@@ -83,7 +86,8 @@ def test_the_request_examples_are_answered() -> None:
             body = operations.get("post", {}).get("requestBody")
             if body is None:
                 continue
-            example = body["content"]["application/json"]["example"]
+            name = body["content"]["application/json"]["schema"]["$ref"].rpartition("/")[2]
+            (example,) = SCHEMA["components"]["schemas"][name]["examples"]
             if path == "/detokenize":
                 example = {"tokens": [2, 3]}  # the ids of the example are those of another vocabulary
             assert client.post(path, json=example).status_code == 200, path
@@ -96,35 +100,3 @@ def test_the_codes_of_errors_are_those_of_the_service() -> None:
         for answer in answers.values():
             code = answer["content"]["application/json"]["example"]["error"]["code"]
             assert f'"{code}"' in others, code
-
-
-@pytest.mark.parametrize(
-    ("schema", "example"),
-    [
-        ({"$ref": "#/components/schemas/Word"}, {"text": "obliged"}),
-        ({"$ref": "#/components/schemas/Kind"}, "word"),
-        ({"$ref": "#/components/schemas/Kind", "examples": ["character"]}, "character"),
-        ({"type": "array", "items": {"type": "integer", "examples": [3]}}, [3]),
-        ({"anyOf": [{"type": "number"}, {"type": "null"}]}, 1.0),
-        ({"type": "boolean", "default": True}, True),
-        ({"const": "model"}, "model"),
-        ({"type": "null"}, None),
-    ],
-)
-def test_an_example_comes_from_the_schema(schema: dict[str, Any], example: Any) -> None:
-    assert example_of(schema, COMPONENTS) == example
-
-
-def test_an_example_that_is_there_stays() -> None:
-    content: dict[str, Any] = {"application/json": {"schema": {"type": "integer"}, "example": 5}}
-    add_example(content, COMPONENTS)
-    assert content["application/json"]["example"] == 5
-    operation: dict[str, Any] = {"responses": {"200": {"content": {"application/json": {"example": 7}}}}}
-    add_given("/v1/models", operation)
-    assert operation["responses"]["200"]["content"]["application/json"]["example"] == 7
-
-
-def test_other_content_has_none() -> None:
-    content: dict[str, Any] = {"text/html": {}}
-    add_example(content, COMPONENTS)
-    assert content == {"text/html": {}}

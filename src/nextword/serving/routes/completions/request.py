@@ -9,6 +9,7 @@ from nextword.inference.generation.request import Request, SearchOptions
 from nextword.inference.generation.sampling import UNCHANGED
 from nextword.serving.http.body import FIRST_FAULT, ModelRequest, RequestBody
 from nextword.serving.http.errors import ApiError
+from nextword.serving.http.openapi import example
 from nextword.serving.routes.work import require_at_most
 from nextword.serving.settings import ServingSettings
 
@@ -55,6 +56,8 @@ class StreamOptions(RequestBody):
 
 class CompletionRequest(ModelRequest):
     """A request for completions. A field that is `null` has its default."""
+
+    model_config = example(model="austen", prompt="It is a truth universally", max_tokens=3)
 
     prompt: PromptField | None = Field(None, description="Text to continue; the beginning of a text if left out.")
     max_tokens: int | None = Field(None, ge=0, description="Most tokens of a text; 16 if left out. 0 needs `echo`.")

@@ -8,21 +8,21 @@ from contextlib import aclosing
 from typing import Any, Literal, override
 
 from fastapi import APIRouter, Request, Response
-from fastapi.responses import JSONResponse
 from pydantic import BaseModel
 from starlette.types import Receive, Scope, Send
 
 from nextword.errors import TextError
 from nextword.serving.http.body import StrictRoute
 from nextword.serving.http.errors import ApiError
+from nextword.serving.http.openapi import ERRORS, example
 from nextword.serving.queue.admission import Admission, unless_left
 from nextword.serving.routes.completions.request import CompletionRequest, check_bounds, check_lengths
 from nextword.serving.routes.completions.run import CompletionRun, FinishReason
 from nextword.serving.routes.completions.text import Prompt, Segment, ShownToken, joined_segments
-from nextword.serving.routes.work import off_loop
+from nextword.serving.routes.work import Work, off_loop
 from nextword.serving.served_model import ModelSlot, ServedModel
 
-router = APIRouter(route_class=StrictRoute)
+router = APIRouter(route_class=StrictRoute, tags=["completions"], responses=ERRORS)
 
 _ENCODER = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":"))
 
@@ -44,8 +44,8 @@ class Choice(BaseModel):
 
     index: int
     text: str
-    logprobs: Logprobs | None
-    finish_reason: FinishReason | None
+    logprobs: Logprobs | None = None
+    finish_reason: FinishReason | None = None
 
 
 class Usage(BaseModel):
@@ -59,13 +59,46 @@ class Usage(BaseModel):
 class Completion(BaseModel):
     """An answer, or an event of a streamed one."""
 
+    model_config = example(
+        id="cmpl-5f2e",
+        object="text_completion",
+        created=1795000000,
+        model="austen",
+        system_fingerprint="austen-6a1713da6ded",
+        choices=[{"index": 0, "text": " acknowledged, that", "logprobs": None, "finish_reason": "length"}],
+        usage={"prompt_tokens": 6, "completion_tokens": 3, "total_tokens": 9},
+    )
+
     id: str
     object: Literal["text_completion"]
     created: int
     model: str
     system_fingerprint: str
     choices: list[Choice]
-    usage: Usage | None
+    usage: Usage | None = None
+
+
+_MODEL = {"id": "austen", "object": "model", "created": 1795000000, "owned_by": "nextword"}
+
+
+class ModelEntry(BaseModel):
+    """The served model, in OpenAI's shape."""
+
+    model_config = example(**_MODEL)
+
+    id: str
+    object: Literal["model"] = "model"
+    created: int
+    owned_by: str = "nextword"
+
+
+class ModelList(BaseModel):
+    """The served models: one."""
+
+    model_config = example(object="list", data=[_MODEL])
+
+    object: Literal["list"] = "list"
+    data: list[ModelEntry]
 
 
 class AnswerWriter:
@@ -159,21 +192,19 @@ async def create_completion(body: CompletionRequest, request: Request) -> Respon
 
 
 @router.get("/v1/models")
-async def list_models(request: Request) -> Response:
+async def list_models(work: Work) -> ModelList:
     """List the served model."""
-    served: ServedModel = request.app.state.slot.current
-    return JSONResponse({"object": "list", "data": [_model_table(served)]}, headers=served.headers)
+    return ModelList(data=[_entry(work.model())])
 
 
 @router.get("/v1/models/{name}")
-async def show_model(name: str, request: Request) -> Response:
+async def show_model(name: str, work: Work) -> ModelEntry:
     """Describe the served model."""
-    served: ServedModel = request.app.state.slot.named(name)
-    return JSONResponse(_model_table(served), headers=served.headers)
+    return _entry(work.model(name))
 
 
-def _model_table(served: ServedModel) -> dict[str, Any]:
-    return {"id": served.name, "object": "model", "created": served.created, "owned_by": "nextword"}
+def _entry(served: ServedModel) -> ModelEntry:
+    return ModelEntry(id=served.name, created=served.created)
 
 
 def _prompts(served: ServedModel, body: CompletionRequest) -> list[Prompt]:

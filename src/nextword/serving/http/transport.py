@@ -80,18 +80,16 @@ class BoundedProtocol(H11Protocol):
     | the application works | its own | |
     | the client does not read what was sent | `write_seconds` | closed |
 
-    A stream whose model is slow has nothing unread, so that no bound here ends it.
+    A stream of a slow model stays open: while nothing is unread, no deadline runs.
     """
 
     def __init__(
         self,
-        config: uvicorn.Config,
+        config: TransportConfig,
         server_state: ServerState,
         app_state: dict[str, Any],
         _loop: asyncio.AbstractEventLoop | None = None,
     ) -> None:
-        if not isinstance(config, TransportConfig):
-            raise TypeError("the protocol needs the bounds of a TransportConfig")
         super().__init__(config, server_state, app_state, _loop)
         self._bounds = config
         self._settings = config.settings

@@ -1,6 +1,7 @@
 """Slow, idle and numerous clients are closed in time; a slow model cuts no stream."""
 
 import asyncio
+import inspect
 import socket
 import sys
 import threading
@@ -14,8 +15,10 @@ from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response, StreamingResponse
 from starlette.routing import Route
+from uvicorn.protocols.http.flow_control import FlowControl
+from uvicorn.protocols.http.h11_impl import H11Protocol, RequestResponseCycle
 
-from nextword.serving.http.transport import BoundedProtocol
+from nextword.serving.http.transport import TransportConfig
 from nextword.serving.settings import ServingSettings
 from support.raw_http import RawClient, exchange, get, post
 from support.running_transport import RunningServer, running
@@ -228,10 +231,32 @@ def test_a_wish_for_another_protocol_is_ignored(server: RunningServer, protocol:
             assert client.receive_until(b"hello").startswith(b"HTTP/1.1 200")
 
 
-def test_the_protocol_needs_its_bounds() -> None:
-    config = uvicorn.Config(APPLICATION, log_config=None)
-    with pytest.raises(TypeError, match="TransportConfig"):
-        BoundedProtocol(config, uvicorn.Server(config).server_state, {})
+PRIVATE_PARTS = {
+    H11Protocol: (
+        *("connection_made", "connection_lost", "data_received", "handle_events", "on_response_complete"),
+        *("send_400_response", "pause_writing", "resume_writing", "timeout_keep_alive_handler"),
+        "_unset_keepalive_if_required",
+    ),
+    FlowControl: ("pause_reading", "resume_reading"),
+}
+"""What `BoundedProtocol` overrides or calls."""
+
+
+def test_uvicorn_has_the_private_parts() -> None:
+    config = TransportConfig(APPLICATION, SHORT)
+    protocol = H11Protocol(config, uvicorn.Server(config).server_state, {}, asyncio.new_event_loop())
+    fields = ("conn", "cycle", "flow", "connections", "client", "loop", "timeout_keep_alive", "timeout_keep_alive_task")
+    missing = [
+        f"{kind.__name__}.{name}" for kind, names in PRIVATE_PARTS.items() for name in names if name not in dir(kind)
+    ]
+    missing += [f"H11Protocol().{name}" for name in fields if name not in vars(protocol)]
+    cycle = inspect.getsource(RequestResponseCycle)
+    names = ("response_started", "response_complete", "disconnected", "message_event")
+    missing += [f"RequestResponseCycle.{name}" for name in names if f"self.{name}" not in cycle]
+    protocol.loop.close()
+    assert not missing, (
+        f"uvicorn {uvicorn.__version__} has moved {missing}; adapt `BoundedProtocol`, see docs/decisions/0023-*.md"
+    )
 
 
 def test_answers_tell_nothing_of_the_server(server: RunningServer) -> None:

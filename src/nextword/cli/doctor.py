@@ -18,7 +18,7 @@ from nextword.cli.output.progress import waiting
 from nextword.disk.cache import cache_root
 from nextword.machine.facts import Facts, gather_facts
 from nextword.machine.problems import Problem, find_problems
-from nextword.text.reading.counted import counted
+from nextword.text.reading.printable import counted
 from nextword.training.config import RunConfig
 from nextword.training.planning.memory_estimate import training_memory_bytes
 

@@ -16,8 +16,7 @@ from nextword.bundle.config import BundleConfig
 from nextword.bundle.files import CARD
 from nextword.bundle.model_card import SplitMetrics, figures_table, network_facts
 from nextword.bundle.origin import require_model_at
-from nextword.bundle.run_directory import RunDirectory
-from nextword.bundle.run_files import LOG_FILE, read_split_metrics
+from nextword.bundle.run_directory import LOG_FILE, RunDirectory, read_split_metrics
 from nextword.bundle.samples import sample_model_name
 from nextword.bundle.store import model_path, read_card, read_config
 from nextword.cli.options.command import command

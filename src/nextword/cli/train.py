@@ -13,8 +13,7 @@ import click
 from rich.markdown import Markdown
 
 from nextword.bundle.model_card import SplitMetrics, figures_table, summary_of
-from nextword.bundle.run_directory import RunDirectory
-from nextword.bundle.run_files import read_split_metrics
+from nextword.bundle.run_directory import RunDirectory, read_split_metrics
 from nextword.cli.info import commands_for
 from nextword.cli.options.command import command
 from nextword.cli.options.run_options import (

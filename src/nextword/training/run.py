@@ -8,7 +8,7 @@ from dataclasses import asdict
 from typing import Any
 
 from nextword.errors import CheckpointError, TrainingDivergedError, TrainingInterrupted
-from nextword.text.reading.counted import counted
+from nextword.text.reading.printable import counted
 from nextword.training.checkpoint_store import CheckpointStore
 from nextword.training.cluster.cluster import SharedInterruption
 from nextword.training.context import RunContext

@@ -8,8 +8,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from nextword.bundle.run_directory import RunDirectory, run_lock
-from nextword.bundle.run_files import LOG_FILE
+from nextword.bundle.run_directory import LOG_FILE, RunDirectory, run_lock
 from nextword.disk.cache import cache_root
 from nextword.disk.files import write_file
 from nextword.disk.sealed_directory import remove_leftovers

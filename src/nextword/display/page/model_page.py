@@ -7,7 +7,7 @@ from pathlib import Path
 
 from nextword.bundle.bundle import Bundle
 from nextword.bundle.origin_text import OriginText
-from nextword.bundle.run_files import LOG_FILE, METRICS_FILE, read_split_metrics
+from nextword.bundle.run_directory import LOG_FILE, METRICS_FILE, read_split_metrics
 from nextword.bundle.store import identity_of, read_bundle
 from nextword.display.page.bigrams import BigramTable
 from nextword.display.page.html_file import write_html

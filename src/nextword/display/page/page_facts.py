@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 from nextword.bundle.bundle import Bundle
 from nextword.bundle.model_card import SplitMetrics
-from nextword.bundle.run_files import read_rows
+from nextword.bundle.run_directory import read_rows
 from nextword.text.tokens.tokenizer import Tokenizer
 
 _MAX_LOG_BYTES = 2**24

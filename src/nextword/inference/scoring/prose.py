@@ -16,7 +16,7 @@ from nextword.display.table import Markup, html_stack
 from nextword.engine.text_model import TextModel
 from nextword.inference.scoring.lines import LineScore, ScoringOptions, score_lines, shown_tokens
 from nextword.text.tokens.encoded_lines import shown_piece, surface
-from nextword.text.tokens.line_runs import LineRuns
+from nextword.text.tokens.line_ends import LineRuns
 from nextword.text.tokens.tokenizer import Tokenizer
 
 _MOST_BITS, _MOST_OPACITY = 16.0, 0.75

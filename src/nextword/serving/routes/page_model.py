@@ -8,7 +8,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field
 from pydantic.alias_generators import to_camel
 
-from nextword.bundle.run_files import LOG_FILE, METRICS_FILE, read_split_metrics
+from nextword.bundle.run_directory import LOG_FILE, METRICS_FILE, read_split_metrics
 from nextword.display.page.card import card_elements
 from nextword.display.page.model_page import held_out_passage
 from nextword.display.page.packed_model import pack_model

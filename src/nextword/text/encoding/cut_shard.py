@@ -28,7 +28,7 @@ from nextword.disk.cache import mark_used
 from nextword.text.encoding.units import TidySegments, unit_numbers
 from nextword.text.options import RUNNING_TEXT, LineEnds, OnBadBytes, TokenizerKind
 from nextword.text.reading.reader import LineReader, TextRange
-from nextword.text.tokens.line_runs import LineRuns
+from nextword.text.tokens.line_ends import LineRuns
 from nextword.text.tokens.pieces import pre_tokenizer
 
 GROUPS = 64

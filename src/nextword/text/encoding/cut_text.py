@@ -29,8 +29,7 @@ from nextword.text.reading.progress import Task
 from nextword.text.reading.reader import TextRange, changed_error
 from nextword.text.reading.report import ReadCounts
 from nextword.text.sources.split import shards_of
-from nextword.text.tokens.line_ends import choose_line_ends, line_ends_of
-from nextword.text.tokens.line_runs import LineRuns
+from nextword.text.tokens.line_ends import LineRuns
 from nextword.text.tokens.vocabulary import END
 
 _FORMAT = 3
@@ -152,7 +151,7 @@ def cut_text(
         beside = [replace(cutting, part=other) for other in ahead if cutting.is_large]
         beside = [other for other in beside if other.lock(locks, wait=False)]
         text = cutting.cut(beside, processes)
-        right = line_ends_of(text.runs)
+        right = text.runs.line_ends
         if line_ends or right == cutting.line_ends:
             yield text
             return
@@ -269,4 +268,4 @@ def _is_there(folder: Path) -> bool:
 def _guess(part: TextRange) -> LineEnds:
     """Return what `<eos>` stands for by the beginning of a text: probably so, and certainly if that is all."""
     beginning = next(part.part(part.start, min(part.stop, part.start + _BLOCK)).blocks(), b"")
-    return choose_line_ends(split_lines(beginning.decode("utf-8", "replace")))
+    return LineRuns.of(split_lines(beginning.decode("utf-8", "replace"))).line_ends

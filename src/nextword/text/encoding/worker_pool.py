@@ -1,25 +1,32 @@
-"""Runs the tasks of a text in several processes."""
+"""Runs the tasks of a text in several processes: `python -m nextword.text.encoding.worker_pool` is one of them.
 
+A process takes tasks as lines of JSON on its standard input, and answers each with a line. It is a program of its own
+and not a child of `multiprocessing`, which would import the user's main program again in each process. It imports NumPy
+and the text room, starts in a fraction of a second, and ends when its standard input does: if the program that started
+it is killed, no process is left over.
+"""
+
+import dataclasses
 import json
 import os
 import subprocess
 import sys
 import threading
-from collections.abc import Iterable, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
-from typing import Self
+from queue import SimpleQueue
+from typing import IO, Any
 
-from nextword.errors import NextwordError, SettingError, StorageError
+from nextword.errors import NextwordError, SettingError, StorageError, TextError
 from nextword.machine.capacity import read_capacity
 from nextword.text.encoding.cut_shard import ShardTask
-from nextword.text.encoding.worker import encoded, raise_failure
 from nextword.text.reading.progress import Task
 
 PROCESSES = "NEXTWORD_TEXT_PROCESSES"
 """The variable that sets how many processes read a large text."""
 
-_MODULE = "nextword.text.encoding.worker"
+_MODULE = "nextword.text.encoding.worker_pool"
 
 
 def run_tasks(tasks: Sequence[ShardTask], *, ahead: Sequence[ShardTask] = (), processes: int | None = None) -> None:
@@ -45,20 +52,17 @@ def run_tasks(tasks: Sequence[ShardTask], *, ahead: Sequence[ShardTask] = (), pr
             work.advance(task.num_bytes)
         return
     work = Task("cutting the text", sum(task.num_bytes for task in (*tasks, *ahead)))
-    with _Workers() as workers, ThreadPoolExecutor(processes) as threads:
+    workers = _Workers()
+    with ThreadPoolExecutor(processes) as threads:
         answers = {task: threads.submit(workers.run, task) for task in (*tasks, *ahead)}
         try:
-            for task in tasks:
-                answers[task].result()
+            for task, answer in answers.items():
+                with suppress(*(() if task in tasks else (NextwordError, OSError))):
+                    answer.result()
                 work.advance(task.num_bytes)
-            for task in ahead:
-                with suppress(NextwordError, OSError):
-                    answers[task].result()
-                work.advance(task.num_bytes)
-        except BaseException:
-            _cancel(answers.values())
+        finally:
+            threads.shutdown(wait=False, cancel_futures=True)
             workers.stop()  # before the threads are waited for
-            raise
 
 
 def default_processes() -> int:
@@ -67,11 +71,11 @@ def default_processes() -> int:
     Raises:
         SettingError: The variable is not a number of at least 1.
     """
-    asked = os.environ.get(PROCESSES)
-    if asked:
-        if not asked.isdecimal() or not int(asked):
-            raise SettingError(f"`{PROCESSES}` must be a number of processes, at least 1, but is {asked!r}")
-        return int(asked)
+    variable = os.environ.get(PROCESSES)
+    if variable:
+        if not variable.isdecimal() or not int(variable):
+            raise SettingError(f"`{PROCESSES}` must be a number of processes, at least 1, but is {variable!r}")
+        return int(variable)
     capacity = read_capacity()
     quota = capacity.core_quota
     return max(1, capacity.cores if quota is None else min(capacity.cores, round(quota)))
@@ -86,12 +90,6 @@ class _Workers:
         self._started: list[subprocess.Popen[str]] = []
         self._is_stopped = False
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.stop()
-
     def run(self, task: ShardTask) -> None:
         process: subprocess.Popen[str] | None = getattr(self._own, "process", None)
         if process is None:
@@ -99,7 +97,7 @@ class _Workers:
         if process.stdin is None or process.stdout is None:
             raise AssertionError("the process has pipes")
         try:
-            process.stdin.write(encoded(task))
+            process.stdin.write(json.dumps(dataclasses.asdict(task)) + "\n")
             process.stdin.flush()
             answer = process.stdout.readline()
         except (OSError, ValueError):  # it has ended, or `stop` has closed its pipes
@@ -109,7 +107,11 @@ class _Workers:
                 f"a process that reads `{task.shown or task.path}` must finish, but ended with code {process.wait()}; "
                 f"if memory was short, set {PROCESSES} to fewer processes; what was read is kept"
             )
-        raise_failure(json.loads(answer))
+        match json.loads(answer):
+            case {"text": message}:
+                raise TextError(message)
+            case {"errno": number, "disk": message}:
+                raise OSError(number, message)
 
     def stop(self) -> None:
         with self._lock:
@@ -122,9 +124,9 @@ class _Workers:
                     with suppress(BrokenPipeError):  # a task that it never read
                         if pipe:
                             pipe.close()
-            self._started.clear()
 
     def _start(self) -> "subprocess.Popen[str]":
+        path = os.pathsep.join(entry or os.getcwd() for entry in sys.path)  # noqa: PTH109
         with self._lock:
             if self._is_stopped:
                 raise StorageError("reading was stopped")
@@ -133,19 +135,39 @@ class _Workers:
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 encoding="utf-8",
-                env=_environment(),
+                env={**os.environ, "PYTHONPATH": path, "OMP_NUM_THREADS": "1", "TOKENIZERS_PARALLELISM": "false"},
                 start_new_session=True,  # Ctrl-C is for the program that stops them
             )
             self._started.append(process)
             return process
 
 
-def _environment() -> dict[str, str]:
-    """Return the environment of a process: it finds the modules that this one finds, and runs one thread."""
-    path = os.pathsep.join(entry or os.getcwd() for entry in sys.path)  # noqa: PTH109
-    return {**os.environ, "PYTHONPATH": path, "OMP_NUM_THREADS": "1", "TOKENIZERS_PARALLELISM": "false"}
+def main() -> None:
+    """Answer tasks until standard input ends."""
+    answers = os.fdopen(os.dup(sys.stdout.fileno()), "w", encoding="utf-8")
+    os.dup2(sys.stderr.fileno(), sys.stdout.fileno())  # nothing that a library prints becomes an answer
+    lines: SimpleQueue[str] = SimpleQueue()
+    threading.Thread(target=_listen, args=(sys.stdin, lines), daemon=True).start()
+    while True:
+        print(json.dumps(_answer(json.loads(lines.get()))), file=answers, flush=True)
 
 
-def _cancel(answers: "Iterable[Future[None]]") -> None:
-    for answer in answers:
-        answer.cancel()
+def _listen(stream: IO[str], lines: "SimpleQueue[str]") -> None:
+    for line in stream:
+        lines.put(line)
+    os._exit(0)  # at once, in the middle of a task
+
+
+def _answer(task: dict[str, Any]) -> dict[str, Any]:
+    """Run a task, and return nothing or the error."""
+    try:
+        ShardTask(**task).run()
+    except TextError as error:
+        return {"text": str(error)}
+    except OSError as error:
+        return {"errno": error.errno, "disk": error.strerror or str(error)}
+    return {}
+
+
+if __name__ == "__main__":
+    main()

@@ -12,7 +12,7 @@ from typing import IO
 
 from nextword.disk.cache import cache_key, cached_content, cached_folder
 from nextword.text.options import TextOptions
-from nextword.text.reading.counted import counted
+from nextword.text.reading.printable import counted
 from nextword.text.reading.progress import Task
 from nextword.text.reading.reader import TextRange
 from nextword.text.sources.documents import Document, DocumentSpacing, document_lines, encoded, require_text

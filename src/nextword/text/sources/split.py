@@ -6,8 +6,8 @@ from functools import partial
 
 from nextword.errors import TextError
 from nextword.text.options import LineEnds
-from nextword.text.reading.counted import counted
 from nextword.text.reading.packing import unreadable
+from nextword.text.reading.printable import counted
 from nextword.text.reading.reader import TextRange
 from nextword.text.sources.names import SplitOrAll
 

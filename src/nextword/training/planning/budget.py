@@ -15,7 +15,7 @@ from nextword.model.presets import DEFAULT_PRESET, read_preset
 from nextword.text.batching.window import Windows
 from nextword.text.batching.windows import make_windows
 from nextword.text.corpus import Corpus, TrainingText
-from nextword.text.reading.counted import counted
+from nextword.text.reading.printable import counted
 from nextword.training.config import RunConfig
 from nextword.training.context import RunContext
 from nextword.training.optim.averaging import NUM_AVERAGES

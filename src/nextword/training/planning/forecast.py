@@ -10,7 +10,7 @@ from typing import Any, Self
 from nextword.bundle.run_directory import RunDirectory
 from nextword.machine.capacity import read_capacity
 from nextword.text.corpus import Corpus
-from nextword.text.reading.counted import counted
+from nextword.text.reading.printable import counted
 from nextword.text.sources.names import SPLITS
 from nextword.training.config import RunConfig
 from nextword.training.context import RunContext

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import overload
 
-from nextword.bundle.run_files import LOG_FILE
+from nextword.bundle.run_directory import LOG_FILE
 from nextword.disk.files import disk_errors
 from nextword.display.table import html_stack, html_table
 from nextword.errors import SettingError

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, fields
 from pathlib import Path
 
-from nextword.bundle.run_files import LOG_FILE, read_rows
+from nextword.bundle.run_directory import LOG_FILE, read_rows
 from nextword.disk.files import write_file
 from nextword.training.progress import RoundRecord, TrainingPoint, TrainingProgress
 

@@ -11,7 +11,7 @@ from typing import Any, ClassVar, override
 
 import keras
 
-from nextword.bundle.run_files import LOG_FILE
+from nextword.bundle.run_directory import LOG_FILE
 from nextword.errors import CheckpointError, SettingError, StorageError
 from nextword.training.config import RunConfig
 from nextword.training.context import Observers, RunContext, TrainingObserver, warn_user

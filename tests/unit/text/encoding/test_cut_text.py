@@ -366,6 +366,8 @@ def test_an_interrupted_program_leaves_no_process_and_resumes_where_it_was(
 
 
 def test_a_process_starts_without_a_training_framework() -> None:
-    command = "import sys, nextword.text.encoding.worker; print({'jax', 'keras', 'onnxruntime'} & set(sys.modules))"
+    command = (
+        "import sys, nextword.text.encoding.worker_pool; print({'jax', 'keras', 'onnxruntime'} & set(sys.modules))"
+    )
     run = subprocess.run([sys.executable, "-c", command], capture_output=True, text=True, check=True)
     assert run.stdout.strip() == "set()"

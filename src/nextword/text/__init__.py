@@ -10,7 +10,7 @@ Words for pieces of a text, from the largest to the smallest, used in this sense
 | shard | some 32 MB of a split, which one process reads |
 | line | what is between two line ends of a plain file |
 | segment | what one `<eos>` ends: a line, or the lines of a paragraph joined by spaces |
-| pre-token | what is looked up in the vocabulary: a word, a punctuation mark or a character; for subwords, what is split |
+| pre-token | what is looked up in the vocabulary: a word, a mark or a character; for subwords, what is split further |
 | token | what has an id: a pre-token in the vocabulary, a subword, `<unk>` or `<eos>` |
 
     sources    what a user names -> ranges of plain files          reading    bytes -> lines, counted

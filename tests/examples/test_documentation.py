@@ -41,8 +41,8 @@ from nextword.bundle.samples import sample_model_path
 from nextword.cli.main import main
 from nextword.cli.main import nextword as command_line
 from nextword.text.sources.samples import sample_path
-from support.running_server import running_server
 from support.slow import rest_slow
+from support.started_service import started_service
 
 ROOT = Path(__file__).parents[2]
 RECORDS = {"results.md", "results-history.md", "lab-log.md", "troubleshooting.md", "coming-from.md"}
@@ -104,8 +104,8 @@ def folder(tiny_run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> P
 @pytest.fixture(scope="session")
 def server() -> Iterator[str]:
     """Host and port of a server of the sample model."""
-    with running_server(sample_model_path("austen")) as host:
-        yield host
+    with started_service(sample_model_path("austen")) as url:
+        yield url.removeprefix("http://").rstrip("/")
 
 
 @pytest.fixture(autouse=True)

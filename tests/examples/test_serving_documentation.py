@@ -19,7 +19,7 @@ import pytest
 from documentation.blocks import blocks_of
 from documentation.console import entries_of
 from nextword.bundle.samples import sample_model_path
-from support.running_server import running_server
+from support.started_service import started_service
 
 ROOT = Path(__file__).parents[2]
 PAGE = ROOT / "docs" / "serving.md"
@@ -30,8 +30,8 @@ ANYTHING = "..."
 
 @pytest.fixture(scope="module")
 def server() -> Iterator[str]:
-    with running_server(sample_model_path("austen")) as host:
-        yield host
+    with started_service(sample_model_path("austen")) as url:
+        yield url.removeprefix("http://").rstrip("/")
 
 
 def _calls() -> list[tuple[list[str], str]]:

@@ -50,10 +50,14 @@ def running(
         refused.append(str(refusal.code))
         on_refused(refusal, client)
 
-    server = uvicorn.Server(TransportConfig(application, settings or ServingSettings(), record))
+    config = TransportConfig(application, settings or ServingSettings(), record)
+    config.timeout_graceful_shutdown = 1
+    server = uvicorn.Server(config)
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, daemon=True)
     thread.start()
     wait_until(lambda: server.started or not thread.is_alive())
+    assert server.started, "the server did not start; its log says why"
+    listener.listen(1024)  # as `Server` does: the system turns nobody away
     try:
         yield RunningServer(listener.getsockname()[1], server, refused)
     finally:

@@ -1,8 +1,6 @@
 """A started server, for tests with real clients and sockets."""
 
-import asyncio
 import json
-import threading
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
@@ -10,15 +8,13 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
-import uvicorn
 from fastapi import FastAPI
 
 from nextword.engine.text_model import LoadedModel
 from nextword.serving.application import create_application
-from nextword.serving.http.transport import TransportConfig
 from nextword.serving.served_model import ModelSlot, ServedModel
-from nextword.serving.server import bind
 from nextword.serving.settings import ServingSettings
+from support.running_transport import running
 
 HASH = "0123456789abcdef" * 4
 
@@ -61,38 +57,10 @@ def serving(model: LoadedModel, settings: ServingSettings | None = None, *, lear
     slot = ModelSlot(ServedModel(model, model.bundle, HASH, learns=learns, max_active=settings.max_active))
     application = create_application(slot, settings)
     try:
-        with running(TransportConfig(application, settings)) as port:
-            yield Served(f"http://127.0.0.1:{port}", port, slot, application)
+        with running(application, settings) as server:
+            yield Served(f"http://127.0.0.1:{server.port}", server.port, slot, application)
     finally:
         slot.close()
-
-
-@contextmanager
-def running(config: uvicorn.Config) -> Iterator[int]:
-    """Run a server in a thread, and yield its port."""
-    config.timeout_graceful_shutdown = 1
-    server = uvicorn.Server(config)
-    listener = bind("127.0.0.1", 0)
-    started = threading.Event()
-
-    async def serve() -> None:
-        task = asyncio.ensure_future(server.serve(sockets=[listener]))
-        while not (server.started or task.done()):
-            await asyncio.sleep(0.005)
-        listener.listen(1024)  # as `Server` does: the system turns nobody away
-        started.set()
-        await task
-
-    thread = threading.Thread(target=lambda: asyncio.run(serve()), daemon=True)
-    thread.start()
-    assert started.wait(60), "the server did not start"
-    assert server.started, "the server did not start; its log says why"
-    try:
-        yield listener.getsockname()[1]
-    finally:
-        server.should_exit = True
-        thread.join(30)
-    assert not thread.is_alive(), "the server did not stop"
 
 
 def post(served: Served, body: Any) -> tuple[int, Any, Any]:

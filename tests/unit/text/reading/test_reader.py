@@ -50,11 +50,6 @@ def test_line_ends_of_other_systems_are_read_and_counted(path: Path) -> None:
     assert (counts.num_crlf, counts.num_lone_cr, counts.num_characters) == (2, 1, 7)
 
 
-@pytest.mark.parametrize("character", "\x0b\x0c\x1c\x85\u2028\u2029")
-def test_nothing_else_ends_a_line(path: Path, character: str) -> None:
-    assert read(path, f"a{character}b\n".encode())[0] == [f"a{character}b"]
-
-
 def test_a_byte_order_mark_is_left_out_at_the_start_alone(path: Path) -> None:
     lines, counts = read(path, "\ufeffone\n\ufefftwo\n".encode())
     assert lines == ["one", "\ufefftwo"]

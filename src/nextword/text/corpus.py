@@ -13,7 +13,7 @@ import tokenizers
 from nextword.disk.cache import cache_key, cache_root, cached_folder
 from nextword.errors import SettingError
 from nextword.settings import unknown_name
-from nextword.text.encoding.cut_text import CutText, cut_text
+from nextword.text.encoding.cut_text import CutText, Cutting
 from nextword.text.encoding.token_store import TokenStore
 from nextword.text.options import DEFAULT_OPTIONS, TextOptions
 from nextword.text.reading.reader import TextRange
@@ -61,8 +61,11 @@ def tokenizer_for(
 
 
 def _write(folder: Path, train: TextRange, options: TextOptions, cache: Path, ahead: Sequence[TextRange]) -> None:
-    line_ends = None if options.line_ends == "auto" else options.line_ends
-    with cut_text(train, options.kind, line_ends, on_bad_bytes=options.on_bad_bytes, cache=cache, ahead=ahead) as text:
+    if options.line_ends == "auto":
+        cutting = Cutting.by_text(train, options.kind, options.on_bad_bytes, cache)
+    else:
+        cutting = Cutting(train, options.kind, options.line_ends, options.on_bad_bytes, cache)
+    with cutting.text(ahead=ahead) as text:
         vocabulary, spelling = _vocabulary(text, options)
         is_close = text.runs.is_close
     (folder / SPELLING).write_bytes(spelling.to_json())

@@ -119,6 +119,11 @@ class TextOptions(Settings):
         )
 
     @property
+    def is_arranged(self) -> bool:
+        """Whether documents are dropped, moved or split."""
+        return (self.split_by, self.deduplicate, self.text_order) != ("bytes", "none", "given")
+
+    @property
     def kind(self) -> TokenizerKind:
         """The tokenizer of resolved options."""
         if self.tokenizer == "auto":

@@ -13,6 +13,7 @@ from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
+from typing import Self
 
 import numpy as np
 import tokenizers
@@ -117,78 +118,17 @@ class CutText:
             task.advance(num_bytes // GROUPS)
 
 
-@contextmanager
-def cut_text(
-    part: TextRange,
-    kind: TokenizerKind,
-    line_ends: LineEnds | None,
-    *,
-    on_bad_bytes: OnBadBytes,
-    cache: Path,
-    ahead: Sequence[TextRange] = (),
-    processes: int | None = None,
-) -> Iterator[CutText]:
-    """Cut a text, or use what an earlier call has cut of it; others who want the same wait until the end of the block.
-
-    Args:
-        part: The text.
-        kind: The tokenizer.
-        line_ends: Whether `<eos>` ends each line or each paragraph; `None` to choose by the text.
-        on_bad_bytes: Whether bytes that are not UTF-8 are refused or replaced.
-        cache: The cache folder.
-        ahead: Texts that later calls will ask for. If `part` is large, they are cut beside it, because the processes
-            have started and one may be idle. What is wrong with them is reported by their own calls.
-        processes: How many processes to use (default: one for each core). The result is the same for all numbers.
-
-    Raises:
-        TextError: The text cannot be read, has changed, or holds something refused.
-        OSError: The disk refused.
-    """
-    cutting = _Cutting(part, kind, line_ends or _guess(part), on_bad_bytes, cache)
-    cache.mkdir(parents=True, exist_ok=True)
-    with ExitStack() as locks:
-        cutting.lock(locks)
-        beside = [replace(cutting, part=other) for other in ahead if cutting.is_large]
-        beside = [other for other in beside if other.lock(locks, wait=False)]
-        text = cutting.cut(beside, processes)
-        right = text.runs.line_ends
-        if line_ends or right == cutting.line_ends:
-            yield text
-            return
-        for wrong in (cutting, *beside):
-            shutil.rmtree(wrong.folder, ignore_errors=True)
-    with cut_text(part, kind, right, on_bad_bytes=on_bad_bytes, cache=cache, ahead=ahead, processes=processes) as text:
-        yield text
-
-
-def remove_cut_text(
-    part: TextRange, kind: TokenizerKind, line_ends: LineEnds, *, on_bad_bytes: OnBadBytes, cache: Path
-) -> None:
-    """Remove what `cut_text` has left for the next call, because its result is stored."""
-    folder = cut_folder(part, kind, line_ends, on_bad_bytes=on_bad_bytes, cache=cache)
-    if folder.is_dir():
-        shutil.rmtree(folder, ignore_errors=True)
-
-
-def cut_folder(
-    part: TextRange, kind: TokenizerKind, line_ends: LineEnds, *, on_bad_bytes: OnBadBytes, cache: Path
-) -> Path:
-    """Return the folder in which the shards of a text are kept until its ids are stored."""
-    how = (kind, line_ends, on_bad_bytes)
-    key = cache_key(_FORMAT, tokenizers.__version__, *how, SHARD_BYTES, part.start, part.sha256)
-    return cache / f"{_PREFIX}{key}"
-
-
 @dataclass(frozen=True)
-class _Cutting:
+class Cutting:
     """A text that is to be cut.
 
     Attributes:
         part: The text.
         kind: The tokenizer.
         line_ends: Whether `<eos>` ends each line or each paragraph.
-        on_bad_bytes: Whether bad bytes are refused or replaced.
+        on_bad_bytes: Whether bytes that are not UTF-8 are refused or replaced.
         cache: The cache folder.
+        is_guess: Whether `line_ends` is what the beginning of the text suggests, to be changed if the whole says so.
     """
 
     part: TextRange
@@ -196,11 +136,54 @@ class _Cutting:
     line_ends: LineEnds
     on_bad_bytes: OnBadBytes
     cache: Path
+    is_guess: bool = False
+
+    @classmethod
+    def by_text(cls, part: TextRange, kind: TokenizerKind, on_bad_bytes: OnBadBytes, cache: Path) -> Self:
+        """Return the cutting of a text that decides itself what `<eos>` ends."""
+        beginning = next(part.part(part.start, min(part.stop, part.start + _BLOCK)).blocks(), b"")
+        runs = LineRuns.of(split_lines(beginning.decode("utf-8", "replace")))
+        return cls(part, kind, runs.line_ends, on_bad_bytes, cache, is_guess=True)
+
+    @contextmanager
+    def text(self, *, ahead: Sequence[TextRange] = (), processes: int | None = None) -> Iterator[CutText]:
+        """Cut the text, or use what an earlier call has cut of it; others who want the same wait for the block's end.
+
+        Args:
+            ahead: Texts that later calls will ask for. If this one is large, they are cut beside it, because the
+                processes have started and one may be idle. What is wrong with them is reported by their own calls.
+            processes: How many processes to use (default: one for each core). The result is the same for all numbers.
+
+        Raises:
+            TextError: The text cannot be read, has changed, or holds something refused.
+            OSError: The disk refused.
+        """
+        self.cache.mkdir(parents=True, exist_ok=True)
+        with ExitStack() as locks:
+            self.lock(locks)
+            beside = [replace(self, part=other) for other in ahead if self.is_large]
+            beside = [other for other in beside if other.lock(locks, wait=False)]
+            text = self._cut(beside, processes)
+            right = text.runs.line_ends
+            if not self.is_guess or right == self.line_ends:
+                yield text
+                return
+            for wrong in (self, *beside):
+                wrong.remove()
+        with replace(self, line_ends=right, is_guess=False).text(ahead=ahead, processes=processes) as text:
+            yield text
+
+    def remove(self) -> None:
+        """Remove what was cut, because it is wrong or its result is stored."""
+        if self.folder.is_dir():
+            shutil.rmtree(self.folder, ignore_errors=True)
 
     @cached_property
     def folder(self) -> Path:
-        """The folder of its shards."""
-        return cut_folder(self.part, self.kind, self.line_ends, on_bad_bytes=self.on_bad_bytes, cache=self.cache)
+        """The folder in which the shards are kept until the ids are stored."""
+        how = (self.kind, self.line_ends, self.on_bad_bytes)
+        key = cache_key(_FORMAT, tokenizers.__version__, *how, SHARD_BYTES, self.part.start, self.part.sha256)
+        return self.cache / f"{_PREFIX}{key}"
 
     @cached_property
     def shards(self) -> dict[Path, TextRange]:
@@ -224,7 +207,7 @@ class _Cutting:
             return True
         return False
 
-    def cut(self, ahead: "Sequence[_Cutting]", processes: int | None) -> CutText:
+    def _cut(self, ahead: "Sequence[Cutting]", processes: int | None) -> CutText:
         """Cut the shards that are missing, and those of other texts if there are several processes."""
         try:
             tasks = self.tasks()
@@ -232,9 +215,9 @@ class _Cutting:
             if self.part.has_changed:
                 raise changed_error(self.part)
         except TextError:
-            shutil.rmtree(self.folder, ignore_errors=True)
+            self.remove()
             raise
-        return CutText([CutShard(place) for place in self.shards], self.line_ends)
+        return CutText([CutShard(folder) for folder in self.shards], self.line_ends)
 
     def tasks(self) -> list[ShardTask]:
         """Return the tasks for the shards that are missing."""
@@ -250,10 +233,10 @@ class _Cutting:
                 line_ends=self.line_ends,
                 on_bad_bytes=self.on_bad_bytes,
                 sha256=self.part.sha256 if len(self.shards) == 1 else "",
-                folder=str(place),
+                folder=str(folder),
             )
-            for place, shard in self.shards.items()
-            if not _is_there(place)
+            for folder, shard in self.shards.items()
+            if not _is_there(folder)
         ]
 
 
@@ -263,9 +246,3 @@ def _is_there(folder: Path) -> bool:
             return True
     except StorageError:
         return False
-
-
-def _guess(part: TextRange) -> LineEnds:
-    """Return what `<eos>` stands for by the beginning of a text: probably so, and certainly if that is all."""
-    beginning = next(part.part(part.start, min(part.stop, part.start + _BLOCK)).blocks(), b"")
-    return LineRuns.of(split_lines(beginning.decode("utf-8", "replace"))).line_ends

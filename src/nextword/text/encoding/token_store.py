@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from nextword.disk.cache import cache_key, cached_folder
 from nextword.errors import TextError
-from nextword.text.encoding.cut_text import CutShard, cut_text, remove_cut_text
+from nextword.text.encoding.cut_text import CutShard, Cutting
 from nextword.text.options import OnBadBytes
 from nextword.text.reading.progress import Task
 from nextword.text.reading.reader import TextRange
@@ -74,14 +74,13 @@ class TokenStore:
         spelling = hashlib.sha256(tokenizer.spelling_json or b"").hexdigest()
         made_by = (tokenizers.__version__, tokenizer.fingerprint, spelling)
         key = cache_key(_FORMAT, *made_by, on_bad_bytes, part.start, part.sha256)
+        cutting = Cutting(part, tokenizer.kind, tokenizer.line_ends, on_bad_bytes, cache)
         try:
-            folder = cached_folder(
-                cache / f"tokens-{key}", lambda empty: _write(empty, part, tokenizer, cache, on_bad_bytes=on_bad_bytes)
-            )
+            folder = cached_folder(cache / f"tokens-{key}", lambda empty: _write(empty, cutting, tokenizer))
         except TextError:
-            remove_cut_text(part, tokenizer.kind, tokenizer.line_ends, on_bad_bytes=on_bad_bytes, cache=cache)
+            cutting.remove()
             raise
-        remove_cut_text(part, tokenizer.kind, tokenizer.line_ends, on_bad_bytes=on_bad_bytes, cache=cache)
+        cutting.remove()
         table = json.loads((folder / _REPORT).read_text(encoding="utf-8"))
         report = SplitReport(**table | {"read": ReadCounts(**table["read"])})
         store = cls(folder, part.sha256, report, tokenizer.fingerprint)
@@ -112,10 +111,11 @@ class TokenStore:
         return self.report.read.num_characters
 
 
-def _write(folder: Path, part: TextRange, tokenizer: Tokenizer, cache: Path, *, on_bad_bytes: OnBadBytes) -> None:
+def _write(folder: Path, cutting: Cutting, tokenizer: Tokenizer) -> None:
     num_tokens, num_unknown, spelling_log_prob = 0, 0, 0.0
+    part = cutting.part
     task = Task("storing the ids", part.num_bytes)
-    with cut_text(part, tokenizer.kind, tokenizer.line_ends, on_bad_bytes=on_bad_bytes, cache=cache) as text:
+    with cutting.text() as text:
         read = text.read
         if read.num_words == read.num_lines:
             raise TextError(

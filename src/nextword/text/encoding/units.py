@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from nextword.text.encoding.word_units import WordNumbers
 from nextword.text.options import LineEnds, TokenizerKind
-from nextword.text.tokens.pieces import safe_cut
+from nextword.text.tokens.pieces import slices
 
 LINE_END = "\n"
 """The unit that becomes `<eos>`; its number is 0."""
@@ -80,12 +80,13 @@ class TidySegments:
             text: The lines, without NULs; the last line of a text may lack its end.
         """
         tidied = tidied_lines(text, self._kind)
-        yield from _slices(tidied if self._line_ends == "line" else self._paragraphs(tidied), self._kind)
+        ended = tidied if self._line_ends == "line" else self._paragraphs(tidied)
+        yield from filter(None, slices(ended, self._kind, _SLICE))
 
     def rest(self) -> Iterator[str]:
         """Yield the last paragraph."""
         rest, self._held = "".join(self._held), []
-        yield from _slices(_joined(rest), self._kind)
+        yield from filter(None, slices(_joined(rest), self._kind, _SLICE))
 
     def _paragraphs(self, text: str) -> str:
         """Return the paragraphs that have ended, one a line, and keep the rest."""
@@ -150,23 +151,6 @@ def _joined(text: str) -> str:
     if not text:
         return ""
     return text.replace("\n\n", _PARAGRAPH_END).replace("\n", " ").replace(_PARAGRAPH_END, "\n") + "\n"
-
-
-def _slices(text: str, kind: TokenizerKind) -> Iterator[str]:
-    """Cut tidy lines where no unit is cut: after a line, or within a very long one."""
-    start = 0
-    while len(text) - start > _SLICE:
-        stop = text.find("\n", start + _SLICE, start + 2 * _SLICE) + 1
-        resume = stop
-        if not stop:
-            cut = safe_cut(kind, text, start + _SLICE)
-            if cut is None:
-                break
-            stop, resume = cut
-        yield text[start:stop]
-        start = resume
-    if start < len(text):
-        yield text[start:]
 
 
 def _tokens(text: str) -> list[str]:

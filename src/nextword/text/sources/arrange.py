@@ -67,11 +67,6 @@ class ArrangementCounts:
         return sentences
 
 
-def is_arranged(options: TextOptions) -> bool:
-    """Return whether the options ask for documents to be dropped, moved or split."""
-    return (options.split_by, options.deduplicate, options.text_order) != ("bytes", "none", "given")
-
-
 def _settings_of(options: TextOptions) -> tuple[str, ...]:
     """Return all options that an arranged text depends on, besides those that its documents depend on."""
     fractions = (options.valid_fraction, options.test_fraction) if options.split_by == "document" else ()

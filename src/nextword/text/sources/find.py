@@ -16,7 +16,7 @@ from nextword.errors import TextError
 from nextword.text.options import DEFAULT_OPTIONS, TextOptions
 from nextword.text.reading.packing import unreadable
 from nextword.text.reading.reader import TextRange
-from nextword.text.sources.arrange import arranged_text, is_arranged
+from nextword.text.sources.arrange import arranged_text
 from nextword.text.sources.files import (
     Rows,
     Source,
@@ -32,16 +32,18 @@ from nextword.text.sources.names import (
     LAYOUTS,
     SPLITS,
     SplitOrAll,
+    as_path,
     best_layout,
     has_split_files,
     is_gathered,
     is_known_as_pretokenized,
     is_pattern,
+    is_url,
     not_found,
     stored_name,
 )
 from nextword.text.sources.plain import PlainText, file_of, gathered_rows, joined_range, plain_range
-from nextword.text.sources.remote import as_path, is_url, name_of, remote_files
+from nextword.text.sources.remote import name_of, remote_files
 from nextword.text.sources.samples import SAMPLES, sample_path
 from nextword.text.sources.split import split_whole
 
@@ -133,7 +135,7 @@ def resolve_source(
     if "all" in needed and "all" not in found.sources:
         shown = IN_MEMORY if found.is_in_memory else text
         raise TextError(f'`{shown}` must be one text to be read whole, but has splits; name one, such as "test"')
-    if is_arranged(options) and "all" not in needed and not is_gathered(text):
+    if options.is_arranged and "all" not in needed and not is_gathered(text):
         plain = _arranged(found, options, needed, cache)
     else:
         plain = _plain(found, options, cache)

@@ -4,15 +4,17 @@ A folder has a file for each split, or any number of text files that are one tex
 """
 
 import glob
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, Literal, get_args
+from urllib.parse import urlsplit
+from urllib.request import url2pathname
 
 from nextword.disk.cache import entry_kind
 from nextword.text.reading.packing import PACKED_SUFFIXES, bare_name
-from nextword.text.sources.remote import as_path, is_url
 from nextword.text.sources.samples import SAMPLES
 
 SplitName = Literal["train", "valid", "test"]
@@ -32,6 +34,8 @@ JSON_LINES_SUFFIXES = (".jsonl", ".ndjson")
 
 IN_MEMORY = "text"
 """The name of a text that a program holds in memory."""
+
+_URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+://")
 
 _NEAR = 0.75
 """How similar, from 0 to 1, a name must be to one that a user typed to be suggested instead."""
@@ -90,6 +94,26 @@ def is_known_as_pretokenized(path: Path) -> bool:
     """Return whether a file has the name of a file of a corpus whose tokens are between spaces, packed or not."""
     name = bare_name(path.name)
     return any(name in names for layout in LAYOUTS if layout.pretokenized for names in layout.names.values())
+
+
+def is_url(text: str) -> bool:
+    """Return whether a text is named by an address.
+
+    Example:
+        >>> is_url("https://example.org/a.txt.gz"), is_url("s3://bucket/*.jsonl"), is_url("C:/a.txt"), is_url("a.txt")
+        (True, True, False, False)
+    """
+    return _URL.match(text) is not None
+
+
+def as_path(text: str) -> str:
+    """Return the path of a `file://` address, and anything else as it is.
+
+    Example:
+        >>> as_path("file:///tmp/a%20b.txt"), as_path("a.txt")
+        ('/tmp/a b.txt', 'a.txt')
+    """
+    return url2pathname(urlsplit(text).path) if text[:7].lower() == "file://" else text
 
 
 def is_pattern(text: str) -> bool:

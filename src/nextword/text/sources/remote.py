@@ -7,7 +7,6 @@ from importlib.util import find_spec
 from pathlib import Path, PurePosixPath
 from typing import Any, NamedTuple
 from urllib.parse import urlsplit
-from urllib.request import url2pathname
 
 from nextword.disk.cache import cache_key, cached_content, cached_folder
 from nextword.errors import MissingExtraError, NextwordError, TextError
@@ -16,7 +15,6 @@ from nextword.text.reading.progress import reported
 _FORMAT = 1
 """Raise this number whenever the same address is kept in another way."""
 
-_URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+://")
 _BLOCK = 2**20
 _VERSIONS = (
     "ETag",
@@ -44,26 +42,6 @@ class RemoteFile(NamedTuple):
 
     path: Path
     url: str
-
-
-def is_url(text: str) -> bool:
-    """Return whether a text is named by an address.
-
-    Example:
-        >>> is_url("https://example.org/a.txt.gz"), is_url("s3://bucket/*.jsonl"), is_url("C:/a.txt"), is_url("a.txt")
-        (True, True, False, False)
-    """
-    return _URL.match(text) is not None
-
-
-def as_path(text: str) -> str:
-    """Return the path of a `file://` address, and anything else as it is.
-
-    Example:
-        >>> as_path("file:///tmp/a%20b.txt"), as_path("a.txt")
-        ('/tmp/a b.txt', 'a.txt')
-    """
-    return url2pathname(urlsplit(text).path) if text[:7].lower() == "file://" else text
 
 
 def remote_files(url: str, cache: Path) -> list[RemoteFile]:

@@ -114,25 +114,22 @@ def normalize(text: str, kind: TokenizerKind = "word", line_ends: LineEnds = "li
     return MARKS[line_ends].join(tidied)
 
 
-def slices(segment: str, kind: TokenizerKind, size: int = SLICE) -> Iterator[str]:
-    """Cut a tidy segment into slices of about `size` characters, without changing its pieces.
+def slices(text: str, kind: TokenizerKind, size: int = SLICE) -> Iterator[str]:
+    """Cut a tidy segment, or several with their ends, into slices of about `size` characters; no piece is cut.
 
     The library needs some hundred bytes for each token passed at once, and a line may be as long as a file.
     """
     start = 0
-    while len(segment) - start > size and (cut := safe_cut(kind, segment, start + size)):
-        yield segment[start : cut[0]]
-        start = cut[1]
-    yield segment[start:]
-
-
-def safe_cut(kind: TokenizerKind, segment: str, start: int) -> tuple[int, int] | None:
-    """Return the next place from `start` on where a tidy segment may be cut without changing its pieces.
-
-    The first number is where the part before it stops, the second where the part after it starts.
-    """
-    found = _SAFE_CUTS[kind].search(segment, start)
-    return found.span() if found else None
+    while len(text) - start > size:
+        stop = resume = text.find("\n", start + size, start + 2 * size) + 1
+        if not stop:
+            match = _SAFE_CUTS[kind].search(text, start + size)
+            if match is None:
+                break
+            stop, resume = match.span()
+        yield text[start:stop]
+        start = resume
+    yield text[start:]
 
 
 @lru_cache(maxsize=2**14)

@@ -15,10 +15,10 @@ from nextword.text.corpus import Corpus
 from nextword.text.encoding import cut_text as cut_text_module
 from nextword.text.encoding import worker_pool
 from nextword.text.encoding.cut_shard import ShardTask
-from nextword.text.encoding.cut_text import cut_folder, cut_text
+from nextword.text.encoding.cut_text import Cutting
 from nextword.text.encoding.token_store import TokenStore
 from nextword.text.encoding.worker_pool import default_processes, run_tasks
-from nextword.text.options import TextOptions, TokenizerKind
+from nextword.text.options import LineEnds, TextOptions, TokenizerKind
 from nextword.text.reading.reader import LineReader, TextRange
 from nextword.text.tokens.line_ends import segments
 from support.piece_counts import count_pieces
@@ -43,6 +43,10 @@ def part(tmp_path: Path) -> TextRange:
 def _small_shards(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(cut_text_module, "SHARD_BYTES", SHARD)
     monkeypatch.setenv("NEXTWORD_TEXT_PROCESSES", "1")
+
+
+def cutting(part: TextRange, cache: Path, line_ends: LineEnds = "line") -> Cutting:
+    return Cutting(part, "word", line_ends, "strict", cache)
 
 
 def with_shards_of(size: int, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -85,7 +89,7 @@ def test_ids_are_those_that_the_tokenizer_gives(tmp_path: Path, part: TextRange,
 @pytest.mark.parametrize("kind", ["word", "subword"])
 def test_counts_are_those_of_the_pieces(tmp_path: Path, part: TextRange, kind: TokenizerKind) -> None:
     expected = count_pieces(segments(LineReader(part), "paragraph"), kind)
-    with cut_text(part, kind, None, on_bad_bytes="strict", cache=tmp_path / "cache") as text:
+    with Cutting.by_text(part, kind, "strict", tmp_path / "cache").text() as text:
         parts = list(text.counts())
         assert len(text.shards) > 5
     assert sum(parts, Counter[str]()) == expected
@@ -97,9 +101,9 @@ def test_line_ends_that_the_beginning_does_not_show_are_found(tmp_path: Path, mo
     path, cache = tmp_path / "mixed.txt", tmp_path / "cache"
     path.write_text("one line\n" * 200 + PROSE, encoding="utf-8")
     part = TextRange.whole(path)
-    with cut_text(part, "word", None, on_bad_bytes="strict", cache=cache) as text:
+    with Cutting.by_text(part, "word", "strict", cache).text() as text:
         assert text.line_ends == "paragraph"
-    assert not cut_folder(part, "word", "line", on_bad_bytes="strict", cache=cache).exists()
+    assert not cutting(part, cache, "line").folder.exists()
 
 
 def test_shards_that_are_there_are_not_cut_again(
@@ -120,14 +124,14 @@ def test_shards_that_are_there_are_not_cut_again(
     monkeypatch.setattr(ShardTask, "run", interrupted)
     with (
         pytest.raises(KeyboardInterrupt),
-        cut_text(part, "word", "line", on_bad_bytes="strict", cache=cache),
+        cutting(part, cache).text(),
     ):
         pass
-    folder = cut_folder(part, "word", "line", on_bad_bytes="strict", cache=cache)
+    folder = cutting(part, cache, "line").folder
     assert sealed_directory.names(folder) == ["shard-000000", "shard-000001", "shard-000002"]
     (folder / ".tmp-shard-000003-0123456789ab").mkdir()  # as a killed process leaves it
     monkeypatch.setattr(ShardTask, "run", recorded)
-    with cut_text(part, "word", "line", on_bad_bytes="strict", cache=cache) as text:
+    with cutting(part, cache).text() as text:
         assert len(cut) == len(set(cut)) == len(text.shards) > 10
     assert not list(folder.glob(".tmp-*"))
 
@@ -136,7 +140,7 @@ def test_shards_are_about_as_long_and_even_in_number(tmp_path: Path, part: TextR
     for size, number in ((part.num_bytes - 1, 2), (part.num_bytes // 2 - 1, 4), (part.num_bytes // 6 + 1, 6)):
         with pytest.MonkeyPatch.context() as patch:
             with_shards_of(size, patch)
-            with cut_text(part, "word", "line", on_bad_bytes="strict", cache=tmp_path / "cache") as text:
+            with cutting(part, tmp_path / "cache").text() as text:
                 sizes = [shard.read.num_bytes for shard in text.shards]
         assert len(sizes) == number
         assert max(sizes) - min(sizes) < 100 * number  # a line, for each shard before the last
@@ -181,12 +185,12 @@ def test_a_fault_of_a_text_that_is_cut_ahead_is_left_to_its_own_call(tmp_path: P
     path, cache = tmp_path / "valid.txt", tmp_path / "cache"
     path.write_bytes(b"a\nb\xff\n")
     bad, good = TextRange.whole(path), TextRange(part.path, 0, SHARD // 2)
-    with cut_text(part, "word", "line", on_bad_bytes="strict", cache=cache, ahead=[bad, good], processes=2) as text:
+    with cutting(part, cache).text(ahead=[bad, good], processes=2) as text:
         assert len(text.shards) > 2
-    assert sealed_directory.names(cut_folder(good, "word", "line", on_bad_bytes="strict", cache=cache))
+    assert sealed_directory.names(cutting(good, cache, "line").folder)
     with (
         pytest.raises(TextError, match="line 2, byte 3"),
-        cut_text(bad, "word", "line", on_bad_bytes="strict", cache=cache),
+        cutting(bad, cache).text(),
     ):
         pass
 
@@ -195,8 +199,8 @@ def test_a_text_that_another_program_cuts_is_not_cut_ahead(tmp_path: Path, part:
     cache = tmp_path / "cache"
     other = TextRange(part.path, 0, SHARD // 2)
     with (
-        cut_text(other, "word", "line", on_bad_bytes="strict", cache=cache),
-        cut_text(part, "word", "line", on_bad_bytes="strict", cache=cache, ahead=[other], processes=2) as text,
+        cutting(other, cache).text(),
+        cutting(part, cache).text(ahead=[other], processes=2) as text,
     ):
         assert len(text.shards) > 2
 
@@ -206,10 +210,10 @@ def test_what_was_cut_ahead_with_wrong_line_ends_is_removed(tmp_path: Path, monk
     path, cache = tmp_path / "mixed.txt", tmp_path / "cache"
     path.write_text("one line\n" * 200 + PROSE, encoding="utf-8")
     part, other = TextRange.whole(path), TextRange(path, 0, SHARD // 2)
-    with cut_text(part, "word", None, on_bad_bytes="strict", cache=cache, ahead=[other], processes=2) as text:
+    with Cutting.by_text(part, "word", "strict", cache).text(ahead=[other], processes=2) as text:
         assert text.line_ends == "paragraph"
-    assert not cut_folder(other, "word", "line", on_bad_bytes="strict", cache=cache).exists()
-    assert cut_folder(other, "word", "paragraph", on_bad_bytes="strict", cache=cache).exists()
+    assert not cutting(other, cache, "line").folder.exists()
+    assert cutting(other, cache, "paragraph").folder.exists()
 
 
 def test_what_was_cut_is_removed_when_it_is_stored(tmp_path: Path, part: TextRange) -> None:
@@ -227,7 +231,7 @@ def test_the_first_fault_of_the_text_is_named_by_file_line_and_byte(
     path.write_bytes(b"line\n" * 3000 + b"b\xffd\n" + b"line\n" * 3000 + b"\0\n" + b"line\n" * 100)
     with (
         pytest.raises(TextError, match=r"bad\.txt`, line 3001, byte 15001: text must be UTF-8 .* 0xff"),
-        cut_text(TextRange.whole(path), "word", "line", on_bad_bytes="strict", cache=tmp_path),
+        cutting(TextRange.whole(path), tmp_path).text(),
     ):
         pass
     assert not [path for path in tmp_path.glob(".cutting-*") if path.is_dir()]
@@ -245,7 +249,7 @@ def test_a_text_that_changes_while_it_is_cut_is_refused(
     monkeypatch.setattr(ShardTask, "run", change)
     with (
         pytest.raises(TextError, match="must not change while it is read, but has changed"),
-        cut_text(part, "word", "line", on_bad_bytes="strict", cache=tmp_path / "cache"),
+        cutting(part, tmp_path / "cache").text(),
     ):
         pass
 
@@ -310,8 +314,8 @@ from pathlib import Path
 from nextword.text.encoding import cut_text as module
 from nextword.text.reading.reader import TextRange
 module.SHARD_BYTES = 400_000
-with module.cut_text(TextRange.whole(Path(sys.argv[1])), "word", "line", on_bad_bytes="strict", cache=Path(sys.argv[2]),
-                     processes=2) as text:
+cutting = module.Cutting(TextRange.whole(Path(sys.argv[1])), "word", "line", "strict", Path(sys.argv[2]))
+with cutting.text(processes=2) as text:
     print("cut", len(text.shards))
 """  # without a guard for __main__: a process that imported it again would start more of them
 

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from nextword.errors import TextError
 from nextword.text.options import DEFAULT_OPTIONS, TextOptions
 from nextword.text.sources import arrange as arrangement
-from nextword.text.sources.arrange import ArrangementCounts, is_arranged, write_arranged
+from nextword.text.sources.arrange import ArrangementCounts, write_arranged
 from nextword.text.sources.documents import Document
 
 LONG = "a line of a footer that is below each mail of this company and says that it is confidential, of course"
@@ -27,9 +27,9 @@ def lines_of(text: str) -> list[str]:
 
 
 def test_by_default_nothing_is_arranged() -> None:
-    assert not is_arranged(DEFAULT_OPTIONS)
+    assert not DEFAULT_OPTIONS.is_arranged
     for options in (BY_DOCUMENT, TextOptions(deduplicate="documents"), TextOptions(text_order="blocks")):
-        assert is_arranged(options)
+        assert options.is_arranged
 
 
 def test_equal_documents_are_on_one_side_and_the_shares_are_right(tmp_path: Path) -> None:

@@ -4,7 +4,7 @@ Commands, Python, the service and the page all ask here.
 """
 
 import tomllib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Self
 
@@ -47,7 +47,7 @@ class Origin:
         if sample := sample_model_name(path):
             return cls(path, text=sample)
         require_model_at(path)
-        return cls._of_run(path, model_path(path)) if RunDirectory(path).is_run else cls(path)
+        return cls.of_run(path) if RunDirectory(path).is_run else cls(path)
 
     @classmethod
     def of_bundle(cls, bundle: Path) -> Self:
@@ -60,12 +60,19 @@ class Origin:
             return cls(bundle, text=sample)
         run = bundle if (bundle / CONFIG_FILE).is_file() else run_of(bundle)
         try:
-            return cls(bundle) if run is None else cls._of_run(run, bundle)
-        except CheckpointError:
+            return cls(bundle) if run is None else replace(cls.of_run(run), bundle=bundle)
+        except (BundleError, CheckpointError):
             return cls(bundle, run)
 
     @classmethod
-    def _of_run(cls, run: Path, bundle: Path) -> Self:
+    def of_run(cls, run: Path) -> Self:
+        """Return the origin of the model of a run.
+
+        Raises:
+            BundleError: The run has no model yet.
+            CheckpointError: The settings of the run are damaged.
+        """
+        bundle = model_path(run)
         path = run / CONFIG_FILE
         try:
             with path.open("rb") as file:

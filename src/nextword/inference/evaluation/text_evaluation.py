@@ -5,18 +5,17 @@ from pathlib import Path
 
 import numpy as np
 
-from nextword.bundle.run_directory import RunDirectory
+from nextword.bundle.origin import Origin
+from nextword.bundle.origin_text import OriginText
 from nextword.engine.methods.chain import METHODS, AppliedMethods, apply_methods, methods_of, require_used
 from nextword.engine.methods.method import Splits
 from nextword.engine.text_model import LoadedModel
 from nextword.errors import EvaluationError, SettingError
 from nextword.inference.evaluation.perplexity import Evaluation, evaluate
-from nextword.settings import Settings, read_tables
+from nextword.settings import Settings
 from nextword.text.batching.window import TokenIds
 from nextword.text.corpus import Corpus
 from nextword.text.encoding.token_store import TokenStore
-from nextword.text.options import TextOptions
-from nextword.text.sources.names import stored_name
 from nextword.text.tokens.tokenizer import Tokenizer
 from nextword.text.tokens.vocabulary import UNKNOWN
 
@@ -35,10 +34,11 @@ def evaluate_text(
     run: Path | None = None,
 ) -> Evaluation:
     """Return the evaluation of a model on a text; the arguments are those of `TrainedModel.evaluate`, and its run."""
-    own = _own_options(text, run) if isinstance(text, Path) and run is not None else None
-    what = f"{'the test split' if own else 'all'} of `{text.name}`" if isinstance(text, Path) else ""
-    if isinstance(text, Path) and own:
-        text = Corpus.load_split(text, "test", model.tokenizer, own)
+    what = ""
+    if isinstance(text, Path):
+        own = None if run is None else OriginText(Origin.of_run(run), str(text.resolve()))
+        what = f"{'the test split' if own and own.is_own else 'all'} of `{text.name}`"
+        text = own.load("test", model.tokenizer) if own and own.is_own else text
     read = text if isinstance(text, str) else store_of(text, model.tokenizer)
     ids = ids_of(read, model.tokenizer)
     methods = [methods] if isinstance(methods, str | Settings) else methods
@@ -104,16 +104,6 @@ def store_of(text: TokenStore | Path, tokenizer: Tokenizer) -> TokenStore:
             "corpus by `Corpus.load(text, tokenizer=model.tokenizer)`"
         )
     return text
-
-
-def _own_options(path: Path, run: Path) -> TextOptions | None:
-    """Return how a run read a text that it was trained on; `None` for another text."""
-    directory = RunDirectory(run)
-    directory.require_run()
-    tables = read_tables(directory.config_file)
-    if tables.get("origin", {}).get("text_path") != stored_name(path):
-        return None
-    return TextOptions.from_table(tables.get("text", {}))
 
 
 def _require_no_path(text: str) -> None:

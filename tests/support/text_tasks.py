@@ -13,7 +13,7 @@ from nextword.inference.generation.request import Request
 from nextword.inference.generation.sampled_text import SampledText, random_generator
 from nextword.inference.generation.sampling import SamplingOptions
 from nextword.serving.queue.scheduler import Scheduler
-from nextword.serving.queue.text_task import Inbox, ScoredToken, TextTask
+from nextword.serving.queue.text_task import Inbox, TextTask, TokenScore
 
 
 @dataclass(frozen=True)
@@ -31,8 +31,8 @@ class Asked:
 class Got:
     """What came back."""
 
-    prompt: list[ScoredToken] = field(default_factory=list)
-    tokens: list[ScoredToken] = field(default_factory=list)
+    prompt: list[TokenScore] = field(default_factory=list)
+    tokens: list[TokenScore] = field(default_factory=list)
 
 
 def task_of(model: TextModel, asked: Asked, inbox: Inbox, *, streams: bool = True) -> TextTask:

@@ -119,7 +119,7 @@ class ModelSlot:
 
     def __init__(self, current: ServedModel | None = None) -> None:
         self._current = current
-        self._former: WeakSet[ServedModel] = WeakSet()
+        self._replaced: WeakSet[ServedModel] = WeakSet()
 
     @property
     def is_empty(self) -> bool:
@@ -151,10 +151,10 @@ class ModelSlot:
     def replace(self, model: ServedModel) -> None:
         """Give new requests another model; the former one finishes its texts."""
         model.scheduler.start()
-        former, self._current = self._current, model
-        if former is not None:
-            self._former.add(former)
-            former.scheduler.retire()
+        previous, self._current = self._current, model
+        if previous is not None:
+            self._replaced.add(previous)
+            previous.scheduler.retire()
 
     async def drain(self, seconds: float = 0.0) -> None:
         """Wait up to `seconds` for the texts of all models, then end the others with an `ApiError` 503."""
@@ -167,7 +167,7 @@ class ModelSlot:
 
     @property
     def _models(self) -> list[ServedModel]:
-        return [*([] if self._current is None else [self._current]), *self._former]
+        return [*([] if self._current is None else [self._current]), *self._replaced]
 
 
 def no_splits(_tokenizer: Tokenizer) -> Splits:

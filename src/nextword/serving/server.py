@@ -85,10 +85,10 @@ def bind(host: str, port: int) -> socket.socket:
         SettingError: The address is not one of this machine, or is in use.
     """
     try:
-        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
+        addresses = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
     except (OSError, UnicodeError) as error:
         raise SettingError(f"`--host` must be an address of this machine, but {host!a} is not: {error}") from error
-    family, kind, protocol, _, address = min(found, key=lambda each: each[0] != socket.AF_INET)
+    family, kind, protocol, _, address = min(addresses, key=lambda info: info[0] != socket.AF_INET)
     listener = socket.socket(family, kind, protocol)
     try:
         if os.name == "posix":  # elsewhere the option would let two programs share a port
@@ -157,14 +157,14 @@ class Server(uvicorn.Server):
         if hasattr(signal, "SIGHUP"):
             handlers[signal.SIGHUP] = self._on_reload_signal
         try:
-            former = {number: signal.signal(number, handler) for number, handler in handlers.items()}
+            previous = {number: signal.signal(number, handler) for number, handler in handlers.items()}
         except ValueError:
             yield
             return
         try:
             yield
         finally:
-            for number, handler in former.items():
+            for number, handler in previous.items():
                 signal.signal(number, handler)
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:

@@ -60,10 +60,10 @@ def read_api_keys(file: Path | None, environment: Mapping[str, str]) -> list[str
             raise SettingError(
                 f"`--api-key-file` must be a readable text file, but `{file}` is not: {error}"
             ) from error
-        found = [line for line in lines if line and not line.startswith("#")]
-        if not found:
+        listed = [line for line in lines if line and not line.startswith("#")]
+        if not listed:
             raise SettingError(f"`--api-key-file` must hold a key in each line, but `{file}` holds none; add one")
-        keys += found
+        keys += listed
     for key in keys:
         if len(key) < _MIN_KEY_LENGTH or not _KEY.fullmatch(key):
             raise SettingError(

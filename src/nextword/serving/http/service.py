@@ -194,8 +194,8 @@ class FaultFormatter(logging.Formatter):
         self, ei: tuple[type[BaseException], BaseException, TracebackType | None] | tuple[None, None, None]
     ) -> str:
         """Return the places of the calls and the type of the exception."""
-        kind, _, places = ei
-        return "".join(traceback.format_tb(places)) + (kind.__name__ if kind else "")
+        kind, _, calls = ei
+        return "".join(traceback.format_tb(calls)) + (kind.__name__ if kind else "")
 
 
 def report_faults() -> None:

@@ -158,10 +158,11 @@ class Batcher:
             except Exception:  # such as a log-probability that is NaN
                 self._fail([task])
 
-    def _arrange(self, kept: list[int], joining: Sequence[tuple[TextTask, State]] = ()) -> None:
-        if len(kept) < len(self._rows) or joining:
-            self._batch.change(kept, [state for _, state in joining])
-            self._rows = [*(self._rows[row] for row in kept), *(task for task, _ in joining)]
+    def _arrange(self, rows: list[int], joining: Sequence[tuple[TextTask, State]] = ()) -> None:
+        """Keep some rows, and add others."""
+        if len(rows) < len(self._rows) or joining:
+            self._batch.change(rows, [state for _, state in joining])
+            self._rows = [*(self._rows[row] for row in rows), *(task for task, _ in joining)]
 
     def _fail(self, tasks: Sequence[TextTask]) -> None:
         _LOG.exception("the engine failed; %d texts end with an error", len(tasks))

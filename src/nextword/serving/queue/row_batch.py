@@ -17,7 +17,7 @@ _LARGEST_PADDING = 4
 class RowBatch(Protocol):
     """The states of texts, a row for each, in the order of their joining."""
 
-    def change(self, kept: Sequence[int], joining: Sequence[State]) -> None:
+    def change(self, rows: Sequence[int], joining: Sequence[State]) -> None:
         """Keep some rows, and add a row for each state of one text."""
 
     def step(self, ids: Sequence[int]) -> Sequence[LogProbs]:
@@ -38,14 +38,14 @@ class SharedSteps:
         self._state: State = None
         self._num_rows = 0
 
-    def change(self, kept: Sequence[int], joining: Sequence[State]) -> None:
+    def change(self, rows: Sequence[int], joining: Sequence[State]) -> None:
         """Keep some rows and add others; see `RowBatch.change`."""
         states = list(joining)
-        if len(kept) == self._num_rows and kept:
+        if len(rows) == self._num_rows and rows:
             states.insert(0, self._state)
-        elif kept:
-            states.insert(0, self._engine.select(self._state, np.array(kept, np.intp)))
-        self._num_rows = len(kept) + len(joining)
+        elif rows:
+            states.insert(0, self._engine.select(self._state, np.array(rows, np.intp)))
+        self._num_rows = len(rows) + len(joining)
         self._state = None if not states else states[0] if len(states) == 1 else self._engine.join(states)
 
     def step(self, ids: Sequence[int]) -> Sequence[LogProbs]:
@@ -73,9 +73,9 @@ class SeparateSteps:
         self._engine = engine
         self._states: list[State] = []
 
-    def change(self, kept: Sequence[int], joining: Sequence[State]) -> None:
+    def change(self, rows: Sequence[int], joining: Sequence[State]) -> None:
         """Keep some rows and add others; see `RowBatch.change`."""
-        self._states = [*(self._states[row] for row in kept), *joining]
+        self._states = [*(self._states[row] for row in rows), *joining]
 
     def step(self, ids: Sequence[int]) -> Sequence[LogProbs]:
         """Step the rows one after the other; see `RowBatch.step`."""
@@ -123,8 +123,8 @@ def reads_exact_windows(engine: Engine, num_steps: int, max_rows: int) -> bool:
     for size in range(1, max_rows + 1):
         window, state = engine.predict_window(ids[:size, :-1], engine.start(size))
         following, _ = engine.step(ids[:size, -1], state)
-        found = np.concatenate((window.log_probs.swapaxes(0, 1), following[None]))
-        if not np.array_equal(found, expected[:, :size]):
+        results = np.concatenate((window.log_probs.swapaxes(0, 1), following[None]))
+        if not np.array_equal(results, expected[:, :size]):
             return False
     return True
 
@@ -135,8 +135,8 @@ def _random_ids(engine: Engine, num_rows: int, num_steps: int) -> NDArray[np.int
 
 def _stepped(engine: Engine, ids: NDArray[np.int32]) -> LogProbs:
     """Return the log-probabilities after each of the tokens `(B, T)`, as `(T, B, V)`."""
-    state, found = engine.start(len(ids)), []
+    state, results = engine.start(len(ids)), []
     for column in ids.T:
         log_probs, state = engine.step(column, state)
-        found.append(log_probs)
-    return np.stack(found)
+        results.append(log_probs)
+    return np.stack(results)

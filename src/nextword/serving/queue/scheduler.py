@@ -181,9 +181,9 @@ def _deliver(updates: Sequence[tuple[TextTask, Update]]) -> None:
     by_loop: dict[asyncio.AbstractEventLoop, list[tuple[Inbox, int, Update]]] = defaultdict(list)
     for task, update in updates:
         by_loop[task.inbox.loop].append((task.inbox, task.index, update))
-    for loop, some in by_loop.items():
+    for loop, batch in by_loop.items():
         with suppress(RuntimeError):  # the loop is closed, so nobody waits
-            loop.call_soon_threadsafe(_put_all, some)
+            loop.call_soon_threadsafe(_put_all, batch)
 
 
 def _put_all(updates: Sequence[tuple[Inbox, int, Update]]) -> None:

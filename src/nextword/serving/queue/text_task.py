@@ -14,13 +14,13 @@ from nextword.inference.generation.sampled_text import SampledText
 LogProbs = NDArray[np.float32]
 
 
-class ScoredToken(NamedTuple):
+class TokenScore(NamedTuple):
     """A token with its log-probability after all tokens before it.
 
     Attributes:
         token_id: The token.
         log_prob: Its natural log-probability by the model, before all filters.
-        top: The most probable tokens at its place, the most probable first, with their log-probabilities.
+        top: The most probable tokens in its place, the most probable first, with their log-probabilities.
     """
 
     token_id: int
@@ -29,7 +29,7 @@ class ScoredToken(NamedTuple):
 
 
 class Update(NamedTuple):
-    """News of a text.
+    """What is new of a text since its last update.
 
     Attributes:
         prompt: Scored tokens of the prompt, if they were asked for.
@@ -39,8 +39,8 @@ class Update(NamedTuple):
         error: What went wrong; then the update is the last one.
     """
 
-    prompt: tuple[ScoredToken, ...] = ()
-    tokens: tuple[ScoredToken, ...] = ()
+    prompt: tuple[TokenScore, ...] = ()
+    tokens: tuple[TokenScore, ...] = ()
     ending: Ending | None = None
     is_last: bool = False
     error: Exception | None = None
@@ -98,8 +98,8 @@ class TextTask:
         self.is_cancelled = False
         self._streams = streams
         self._num_top = num_top
-        self._prompt: list[ScoredToken] = []
-        self._tokens: list[ScoredToken] = []
+        self._prompt: list[TokenScore] = []
+        self._tokens: list[TokenScore] = []
         self._update: Update | None = None
 
     def cancel(self) -> None:
@@ -169,7 +169,7 @@ class TextTask:
         self._update = Update(tuple(self._prompt), tuple(self._tokens), ending, self.is_complete)
         self._prompt, self._tokens = [], []
 
-    def _scored(self, token_id: int, log_probs: LogProbs) -> ScoredToken:
+    def _scored(self, token_id: int, log_probs: LogProbs) -> TokenScore:
         best = most_probable(log_probs, min(self._num_top, len(log_probs)))
         top = tuple(zip(best.tolist(), log_probs[best].tolist(), strict=True))
-        return ScoredToken(int(token_id), float(log_probs[token_id]), top)
+        return TokenScore(int(token_id), float(log_probs[token_id]), top)

@@ -13,9 +13,9 @@ BigramSource = Literal["text", "model"]
 """Counts of the training text, or the network itself after only the last word."""
 
 _ORDER = 2
-_MOST_CHARACTERS = 256
+_MAX_CHARACTERS = 256
 
-_MOST_TOKENS = 5_000_000
+_MAX_TOKENS = 5_000_000
 """Tokens of the training text that are counted, about a second each million."""
 
 
@@ -47,7 +47,7 @@ def bigrams_of(served: ServedModel) -> Bigrams:
     """Return the bigrams of a model. It reads the training text, which takes seconds; see `ServedModel.once`."""
     model = served.model
     try:
-        ids = served.text.load("train", model.tokenizer).ids[:_MOST_TOKENS]
+        ids = served.text.load("train", model.tokenizer).ids[:_MAX_TOKENS]
     except (NextwordError, OSError):
         return Bigrams(model, None)
     size, end_id = model.engine.vocabulary_size, model.engine.end_id
@@ -57,13 +57,13 @@ def bigrams_of(served: ServedModel) -> Bigrams:
 
 def _ending(text: str) -> str:
     """Return the end of a text from the beginning of a word; what is before it does not count for bigrams."""
-    if len(text) <= _MOST_CHARACTERS:
+    if len(text) <= _MAX_CHARACTERS:
         return text
-    ending = text[-_MOST_CHARACTERS:]
+    ending = text[-_MAX_CHARACTERS:]
     return ending[ending.find(" ") + 1 :]
 
 
 def _last_word(text: str) -> str:
     """Return the last word; empty at the beginning of a line."""
     words = text.rstrip(" \t")
-    return "" if not words or words[-1].isspace() else words.split()[-1][-_MOST_CHARACTERS:]
+    return "" if not words or words[-1].isspace() else words.split()[-1][-_MAX_CHARACTERS:]

@@ -7,7 +7,7 @@ from functools import cached_property
 from importlib.resources import files
 from importlib.resources.abc import Traversable
 from pathlib import PurePosixPath
-from typing import Annotated, Any
+from typing import Annotated, Any, cast
 
 from fastapi import APIRouter, Depends, Header, Path, Request, Response
 
@@ -128,7 +128,7 @@ def matches(tag: str, header: str | None) -> bool:
         (True, True, False)
     """
     return header is not None and (
-        header.strip() == "*" or tag in [each.strip().removeprefix("W/") for each in header.split(",")]
+        header.strip() == "*" or tag in [known.strip().removeprefix("W/") for known in header.split(",")]
     )
 
 
@@ -138,8 +138,7 @@ FileName = Annotated[str, Path(description="Name of the file.", examples=["js/se
 
 async def files_of(request: Request) -> PageFiles:
     """Return the files of the page."""
-    found: PageFiles = request.app.state.page_files
-    return found
+    return cast("PageFiles", request.app.state.page_files)
 
 
 AllFiles = Annotated[PageFiles, Depends(files_of)]

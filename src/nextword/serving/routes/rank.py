@@ -87,5 +87,5 @@ def _answer(served: ServedModel, body: RankRequest, settings: ServingSettings) -
     options = ScoringOptions(bos=body.bos, eos=body.eos, spell=body.spell)
     ranked = rank(model, body.text, named, gap=body.gap, options=options)[:count]
     return RankAnswer(
-        **origin_of(served), text=body.text, candidates=[Candidate(**found.to_table()) for found in ranked]
+        **origin_of(served), text=body.text, candidates=[Candidate(**candidate.to_table()) for candidate in ranked]
     )

@@ -71,17 +71,19 @@ class Reloader:
     async def reload(self) -> Reload:
         """Load the model again, test it, and let it take the place of the current one. One reload runs at a time."""
         async with self._lock:
-            former = self._slot.current
+            previous = self._slot.current
             try:
                 served = await asyncio.to_thread(self._load_tested)
             except NextwordError as error:
-                return Reload(former, former.hash, str(error))
+                return Reload(previous, previous.hash, str(error))
             except Exception as error:
                 _LOG.exception("the new model cannot be loaded")
-                return Reload(former, former.hash, f"it cannot be loaded ({type(error).__name__}); the log says more")
+                return Reload(
+                    previous, previous.hash, f"it cannot be loaded ({type(error).__name__}); the log says more"
+                )
             self._slot.replace(served)
             self._on_replaced()
-            return Reload(served, former.hash)
+            return Reload(served, previous.hash)
 
     def _load_tested(self) -> ServedModel:
         served = self._load()
@@ -130,10 +132,10 @@ async def reloader_of(request: Request) -> Reloader:
     Raises:
         ApiError: The service has none (503).
     """
-    found: Reloader | None = request.app.state.reloader
-    if found is None:
+    reloader: Reloader | None = request.app.state.reloader
+    if reloader is None:
         raise ApiError(503, "the model was given to the service in memory, so it cannot be loaded again; start another")
-    return found
+    return reloader
 
 
 @router.post(

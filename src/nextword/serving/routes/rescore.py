@@ -16,10 +16,10 @@ from nextword.serving.settings import ServingSettings
 
 router = APIRouter(route_class=StrictRoute, tags=["scores"], responses=ERRORS | NOT_FOUND)
 
-_MOST = 1e9
+_MAX = 1e9
 """Largest score; a weight has the same bound, so a total is always finite."""
 
-_Number = Annotated[float, Field(ge=-_MOST, le=_MOST)]
+_Number = Annotated[float, Field(ge=-_MAX, le=_MAX)]
 _Line = Annotated[str, Field(pattern=r"^[^\n\r\x00]*$")]
 
 
@@ -84,13 +84,13 @@ class RescoreRequest(ModelRequest):
 
     @model_validator(mode="after")
     def _check_lists(self) -> "RescoreRequest":
-        counts = {len(each.hypotheses[0].scores) for each in self.lists}
+        counts = {len(nbest.hypotheses[0].scores) for nbest in self.lists}
         if len(counts) > 1:
             raise ValueError("all lists must have the same number of scores; add what is missing")
-        given = len(self.weights.first_pass_weights)
-        if given and given not in counts:
+        num_weights = len(self.weights.first_pass_weights)
+        if num_weights and num_weights not in counts:
             raise ValueError(
-                f"`first_pass_weights` must have one weight for each of {counts.pop()} scores, not {given}"
+                f"`first_pass_weights` must have one weight for each of {counts.pop()} scores, not {num_weights}"
             )
         return self
 
@@ -125,19 +125,18 @@ async def rescore(body: RescoreRequest, work: Work) -> RescoreAnswer:
     The sum has the model's log-probability, the number of words, and the first-pass scores.
     """
     settings = work.settings
-    require_at_most(settings, "max_lines", "lists", sum(len(each.hypotheses) for each in body.lists))
+    require_at_most(settings, "max_lines", "lists", sum(len(nbest.hypotheses) for nbest in body.lists))
     return await work.run(lambda served: _answer(served, body, settings), model=body.model)
 
 
 def _answer(served: ServedModel, body: RescoreRequest, settings: ServingSettings) -> RescoreAnswer:
-    texts = (hypothesis.text for each in body.lists for hypothesis in each.hypotheses)
+    texts = (hypothesis.text for nbest in body.lists for hypothesis in nbest.hypotheses)
     require_tokens(settings, served.model.tokenizer, "lists", texts, "max_scored_tokens")
     names = [f"score{number}" for number in range(1, len(body.lists[0].hypotheses[0].scores) + 1)]
-    given = body.weights.model_dump()
-    weights = RescoringWeights.from_table(given).for_scores(names)
+    weights = RescoringWeights.from_table(body.weights.model_dump()).for_scores(names)
     lists = [
-        NbestList(each.utterance, [Hypothesis(found.text, tuple(found.scores), {}) for found in each.hypotheses])
-        for each in body.lists
+        NbestList(nbest.utterance, [Hypothesis(one.text, tuple(one.scores), {}) for one in nbest.hypotheses])
+        for nbest in body.lists
     ]
     return RescoreAnswer(
         **origin_of(served), lists=[_rescored(scored, weights) for scored in score_lists(served.model, lists)]
@@ -147,12 +146,12 @@ def _answer(served: ServedModel, body: RescoreRequest, settings: ServingSettings
 def _rescored(scored: ScoredList, weights: RescoringWeights) -> RescoredList:
     hypotheses = [
         RescoredHypothesis(
-            text=scored.nbest.hypotheses[place].text,
-            scores=list(scored.nbest.hypotheses[place].first_pass),
-            log_prob=float(scored.log_probs[place]),
+            text=scored.nbest.hypotheses[index].text,
+            scores=list(scored.nbest.hypotheses[index].first_pass),
+            log_prob=float(scored.log_probs[index]),
             total=total,
             rank=rank,
         )
-        for rank, (place, total) in enumerate(weights.ranking(scored.features()), start=1)
+        for rank, (index, total) in enumerate(weights.ranking(scored.features()), start=1)
     ]
     return RescoredList(utterance=scored.nbest.utterance, hypotheses=hypotheses)

@@ -16,7 +16,7 @@ from nextword.serving.served_model import ServedModel
 from nextword.serving.settings import ServingSettings
 
 _ID_BYTES = 18
-_MOST_WAITING = 8
+_MAX_WAITING = 8
 
 _OPTIONS = SessionOptions(history=8, user_word_memory=200)
 """A session keeps few states: each has `V` numbers and those of the layers, and there may be many sessions."""
@@ -52,10 +52,10 @@ class TypingSession:
         Raises:
             ApiError: Too many requests wait for their turn (429).
         """
-        if self._num_waiting >= _MOST_WAITING:
+        if self._num_waiting >= _MAX_WAITING:
             raise ApiError(
                 429,
-                f"at most {_MOST_WAITING} requests may wait for a session, but more do; wait for answers",
+                f"at most {_MAX_WAITING} requests may wait for a session, but more do; wait for answers",
                 param="session",
                 code="overloaded",
                 headers={"Retry-After": "1"},
@@ -169,8 +169,8 @@ class Sessions:
     def _drop_one(self) -> None:
         """Drop the least recently used session of the owner who has the most, so that nobody can crowd out others."""
         counts = Counter(session.owner for session in self._sessions.values())
-        most = max(counts.values())
-        name = next(name for name, session in self._sessions.items() if counts[session.owner] == most)
+        maximum = max(counts.values())
+        name = next(name for name, session in self._sessions.items() if counts[session.owner] == maximum)
         del self._sessions[name]
 
     def _expire(self) -> None:

@@ -1,7 +1,7 @@
 """`/v1/suggest`: the next word or the rest of the word being typed, alone or in a session that learns words."""
 
 import hashlib
-from typing import Annotated
+from typing import Annotated, cast
 
 from fastapi import APIRouter, Depends, Path, Request, Response
 from pydantic import BaseModel, Field, model_validator
@@ -101,8 +101,7 @@ async def owner_of(request: Request) -> str:
 
 async def sessions_of(request: Request) -> Sessions:
     """Return the sessions of the service."""
-    found: Sessions = request.app.state.sessions
-    return found
+    return cast("Sessions", request.app.state.sessions)
 
 
 Owner = Annotated[str, Depends(owner_of)]
@@ -151,11 +150,11 @@ async def _answer_in_session(body: SuggestRequest, work: ModelWork, owner: str, 
 @router.get("/v1/sessions/{session}", summary="List the words of a session", responses=NOT_FOUND)
 async def read_session(session: SessionName, owner: Owner, sessions: AllSessions) -> SessionAnswer:
     """Return the words that a session has learned."""
-    found = sessions.find(session, owner)
-    async with found.turn():
-        words = found.learned()
+    typing = sessions.find(session, owner)
+    async with typing.turn():
+        words = typing.learned()
     learned = [LearnedWord(word=word, count=words.count_of(word)) for word in words]
-    return SessionAnswer(session=found.name, words=learned, seconds_left=sessions.seconds_left(found))
+    return SessionAnswer(session=typing.name, words=learned, seconds_left=sessions.seconds_left(typing))
 
 
 @router.delete("/v1/sessions/{session}", summary="End a session", status_code=204, responses=NOT_FOUND)
@@ -174,17 +173,17 @@ def _alone(served: ServedModel, body: SuggestRequest, work: ModelWork) -> Sugges
     )
 
 
-def _in_session(served: ServedModel, body: SuggestRequest, found: TypingSession, work: ModelWork) -> SuggestAnswer:
+def _in_session(served: ServedModel, body: SuggestRequest, typing: TypingSession, work: ModelWork) -> SuggestAnswer:
     tokenizer = served.model.tokenizer
     require_tokens(work.settings, tokenizer, "text", [body.text])
-    session = found.open(served)
+    session = typing.open(served)
     session.change_words(learn=body.learn, forget=body.forget)
     session.replace(body.text if body.complete or tokenizer.kind == "character" else _with_space(body.text))
     suggestions = session.suggestions(body.k)
     if body.finish:
         session.finish()
     learned = list(session.user_words)
-    return SuggestAnswer(**origin_of(served), suggestions=_words(suggestions), session=found.name, learned=learned)
+    return SuggestAnswer(**origin_of(served), suggestions=_words(suggestions), session=typing.name, learned=learned)
 
 
 def _with_space(text: str) -> str:
@@ -193,4 +192,4 @@ def _with_space(text: str) -> str:
 
 
 def _words(suggestions: list[Suggestion]) -> list[WordProbability]:
-    return [WordProbability(text=each.text, probability=each.probability) for each in suggestions]
+    return [WordProbability(text=word.text, probability=word.probability) for word in suggestions]

@@ -86,21 +86,20 @@ async def tokenize(body: TokenizeRequest, work: Work) -> TokenizeAnswer:
     def answer(served: ServedModel) -> TokenizeAnswer:
         tokenizer, settings = served.model.tokenizer, work.settings
         end_id = tokenizer.vocabulary.end_id
-        found: list[tuple[str, int, tuple[int, int]]] = []
+        spans: list[tuple[str, int, tuple[int, int]]] = []
         if body.prompt == END:  # so that `lm_eval` finds the id
-            found = [(END, end_id, (0, len(END)))]
+            spans = [(END, end_id, (0, len(END)))]
         else:
             require_tokens(settings, tokenizer, "prompt", [body.prompt])
-            spans = token_spans(tokenizer, body.prompt)
-            found = [(span.text, span.token_id, (span.start, span.end)) for span in spans]
+            spans = [(span.text, span.token_id, (span.start, span.end)) for span in token_spans(tokenizer, body.prompt)]
         if body.add_special_tokens:
-            found = [(END, end_id, (0, 0)), *found]
+            spans = [(END, end_id, (0, 0)), *spans]
         return TokenizeAnswer(
             **origin_of(served),
-            tokens=[token_id for _, token_id, _ in found],
-            token_texts=[text for text, _, _ in found],
-            offsets=[list(offsets) for _, _, offsets in found],
-            count=len(found),
+            tokens=[token_id for _, token_id, _ in spans],
+            token_texts=[text for text, _, _ in spans],
+            offsets=[list(offsets) for _, _, offsets in spans],
+            count=len(spans),
             max_model_len=settings.max_prompt_tokens,
         )
 

@@ -118,18 +118,18 @@ class CompletionRequest(ModelRequest):
         prompt: Any = "" if self.prompt is None else self.prompt
         if isinstance(prompt, str) or (prompt and isinstance(prompt[0], int)) or prompt == []:
             return [prompt]
-        found: list[str] | list[list[int]] = prompt
-        return found
+        prompts: list[str] | list[list[int]] = prompt
+        return prompts
 
     def generation(self) -> Request | None:
         """Return the request to the generator; `None` if nothing is to be generated."""
         if not self.num_tokens:
             return None
         names = ("temperature", "top_p", "top_k", "min_p", "typical_p", "repetition_penalty", "seed")
-        given = {name: value for name in names if (value := getattr(self, name)) is not None}
+        values = {name: value for name in names if (value := getattr(self, name)) is not None}
         return Request(
             max_tokens=self.num_tokens,
-            sampling=UNCHANGED.replace(**given),
+            sampling=UNCHANGED.replace(**values),
             search=SearchOptions(best_of=self.num_sampled if self.num_sampled > self.num_choices else 1),
             stop_at_end=bool(self.stop_at_end),
             stop=self.stops,

@@ -18,7 +18,7 @@ from nextword.serving.http.openapi import ERRORS, example
 from nextword.serving.queue.admission import Admission, unless_left
 from nextword.serving.routes.completions.request import CompletionRequest, check_bounds, check_lengths
 from nextword.serving.routes.completions.run import CompletionRun, FinishReason
-from nextword.serving.routes.completions.text import Prompt, Segment, ShownToken, joined_segments
+from nextword.serving.routes.completions.text import Prompt, ShownText, ShownToken, joined
 from nextword.serving.routes.work import Work, off_loop
 from nextword.serving.served_model import ModelSlot, ServedModel
 
@@ -124,12 +124,12 @@ class AnswerWriter:
         """Return an answer, or an event."""
         return {**self._head, "choices": choices, "usage": usage}
 
-    def choice(self, index: int, segment: Segment, ending: FinishReason | None) -> dict[str, Any]:
+    def choice(self, index: int, shown: ShownText, ending: FinishReason | None) -> dict[str, Any]:
         """Return the next part of a text."""
         offset = self._offsets.get(index, 0)
-        self._offsets[index] = offset + len(segment.text)
-        logprobs = logprobs_table(segment.tokens, offset) if self._with_logprobs else None
-        return {"index": index, "text": segment.text, "logprobs": logprobs, "finish_reason": ending}
+        self._offsets[index] = offset + len(shown.text)
+        logprobs = logprobs_table(shown.tokens, offset) if self._with_logprobs else None
+        return {"index": index, "text": shown.text, "logprobs": logprobs, "finish_reason": ending}
 
 
 class EventStream(Response):
@@ -163,8 +163,8 @@ class EventStream(Response):
     async def _send(self, send: Send) -> None:
         async with aclosing(self._events) as events, self._admission.slots(self._num_texts):
             await send({"type": "http.response.start", "status": 200, "headers": self.raw_headers})
-            async for some in events:
-                data = "".join(f"data: {event}\n\n" for event in some).encode()
+            async for batch in events:
+                data = "".join(f"data: {event}\n\n" for event in batch).encode()
                 await send({"type": "http.response.body", "body": data, "more_body": True})
             await send({"type": "http.response.body", "body": b"", "more_body": False})
 
@@ -221,32 +221,33 @@ def _prompts(served: ServedModel, body: CompletionRequest) -> list[Prompt]:
 
 
 async def _answer(run: CompletionRun, writer: AnswerWriter) -> bytes:
-    segments: list[list[Segment]] = [[] for _ in range(run.num_texts)]
+    texts: list[list[ShownText]] = [[] for _ in range(run.num_texts)]
     endings = {}
     async with aclosing(run.parts(streams=False)) as parts:
-        async for some in parts:
-            for part in some:
-                segments[part.number].append(part.segment)
+        async for batch in parts:
+            for part in batch:
+                texts[part.number].append(part.shown)
                 endings[part.number] = part.ending
 
     def written() -> bytes:
         choices = [
-            writer.choice(index, joined_segments(segments[number]), endings[number])
-            for index, number in enumerate(run.best())
+            writer.choice(index, joined(texts[number]), endings[number]) for index, number in enumerate(run.best())
         ]
         return _dumped(writer.answer(choices, usage_table(run.num_prompt_tokens, run.num_tokens))).encode()
 
-    num_scores = sum(len(token.top or ()) + 1 for some in segments for segment in some for token in segment.tokens)
+    num_scores = sum(
+        len(token.top or ()) + 1 for parts_of_text in texts for part in parts_of_text for token in part.tokens
+    )
     return await off_loop(num_scores, written)
 
 
 async def _events(run: CompletionRun, body: CompletionRequest, writer: AnswerWriter) -> AsyncGenerator[list[str]]:
     """Yield the data of the events, all that are there at once."""
     async with aclosing(run.parts(streams=True)) as parts:
-        async for some in parts:
-            shown = [part for part in some if part.segment.tokens or part.segment.text or part.ending]
-            if shown:
-                yield [_dumped(writer.answer([writer.choice(*part)])) for part in shown]
+        async for batch in parts:
+            news = [part for part in batch if part.shown.tokens or part.shown.text or part.ending]
+            if news:
+                yield [_dumped(writer.answer([writer.choice(*part)])) for part in news]
     if body.stream_options is not None and body.stream_options.include_usage:
         yield [_dumped(writer.answer([], usage_table(run.num_prompt_tokens, run.num_tokens)))]
     yield ["[DONE]"]

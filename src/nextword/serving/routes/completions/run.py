@@ -9,7 +9,7 @@ from nextword.inference.generation.request import Request
 from nextword.inference.generation.sampled_text import SampledText, random_generator
 from nextword.serving.queue.text_task import Inbox, TextTask, Update
 from nextword.serving.routes.completions.request import CompletionRequest
-from nextword.serving.routes.completions.text import CompletionText, Prompt, Segment, joined_segments, prompt_segment
+from nextword.serving.routes.completions.text import CompletionText, Prompt, ShownText, joined, shown_prompt
 from nextword.serving.routes.work import off_loop
 from nextword.serving.served_model import ServedModel
 
@@ -22,12 +22,12 @@ class Part(NamedTuple):
 
     Attributes:
         number: Number of the text: those of the first prompt come first.
-        segment: Text and tokens.
+        shown: Text and tokens.
         ending: Reason for the end with the last part, else `None`.
     """
 
     number: int
-    segment: Segment
+    shown: ShownText
     ending: FinishReason | None
 
 
@@ -100,8 +100,8 @@ class CompletionRun:
         return chosen
 
     def _score(self, index: int) -> float:
-        (found,) = self._writers[index].hypotheses()
-        return found.score(self._request.search.length_exponent) if self._request else 0.0
+        (hypothesis,) = self._writers[index].hypotheses()
+        return hypothesis.score(self._request.search.length_exponent) if self._request else 0.0
 
     def _parts(self, updates: Sequence[tuple[int, Update]]) -> list[Part]:
         return [self._part(index, update) for index, update in updates]
@@ -110,14 +110,14 @@ class CompletionRun:
         self.num_tokens += len(update.tokens)
         ending = finish_reason(update.ending) if update.is_last else None
         last = (update.ending or "length") if update.is_last else None
-        segment = self._texts[index].add(update.tokens, last)
+        shown = self._texts[index].add(update.tokens, last)
         if not self._has_echoed[index]:
             self._has_echoed[index] = True
             prompt = self._prompts[index // self._body.num_sampled]
             scored = update.prompt if self._body.logprobs is not None else None
-            echoed = prompt_segment(self._served.model.tokenizer, prompt, scored)
-            segment = joined_segments([echoed, segment])
-        return Part(index, segment, ending)
+            echoed = shown_prompt(self._served.model.tokenizer, prompt, scored)
+            shown = joined([echoed, shown])
+        return Part(index, shown, ending)
 
     def _tasks(self, inbox: Inbox, *, streams: bool) -> list[TextTask]:
         body = self._body

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from nextword.inference.generation.generated_text import Ending, partial_stop_length, stop_position
 from nextword.inference.generation.pieces import characters_of, piece_of, text_pieces
-from nextword.serving.queue.text_task import ScoredToken
+from nextword.serving.queue.text_task import TokenScore
 from nextword.text.tokens.token_spans import TokenSpan, token_spans
 from nextword.text.tokens.tokenizer import Tokenizer
 
@@ -83,17 +83,16 @@ class ShownToken(NamedTuple):
     top: dict[str, float] | None
 
 
-class Segment(NamedTuple):
+class ShownText(NamedTuple):
     """A part of a text, with its tokens, whose texts together are the part's."""
 
     text: str = ""
     tokens: tuple[ShownToken, ...] = ()
 
 
-def joined_segments(segments: Sequence[Segment]) -> Segment:
-    """Return several parts as one."""
-    text = "".join(segment.text for segment in segments)
-    return Segment(text, tuple(token for segment in segments for token in segment.tokens))
+def joined(parts: Sequence[ShownText]) -> ShownText:
+    """Return several parts of a text as one."""
+    return ShownText("".join(part.text for part in parts), tuple(token for part in parts for token in part.tokens))
 
 
 class CompletionText:
@@ -114,11 +113,11 @@ class CompletionText:
         self._stops = stops
         self._may_join = may_join
         self._before = prompt.ids[-1] if prompt.ids else None
-        self._held: list[tuple[str, int | None, ScoredToken]] = []
+        self._held: list[tuple[str, int | None, TokenScore]] = []
         is_spaced = prompt.text[-1:].isspace() and tokenizer.kind != "character"
         self._dropped = " " if is_spaced else ""
 
-    def add(self, tokens: Sequence[ScoredToken], ending: Ending | None = None) -> Segment:
+    def add(self, tokens: Sequence[TokenScore], ending: Ending | None = None) -> ShownText:
         """Add tokens, and return the text that can be shown now; all of it at the end."""
         for token in tokens:
             piece = piece_of(self._tokenizer, self._before, token.token_id)
@@ -142,7 +141,7 @@ class CompletionText:
             return max((count for count, end in enumerate(ends, 1) if end in whole), default=0)
         return sum(end <= sure for end in ends)
 
-    def _shown(self, count: int, length: int) -> Segment:
+    def _shown(self, count: int, length: int) -> ShownText:
         """Return the first tokens that are held, cut to a number of characters."""
         shown, self._held = self._held[:count], self._held[count:]
         tokens, start = [], 0
@@ -153,10 +152,10 @@ class CompletionText:
                 self._dropped = "" if part else self._dropped
                 tokens.append(shown_token(self._tokenizer, before, token, visible))
             start += len(piece)
-        return Segment("".join(token.text for token in tokens), tuple(tokens))
+        return ShownText("".join(token.text for token in tokens), tuple(tokens))
 
 
-def shown_token(tokenizer: Tokenizer, before: int | None, token: ScoredToken, text: str) -> ShownToken:
+def shown_token(tokenizer: Tokenizer, before: int | None, token: TokenScore, text: str) -> ShownToken:
     """Return a token as the client sees it; of tokens with the same text, this one or the most probable is shown.
 
     Args:
@@ -174,7 +173,7 @@ def shown_token(tokenizer: Tokenizer, before: int | None, token: ScoredToken, te
     return ShownToken(text, token.log_prob, top or None)
 
 
-def prompt_segment(tokenizer: Tokenizer, prompt: Prompt, scored: Sequence[ScoredToken] | None) -> Segment:
+def shown_prompt(tokenizer: Tokenizer, prompt: Prompt, scored: Sequence[TokenScore] | None) -> ShownText:
     """Return the prompt as the beginning of a text; its first token has no log-probability.
 
     Args:
@@ -184,13 +183,13 @@ def prompt_segment(tokenizer: Tokenizer, prompt: Prompt, scored: Sequence[Scored
     """
     pieces = [] if scored is None else prompt.pieces(tokenizer)
     if scored is None or not pieces:
-        return Segment(prompt.text)
+        return ShownText(prompt.text)
     known = scored[len(scored) - len(pieces) + 1 :]
     others = [
         shown_token(tokenizer, before, token, piece)
         for before, token, piece in zip(prompt.ids, known, pieces[1:], strict=False)
     ]
-    return Segment("".join(pieces), (ShownToken(pieces[0], None, None), *others))
+    return ShownText("".join(pieces), (ShownToken(pieces[0], None, None), *others))
 
 
 def _end(tokenizer: Tokenizer, text: str, span: TokenSpan) -> int:

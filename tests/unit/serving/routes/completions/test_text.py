@@ -6,8 +6,8 @@ from hypothesis import strategies as st
 
 from nextword.inference.generation.generated_text import until_stop
 from nextword.inference.generation.pieces import after_prompt, may_join, text_pieces
-from nextword.serving.queue.text_task import ScoredToken
-from nextword.serving.routes.completions.text import CompletionText, Prompt, Segment, prompt_segment
+from nextword.serving.queue.text_task import TokenScore
+from nextword.serving.routes.completions.text import CompletionText, Prompt, ShownText, shown_prompt
 from nextword.text.tokens.tokenizer import Tokenizer
 from nextword.text.tokens.vocabulary import Vocabulary
 
@@ -18,14 +18,14 @@ WORDS = Tokenizer("word", "line", Vocabulary(("<eos>", "<unk>", "He", "said", ",
 
 def shown(
     tokenizer: Tokenizer, prompt: str, ids: list[int], sizes: list[int], stops: tuple[str, ...] = ()
-) -> list[Segment]:
+) -> list[ShownText]:
     """Return the segments of a text whose tokens arrive in groups of these sizes, up to the first stop string."""
     prompt_of = Prompt.of_text(tokenizer, prompt)
     text = CompletionText(tokenizer, prompt_of, stops, may_join=may_join(tokenizer.vocabulary))
     pieces = list(text_pieces(tokenizer, prompt_of.ids, ids))
     count = next((n for n in range(1, len(ids) + 1) if any(stop in "".join(pieces[:n]) for stop in stops)), len(ids))
     ending = "stop" if any(stop in "".join(pieces) for stop in stops) else "length"
-    tokens = [ScoredToken(token_id, -1.0, ((token_id, -1.0),)) for token_id in ids[:count]]
+    tokens = [TokenScore(token_id, -1.0, ((token_id, -1.0),)) for token_id in ids[:count]]
     found = []
     for size in sizes:
         if len(tokens) > size:
@@ -75,24 +75,24 @@ def test_a_token_is_cut_at_the_stop_string_and_the_others_dropped() -> None:
 
 def test_the_end_is_not_shown() -> None:
     text = CompletionText(WORDS, Prompt.of_text(WORDS, "He"), (), may_join=False)
-    assert text.add([ScoredToken(3, -1.0), ScoredToken(0, -2.0)], "end").text == " said"
+    assert text.add([TokenScore(3, -1.0), TokenScore(0, -2.0)], "end").text == " said"
 
 
 def test_alternatives_are_named_by_their_text_and_include_the_token() -> None:
     text = CompletionText(WORDS, Prompt.of_text(WORDS, "He"), (), may_join=False)
-    (token,) = text.add([ScoredToken(3, -2.0, ((7, -0.5), (4, -1.0)))], "length").tokens
+    (token,) = text.add([TokenScore(3, -2.0, ((7, -0.5), (4, -1.0)))], "length").tokens
     assert token.top == {" no": -0.5, ",": -1.0, " said": -2.0}
-    (token,) = text.add([ScoredToken(5, -2.0, ((4, -1.0), (5, -2.0)))], "length").tokens
+    (token,) = text.add([TokenScore(5, -2.0, ((4, -1.0), (5, -2.0)))], "length").tokens
     assert token.top == {",": -2.0}
 
 
 def test_the_first_token_of_a_prompt_has_no_log_probability() -> None:
     for prompt in (Prompt.of_text(WORDS, "He  said"), Prompt.of_ids(WORDS, [0, 2, 3])):
-        scored = [ScoredToken(token_id, -float(token_id), ((2, -1.0),)) for token_id in prompt.read[1:]]
-        segment = prompt_segment(WORDS, prompt, scored)
+        scored = [TokenScore(token_id, -float(token_id), ((2, -1.0),)) for token_id in prompt.read[1:]]
+        segment = shown_prompt(WORDS, prompt, scored)
         assert segment.text == prompt.text
         first, *others = segment.tokens
         assert (first.log_prob, first.top) == (None, None)
         assert [token.log_prob for token in others] == [-float(token_id) for token_id in prompt.ids[1:]]
-    assert prompt_segment(WORDS, Prompt.of_text(WORDS, ""), []) == Segment()
-    assert prompt_segment(WORDS, Prompt.of_text(WORDS, "He"), None) == Segment("He")
+    assert shown_prompt(WORDS, Prompt.of_text(WORDS, ""), []) == ShownText()
+    assert shown_prompt(WORDS, Prompt.of_text(WORDS, "He"), None) == ShownText("He")

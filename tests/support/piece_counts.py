@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Iterable
 
 from nextword.text.options import TokenizerKind
-from nextword.text.tokens.pieces import pre_tokenizer, slices, tidy
+from nextword.text.tokens.pre_tokens import pre_tokenizer, slices, tidy
 from nextword.text.tokens.vocabulary import END
 
 

@@ -67,7 +67,7 @@ class ModelFacts:
         name: The name of the bundle.
         architecture: The description of the network.
         corpus: The name of the training text.
-        corpus_sha256: SHA-256 of the splits' SHA-256 sums, in hexadecimal; see `Corpus.sha256`.
+        corpus_sha256: SHA-256 of the splits' SHA-256 digests, in hexadecimal; see `Corpus.sha256`.
         tokenizer_kind: The kind of tokenizer.
         command: The command that trained the model, as it would be typed.
         seed: The seed of the training run.

@@ -46,13 +46,13 @@ def read_bundle(path: Path, *, max_bytes: int = MAX_BYTES, defer_weights: bool =
     """Read a bundle and check all of it. Nothing in it is run, imported or followed.
 
     All names, shapes and sizes are computed from the checked `config.json` before anything large is read. The size and
-    the sum of `model.onnx` are checked here; its content is checked by the engine that runs it.
+    the digest of `model.onnx` are checked here; its content is checked by the engine that runs it.
 
     Args:
         path: The directory.
         max_bytes: The largest total size of its files, which is about the most memory that reading takes.
-        defer_weights: If there is a `model.onnx`, check the sum of the weights now and read the weights when they are
-            first used; the spelling model too. The directory must still be there then, with the same weights.
+        defer_weights: If there is a `model.onnx`, check the digest of the weights now and read the weights when
+            they are first used; the spelling model too. The directory must still be there then, with the same weights.
 
     Raises:
         BundleError: The directory is not a bundle, is damaged, or breaks a rule, which the message names.
@@ -100,7 +100,7 @@ def read_card(path: Path) -> str:
 def identity_of(path: Path) -> str:
     """Return the name of a model and the first digits of its weights' SHA-256, which tell it from other models.
 
-    The sum is that of `weights.safetensors`, or of `model.onnx` for a slim bundle.
+    The digest is that of `weights.safetensors`, or of `model.onnx` for a slim bundle.
 
     Raises:
         BundleError: The directory is not a bundle. The content of its other files is not checked.
@@ -109,9 +109,9 @@ def identity_of(path: Path) -> str:
 
 
 def weights_sha256(path: Path) -> str:
-    """Return the SHA-256 sum of a model's weights, in hexadecimal, as its seal states it.
+    """Return the SHA-256 digest of a model's weights, in hexadecimal, as its seal states it.
 
-    The sum is that of `weights.safetensors`, or of `model.onnx` for a slim bundle.
+    The digest is that of `weights.safetensors`, or of `model.onnx` for a slim bundle.
 
     Raises:
         BundleError: The directory is not a bundle. The content of its files is not checked.

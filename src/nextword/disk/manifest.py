@@ -1,4 +1,4 @@
-"""`MANIFEST.json`, the seal of a directory: the name, the size and the SHA-256 sum of each of its files.
+"""`MANIFEST.json`, the seal of a directory: the name, the size and the SHA-256 digest of each of its files.
 
 The directory may come from an untrusted source. Only regular files of a limited length are opened.
 """
@@ -29,7 +29,7 @@ _SHA256 = re.compile(r"[0-9a-f]{64}")
 
 @dataclass(frozen=True)
 class Seal:
-    """What a manifest says about one file: its size in bytes and its SHA-256 sum in hexadecimal."""
+    """What a manifest says about one file: its size in bytes and its SHA-256 digest in hexadecimal."""
 
     size: int
     sha256: str

@@ -1,7 +1,7 @@
 """Directories that are replaced in one step. nextword writes bundles, checkpoints and cached folders in this way.
 
-A sealed directory holds a few regular files and `MANIFEST.json`, which lists the name, the size and the SHA-256 sum of
-each. It is written under a temporary name, and renamed when every byte is on the disk:
+A sealed directory holds a few regular files and `MANIFEST.json`, which lists the name, the size and the SHA-256 digest
+of each. It is written under a temporary name, and renamed when every byte is on the disk:
 
     step                                                        what a reader of `model` finds
     .tmp-model-91f0c2a1b3d4/weights, ... written, fsynced       the old directory, if there was one
@@ -60,7 +60,7 @@ class Sealed:
         """Return the content of a file after checking it against the manifest.
 
         Raises:
-            StorageError: The manifest does not name the file, or its size or its sum differs.
+            StorageError: The manifest does not name the file, or its size or its digest differs.
         """
         seal = self._seal(name)
         with opened_regular_file(self.path, self._directory, name, seal.size) as stream:
@@ -72,7 +72,7 @@ class Sealed:
         """Check a file against the manifest without loading it whole.
 
         Raises:
-            StorageError: The manifest does not name the file, or its size or its sum differs.
+            StorageError: The manifest does not name the file, or its size or its digest differs.
         """
         with opened_regular_file(self.path, self._directory, name, self._seal(name).size) as stream:
             self._require(name, seal_of_stream(stream))
@@ -87,7 +87,7 @@ class Sealed:
         if found.size != seal.size:
             raise damaged(self.path, f"`{name}` must be {seal.size} bytes long, but is {found.size}")
         if found != seal:
-            raise damaged(self.path, f"`{name}` does not have the SHA-256 sum that `{MANIFEST_NAME}` gives")
+            raise damaged(self.path, f"`{name}` does not have the SHA-256 digest that `{MANIFEST_NAME}` gives")
 
 
 @contextmanager

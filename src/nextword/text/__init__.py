@@ -1,6 +1,6 @@
 """Texts to token ids on disk.
 
-Words for pieces of a text, from the largest to the smallest, used in this sense everywhere:
+Words for parts of a text, from the largest to the smallest, used in this sense everywhere:
 
 | word | what it is |
 |---|---|
@@ -11,6 +11,7 @@ Words for pieces of a text, from the largest to the smallest, used in this sense
 | line | what is between two line ends of a plain file |
 | segment | what one `<eos>` ends: a line, or the lines of a paragraph joined by spaces |
 | pre-token | what is looked up in the vocabulary: a word, a mark or a character; for subwords, what is split further |
+| unit | what a shard numbers before a vocabulary is known: a pre-token; for subwords, a run without spaces |
 | token | what has an id: a pre-token in the vocabulary, a subword, `<unk>` or `<eos>` |
 
     sources    what a user names -> ranges of plain files          reading    bytes -> lines, counted

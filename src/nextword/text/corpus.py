@@ -22,7 +22,7 @@ from nextword.text.sources.find import TextLike, resolve_source
 from nextword.text.sources.names import SPLITS, SplitName, SplitOrAll
 from nextword.text.tokens.spelling import FILE as SPELLING
 from nextword.text.tokens.spelling import MOST_WORDS, SpellingModel, sample
-from nextword.text.tokens.subwords import MOST_PIECES, subword_vocabulary
+from nextword.text.tokens.subwords import MAX_PRE_TOKENS, subword_vocabulary
 from nextword.text.tokens.tokenizer import Tokenizer, spelling_of
 from nextword.text.tokens.vocabulary import END, UNKNOWN, Vocabulary
 
@@ -50,7 +50,7 @@ def tokenizer_for(
         StorageError: The cache cannot be written.
     """
     blank = Tokenizer(options.kind, "line", Vocabulary((UNKNOWN, END)))
-    limits = (MOST_PIECES,) if options.kind == "subword" else ()
+    limits = (MAX_PRE_TOKENS,) if options.kind == "subword" else ()
     chosen = (options.line_ends, options.minimum_count, options.maximum_vocabulary, options.on_bad_bytes, *limits)
     key = cache_key(_FORMAT, tokenizers.__version__, blank.fingerprint, *chosen, train.start, train.sha256)
     folder = cached_folder(cache / f"vocabulary-{key}", lambda empty: _write(empty, train, options, cache, ahead))
@@ -75,18 +75,18 @@ def _write(folder: Path, train: TextRange, options: TextOptions, cache: Path, ah
 
 def _vocabulary(text: CutText, options: TextOptions) -> tuple[Vocabulary, SpellingModel]:
     make = subword_vocabulary if options.kind == "subword" else Vocabulary.from_parts
-    pieces: set[str] = set()
+    pre_tokens: set[str] = set()
 
     def parts() -> Iterator[Counter[str]]:
-        nonlocal pieces
+        nonlocal pre_tokens
         for part in text.counts():
             yield part
-            pieces.update(part)
-            if len(pieces) > 2 * MOST_WORDS:
-                pieces = sample(pieces)
+            pre_tokens.update(part)
+            if len(pre_tokens) > 2 * MOST_WORDS:
+                pre_tokens = sample(pre_tokens)
 
     vocabulary = make(parts(), minimum_count=options.minimum_count or 1, maximum_size=options.maximum_vocabulary)
-    return vocabulary, spelling_of(pieces - {UNKNOWN, END}, options.kind, vocabulary)
+    return vocabulary, spelling_of(pre_tokens - {UNKNOWN, END}, options.kind, vocabulary)
 
 
 @dataclass(frozen=True)
@@ -229,7 +229,7 @@ class Corpus:
 
     @property
     def sha256(self) -> str:
-        """SHA-256, in hexadecimal, over the SHA-256 sums of the three splits."""
+        """SHA-256, in hexadecimal, over the SHA-256 digests of the three splits."""
         return joined_sha256(self.train, self.valid, self.test)
 
     @property
@@ -248,7 +248,7 @@ class Corpus:
 
 
 def joined_sha256(*splits: TokenStore | TextRange) -> str:
-    """Return the SHA-256, in hexadecimal, over the SHA-256 sums of some splits."""
+    """Return the SHA-256, in hexadecimal, over the SHA-256 digests of some splits."""
     return hashlib.sha256(" ".join(split.sha256 for split in splits).encode("ascii")).hexdigest()
 
 

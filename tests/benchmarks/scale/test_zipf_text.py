@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from harness.scale.zipf_text import TOKENS_PER_LINE, WORDS_PER_LINE, ZipfText
-from nextword.text.tokens.pieces import pre_tokenizer
+from nextword.text.tokens.pre_tokens import pre_tokenizer
 
 SMALL = ZipfText(vocabulary_size=200, seed=3)
 

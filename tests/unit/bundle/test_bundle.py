@@ -108,7 +108,7 @@ def test_a_changed_byte_is_seen_before_anything_is_asked_for(exported: Path, nam
     data = bytearray((exported / name).read_bytes())
     data[-1] ^= 1
     (exported / name).write_bytes(data)
-    with pytest.raises(BundleError, match=f"`{name}` does not have the SHA-256 sum"):
+    with pytest.raises(BundleError, match=f"`{name}` does not have the SHA-256 digest"):
         read_bundle(exported, defer_weights=True)
 
 

@@ -88,7 +88,7 @@ def inflate(path: Path) -> None:
     [
         (truncate, "`b.bin` must be 256 bytes long, but is 255"),
         (grow, "`empty` must be at most 0 bytes long, but is 1"),
-        (flip, "`a.txt` does not have the SHA-256 sum"),
+        (flip, "`a.txt` does not have the SHA-256 digest"),
         (miss, "`a.txt` is missing"),
         (add, "does not name the file 'extra'"),
         (add_many, "does not name the file"),

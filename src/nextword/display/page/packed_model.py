@@ -24,7 +24,7 @@ from nextword.errors import ExportError
 from nextword.model.architecture import Architecture
 
 _OTHERS = r"[^\p{L}\p{M}\p{N}_]+"
-"""What is not part of a word in `nextword.text.tokens.pieces`."""
+"""What is not part of a word in `nextword.text.tokens.pre_tokens`."""
 
 _SURROGATES = range(0xD800, 0xE000)
 

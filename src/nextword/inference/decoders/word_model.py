@@ -7,7 +7,7 @@ from functools import lru_cache
 from nextword.engine.text_model import TextModel
 from nextword.inference.scoring.word_context import WordContext, WordScore, WordTokenizer
 from nextword.settings import require_at_least
-from nextword.text.tokens.pieces import pre_tokenizer
+from nextword.text.tokens.pre_tokens import pre_tokenizer
 from nextword.text.tokens.tokenizer import Tokenizer
 from nextword.text.tokens.vocabulary import END, UNKNOWN
 

@@ -19,7 +19,7 @@ from nextword.engine.stream import predictions
 from nextword.errors import EvaluationError
 from nextword.settings import require_at_least
 from nextword.text.batching.window import TokenIds
-from nextword.text.tokens.encoded_lines import shown_piece
+from nextword.text.tokens.encoded_lines import shown_pre_token
 from nextword.text.tokens.tokenizer import Tokenizer
 
 
@@ -131,7 +131,7 @@ class ComparedWord:
         top = tuple((tokenizer.display(guess.token_id), guess.probability) for guess in token.top)
         actual, bits = tokenizer.display(token.actual_id), token.surprisal_bits
         if written is not None and token.rank == 0:
-            actual, bits = shown_piece(written), bits - tokenizer.speller.log_prob(written) / math.log(2)
+            actual, bits = shown_pre_token(written), bits - tokenizer.speller.log_prob(written) / math.log(2)
         return cls(token.position, actual, top[0][0], token.rank, bits, top)
 
     def to_table(self) -> dict[str, Any]:

@@ -6,7 +6,7 @@ from itertools import islice
 from typing import NamedTuple
 
 from nextword.inference.generation.pieces import piece_of
-from nextword.text.tokens.pieces import is_word_character, tidy
+from nextword.text.tokens.pre_tokens import is_word_character, tidy
 from nextword.text.tokens.tokenizer import Tokenizer
 
 _MAX_SPELLINGS = 64

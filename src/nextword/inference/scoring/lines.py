@@ -19,7 +19,7 @@ from nextword.engine.text_model import TextModel
 from nextword.errors import EvaluationError
 from nextword.settings import Settings, setting
 from nextword.text.batching.window import TokenIds
-from nextword.text.tokens.encoded_lines import EncodedLine, encoded_windows, shown_piece, surface
+from nextword.text.tokens.encoded_lines import EncodedLine, encoded_windows, shown_pre_token, surface
 from nextword.text.tokens.tokenizer import Tokenizer
 from nextword.text.tokens.vocabulary import END
 
@@ -265,5 +265,5 @@ def shown_tokens(tokenizer: Tokenizer, score: LineScore) -> list[str]:
 
     Spaces around a token are removed; a token of only white space is shown as `␣`.
     """
-    pieces = map(shown_piece, surface(tokenizer, score.text))
+    pieces = map(shown_pre_token, surface(tokenizer, score.text))
     return [*pieces, END][: score.num_tokens]

@@ -15,7 +15,7 @@ import numpy as np
 from nextword.display.table import Markup, html_stack
 from nextword.engine.text_model import TextModel
 from nextword.inference.scoring.lines import LineScore, ScoringOptions, score_lines, shown_tokens
-from nextword.text.tokens.encoded_lines import shown_piece, surface
+from nextword.text.tokens.encoded_lines import shown_pre_token, surface
 from nextword.text.tokens.line_ends import LineRuns
 from nextword.text.tokens.tokenizer import Tokenizer
 
@@ -128,7 +128,7 @@ def score_prose(model: TextModel, lines: Iterable[str], options: ScoringOptions)
                     ranks=score.ranks[tokens],
                     out_of_vocabulary=score.out_of_vocabulary[tokens],
                     spelling_log_probs=score.spelling_log_probs[tokens],
-                    tokens=tuple(shown_piece(pieces[token]) for token in tokens),
+                    tokens=tuple(shown_pre_token(pieces[token]) for token in tokens),
                 )
 
 

@@ -23,7 +23,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nextword.engine.engine import Engine, State
-from nextword.text.tokens.pieces import pre_tokenizer, tidy
+from nextword.text.tokens.pre_tokens import pre_tokenizer, tidy
 from nextword.text.tokens.tokenizer import Tokenizer
 from nextword.text.tokens.vocabulary import END, UNKNOWN
 

@@ -22,7 +22,7 @@ from nextword.inference.suggestion.user_words import UserWords
 from nextword.inference.suggestion.word_cache import WordCache
 from nextword.inference.suggestion.word_candidates import Candidates, WordCandidates
 from nextword.text.tokens.line_ends import MARKS, segments
-from nextword.text.tokens.pieces import is_mark, is_opened, is_word_character, slices, tidy
+from nextword.text.tokens.pre_tokens import is_mark, is_opened, is_word_character, slices, tidy
 from nextword.text.tokens.tokenizer import Tokenizer
 
 

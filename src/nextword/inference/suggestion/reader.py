@@ -10,7 +10,7 @@ from nextword.inference.suggestion.state_tree import Node, Prediction, StateTree
 from nextword.inference.suggestion.typed_text import TypedText
 from nextword.inference.suggestion.user_words import UserWords, is_learnable
 from nextword.inference.suggestion.word_cache import WordCache, WordUse
-from nextword.text.tokens.pieces import is_word_character
+from nextword.text.tokens.pre_tokens import is_word_character
 
 
 class _Use(NamedTuple):

@@ -11,7 +11,7 @@ from nextword.engine.engine import Engine, State
 from nextword.inference.suggestion.letter_case import folded
 from nextword.inference.suggestion.lexicon import PrefixIndex
 from nextword.text.options import TokenizerKind
-from nextword.text.tokens.pieces import APOSTROPHES, is_word_character
+from nextword.text.tokens.pre_tokens import APOSTROPHES, is_word_character
 from nextword.text.tokens.vocabulary import Vocabulary
 
 SPELLED: frozenset[TokenizerKind] = frozenset(["subword", "character"])

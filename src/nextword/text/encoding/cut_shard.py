@@ -7,8 +7,8 @@ vocabulary is known, and by itself.
 |---|---|
 | `ids.int32` | the number of each unit of the text; 0 is a line end |
 | `units.txt` | the units in the order of their numbers from 1, one a line |
-| `pieces.txt` | the pieces that a vocabulary is made of, one a line, in groups |
-| `counts.int64` | how often each piece occurs |
+| `pieces.txt` | the pre-tokens that a vocabulary is made of, one a line, in groups |
+| `counts.int64` | how often each pre-token occurs |
 | `report.json` | counts of lines, words and characters, and where each group begins |
 """
 
@@ -29,14 +29,14 @@ from nextword.text.encoding.units import TidySegments, unit_numbers
 from nextword.text.options import RUNNING_TEXT, LineEnds, OnBadBytes, TokenizerKind
 from nextword.text.reading.reader import LineReader, TextRange
 from nextword.text.tokens.line_ends import LineRuns
-from nextword.text.tokens.pieces import pre_tokenizer
+from nextword.text.tokens.pre_tokens import pre_tokenizer
 
 GROUPS = 64
-"""Parts in which the pieces of all shards are added up, one part at a time."""
+"""Parts in which the pre-tokens of all shards are added up, one part at a time."""
 
 _BLOCK = 2**20
 
-IDS, UNITS, PIECES, COUNTS, REPORT = "ids.int32", "units.txt", "pieces.txt", "counts.int64", "report.json"
+IDS, UNITS, PRE_TOKENS, COUNTS, REPORT = "ids.int32", "units.txt", "pieces.txt", "counts.int64", "report.json"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,7 +51,7 @@ class ShardTask:
         kind: The tokenizer.
         line_ends: Whether `<eos>` ends each line or each paragraph.
         on_bad_bytes: Whether bad bytes are refused or replaced.
-        sha256: The SHA-256 sum of the shard, in hexadecimal; empty if it is not known.
+        sha256: The SHA-256 digest of the shard, in hexadecimal; empty if it is not known.
         folder: Where the cut shard will be.
     """
 
@@ -95,7 +95,7 @@ def _write(task: ShardTask, folder: Path) -> None:
         "runs": dataclasses.asdict(runs),
         "num_units": int(counts.sum()),
         "num_segments": int(counts[0]),
-        "starts": _write_pieces(folder, *_pieces(units, counts[1:], task.kind)),
+        "starts": _write_pre_tokens(folder, *_pre_tokens(units, counts[1:], task.kind)),
     }
     (folder / REPORT).write_text(json.dumps(report), encoding="utf-8")
 
@@ -122,39 +122,41 @@ def _counts(ids: Path, size: int) -> NDArray[np.int64]:
     return counts
 
 
-def _pieces(units: list[str], counts: NDArray[np.int64], kind: TokenizerKind) -> tuple[list[str], NDArray[np.int64]]:
-    """Return the pieces of units, and how often each occurs."""
+def _pre_tokens(
+    units: list[str], counts: NDArray[np.int64], kind: TokenizerKind
+) -> tuple[list[str], NDArray[np.int64]]:
+    """Return the pre-tokens of units, and how often each occurs."""
     if kind != "subword":
         return units, counts
     cut = pre_tokenizer(kind).pre_tokenize_str
-    pieces: Counter[str] = Counter()
+    pre_tokens: Counter[str] = Counter()
     for unit, count in zip(units, counts.tolist(), strict=True):
-        for piece, _ in cut(unit):
-            pieces[piece] += count
-    return list(pieces), np.fromiter(pieces.values(), np.int64, len(pieces))
+        for pre_token, _ in cut(unit):
+            pre_tokens[pre_token] += count
+    return list(pre_tokens), np.fromiter(pre_tokens.values(), np.int64, len(pre_tokens))
 
 
-def _write_pieces(folder: Path, pieces: list[str], counts: NDArray[np.int64]) -> list[tuple[int, int]]:
-    """Write pieces by group, and return where each group begins: the byte, and how many pieces are before.
+def _write_pre_tokens(folder: Path, pre_tokens: list[str], counts: NDArray[np.int64]) -> list[tuple[int, int]]:
+    """Write pre-tokens by group, and return where each group begins: the byte, and how many pre-tokens are before.
 
-    The group of a piece is the sum of its bytes: it need only be the same in all shards, and quick.
+    The group of a pre-token is the sum of its bytes. Any function that all shards share would do; this one is fast.
     """
-    if not pieces:
-        (folder / PIECES).write_bytes(b"")
+    if not pre_tokens:
+        (folder / PRE_TOKENS).write_bytes(b"")
         (folder / COUNTS).write_bytes(b"")
         return [(0, 0)] * (GROUPS + 1)
-    data = np.frombuffer(_lines(pieces), np.uint8)
+    data = np.frombuffer(_lines(pre_tokens), np.uint8)
     ends = np.flatnonzero(data == ord("\n")) + 1
     lengths = np.diff(ends, prepend=0)
     groups = np.add.reduceat(data, ends - lengths, dtype=np.uint32) % GROUPS
     order = np.argsort(groups, kind="stable")
     del data
-    (folder / PIECES).write_bytes(_lines([pieces[place] for place in order.tolist()]))
+    (folder / PRE_TOKENS).write_bytes(_lines([pre_tokens[place] for place in order.tolist()]))
     counts[order].astype("<i8", copy=False).tofile(folder / COUNTS)
     num_pieces = np.searchsorted(groups[order], np.arange(GROUPS + 1))
     num_bytes = np.concatenate([[0], np.cumsum(lengths[order])])[num_pieces]
     return list(zip(num_bytes.tolist(), num_pieces.tolist(), strict=True))
 
 
-def _lines(pieces: list[str]) -> bytes:
-    return ("\n".join(pieces) + "\n").encode("utf-8")
+def _lines(pre_tokens: list[str]) -> bytes:
+    return ("\n".join(pre_tokens) + "\n").encode("utf-8")

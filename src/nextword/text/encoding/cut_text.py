@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 from nextword.disk import sealed_directory
 from nextword.disk.cache import cache_key
 from nextword.errors import StorageError, TextError
-from nextword.text.encoding.cut_shard import COUNTS, GROUPS, IDS, PIECES, REPORT, UNITS, ShardTask
+from nextword.text.encoding.cut_shard import COUNTS, GROUPS, IDS, PRE_TOKENS, REPORT, UNITS, ShardTask
 from nextword.text.encoding.worker_pool import run_tasks
 from nextword.text.options import LineEnds, OnBadBytes, TokenizerKind
 from nextword.text.reading.lines import split_lines
@@ -67,13 +67,13 @@ class CutShard:
             count = min(_BLOCK, self._num_units - start)
             yield np.fromfile(self._folder / IDS, np.dtype("<i4"), count, offset=4 * start)
 
-    def pieces(self, group: int) -> tuple[list[str], NDArray[np.int64]]:
-        """Return the pieces of a group, and how often each occurs."""
+    def pre_tokens(self, group: int) -> tuple[list[str], NDArray[np.int64]]:
+        """Return the pre-tokens of a group, and how often each occurs."""
         (first, before), (last, after) = self._starts[group : group + 2]
-        with (self._folder / PIECES).open("rb") as file:
+        with (self._folder / PRE_TOKENS).open("rb") as file:
             file.seek(first)
-            pieces = file.read(last - first).decode("utf-8").split("\n")[:-1]
-        return pieces, np.fromfile(self._folder / COUNTS, np.dtype("<i8"), after - before, offset=8 * before)
+            pre_tokens = file.read(last - first).decode("utf-8").split("\n")[:-1]
+        return pre_tokens, np.fromfile(self._folder / COUNTS, np.dtype("<i8"), after - before, offset=8 * before)
 
 
 class CutText:
@@ -102,7 +102,7 @@ class CutText:
         return sum((shard.runs for shard in self.shards), LineRuns())
 
     def counts(self) -> Iterator[Counter[str]]:
-        """Yield how often each piece occurs, in parts that have no piece in common; `<eos>` is in the first."""
+        """Yield how often each pre-token occurs, in parts that have no pre-token in common; `<eos>` is in the first."""
         num_bytes = self.read.num_bytes
         task = Task("counting the words", num_bytes)
         for group in range(GROUPS):
@@ -111,9 +111,9 @@ class CutText:
                 total[END] += sum(shard.num_segments for shard in self.shards)
             found = total.get
             for shard in self.shards:
-                pieces, counts = shard.pieces(group)
-                for piece, count in zip(pieces, counts.tolist(), strict=True):
-                    total[piece] = found(piece, 0) + count  # `+=` of a `Counter` is slower
+                pre_tokens, counts = shard.pre_tokens(group)
+                for pre_token, count in zip(pre_tokens, counts.tolist(), strict=True):
+                    total[pre_token] = found(pre_token, 0) + count  # `+=` of a `Counter` is slower
             yield total
             task.advance(num_bytes // GROUPS)
 

@@ -4,7 +4,7 @@ A unit is what a shard of a text is encoded by before the vocabulary is known. E
 tokens, wherever it occurs:
 
 ```
-pretokenized, word, character   a piece, as `nextword.text.tokens.pieces` says
+pretokenized, word, character   a pre-token, as `nextword.text.tokens.pre_tokens` says
 subword                         a run of characters without a space, with the space before it
 all                             a line end, which becomes `<eos>`
 ```
@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from nextword.text.encoding.word_units import WordNumbers
 from nextword.text.options import LineEnds, TokenizerKind
-from nextword.text.tokens.pieces import slices
+from nextword.text.tokens.pre_tokens import slices
 
 LINE_END = "\n"
 """The unit that becomes `<eos>`; its number is 0."""

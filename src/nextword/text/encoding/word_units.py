@@ -17,7 +17,7 @@ Tokens of up to 16 bytes are numbered by a hash table of arrays, all tokens of a
 import numpy as np
 from numpy.typing import NDArray
 
-from nextword.text.tokens.pieces import APOSTROPHES, is_word_character
+from nextword.text.tokens.pre_tokens import APOSTROPHES, is_word_character
 
 _WORD, _MARK, _APOSTROPHE, _SPACE, _END, _NEW = range(6)
 

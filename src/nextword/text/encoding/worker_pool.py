@@ -34,8 +34,8 @@ def run_tasks(tasks: Sequence[ShardTask], *, ahead: Sequence[ShardTask] = (), pr
 
     Args:
         tasks: The tasks.
-        ahead: Tasks that need not be done now. They follow the others, unless this process does all. If one fails, it
-            is left for later.
+        ahead: Tasks of later calls. The processes run them after `tasks`; without processes they are not run. An error
+            of one is ignored: the later call reports it.
         processes: How many processes to start (default: `NEXTWORD_TEXT_PROCESSES`, else one for each core).
 
     Raises:

@@ -64,11 +64,11 @@ def read_lines(
     """
     counts = counts or ReadCounts()
     offset, number = start, 1
-    for piece in _whole_lines(blocks):
-        has_mark = offset == 0 and piece.startswith(_BYTE_ORDER_MARK)
+    for block in _whole_lines(blocks):
+        has_mark = offset == 0 and block.startswith(_BYTE_ORDER_MARK)
         counts.has_byte_order_mark |= has_mark
         offset += len(_BYTE_ORDER_MARK) if has_mark else 0
-        data = piece.removeprefix(_BYTE_ORDER_MARK) if has_mark else piece
+        data = block.removeprefix(_BYTE_ORDER_MARK) if has_mark else block
         text, bad = _decoded(data)
         if bad and on_bad_bytes == "replace":
             text, bad = _replaced(offset, data, counts), None
@@ -131,7 +131,7 @@ def require_unicode(text: str) -> None:
 
 
 def _whole_lines(blocks: Iterable[bytes]) -> Iterator[bytes]:
-    """Yield the bytes in pieces of whole lines."""
+    """Yield the bytes in blocks of whole lines."""
     held: list[bytes] = []
     for block in blocks:
         # A carriage return at the end of a block may be half of a line end, so it is kept for the next block.

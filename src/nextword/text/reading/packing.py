@@ -72,26 +72,26 @@ def unpacked_blocks(path: Path, *, block: int = BLOCK, sha256: str = "", shown: 
     Args:
         path: The file.
         block: Most bytes to yield at once.
-        sha256: The SHA-256 sum that the file must have, in hexadecimal; any if empty. It is checked after the last
+        sha256: The SHA-256 digest that the file must have, in hexadecimal; any if empty. It is checked after the last
             block.
         shown: How errors name the file (default: its path).
 
     Raises:
-        TextError: The file cannot be read, is damaged, or has another sum.
+        TextError: The file cannot be read, is damaged, or has another digest.
     """
     shown = shown or str(path)
     try:
         with path.open("rb", buffering=0) as file:
-            summed = _Summed(file) if sha256 else None
-            yield from unpacked_stream(summed or file, f"`{shown}`", block=block)
-            if summed and summed.sum_of_all() != sha256:
+            hashed = _Hashed(file) if sha256 else None
+            yield from unpacked_stream(hashed or file, f"`{shown}`", block=block)
+            if hashed and hashed.digest_of_all() != sha256:
                 raise TextError(f"`{shown}` must not change while it is read, but has changed; try again")
     except OSError as error:
         raise unreadable(path, error) from error
 
 
-class _Summed(io.RawIOBase):
-    """A file that sums up what is read from it."""
+class _Hashed(io.RawIOBase):
+    """A file that hashes what is read from it."""
 
     def __init__(self, file: io.FileIO) -> None:
         self._file = file
@@ -107,8 +107,8 @@ class _Summed(io.RawIOBase):
         self._digest.update(memoryview(buffer)[:num_bytes])
         return num_bytes
 
-    def sum_of_all(self) -> str:
-        """Return the SHA-256 sum of the whole file in hexadecimal."""
+    def digest_of_all(self) -> str:
+        """Return the SHA-256 digest of the whole file in hexadecimal."""
         while self.read(BLOCK):
             pass
         return self._digest.hexdigest()

@@ -1,7 +1,7 @@
 """How far the reading of a large text is.
 
-Bytes are read deep within: in files that are unpacked, in sums, in shards. A context variable carries the receiver of
-the news there, so that the functions in between need no argument for it. Without a receiver nothing is reported.
+Bytes are read deep within: in files that are unpacked, in digests, in shards. A context variable holds the receiver of
+the reports, so the functions in between need no argument for it. Without a receiver nothing is reported.
 """
 
 import time

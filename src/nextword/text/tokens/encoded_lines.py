@@ -11,7 +11,7 @@ from nextword.settings import require_several, require_text
 from nextword.text.reading.lines import lone_surrogate
 from nextword.text.reading.printable import printable
 from nextword.text.tokens.line_ends import segments
-from nextword.text.tokens.pieces import slices, tidy
+from nextword.text.tokens.pre_tokens import slices, tidy
 from nextword.text.tokens.tokenizer import Tokenizer
 from nextword.text.tokens.vocabulary import END, UNKNOWN
 
@@ -62,7 +62,7 @@ def encoded_windows(tokenizer: Tokenizer, lines: Iterable[str], *, most_lines: i
 
 
 def surface(tokenizer: Tokenizer, line: str) -> list[str]:
-    """Return the pieces of a line as they are written, one for each token except `<eos>`.
+    """Return the pre-tokens of a line as they are written, one for each token except `<eos>`.
 
     Example:
         >>> from nextword.text.tokens.vocabulary import Vocabulary
@@ -70,7 +70,7 @@ def surface(tokenizer: Tokenizer, line: str) -> list[str]:
         >>> surface(tokenizer, "He said, no")
         ['He', 'said', ', ', 'no']
     """
-    return [piece for piece, _ in _cut(tokenizer, line)]
+    return [pre_token for pre_token, _ in _cut(tokenizer, line)]
 
 
 def written_tokens(tokenizer: Tokenizer, lines: Iterable[str]) -> Iterator[tuple[str, int]]:
@@ -80,9 +80,9 @@ def written_tokens(tokenizer: Tokenizer, lines: Iterable[str]) -> Iterator[tuple
         yield END, tokenizer.vocabulary.end_id
 
 
-def shown_piece(piece: str) -> str:
-    """Return a piece for display: without spaces around it, and without control characters."""
-    return printable(piece.strip(" ") or "␣")
+def shown_pre_token(pre_token: str) -> str:
+    """Return a pre-token for display: without spaces around it, and without control characters."""
+    return printable(pre_token.strip(" ") or "␣")
 
 
 def spelling_log_prob(tokenizer: Tokenizer, line: str) -> float:
@@ -142,7 +142,7 @@ def _encoded(tokenizer: Tokenizer, window: list[str], number: int) -> list[Encod
         if missing.any():
             tokens = _cut(tokenizer, line)
             if tokenizer.kind == "pretokenized":
-                missing = missing & np.array([piece != UNKNOWN for piece, _ in (*tokens, (END, 0))])
+                missing = missing & np.array([pre_token != UNKNOWN for pre_token, _ in (*tokens, (END, 0))])
             spelling[:-1] = tokenizer.spelling_log_probs(tokens)
         encoded.append(EncodedLine(number + len(encoded), line, ids[first:stop], missing, spelling))
         first = stop

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nextword.text.options import TokenizerKind
-from nextword.text.tokens.pieces import slices
+from nextword.text.tokens.pre_tokens import slices
 from nextword.text.tokens.tokenizer import Tokenizer
 from nextword.text.tokens.vocabulary import END
 
@@ -87,13 +87,13 @@ def segment_spans(tokenizer: Tokenizer, segment: Segment) -> list[TokenSpan]:
     spans: list[TokenSpan] = []
     place = 0
     for part in slices(tidied, tokenizer.kind):
-        for piece, token_id in tokenizer.cut(part):
-            if not tidied.startswith(piece, place):
-                place += 1  # the space between two words is in no piece
-            shown = piece.strip(" ") or piece
-            first = place + piece.index(shown)
-            spans.append(TokenSpan(piece, token_id, int(starts[first]), int(ends[first + len(shown) - 1])))
-            place += len(piece)
+        for pre_token, token_id in tokenizer.cut(part):
+            if not tidied.startswith(pre_token, place):
+                place += 1  # the space between two words is in no pre-token
+            shown = pre_token.strip(" ") or pre_token
+            first = place + pre_token.index(shown)
+            spans.append(TokenSpan(pre_token, token_id, int(starts[first]), int(ends[first + len(shown) - 1])))
+            place += len(pre_token)
     return [*spans, TokenSpan(END, tokenizer.vocabulary.end_id, segment.end, segment.end)]
 
 

@@ -19,7 +19,7 @@ from nextword.text.options import RUNNING_TEXT, LineEnds, TokenizerKind
 from nextword.text.reading.lines import require_unicode, split_lines
 from nextword.text.reading.printable import printable
 from nextword.text.tokens.line_ends import MARKS, ends_open, segments
-from nextword.text.tokens.pieces import is_mark, is_opened, is_word_character, pre_tokenizer, slices, tidy
+from nextword.text.tokens.pre_tokens import is_mark, is_opened, is_word_character, pre_tokenizer, slices, tidy
 from nextword.text.tokens.spelling import SpellingModel
 from nextword.text.tokens.subwords import subword_engine
 from nextword.text.tokens.vocabulary import END, MAXIMUM_SIZE, UNKNOWN, Vocabulary
@@ -38,14 +38,14 @@ class Tokenizer:
     r"""A way to cut text and a vocabulary; wraps a `tokenizers.Tokenizer`.
 
     Decoding inverts encoding except for white space: `decode(encode(text)) == normalize(text, kind, line_ends)` if
-    every piece is in the vocabulary. `nextword.text.tokens.pieces` says how each kind cuts,
+    every pre-token is in the vocabulary. `nextword.text.tokens.pre_tokens` says how each kind cuts,
     `nextword.text.tokens.line_ends` where `<eos>` is.
 
     Args:
-        kind: How a line or paragraph is cut into pieces.
+        kind: How a line or paragraph is cut into pre-tokens.
         line_ends: Whether `<eos>` ends each line or each paragraph; paragraphs need the kind "word" or "subword".
-        vocabulary: The tokens. A piece that is not one of them becomes `<unk>`.
-        spelling: Tells what the spelling of an unknown piece costs (default: a model of the vocabulary's tokens). The
+        vocabulary: The tokens. A pre-token that is not one of them becomes `<unk>`.
+        spelling: What the spelling of an unknown pre-token costs (default: a model of the vocabulary's tokens). The
             content of its file is checked and read when it is first needed.
 
     Example:
@@ -113,8 +113,8 @@ class Tokenizer:
         """
         unknown = self.vocabulary.unknown_id
         return [
-            self.speller.log_prob(piece) if token_id == unknown and piece != UNKNOWN else 0.0
-            for piece, token_id in tokens
+            self.speller.log_prob(pre_token) if token_id == unknown and pre_token != UNKNOWN else 0.0
+            for pre_token, token_id in tokens
         ]
 
     def encode(self, text: str) -> list[int]:
@@ -141,18 +141,18 @@ class Tokenizer:
         ids = self.encode(text)
         if self.kind == "word" and ids and ids[-1] != self.vocabulary.end_id:
             *_, last = segments(split_lines(text), self.line_ends)
-            *_, (piece, _) = self.cut(tidy(last, self.kind)[-3:])  # of a word, only its end
-            _, ids[-1] = self.continued(text, piece, ids[-1])
+            *_, (pre_token, _) = self.cut(tidy(last, self.kind)[-3:])  # of a word, only its end
+            _, ids[-1] = self.continued(text, pre_token, ids[-1])
         return ids
 
-    def continued(self, text: str, piece: str, token_id: int) -> tuple[str, int]:
-        """Return the last piece of a text that is to be continued, with its space if one follows, and its token."""
-        spaced, unknown_id = self.vocabulary.id_of(f"{piece} "), self.vocabulary.unknown_id
+    def continued(self, text: str, pre_token: str, token_id: int) -> tuple[str, int]:
+        """Return the last pre-token of a text that is to be continued, with its space if one follows, and its token."""
+        spaced, unknown_id = self.vocabulary.id_of(f"{pre_token} "), self.vocabulary.unknown_id
         is_usual = spaced < token_id or token_id == unknown_id
         is_spaced = text[-1].isspace() or (is_usual and not is_opened(text))
-        if is_mark(piece) and spaced != unknown_id and is_spaced:
-            return f"{piece} ", spaced
-        return piece, token_id
+        if is_mark(pre_token) and spaced != unknown_id and is_spaced:
+            return f"{pre_token} ", spaced
+        return pre_token, token_id
 
     def encode_segments(self, whole: Iterable[str]) -> Iterator[NDArray[np.int32]]:
         """Yield the ids of lines or paragraphs, each ended by `<eos>`, in arrays of bounded size `(T,)`.
@@ -185,7 +185,7 @@ class Tokenizer:
             written = [tidied[start:stop] for start, stop in encoding.offsets]
             return list(zip(written, encoding.ids, strict=True))
         cut = pre_tokenizer(self.kind).pre_tokenize_str
-        return [(piece, self.vocabulary.id_of(piece)) for piece, _ in cut(tidied)]
+        return [(pre_token, self.vocabulary.id_of(pre_token)) for pre_token, _ in cut(tidied)]
 
     def decode(self, ids: Iterable[int]) -> str:
         """Return the text of ids. The text of a longer list begins with the text of a shorter one.
@@ -269,15 +269,15 @@ class Tokenizer:
             yield last, True
 
 
-def spelling_of(pieces: Iterable[str], kind: TokenizerKind, vocabulary: Vocabulary) -> SpellingModel:
+def spelling_of(pre_tokens: Iterable[str], kind: TokenizerKind, vocabulary: Vocabulary) -> SpellingModel:
     """Return the spelling model of a text.
 
     Args:
-        pieces: The pieces of the text, each once. Unknown subwords are characters, so only these are taken there.
+        pre_tokens: Those of the text, each once. Unknown subwords are characters, so only these are taken there.
         kind: The tokenizer.
         vocabulary: The tokens.
     """
-    words = (piece for piece in vocabulary.tokens if len(piece) == 1) if kind == "subword" else pieces
+    words = (pre_token for pre_token in vocabulary.tokens if len(pre_token) == 1) if kind == "subword" else pre_tokens
     return SpellingModel.fit(words, vocabulary.tokens)
 
 

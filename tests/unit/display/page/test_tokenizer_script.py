@@ -8,7 +8,7 @@ import pytest
 from nextword.display.page.packed_model import word_character_ranges
 from nextword.text.options import LineEnds, TokenizerKind
 from nextword.text.reading.lines import split_lines
-from nextword.text.tokens.pieces import pre_tokenizer, tidy
+from nextword.text.tokens.pre_tokens import pre_tokenizer, tidy
 from nextword.text.tokens.tokenizer import Tokenizer
 from nextword.text.tokens.vocabulary import Vocabulary
 

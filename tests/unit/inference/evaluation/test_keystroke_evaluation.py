@@ -16,7 +16,7 @@ from nextword.inference.suggestion.session import SuggestionSession
 from nextword.inference.suggestion.session_options import SessionOptions
 from nextword.inference.suggestion.user_words import UserWords
 from nextword.text.options import TokenizerKind
-from nextword.text.tokens.pieces import is_mark
+from nextword.text.tokens.pre_tokens import is_mark
 from nextword.text.tokens.tokenizer import Tokenizer
 from nextword.text.tokens.vocabulary import Vocabulary
 from support.toy_engine import ToyEngine

@@ -6,7 +6,7 @@ from nextword.inference.generation.pieces import after_prompt, characters_of, ma
 from nextword.text.options import LineEnds, TokenizerKind
 from nextword.text.reading.lines import split_lines
 from nextword.text.tokens.line_ends import segments
-from nextword.text.tokens.pieces import normalize
+from nextword.text.tokens.pre_tokens import normalize
 from nextword.text.tokens.subwords import subword_vocabulary
 from nextword.text.tokens.tokenizer import Tokenizer
 from nextword.text.tokens.vocabulary import Vocabulary

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from nextword.inference.generation.speller import Phrase, Speller
 from nextword.text.options import TokenizerKind
-from nextword.text.tokens.pieces import is_word_character, tidy
+from nextword.text.tokens.pre_tokens import is_word_character, tidy
 from nextword.text.tokens.tokenizer import Tokenizer
 from nextword.text.tokens.vocabulary import Vocabulary
 

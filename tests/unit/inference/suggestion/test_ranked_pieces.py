@@ -16,7 +16,7 @@ from nextword.inference.suggestion.session import SuggestionSession
 from nextword.inference.suggestion.session_options import SessionOptions
 from nextword.inference.suggestion.user_words import UserWords
 from nextword.text.tokens.line_ends import segments
-from nextword.text.tokens.pieces import normalize
+from nextword.text.tokens.pre_tokens import normalize
 
 Make = Callable[..., Any]
 

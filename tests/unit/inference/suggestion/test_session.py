@@ -15,7 +15,7 @@ from nextword.inference.suggestion.session import SuggestionSession
 from nextword.inference.suggestion.session_options import SessionOptions
 from nextword.inference.suggestion.suggestion import Suggestion, suggest
 from nextword.inference.suggestion.user_words import UserWords
-from nextword.text.tokens.pieces import is_opened
+from nextword.text.tokens.pre_tokens import is_opened
 from nextword.text.tokens.tokenizer import Tokenizer
 
 Make = Callable[..., Any]

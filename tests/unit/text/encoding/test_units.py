@@ -9,7 +9,7 @@ from nextword.text.encoding.units import LINE_END, TidySegments, tidied_lines, u
 from nextword.text.options import LineEnds, TokenizerKind
 from nextword.text.reading.lines import split_lines
 from nextword.text.tokens.line_ends import segments
-from nextword.text.tokens.pieces import pre_tokenizer, tidy
+from nextword.text.tokens.pre_tokens import pre_tokenizer, tidy
 
 WAYS: list[tuple[TokenizerKind, LineEnds]] = [
     ("pretokenized", "line"),

@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 from nextword.text.encoding import word_units
 from nextword.text.encoding.units import tidied_lines
 from nextword.text.encoding.word_units import WordNumbers
-from nextword.text.tokens.pieces import pre_tokenizer
+from nextword.text.tokens.pre_tokens import pre_tokenizer
 
 TEXT = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0")) | st.text(
     "aZ0_é\u0301 '\u2019\",.-漢𐐀\u0660\n\n"

@@ -49,7 +49,7 @@ def test_the_sums_of_downloads_are_those_of_the_corpora(data_dir: Path) -> None:
     for name in SAMPLES[1:]:
         if not (data_dir / name).is_dir():
             pytest.skip(f"needs {name}: set NEXTWORD_DATA to a folder that holds it")
-        for file, expected in samples.DOWNLOADS[name].sums.items():
+        for file, expected in samples.DOWNLOADS[name].digests.items():
             assert hashlib.sha256((data_dir / name / file).read_bytes()).hexdigest() == expected
 
 
@@ -85,7 +85,7 @@ def files(monkeypatch: pytest.MonkeyPatch) -> FakeNetwork:
 def zipped(monkeypatch: pytest.MonkeyPatch) -> Callable[[bytes], FakeNetwork]:
     def network(content: bytes) -> FakeNetwork:
         url = "https://example.org/all.zip"
-        corpus = Download(url, SUMS, folder="all/", archive_sum=hashlib.sha256(content).hexdigest())
+        corpus = Download(url, SUMS, folder="all/", archive_digest=hashlib.sha256(content).hexdigest())
         monkeypatch.setitem(samples.DOWNLOADS, "zipped", corpus)
         return FakeNetwork({url: content})
 

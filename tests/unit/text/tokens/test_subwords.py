@@ -115,7 +115,7 @@ def test_rare_words_are_left_out_beyond_the_limit_but_their_characters_stay(monk
     frequent, rare = ["low lower lowest"] * 9, ["żółw żółw qqq qqq"]
     limited = [*frequent, *rare]
     assert {" żółw", "qqq", " qqq"} & set(built(limited).tokens)
-    monkeypatch.setattr(subwords, "MOST_PIECES", 3)
+    monkeypatch.setattr(subwords, "MAX_PRE_TOKENS", 3)
     vocabulary = built(limited)
     assert cut(vocabulary, "low lower lowest") == ["low", " lower", " lowest"]
     assert cut(vocabulary, " żółw q") == [" ", "ż", "ó", "ł", "w", " ", "q"]

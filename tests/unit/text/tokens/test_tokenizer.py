@@ -13,7 +13,7 @@ from nextword.text.reading.lines import split_lines
 from nextword.text.tokens import tokenizer
 from nextword.text.tokens import tokenizer as tokenizer_module
 from nextword.text.tokens.line_ends import segments
-from nextword.text.tokens.pieces import normalize
+from nextword.text.tokens.pre_tokens import normalize
 from nextword.text.tokens.subwords import subword_vocabulary
 from nextword.text.tokens.tokenizer import Tokenizer, vocabulary_of
 from nextword.text.tokens.vocabulary import END, UNKNOWN, Vocabulary

@@ -3,7 +3,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from nextword.text.options import TokenizerKind
-from nextword.text.tokens.pieces import normalize, pre_tokenizer, slices, tidy
+from nextword.text.tokens.pre_tokens import normalize, pre_tokenizer, slices, tidy
 
 KINDS: list[TokenizerKind] = ["pretokenized", "word", "subword", "character"]
 TEXT = st.text() | st.text("aZ0_é\u0301 '\u2019\",.-\t\xa0\u3000漢")

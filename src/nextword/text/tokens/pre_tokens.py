@@ -1,4 +1,4 @@
-r"""Segments cut into pieces. Each piece is one token if the vocabulary holds it; for subwords, one or more tokens.
+r"""Segments cut into pre-tokens. Each is one token if the vocabulary holds it; for subwords, one or more tokens.
 
 Pre-tokenizers of the `tokenizers` library make the cuts. `tokenizer.json` records them completely, so the same file
 cuts the same way everywhere. Only one thing happens before them: `tidy` collapses white space. The tokenizers of
@@ -12,9 +12,9 @@ character      He said                    |H|e| |s|a|i|d|
 ```
 
 A word is a run of letters, marks, digits and underscores, with apostrophes inside (`don't`, `o’clock`). Every other
-character except the space is a piece of its own, with the spaces beside it. Only the space between two words is in no
-piece; decoding puts it back. A piece of the subword tokenizer is a word or a row of marks, with the space before it;
-`nextword.text.tokens.subwords` cuts it into tokens.
+character except the space is a pre-token of its own, with the spaces next to it. Only the space between two words is in
+no pre-token; decoding puts it back. A pre-token of the subword tokenizer is a word or a row of marks, with the space
+before it; `nextword.text.tokens.subwords` splits it into tokens.
 """
 
 import re
@@ -32,7 +32,7 @@ SLICE = 2**16
 """Characters passed to the library at once, approximately."""
 
 LONGEST_WORD = 64
-"""Most characters of a subword piece that is a word; matching takes time quadratic in its length."""
+"""Most characters of a subword pre-token that is a word; matching takes time quadratic in its length."""
 
 _WORD = r"\p{L}\p{M}\p{N}_"
 _APOSTROPHE = r"'\x{2019}"
@@ -50,7 +50,7 @@ _SAFE_CUTS: dict[TokenizerKind, re.Pattern[str]] = {
     "subword": re.compile("(?<=[A-Za-z0-9])(?= [A-Za-z0-9])"),
     "character": re.compile(""),
 }
-"""Where a tidy segment may be cut, with the match removed, without changing its pieces."""
+"""Where a tidy segment may be cut, with the match removed, without changing its pre-tokens."""
 
 _BRACKETS = "([{\u00ab"
 _QUOTES = "\"'\u2018\u201c"
@@ -61,7 +61,7 @@ APOSTROPHES = "'\u2019"
 
 @cache  # it compiles regular expressions, which takes milliseconds
 def pre_tokenizer(kind: TokenizerKind) -> PreTokenizer:
-    """Return the pre-tokenizer that cuts a tidy segment into pieces."""
+    """Return the pre-tokenizer that cuts a tidy segment into pre-tokens."""
     match kind:
         case "pretokenized":
             return Split(" ", "removed")
@@ -93,8 +93,8 @@ def tidy(segment: str, kind: TokenizerKind) -> str:
 def normalize(text: str, kind: TokenizerKind = "word", line_ends: LineEnds = "line") -> str:
     r"""Return a text as decoding gives it back.
 
-    Encoding loses nothing else: `decode(encode(text)) == normalize(text, kind, line_ends)` for every text whose pieces
-    are all in the vocabulary. The rules:
+    Encoding loses nothing else: `decode(encode(text)) == normalize(text, kind, line_ends)` for every text whose
+    pre-tokens are all in the vocabulary. The rules:
 
     - `\r\n` and lone `\r` become `\n`. No other character ends a line.
     - With `line_ends = "paragraph"`, lines are joined by a space until a blank line, runs of blank lines become one,
@@ -115,7 +115,7 @@ def normalize(text: str, kind: TokenizerKind = "word", line_ends: LineEnds = "li
 
 
 def slices(text: str, kind: TokenizerKind, size: int = SLICE) -> Iterator[str]:
-    """Cut a tidy segment, or several with their ends, into slices of about `size` characters; no piece is cut.
+    """Cut a tidy segment, or several with their ends, into slices of about `size` characters; no pre-token is cut.
 
     The library needs some hundred bytes for each token passed at once, and a line may be as long as a file.
     """
@@ -142,7 +142,7 @@ def is_word_character(character: str) -> bool:
         >>> [is_word_character(character) for character in "é7_,' "]
         [True, True, True, False, False, False]
     """
-    return [piece for piece, _ in pre_tokenizer("word").pre_tokenize_str(f"a {character}")] == ["a", character]
+    return [pre_token for pre_token, _ in pre_tokenizer("word").pre_tokenize_str(f"a {character}")] == ["a", character]
 
 
 def trailing_word(text: str) -> str:
@@ -160,9 +160,9 @@ def trailing_word(text: str) -> str:
     return text[start:]
 
 
-def is_mark(piece: str) -> bool:
-    """Return whether a piece of the word tokenizer is a mark rather than a word."""
-    return not is_word_character(piece[0])
+def is_mark(pre_token: str) -> bool:
+    """Return whether a pre-token of the word tokenizer is a mark rather than a word."""
+    return not is_word_character(pre_token[0])
 
 
 def is_opened(text: str) -> bool:

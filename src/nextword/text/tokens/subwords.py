@@ -3,7 +3,8 @@ r"""Subwords: words as sequences of shorter tokens, by which a small vocabulary 
 The tokens are found by byte-pair encoding (Sennrich, Haddow and Birch 2016, "Neural Machine Translation of Rare Words
 with Subword Units", https://arxiv.org/abs/1508.07909), over characters and within pre-tokens.
 Text is split by taking the longest token from the left. That is as good as repeating the merges (Uzan, Schmidt, Tanner
-and Pinter 2024, "Greed is All You Need", https://arxiv.org/abs/2403.01289), and needs only the tokens: as with words, the vocabulary is the whole tokenizer.
+and Pinter 2024, "Greed is All You Need", https://arxiv.org/abs/2403.01289), and needs only the tokens: as with words,
+the vocabulary is the whole tokenizer.
 
 The single characters of the vocabulary are its *alphabet*. A run of other characters, with the space before it, is one
 `<unk>`.

@@ -8,6 +8,8 @@ PYTHON := $(shell for name in $(CANDIDATES); do \
 VENV := .venv
 BIN := $(VENV)/bin
 DEMO := runs/demo
+JAVASCRIPT := scripts/javascript
+SITE := src/nextword/display/page/site tests/support
 
 # `make demo` needs the extra `train`, `make setup` installs `dev`, which contains it. The second tops up the first.
 DEMO_NEEDS := $(if $(wildcard $(VENV)/with-dev),$(VENV)/with-dev,$(VENV)/with-train)
@@ -16,7 +18,7 @@ DEMO_NEEDS := $(if $(wildcard $(VENV)/with-dev),$(VENV)/with-dev,$(VENV)/with-tr
 WORKERS := $(shell n=$$(getconf _NPROCESSORS_ONLN 2>/dev/null || echo 2); echo $$((n > 4 ? 4 : n)))
 TESTS := $(BIN)/python -m pytest --numprocesses $(WORKERS) --dist worksteal tests src benchmarks/harness
 
-.PHONY: help setup demo test test-slow test-all check lint types imports docs commands format peers constraints dist sample-model screenshots pictures notebooks clean
+.PHONY: help setup demo test test-slow test-all check lint types javascript imports docs commands format peers constraints dist sample-model screenshots pictures notebooks clean
 
 help:  ## List the targets.
 	@sed -n 's/^\([a-z-]*\):.*##/\1:/p' $(MAKEFILE_LIST)
@@ -46,7 +48,7 @@ test-slow: setup  ## Run the tests that take long.
 test-all: setup  ## Run all tests.
 	$(TESTS)
 
-check: lint types imports docs  ## All checks except the tests.
+check: lint types javascript imports docs  ## All checks except the tests.
 
 lint: setup  ## Check style, format and words.
 	$(BIN)/ruff format --check src tests benchmarks examples scripts
@@ -56,6 +58,15 @@ lint: setup  ## Check style, format and words.
 types: setup  ## Check types, those of Windows too.
 	$(BIN)/mypy
 	$(BIN)/mypy --platform win32 --cache-dir .mypy_cache/win32 src
+
+javascript: $(JAVASCRIPT)/installed  ## Check format, style and types of the page's JavaScript.
+	$(JAVASCRIPT)/node_modules/.bin/biome check --error-on-warnings --config-path=$(JAVASCRIPT) $(SITE)
+	$(JAVASCRIPT)/node_modules/.bin/tsc --project $(JAVASCRIPT)
+
+$(JAVASCRIPT)/installed: $(JAVASCRIPT)/package.json $(JAVASCRIPT)/package-lock.json
+	@command -v npm >/dev/null && command -v node >/dev/null || { echo "the checks of the page's JavaScript need Node 20 or newer with npm, but there is none; install Node" >&2; exit 1; }
+	npm ci --silent --prefix $(JAVASCRIPT)
+	@touch $@
 
 imports: setup  ## Check which part imports which.
 	$(BIN)/lint-imports
@@ -67,7 +78,8 @@ commands: setup  ## Write the pages of the commands again, with the outputs of t
 docs: setup  ## Build the documentation into site/.
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
 
-format: setup  ## Format the code.
+format: setup $(JAVASCRIPT)/installed  ## Format the code.
+	$(JAVASCRIPT)/node_modules/.bin/biome check --write --config-path=$(JAVASCRIPT) $(SITE)
 	$(BIN)/ruff format src tests benchmarks examples scripts
 	$(BIN)/ruff check --fix src tests benchmarks examples scripts
 

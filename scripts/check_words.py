@@ -18,7 +18,7 @@ PLACES = (
     *("docs", "src", "tests", "benchmarks", "examples", "scripts"),
 )
 SUFFIXES = {".md", ".py", ".toml", ".yml", ".sh", ".html", ".js", ".css", ""}
-SKIPPED = {"__pycache__", "environments"}  # `make peers` creates an environment below benchmarks
+SKIPPED = {"__pycache__", "environments", "node_modules"}  # what `make peers` and `make javascript` install
 GAP = r"(?:[\s_#*>]|//)+"  # words may be apart by a line end, the mark of a comment, or the underscore of a name
 
 Rule = tuple[re.Pattern[str], str]

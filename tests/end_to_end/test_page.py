@@ -3,28 +3,20 @@
 import re
 from typing import TYPE_CHECKING
 
-import numpy as np
 import pytest
 
 from nextword.api.trained_model import TrainedModel
-from nextword.bundle.bundle import Bundle
 from nextword.bundle.samples import sample_model_path
 from nextword.display.page.html_file import write_html
-from nextword.model.architecture import Architecture
 from nextword.serving.http.access import Access
-from nextword.text.tokens.tokenizer import Tokenizer
-from nextword.text.tokens.vocabulary import Vocabulary
 from support.page_audit import MOVING_ELEMENTS, NAMELESS_CONTROLS, PALE_TEXTS, WRONG_REFERENCES
 from support.page_visit import visit, wait_for
-from support.served import serving
 from support.started_service import started_service
-from support.toy_engine import ToyEngine
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
 
 TABS = ("type", "read", "write", "inside", "model")
-_ATTACK = "<img src=x onerror=alert(1)>"
 
 
 def _use(page: "Page", tab: str) -> None:
@@ -50,10 +42,11 @@ def _use(page: "Page", tab: str) -> None:
 
 
 @pytest.mark.parametrize("tab", TABS)
-def test_everybody_can_use_the_tab(chromium: "Browser", page_address: str, tab: str) -> None:
+def test_everybody_can_use_the_tab_from_a_disk_without_a_network(chromium: "Browser", html_file: str, tab: str) -> None:
     """Names for screen readers, contrast in light and dark, and the width of a phone."""
-    with visit(chromium, page_address, tab, color_scheme="light", reduced_motion="reduce") as page:
+    with visit(chromium, html_file, tab, offline=True, color_scheme="light", reduced_motion="reduce") as page:
         _use(page, tab)
+        assert "never leaves it" in (page.locator("footer").text_content() or "")
         page.mouse.move(0, 0)
         assert page.evaluate(NAMELESS_CONTROLS) == []
         assert page.evaluate(WRONG_REFERENCES) == []
@@ -71,13 +64,6 @@ def html_file(austen: TrainedModel, tmp_path_factory: pytest.TempPathFactory) ->
     path = tmp_path_factory.mktemp("page") / "austen.html"
     write_html(path, austen.bundle, passage="She was very much obliged to him for all that he had said. " * 3)
     return path.as_uri()
-
-
-@pytest.mark.parametrize("tab", TABS)
-def test_the_tab_works_from_a_disk_without_a_network(chromium: "Browser", html_file: str, tab: str) -> None:
-    with visit(chromium, html_file, tab, offline=True) as page:
-        _use(page, tab)
-        assert "never leaves it" in (page.locator("footer").text_content() or "")
 
 
 def test_arrow_keys_choose_tabs_and_the_address_keeps_the_choice(chromium: "Browser", page_address: str) -> None:
@@ -124,41 +110,19 @@ def test_the_theme_can_be_switched_and_is_kept(chromium: "Browser", page_address
         assert page.evaluate(paper) == dark
 
 
-def _refuse(page: "Page", status: int) -> None:
-    """Let the service refuse all texts to score."""
-    error = {"message": "the service cannot answer now", "type": "server_error", "param": None, "code": None}
-    page.route("**/v1/score", lambda route: route.fulfill(status=status, json={"error": error}))
-
-
-@pytest.mark.parametrize(("status", "advice"), [(429, "Wait some seconds"), (500, "read the log"), (413, "shorter")])
-def test_errors_of_the_service_are_shown_with_what_to_do(
-    chromium: "Browser", page_address: str, status: int, advice: str
-) -> None:
-    with visit(chromium, page_address, "read", allowed=[str(status)]) as page:
-        _refuse(page, status)
+def test_errors_of_the_service_are_shown_with_what_to_do(chromium: "Browser", page_address: str) -> None:
+    error = {"message": "`text` cannot be read now", "type": "server_error", "param": None, "code": None}
+    with visit(chromium, page_address, "read", allowed=["429"]) as page:
+        page.route("**/v1/score", lambda route: route.fulfill(status=429, json={"error": error}))
         page.get_by_label("Your text", exact=True).fill("She was")
-        page.get_by_role("alert").filter(has_text=advice).wait_for()
-        assert "The service cannot answer now." in (page.get_by_role("alert").text_content() or "")
+        page.get_by_role("alert").filter(has_text="Wait some seconds").wait_for()
+        assert "text cannot be read now." in (page.get_by_role("alert").text_content() or "")
+        assert page.locator(".problem code").text_content() == "text"
+        assert page.locator("#panel-read .actions .hint").text_content() == ""
         page.unroute("**/v1/score")
         page.get_by_label("Your text", exact=True).fill("She was very")
         page.wait_for_selector(".token")
         assert page.get_by_role("alert").is_hidden()
-
-
-def test_a_text_that_the_service_finds_too_long_is_reported(chromium: "Browser", page_address: str) -> None:
-    with visit(chromium, page_address, "read", allowed=["400"]) as page:
-        page.get_by_label("Your text", exact=True).fill("a " * 40_000)
-        page.get_by_role("alert").filter(has_text="Use a shorter text").wait_for()
-        assert page.locator(".problem code").first.text_content() == "text"
-        assert "`" not in (page.locator(".problem").text_content() or "")
-        assert page.locator("#panel-read .actions .hint").text_content() == ""
-
-
-def test_a_service_that_is_gone_is_reported(chromium: "Browser", page_address: str) -> None:
-    with visit(chromium, page_address, "read", allowed=["ERR_"]) as page:
-        page.context.set_offline(True)
-        page.get_by_label("Your text", exact=True).fill("She was")
-        page.get_by_role("alert").filter(has_text="does not answer").wait_for()
 
 
 def test_a_key_is_asked_for_and_kept_for_the_session(chromium: "Browser") -> None:
@@ -182,46 +146,6 @@ def test_a_key_is_asked_for_and_kept_for_the_session(chromium: "Browser") -> Non
         page.wait_for_selector(".token")
         assert page.evaluate("Object.values(sessionStorage)") == [key]
         assert key not in page.evaluate("Object.values(localStorage)")
-
-
-def _hostile_model() -> TrainedModel:
-    """Return a model that knows little else than markup."""
-    words = ("<unk>", "<eos>", _ATTACK, "<script>alert(2)</script>", "javascript:alert(3)", "it", "is")
-    architecture = Architecture(vocabulary_size=len(words), embedding_size=4, hidden_sizes=(6, 4))
-    tokenizer = Tokenizer("pretokenized", "line", Vocabulary(words))
-    random = np.random.default_rng(1)
-    weights = {
-        name: random.normal(size=shape).astype(np.float32) for name, shape in architecture.weight_shapes().items()
-    }
-    table = f"| a | b |\n|---|---|\n| {_ATTACK} | [x](javascript:alert(4)) |"
-    card = f"# {_ATTACK}\n\n{table}\n\n- **{_ATTACK}** `{_ATTACK}`\n"
-    bundle = Bundle("hostile", architecture, tokenizer, weights, card)
-    return TrainedModel(ToyEngine(len(words), 1), bundle)
-
-
-def test_vocabulary_never_becomes_markup(chromium: "Browser") -> None:
-    with serving(_hostile_model()) as served, visit(chromium, f"{served.url}/", "type") as page:
-        page.get_by_label("Your text", exact=True).focus()
-        page.keyboard.type("it is ")
-        page.wait_for_selector(".suggestions:not([hidden])")
-        assert "<script>alert(2)</script>" in page.locator(".suggestion-word").all_text_contents()
-        page.keyboard.press("Tab")
-        for tab in TABS[1:]:
-            page.get_by_role("tab", name=tab.capitalize()).click()
-            if tab == "read":
-                page.get_by_label("Your text", exact=True).locator("visible=true").fill(
-                    "it <script>alert(2)</script> is"
-                )
-                page.wait_for_selector(".token")
-                page.locator(".token").nth(1).click()
-            elif tab == "write":
-                page.get_by_role("button", name="Write").click()
-                page.wait_for_selector(".written[aria-busy=false]")
-            elif tab == "inside":
-                page.locator("#panel-inside textarea").fill(f"it is {_ATTACK} it")
-                page.wait_for_selector(".chart-word")
-        assert page.locator("#page img, #page script, #page iframe, #page a").count() == 0
-        assert _ATTACK in (page.get_by_label("Model card").text_content() or "")
 
 
 def test_a_long_text_is_drawn_while_it_is_read(chromium: "Browser", html_file: str) -> None:

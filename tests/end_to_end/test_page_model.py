@@ -4,6 +4,7 @@ import json
 from typing import TYPE_CHECKING
 from urllib.request import urlopen
 
+from nextword.display.page.page_facts import CurvePoint, curve_chart
 from support.page_visit import visit
 
 if TYPE_CHECKING:
@@ -46,31 +47,21 @@ def test_figures_are_those_of_the_model(chromium: "Browser", page_address: str) 
         assert "parameters3,624,502" in figures
 
 
-def test_the_training_curve_is_drawn(chromium: "Browser", page_address: str) -> None:
-    curve = [{"round": 1, "train": 700.0, "valid": 500.0}, {"round": 2, "train": 90.0, "valid": 80.0}]
-    with visit(chromium, page_address) as page:
-        with urlopen(f"{page_address}page/describe.json") as answer:  # noqa: S310 - the address is our own
-            described = {**json.load(answer), "curve": curve}
-        page.route("**/page/describe.json", lambda route: route.fulfill(json=described))
-        page.goto("about:blank")
-        page.goto(f"{page_address}#model")
-        label = page.locator(".curve svg").get_attribute("aria-label")
-        assert label == "Training curve over 2 rounds; lowest valid perplexity 80.0 in round 2"
-        assert page.locator(".curve-line").count() == 2
-
-
-def test_on_a_phone_no_word_or_number_is_broken_and_no_label_is_cut(chromium: "Browser", page_address: str) -> None:
-    rounds = [{"round": count, "train": 9000.0 / count, "valid": 3000.0} for count in (1, 2)]
+def test_on_a_phone_the_curve_is_legible_and_no_word_is_broken(chromium: "Browser", page_address: str) -> None:
+    chart = curve_chart([CurvePoint(count, 9000.0 / count, 3000.0) for count in (1, 2)])
     with visit(chromium, page_address, viewport={"width": 390, "height": 844}) as page:
         with urlopen(f"{page_address}page/describe.json") as answer:  # noqa: S310 - the address is our own
-            described = {**json.load(answer), "curve": rounds}
+            described = {**json.load(answer), "chart": chart}
         page.route("**/page/describe.json", lambda route: route.fulfill(json=described))
         page.goto("about:blank")
         page.goto(f"{page_address}#model")
-        page.wait_for_selector(".curve-name")
+        assert page.locator(".curve svg").get_attribute("aria-label") == (
+            "perplexity by rounds: train 4,500.0, valid 3,000.0, best 3,000.0"
+        )
+        assert page.locator(".curve polyline").count() == 2
         assert page.evaluate(_BROKEN_CELLS) == []
         assert page.evaluate(_CUT_LABELS) == []
         heights = page.locator(".curve text").evaluate_all(
-            "(all) => all.map((each) => each.getBoundingClientRect().height)"
+            "(all) => all.map((text) => text.getBoundingClientRect().height)"
         )
         assert min(heights) >= 11

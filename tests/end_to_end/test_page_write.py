@@ -114,9 +114,3 @@ def test_an_example_begins_a_text_and_writes_it_on(page: "Page") -> None:
     assert len(prompt.split()) == 8
     assert _written(page).startswith(prompt)
     assert len(_written(page)) > len(prompt)
-
-
-def test_a_pasted_prompt_that_is_too_long_is_said_to_be_cut(page: "Page") -> None:
-    page.get_by_label("Prompt").focus()
-    page.keyboard.insert_text("She was " * 1000)
-    assert page.get_by_text("Only the first 4,000 characters were kept.").is_visible()

@@ -14,7 +14,13 @@ PATIENCE = 30_000
 
 @contextmanager
 def visit(
-    browser: "Browser", address: str, tab: str = "", *, allowed: Sequence[str] = (), **options: Any
+    browser: "Browser",
+    address: str,
+    tab: str = "",
+    *,
+    ready: str = "[role=tablist]",
+    allowed: Sequence[str] = (),
+    **options: Any,
 ) -> Iterator["Page"]:
     """Open the page. An error on its console or of a script, or a dialog, fails the test.
 
@@ -22,6 +28,7 @@ def visit(
         browser: The browser.
         address: Where the page is.
         tab: The tab to open.
+        ready: What is there once the page is drawn.
         allowed: Parts of console messages that are expected.
         options: Options of the browser context.
     """
@@ -38,7 +45,7 @@ def visit(
     page.on("pageerror", lambda error: errors.append(str(error)))
     page.on("dialog", lambda dialog: errors.append(f"a dialog: {dialog.message}"))
     page.goto(f"{address}#{tab}" if tab else address)
-    page.wait_for_selector("[role=tablist]" if not allowed else "#page > *")
+    page.wait_for_selector("#page > *" if allowed else ready)
     yield page
     context.close()
     assert not errors, errors

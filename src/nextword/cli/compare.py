@@ -14,9 +14,9 @@ from nextword.cli.options.target import engine_option, open_origin, run_or_model
 from nextword.cli.output.messages import say
 from nextword.cli.output.progress import evaluation_progress, read_split
 from nextword.disk.files import write_file
+from nextword.display.page.comparison_page import ComparisonFacts, comparison_page
 from nextword.inference.evaluation.comparison import ComparedWord, render_comparison
 from nextword.inference.evaluation.comparison import compare as compare_tokens
-from nextword.inference.evaluation.comparison_page import comparison_page
 from nextword.inference.evaluation.perplexity import evaluate
 from nextword.text.options import OnBadBytes
 from nextword.text.sources.names import SplitOrAll
@@ -79,6 +79,15 @@ def compare(
             evaluation = evaluate(model.engine, store.ids, on_progress=on_progress, unknown_id=unknown_id)
         shown = min(page_tokens, store.num_tokens)
         tokens = compare_tokens(model.engine, store.ids, skip=0, max_tokens=shown, unknown_id=unknown_id)
-        html = comparison_page(tokens, evaluation, model.tokenizer, model=model.name, corpus=read.name, split=split)
-        write_file(page, html.encode())
+        table = evaluation.to_table()
+        facts = ComparisonFacts(
+            model.name,
+            read.name,
+            split,
+            evaluation.protocol,
+            evaluation.figures(),
+            table["by_frequency"],
+            table["by_position"],
+        )
+        write_file(page, comparison_page(tokens, model.tokenizer, facts))
         say(f"page: {page}")

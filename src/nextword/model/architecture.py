@@ -32,6 +32,7 @@ class Cell:
         options: Fields of `Architecture` that this cell supports and others may not; disabled by default.
         extra_shapes: Returns names and shapes of the weights besides kernel, recurrent kernel and bias, for an
             architecture, `I` and `H`.
+        in_page: Whether `display/page/site/js/model/cells.js` has its arithmetic, for the page in the browser.
     """
 
     title: str
@@ -39,6 +40,7 @@ class Cell:
     state: tuple[str, ...]
     options: tuple[str, ...] = ()
     extra_shapes: "Callable[[Architecture, int, int], dict[str, Shape]]" = lambda *_: {}
+    in_page: bool = False
 
 
 def _normalization_shapes(architecture: "Architecture", _input_size: int, hidden_size: int) -> dict[str, Shape]:
@@ -69,6 +71,7 @@ CELLS: dict[CellName, Cell] = {
         state=("hidden", "cell"),
         options=("cap_input_gate", "layer_normalization"),
         extra_shapes=_normalization_shapes,
+        in_page=True,
     ),
     "mogrifier_lstm": Cell(
         title="Mogrifier LSTM",
@@ -76,9 +79,10 @@ CELLS: dict[CellName, Cell] = {
         state=("hidden", "cell"),
         options=("cap_input_gate", "mogrifier_rank"),
         extra_shapes=_modulation_shapes,
+        in_page=True,
     ),
-    "gru": Cell(title="GRU", num_gates=3, state=("hidden",)),  # update, reset, candidate
-    "rnn": Cell(title="RNN", num_gates=1, state=("hidden",)),
+    "gru": Cell(title="GRU", num_gates=3, state=("hidden",), in_page=True),  # update, reset, candidate
+    "rnn": Cell(title="RNN", num_gates=1, state=("hidden",), in_page=True),
 }
 """The table of cells: the differences between the kinds of recurrent layers."""
 

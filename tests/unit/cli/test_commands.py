@@ -62,7 +62,7 @@ def test_compare_shows_the_words_of_the_tutorial(trained_run: Path, nextword: Ru
 def test_compare_writes_a_page(trained_run: Path, nextword: Run, capsys: Captured, tmp_path: Path) -> None:
     page = tmp_path / "page.html"
     assert nextword("compare", trained_run, "--split", "train", "--output", page, "--page-tokens", "50") == 0
-    assert page.read_text(encoding="utf-8").startswith("<!doctype html>")
+    assert page.read_bytes().startswith(b"<!DOCTYPE html>\n<!-- nextword page 1 -->")
 
 
 def test_suggest_knows_what_the_text_says(trained_run: Path, nextword: Run, capsys: Captured) -> None:

@@ -1,9 +1,10 @@
-"""The page with a model inside, as one HTML file that opens from a disk, without a server and without a network."""
+"""Pages as one HTML file that opens from a disk, without a server and without a network: a model, or a comparison."""
 
 import base64
 import gzip
 import hashlib
 import re
+from collections.abc import Iterator
 from importlib.resources import files
 from importlib.resources.abc import Traversable
 from pathlib import Path
@@ -16,16 +17,13 @@ from nextword.display.page.page_facts import PageFacts
 from nextword.display.page.script import one_script
 from nextword.errors import ExportError, StorageError
 
-ENTRY = "one_file.js"
-"""The module that opens the model inside the page."""
-
 _MARK = b"<!DOCTYPE html>\n<!-- nextword page 1 -->\n"
 """How the file begins, by which it is known."""
 
 _CANNOT_STAND = re.compile(rb"[\x00\x0d<=]")
 _ESCAPE, _SHIFT = 0x3D, 64
 
-_NO_SCRIPT = "This page needs JavaScript. It holds a language model, and loads nothing from a network."
+_NO_SCRIPT = "This page needs JavaScript, which is part of this file. It loads nothing from a network."
 
 
 def write_html(
@@ -75,10 +73,21 @@ def require_replaceable(path: Path) -> None:
 
 
 def html_page(packed: bytes) -> bytes:
-    """Return the page with a packed model inside, in windows-1252."""
+    """Return the page with a packed model inside."""
+    model = f'<script type="application/octet-stream" id="packed-model" data-bytes="{len(packed)}">'
+    return one_page("one_file.js", model, bytes_as_text(gzip.compress(packed, 9, mtime=0)))
+
+
+def one_page(entry: str, element: str, content: bytes) -> bytes:
+    """Return the files of the site as one page, in windows-1252.
+
+    Args:
+        entry: The module that opens the page.
+        element: Start tag of the script element that holds what the page shows.
+        content: What it shows, as text of an HTML file in windows-1252.
+    """
     site = files("nextword.display.page") / "site"
-    sources = {file.name: _text(file) for file in (site / "js").iterdir() if file.name.endswith(".js")}
-    script = one_script(sources, ENTRY)
+    script = one_script(dict(_modules(site / "js")), entry)
     style = _css_in_ascii(_text(site / "style.css"))
     page = _text(site / "index.html").removeprefix("<!DOCTYPE html>\n")
     page = _replaced(page, r'<meta charset="utf-8">', f'<meta charset="windows-1252">\n{_policy(script, style)}')
@@ -87,12 +96,11 @@ def html_page(packed: bytes) -> bytes:
     page = _replaced(page, r"<noscript>.*?</noscript>", f"<noscript><p>{_NO_SCRIPT}</p></noscript>")
     page = re.sub(r'(<link rel="icon"[^>]*href=")page/([^"]*)"', lambda found: _with_icon(site, found), page)
     before, end, after = page.partition("</body>")
-    model = f'<script type="application/octet-stream" id="packed-model" data-bytes="{len(packed)}">'
     return b"".join(
         (
             _MARK,
-            _html_in_ascii(before + model),
-            bytes_as_text(gzip.compress(packed, 9, mtime=0)),
+            _html_in_ascii(before + element),
+            content,
             _html_in_ascii(f"</script>\n<script>{script}</script>\n{end}{after}"),
         )
     )
@@ -110,6 +118,15 @@ def bytes_as_text(data: bytes) -> bytes:
         b'a=|b'
     """
     return _CANNOT_STAND.sub(lambda found: bytes((_ESCAPE, found[0][0] + _SHIFT)), data)
+
+
+def _modules(folder: Traversable, prefix: str = "") -> Iterator[tuple[str, str]]:
+    """Yield the path and the text of each module below a folder."""
+    for entry in folder.iterdir():
+        if entry.is_dir():
+            yield from _modules(entry, f"{prefix}{entry.name}/")
+        elif entry.name.endswith(".js"):
+            yield f"{prefix}{entry.name}", _text(entry)
 
 
 def _policy(script: str, style: str) -> str:

@@ -4,7 +4,6 @@ import hashlib
 import json
 import struct
 from collections.abc import Mapping
-from dataclasses import asdict
 from functools import cache
 from itertools import pairwise
 from typing import Any
@@ -19,9 +18,9 @@ from nextword.bundle.onnx.packed_matrix import PackedMatrix
 from nextword.bundle.onnx.weights import PackedWeight, onnx_weights
 from nextword.display.page.bigrams import BigramTable
 from nextword.display.page.card import card_elements
-from nextword.display.page.page_facts import PageFacts, page_unit
+from nextword.display.page.page_facts import PageFacts, curve_chart, page_unit
 from nextword.errors import ExportError
-from nextword.model.architecture import Architecture
+from nextword.model.architecture import CELLS, Architecture
 
 _OTHERS = r"[^\p{L}\p{M}\p{N}_]+"
 """What is not part of a word in `nextword.text.tokens.pre_tokens`."""
@@ -55,9 +54,6 @@ MAGIC = b"nextword"
 FORMAT = 1
 MOST_BYTES = 2**29
 """The largest packed model. A browser holds it several times while it opens the page."""
-
-_CELLS = ("lstm", "mogrifier_lstm", "gru", "rnn")
-"""The cells of `site/js/cells.js`."""
 
 _ALIGNMENT = 8
 _EMBEDDINGS = "embedding/embeddings"
@@ -95,7 +91,7 @@ def pack_model(
         "unit": page_unit(tokenizer),
         "card": card_elements(bundle.card),
         "figures": dict(facts.figures),
-        "curve": [asdict(point) for point in facts.curve] or None,
+        "chart": curve_chart(facts.curve),
         "passage": passage,
         "architecture": bundle.architecture.to_table(),
         "tokenizer": {
@@ -116,10 +112,11 @@ def require_packable(architecture: Architecture) -> None:
     Raises:
         ExportError: The cell has no program in the page, or the model is too large for a browser.
     """
-    if architecture.cell not in _CELLS:
+    if not CELLS[architecture.cell].in_page:
+        drawn = ", ".join(name for name, cell in CELLS.items() if cell.in_page)
         raise ExportError(
-            f"a model must have one of the cells {', '.join(_CELLS)} to run in a page, but `cell` is "
-            f"{architecture.cell}; train one of these"
+            f"a model must have one of the cells {drawn} to run in a page, but `cell` is {architecture.cell}; train "
+            "one of these"
         )
     if architecture.num_parameters > MOST_BYTES:
         raise ExportError(

@@ -4,15 +4,19 @@ import json
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from operator import attrgetter
 from pathlib import Path
 from typing import Any, Literal
 
 from nextword.bundle.bundle import Bundle
 from nextword.bundle.model_card import SplitMetrics
 from nextword.bundle.run_directory import read_rows
+from nextword.display.chart import Axis, perplexity_chart
 from nextword.text.tokens.tokenizer import Tokenizer
 
 _MAX_LOG_BYTES = 2**24
+_CHART_WIDTH = 500
+_TRAIN, _VALID = attrgetter("train"), attrgetter("valid")
 
 
 @dataclass(frozen=True)
@@ -79,6 +83,15 @@ def page_figures(bundle: Bundle, metrics: Sequence[SplitMetrics] = ()) -> dict[s
         **perplexities,
         **accuracies,
     }
+
+
+def curve_chart(curve: Sequence[CurvePoint]) -> list[Any] | None:
+    """Return the chart of a training curve as an element; `None` without rounds."""
+    if not curve:
+        return None
+    axis = Axis("rounds", 1, max(2, *(point.round for point in curve)))
+    train, valid = ([(point.round, values(point)) for point in curve] for values in (_TRAIN, _VALID))
+    return perplexity_chart(train, valid, axis, width=_CHART_WIDTH).to_element()
 
 
 def page_unit(tokenizer: Tokenizer) -> Literal["word", "subword", "character"]:

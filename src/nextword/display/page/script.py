@@ -2,17 +2,18 @@
 
 Each module becomes a function that returns its exports. The modules follow a convention, which is checked:
 
-- imports are `import { a, b } from "./name.js";`, without renaming, and form no cycle;
+- imports are `import { a, b } from "./folder/name.js";`, without renaming, and form no cycle;
 - exports are declarations: `export function`, `export async function`, `export class` and `export const`;
 - nothing is imported while the page runs, and no top level waits.
 """
 
+import posixpath
 import re
 from collections.abc import Mapping
 
 from nextword.errors import ExportError
 
-_IMPORT = re.compile(r'^import\s*\{([^{}]*)\}\s*from\s*"\./([\w-]+\.js)";[ \t]*$', re.MULTILINE)
+_IMPORT = re.compile(r'^import\s*\{([^{}]*)\}\s*from\s*"(\.\.?/[\w/.-]+\.js)";[ \t]*$', re.MULTILINE)
 _EXPORT = re.compile(r"^export\s+((?:async\s+)?function|class|const)\s+(\w+)", re.MULTILINE)
 _REFUSED = re.compile(r"^\s*(?:import|export)\b.*|\bimport\s*\(.*", re.MULTILINE)
 _ENDS_SCRIPT = re.compile(r"</script|<!--|<script", re.IGNORECASE)
@@ -22,15 +23,15 @@ def one_script(sources: Mapping[str, str], entry: str) -> str:
     """Return the module `entry` and all that it imports as one classic script, in ASCII.
 
     Args:
-        sources: The text of each module by its file name.
-        entry: The module to begin with.
+        sources: The text of each module by its path, such as `model/engine.js`.
+        entry: The path of the module to begin with.
 
     Raises:
         ExportError: A module does not follow the convention.
 
     Example:
-        >>> sources = {"a.js": 'import { b } from "./b.js";\\nalert(b);\\n', "b.js": "export const b = 1;\\n"}
-        >>> "const { b } = module_b;" in one_script(sources, "a.js")
+        >>> sources = {"a.js": 'import { b } from "./c/b.js";\\nalert(b);\\n', "c/b.js": "export const b = 1;\\n"}
+        >>> "const { b } = module_c_b;" in one_script(sources, "a.js")
         True
     """
     parts = [_as_function(name, sources[name]) for name in _in_order(sources, entry)]
@@ -67,8 +68,8 @@ def _in_order(sources: Mapping[str, str], entry: str) -> list[str]:
         if name not in sources:
             raise ExportError(f"the page must hold the module {name}, but does not; install nextword again")
         open_modules.append(name)
-        for imported in _IMPORT.findall(sources[name]):
-            visit(imported[1])
+        for _, path in _IMPORT.findall(sources[name]):
+            visit(_beside(name, path))
         open_modules.remove(name)
         order.append(name)
 
@@ -79,7 +80,7 @@ def _in_order(sources: Mapping[str, str], entry: str) -> list[str]:
 def _as_function(name: str, source: str) -> str:
     def imported(match: re.Match[str]) -> str:
         names = " ".join(match[1].split())
-        return f"const {{ {names} }} = {_variable(match[2])};"
+        return f"const {{ {names} }} = {_variable(_beside(name, match[2]))};"
 
     exports = [match[2] for match in _EXPORT.finditer(source)]
     body = _EXPORT.sub(r"\1 \2", _IMPORT.sub(imported, source))
@@ -89,5 +90,10 @@ def _as_function(name: str, source: str) -> str:
     return f"const {_variable(name)} = (() => {{\n{body}{returned}}})();\n"
 
 
+def _beside(name: str, path: str) -> str:
+    """Return the path of a module that the module `name` imports by a relative path."""
+    return posixpath.normpath(posixpath.join(posixpath.dirname(name), path))
+
+
 def _variable(name: str) -> str:
-    return f"module_{name.removesuffix('.js').replace('-', '_')}"
+    return f"module_{re.sub('[^0-9A-Za-z]', '_', name.removesuffix('.js'))}"

@@ -1,7 +1,6 @@
 """What the page shows of the served model, and the model in the form that the page can run itself."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Literal
 
@@ -12,7 +11,7 @@ from nextword.bundle.run_directory import LOG_FILE, METRICS_FILE, read_split_met
 from nextword.display.page.card import card_elements
 from nextword.display.page.model_page import held_out_passage
 from nextword.display.page.packed_model import pack_model
-from nextword.display.page.page_facts import PageFacts, page_figures, page_unit, read_curve
+from nextword.display.page.page_facts import PageFacts, curve_chart, page_figures, page_unit, read_curve
 from nextword.errors import CheckpointError, NextwordError
 from nextword.serving.http.errors import ApiError
 from nextword.serving.routes.bigrams import BigramSource
@@ -24,14 +23,6 @@ class _PageValue(BaseModel):
     """A value for JavaScript, with its names."""
 
     model_config = ConfigDict(alias_generator=to_camel, validate_by_name=True)
-
-
-class Round(_PageValue):
-    """Perplexities of a round of training."""
-
-    round: int = Field(description="Number of the round, from 1.", examples=[1])
-    train: float = Field(description="Perplexity of the training split, with dropout.", examples=[412.7])
-    valid: float = Field(description="Perplexity of the validation split.", examples=[221.3])
 
 
 class PageDescription(_PageValue):
@@ -46,7 +37,10 @@ class PageDescription(_PageValue):
         description="The model card: texts, and elements as their name and content.", examples=[[["h2", "austen"]]]
     )
     figures: dict[str, str] = Field(description="Figures by their label.", examples=[{"parameters": "3,624,502"}])
-    curve: list[Round] | None = Field(description="The rounds of the training run; null if there is no log.")
+    chart: list[Any] | None = Field(
+        description="The training curve, as an element with its attributes; null if there is no log.",
+        examples=[["svg", {"viewBox": "0 0 500 260"}]],
+    )
     passage: str | None = Field(
         description="Held-out text, about a page; null if it cannot be read.", examples=["She was"]
     )
@@ -79,7 +73,7 @@ def description_of(served: ServedModel) -> PageDescription:
         vocabulary_size=tokenizer.vocabulary_size,
         card=card_elements(served.bundle.card),
         figures=page_figures(served.bundle, _rows(read_split_metrics, served.text.origin.run, METRICS_FILE)) | methods,
-        curve=[Round(**asdict(point)) for point in curve] or None,
+        chart=curve_chart(curve),
         passage=_passage(served),
         bigram_source="text" if served.text.is_readable() else "model",
     )

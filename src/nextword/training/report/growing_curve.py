@@ -1,20 +1,16 @@
 """The perplexity of a run as it grows, with the axes that show it."""
 
-import math
-from bisect import bisect_left
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Self
 
+from nextword.display.ticks import log_bounds
 from nextword.training.plan import Plan
 from nextword.training.progress import RoundRecord, TrainingPoint, TrainingProgress
 
 Place = tuple[float, float]
 """An epoch and a perplexity."""
 
-_LEAST_RANGE = 1.2
-_FAR_APART = 10.0
-_FEWEST_TICKS = 2
 _AHEAD = 2.0
 """The axis of epochs reaches this many times as far as the curve, but not beyond the run."""
 
@@ -68,45 +64,4 @@ class GrowingCurve:
     @property
     def perplexities(self) -> tuple[float, float]:
         """The lowest and the highest perplexity of the axis, which is logarithmic."""
-        found = [perplexity for _, perplexity in (*self.train, *self.valid)]
-        low, high = min(found), max(found)
-        missing = max(1.0, math.sqrt(_LEAST_RANGE * low / high))
-        return low / missing, high * missing
-
-
-def ticks_between(low: float, high: float, most: int) -> list[float]:
-    """Return round numbers between two others, in order, thinned to at most `most`; more digits if they are close.
-
-    Example:
-        >>> ticks_between(80, 1_200, 5), ticks_between(410, 490, 5)
-        ([100, 200, 500, 1000], [420, 440, 460, 480])
-    """
-    first, last = math.floor(math.log10(low)), math.ceil(math.log10(high))
-    digits = (1, 2, 5) if high / low > _FAR_APART else (1, 1.5, 2, 3, 4, 5, 7)
-    rounded = [digit * 10**power for power in range(first, last + 1) for digit in digits]
-    ticks = [tick for tick in rounded if low <= tick <= high]
-    if len(ticks) < _FEWEST_TICKS:
-        step = _round_step((high - low) / most)
-        ticks = [
-            step * number
-            for number in range(math.ceil(low / step * (1 - 1e-9)), math.floor(high / step * (1 + 1e-9)) + 1)
-        ]
-    return ticks[:: max(1, math.ceil(len(ticks) / most))]
-
-
-def even_ticks(last: float, most: int) -> list[float]:
-    """Return 0 and even multiples of a round number up to `last`, at most `most` in all.
-
-    Example:
-        >>> even_ticks(2.3, 4)
-        [0, 1, 2]
-    """
-    step = _round_step(last / (most - 1))
-    return [step * number for number in range(math.floor(last / step * (1 + 1e-9)) + 1)]
-
-
-def _round_step(least: float) -> float:
-    """Return the smallest round number of at least `least`."""
-    power = math.floor(math.log10(least))
-    steps: list[float] = [digit * 10**exponent for exponent in (power, power + 1) for digit in (1, 2, 5)]
-    return steps[bisect_left(steps, least * (1 - 1e-9))]
+        return log_bounds([perplexity for _, perplexity in (*self.train, *self.valid)])

@@ -8,7 +8,8 @@ from operator import itemgetter
 from rich.console import Console, ConsoleOptions, RenderResult
 from rich.text import Text
 
-from nextword.training.report.growing_curve import GrowingCurve, Place, even_ticks, ticks_between
+from nextword.display.ticks import even_ticks, log_ticks
+from nextword.training.report.growing_curve import GrowingCurve, Place
 
 _DOTS = ((0x01, 0x08), (0x02, 0x10), (0x04, 0x20), (0x40, 0x80))
 """The bit of each dot of a Braille character, by row and column."""
@@ -110,7 +111,7 @@ def _character(bits: int, mark: str) -> str:
 
 def _row_labels(low: float, high: float, height: int) -> dict[int, str]:
     """Return the perplexities on the left by row: round numbers, or both ends if there are too few."""
-    ticks = ticks_between(low, high, max(2, height // 2))
+    ticks = log_ticks(low, high, max(2, height // 2))
     if len(ticks) < 2:
         ticks = [low, high]
     span = math.log(high / low)
@@ -119,7 +120,7 @@ def _row_labels(low: float, high: float, height: int) -> dict[int, str]:
 
 def _epoch_labels(last_epoch: float, width: int, indent: int) -> str:
     line = " " * indent
-    for tick in even_ticks(last_epoch, max(2, width // 12)):
+    for tick in even_ticks(0, last_epoch, max(2, width // 12)):
         label = "0 epochs" if tick == 0 else f"{tick:.6g}"
         place = indent + round(tick / last_epoch * (width - 1))
         if place >= len(line.rstrip()) + 2 * bool(line.strip()) and place + len(label) <= indent + width:

@@ -1,4 +1,4 @@
-"""`site/js/engine.js` in a browser, beside the Python engine on the same rounded weights."""
+"""`site/js/engine.js` in Node, beside the Python engine on the same rounded weights."""
 
 import dataclasses
 from typing import Any
@@ -66,10 +66,10 @@ _TRACE = """async (ids, { model }, js) => {
   let state = engine.start();
   let step;
   for (const id of ids) {
-    step = engine.step(id, state, { trace: true });
+    step = engine.step(id, state);
     state = step.state;
   }
-  const layers = step.trace.layers.map((gates) => Object.fromEntries(
+  const layers = step.gates.map((gates) => Object.fromEntries(
     Object.entries(gates).map(([gate, values]) => [gate, [...values]]),
   ));
   return { layers, state: state.layers.map((arrays) => arrays.map((array) => [...array])) };
@@ -102,12 +102,11 @@ def test_a_word_left_out_counts_by_its_difference(scripts: Any) -> None:
     found = scripts.run(
         """async (ids, { model }, js) => {
           const reading = new js.reading.Reading(js.open(model));
-          const first = reading.stepOn(reading.engine.endId, reading.engine.start());
-          const steps = [];
           for (const id of ids) {
-            steps.push(reading.stepOn(id, (steps.at(-1) ?? first).state));
+            reading.steps.push(reading.stepOn(id, (reading.steps.at(-1) ?? reading.first).state));
           }
-          return js.left_out.differencesWithout({ engine: reading.engine, ids, steps, first }, 2, ids[3], () => true);
+          reading.ids = ids;
+          return reading.differencesWithout(2, ids[3], () => true);
         }""",
         ids,
         model=packed,
@@ -168,6 +167,6 @@ def test_nearest_states(scripts: Any) -> None:
         }""",
         model=pack_model(random_bundle(ARCHITECTURES["tied"])),
     )
-    assert found[0]["place"] == 1
+    assert found[0]["index"] == 1
     assert found[0]["cosine"] == pytest.approx(1)
     assert len(found) == 2

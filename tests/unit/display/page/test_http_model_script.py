@@ -1,4 +1,4 @@
-"""`site/js/http_model.js` in a browser, with answers that come when the test says so."""
+"""`site/js/http_model.js` in Node, with answers that come when the test says so."""
 
 from typing import Any
 
@@ -14,7 +14,7 @@ def test_a_word_that_is_forgotten_while_an_answer_is_on_its_way_stays_forgotten(
               resolve(new Response(JSON.stringify({ suggestions: [], session: "abc", learned })));
             }));
           };
-          const model = new js.http_model.HttpModel({});
+          const model = new js.http_model.HttpModel({ base: "http://127.0.0.1/" });
           const asked = async (learned, meanwhile = () => {}) => {
             const answer = model.suggest({ text: "Tolu ", k: 1, complete: true });
             await new Promise((resolve) => setTimeout(resolve));
@@ -38,7 +38,7 @@ def test_a_word_that_is_forgotten_while_an_answer_is_on_its_way_stays_forgotten(
 def test_a_new_session_learns_no_more_words_than_a_request_may_have(scripts: Any) -> None:
     found = scripts.run(
         """async (_, models, js) => {
-          const model = new js.http_model.HttpModel({});
+          const model = new js.http_model.HttpModel({ base: "http://127.0.0.1/" });
           model.learned = Array.from({ length: 1500 }, (_, number) => `word${number}`);
           return model.question({ text: "", k: 1 }).learn;
         }"""
@@ -53,7 +53,7 @@ _ASKED = """async (text, models, js) => {
     questions.push(JSON.parse(body));
     return new Response(JSON.stringify({ suggestions: [], session: "abc", learned: [], tokens: [] }));
   };
-  const model = new js.http_model.HttpModel({});
+  const model = new js.http_model.HttpModel({ base: "http://127.0.0.1/" });
   await model.suggest({ text, k: 1, complete: true });
   await model.bigrams({ text, k: 1 });
   await model.finish(text);
@@ -88,9 +88,22 @@ def test_a_text_with_too_many_tokens_is_scored_without_alternatives(scripts: Any
             const refused = { error: { message: "too long", code: "above_bound" } };
             return new Response(JSON.stringify(alternatives ? refused : {}), { status: alternatives ? 400 : 200 });
           };
-          await new js.http_model.HttpModel({}).score(text).catch(() => {});
+          await new js.http_model.HttpModel({ base: "http://127.0.0.1/" }).score(text).catch(() => {});
           return asked;
         }""",
         "a " * 5000,
     )
     assert found == [5, 0]
+
+
+def test_a_service_that_is_gone_is_reported(scripts: Any) -> None:
+    found = scripts.run(
+        """async (_, models, js) => {
+          globalThis.fetch = () => Promise.reject(new TypeError("Failed to fetch"));
+          const { message, advice } = await new js.http_model.HttpModel({ base: "http://127.0.0.1/" })
+            .score("She was")
+            .catch((error) => error);
+          return [message, advice];
+        }"""
+    )
+    assert found == ["The service does not answer.", "Check that nextword serve still runs, then try again."]

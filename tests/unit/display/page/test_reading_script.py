@@ -1,4 +1,4 @@
-"""`site/js/reading.js` in a browser: what the tab Inside says that the network predicts."""
+"""`site/js/reading.js` in Node: what the tab Inside says that the network predicts."""
 
 from typing import Any
 

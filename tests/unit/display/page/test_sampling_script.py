@@ -1,4 +1,4 @@
-"""`site/js/random.js` and `sampling.js` in a browser, beside numpy and `nextword.inference.generation.sampling`."""
+"""`site/js/model/sampling.js` in Node, next to `nextword.inference.generation.sampling`."""
 
 from typing import Any
 
@@ -8,23 +8,17 @@ import pytest
 from nextword.inference.generation.sampling import SamplingOptions, filtered, sample
 
 
-@pytest.mark.parametrize("seed", [0, 1, 42, 2**32, 2**53 - 1])
-def test_random_numbers_are_those_of_numpy(seed: int, scripts: Any) -> None:
-    found = scripts.run(
-        """async (seed, _, js) => {
-          const random = new js.random.RandomNumbers(seed);
-          return Array.from({ length: 5 }, () => random.next());
-        }""",
-        seed,
-    )
-    assert found == np.random.default_rng(np.random.SeedSequence(seed)).random(5).tolist()
-
-
-def test_without_a_seed_texts_differ(scripts: Any) -> None:
-    first, second = scripts.run(
-        "async (_, __, { random: { RandomNumbers } }) => [0, 0].map(() => new RandomNumbers().next())"
-    )
-    assert first != second
+def test_equal_seeds_give_equal_numbers_spread_evenly_from_0_to_1(scripts: Any) -> None:
+    drawn = """(seeds, _, js) => seeds.map((seed) => {
+      const random = js.sampling.randomNumbers(seed);
+      return Array.from({ length: 2000 }, () => random());
+    })"""
+    first, second, other, new, newer = scripts.run(drawn, [1, 1, 2, None, None])
+    assert first == second
+    assert first != other
+    assert new != newer
+    assert 0 <= min(first) < max(first) < 1
+    np.testing.assert_allclose(np.histogram(first, 10, (0, 1))[0], 200, atol=60)
 
 
 _SAMPLED = """async ({ logProbs, options, numbers }, _, js) => {

@@ -7,16 +7,16 @@ from nextword.errors import ExportError
 def test_a_module_comes_after_those_that_it_imports() -> None:
     script = one_script(
         {
-            "a.js": 'import { b } from "./b.js";\nimport {\n  c,\n  d,\n} from "./c.js";\nb(c, d);\n',
-            "b.js": 'import { c } from "./c.js";\nexport async function b() {}\n',
-            "c.js": "export const c = 1;\nexport class d {}\nfunction hidden() {}\n",
+            "a.js": 'import { b } from "./parts/b.js";\nimport {\n  c,\n  d,\n} from "./model/c.js";\nb(c, d);\n',
+            "parts/b.js": 'import { c } from "../model/c.js";\nexport async function b() {}\n',
+            "model/c.js": "export const c = 1;\nexport class d {}\nfunction hidden() {}\n",
             "unused.js": "export default 1;\n",
         },
         "a.js",
     )
-    places = [script.index(f"const module_{name} =") for name in "cba"]
-    assert places == sorted(places)
-    assert "const { c, d, } = module_c;" in script
+    offsets = [script.index(f"const module_{name} =") for name in ("model_c", "parts_b", "a")]
+    assert offsets == sorted(offsets)
+    assert "const { c, d, } = module_model_c;" in script
     assert "return { c, d };" in script
     assert "import" not in script
     assert "export" not in script

@@ -9,7 +9,9 @@ import pytest
 from nextword.display.page import __file__ as page_file
 
 _SITE = Path(page_file).parent / "site"
-_SCRIPTS = sorted((_SITE / "js").glob("*.js"))
+_SCRIPTS = sorted((_SITE / "js").rglob("*.js"))
+_ENTRIES = {"comparison.js", "one_file.js", "served_page.js"}
+_FLOORS = ("tabs", "parts", "model")
 _FILES = [*_SCRIPTS, _SITE / "index.html", _SITE / "style.css"]
 
 _MARKUP_FROM_TEXT = (
@@ -20,6 +22,10 @@ _CODE_FROM_TEXT = r"\beval\b|new Function|setTimeout\(\s*[\"'`]|javascript:"
 
 def _id_of(path: Path) -> str:
     return path.name
+
+
+def test_all_scripts_are_found() -> None:
+    assert {path.parent.name for path in _SCRIPTS} == {"js", *_FLOORS}
 
 
 @pytest.mark.parametrize("path", _FILES, ids=_id_of)
@@ -59,7 +65,14 @@ def test_each_name_at_the_top_level_is_exported_once() -> None:
 
 
 def test_each_script_is_used() -> None:
-    used = {"served_page.js", "one_file.js"}
-    for path in _SCRIPTS:
-        used.update(re.findall(r'"\./(\w+\.js)"', path.read_text(encoding="utf-8")))
-    assert {path.name for path in _SCRIPTS} == used
+    imported = (re.findall(r'"\.[\w./]*/(\w+\.js)"', path.read_text(encoding="utf-8")) for path in _SCRIPTS)
+    assert {path.name for path in _SCRIPTS} == _ENTRIES.union(*imported)
+
+
+def test_tabs_import_parts_parts_import_model_and_nothing_imports_back() -> None:
+    floors = {
+        path.resolve(): index for index, name in enumerate(_FLOORS) for path in _SCRIPTS if path.parent.name == name
+    }
+    for path, floor in floors.items():
+        for source in re.findall(r' from "(\.[^"]*)";$', path.read_text(encoding="utf-8"), re.MULTILINE):
+            assert floors[(path.parent / source).resolve()] >= floor, f"{path.name} imports {source}"

@@ -1,4 +1,4 @@
-"""`site/js/tokenizer.js` in a browser, beside the Python tokenizer, over odd Unicode texts."""
+"""`site/js/tokenizer.js` in Node, beside the Python tokenizer, over odd Unicode texts."""
 
 import random
 from typing import Any
@@ -120,7 +120,7 @@ def test_a_text_that_python_refuses_is_refused(kind: TokenizerKind, text: str, m
     found = scripts.run(
         """async ({ tokenizer, units }, _, js) => {
           try {
-            return new js.tokenizer.Tokenizer(tokenizer).encode(String.fromCharCode(...units));
+            return new js.tokenizer.Tokenizer(tokenizer).tokens(String.fromCharCode(...units));
           } catch (error) {
             return `${error.name}: ${error.message}`;
           }

@@ -1,4 +1,4 @@
-"""`site/js/unknown_word.js` in a browser, beside the Python program."""
+"""`site/js/unknown_word.js` in Node, beside the Python program."""
 
 import random
 from typing import Any

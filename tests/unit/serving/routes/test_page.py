@@ -75,14 +75,14 @@ def test_the_description_has_what_the_page_shows(client: TestClient) -> None:
     described = response.json()
     model = nextword.load("austen")
     assert set(described) == {
-        *("name", "hash", "summary", "unit", "vocabularySize", "card", "figures", "curve", "passage", "bigramSource")
+        *("name", "hash", "summary", "unit", "vocabularySize", "card", "figures", "chart", "passage", "bigramSource")
     }
     assert described["hash"] == response.headers["X-Model-Hash"]
     assert described["card"] == card_elements(model.card)
     assert (described["name"], described["unit"], described["bigramSource"]) == ("austen", "word", "text")
     assert described["vocabularySize"] == 9878
     assert described["figures"]["parameters"] == "3,624,502"
-    assert described["curve"] is None
+    assert described["chart"] is None
     assert len(described["passage"].split()) > 250
 
 
@@ -155,7 +155,7 @@ def test_without_a_folder_there_are_no_files(tmp_path: Path) -> None:
 
 
 def test_the_package_brings_the_scripts_of_the_page() -> None:
-    script = PageFiles().find("js/engine.js")
+    script = PageFiles().find("js/model/engine.js")
     assert script is not None
     assert b"export" in script.content
 

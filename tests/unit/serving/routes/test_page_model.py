@@ -10,6 +10,7 @@ import nextword
 from nextword.bundle.origin import Origin
 from nextword.bundle.origin_text import OriginText
 from nextword.bundle.samples import sample_model_path
+from nextword.display.page.page_facts import CurvePoint, curve_chart
 from nextword.errors import ExportError
 from nextword.serving.http.errors import ApiError
 from nextword.serving.routes.page_model import description_of, packed_model
@@ -43,11 +44,10 @@ def test_a_run_adds_its_figures_and_its_curve(tmp_path: Path) -> None:
     assert described.figures["perplexity (test)"] == "65.00"
     assert described.figures["accuracy (test)"] == "24.19%"
     assert described.figures["methods"] == "cache (cache_size 50)"
-    assert described.curve is not None
-    assert [(each.round, each.train, each.valid) for each in described.curve] == [(1, 300.0, 200.0)]
+    assert described.chart == curve_chart([CurvePoint(1, 300.0, 200.0)])
     for damaged in ("metrics.json", "log.jsonl"):
         (tmp_path / damaged).write_text("{", encoding="utf-8")
     described = description_of(model)
     assert "perplexity (test)" not in described.figures
-    assert described.curve is None
+    assert described.chart is None
     model.scheduler.close()

@@ -2,7 +2,7 @@ import pytest
 
 from nextword.training.plan import Plan
 from nextword.training.progress import TrainingProgress
-from nextword.training.report.growing_curve import GrowingCurve, even_ticks, ticks_between
+from nextword.training.report.growing_curve import GrowingCurve
 from support.training_records import POINTS, RECORDS
 
 PLAN = Plan(20, 10, (40,))
@@ -34,26 +34,3 @@ def test_equal_perplexities_have_a_range_around_them() -> None:
     low, high = GrowingCurve([(1.0, 9.0)], [(1.0, 9.0)]).perplexities
     assert low < 9.0 < high
     assert GrowingCurve([(1.0, 9.0)], [(1.0, 90.0)]).perplexities == (9.0, 90.0)
-
-
-@pytest.mark.parametrize(
-    ("low", "high", "ticks"),
-    [
-        (90, 1200, [100, 200, 500, 1000]),
-        (105, 490, [150, 200, 300, 400]),
-        (1.0, 1.2, [1, 1.05, 1.1, 1.15, 1.2]),
-        (405.7, 490, [420, 440, 460, 480]),
-        (2, 1e6, [2, 50, 1000, 2e4, 5e5]),
-    ],
-)
-def test_perplexities_on_an_axis_are_round_numbers(low: float, high: float, ticks: list[float]) -> None:
-    assert ticks_between(low, high, 5) == pytest.approx(ticks)
-
-
-@pytest.mark.parametrize("last", [0.003, 0.1, 0.4, 1.0, 2.3, 40.0, 12_345.0])
-@pytest.mark.parametrize("most", [2, 4, 8])
-def test_epochs_on_an_axis_begin_at_zero_and_are_few(last: float, most: int) -> None:
-    ticks = even_ticks(last, most)
-    assert ticks[0] == 0
-    assert 1 <= len(ticks) <= most
-    assert ticks[-1] <= last * (1 + 1e-6)

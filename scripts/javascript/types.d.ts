@@ -1,0 +1,144 @@
+// What the modules of the page give each other. The functions inside a module have types that TypeScript infers.
+
+interface Word {
+  text: string;
+  probability: number;
+  /** Of an alternative: whether the text has it, if that is not told by `text`. */
+  isActual?: boolean;
+}
+
+/** A token of a scored text; `start` and `end` are offsets in UTF-16 units, equal for the end of a line. */
+interface ScoredToken {
+  text: string;
+  start: number;
+  end: number;
+  logProb: number;
+  /** 1 for the most probable token; null for an unknown word. */
+  rank: number | null;
+  alternatives: Word[];
+  isUnknown: boolean;
+}
+
+interface Score {
+  tokens: ScoredToken[];
+  logProb: number;
+  perplexity: number;
+}
+
+/** An element that Python sent: a text, or the name of an element, its attributes if any, and its content. */
+type SentNode = string | [string, ...(SentNode | Record<string, string>)[]];
+
+/** The model as the page shows it. */
+interface Description {
+  name: string;
+  hash: string;
+  summary: string;
+  unit: string;
+  card: SentNode[];
+  figures: Record<string, string>;
+  chart: SentNode | null;
+  passage: string | null;
+  bigramSource: string;
+}
+
+interface Asked {
+  text: string;
+  k: number;
+}
+
+interface ScoringOptions {
+  signal?: AbortSignal;
+  /** Gets the tokens so far and the number of all. */
+  onProgress?: (tokens: ScoredToken[], count: number) => void;
+}
+
+interface GenerationOptions {
+  prompt: string;
+  maxTokens: number;
+  temperature: number;
+  topP: number;
+  seed?: number | null;
+  signal?: AbortSignal;
+  onText: (piece: string) => void;
+  /** Gives numbers of at least 0 and below 1, in place of those of the seed. */
+  random?: () => number;
+}
+
+/** A model at work: in the page, or in a service. */
+interface Model {
+  kind: "local" | "http";
+  describe(): Promise<Description>;
+  /** The words after a text; with `complete`, of the word that is being typed. */
+  suggest(asked: Asked & { complete: boolean }): Promise<Word[]>;
+  /** What a bigram model expects after a text. */
+  bigrams(asked: Asked): Promise<Word[]>;
+  /** Learns the words of a finished text. */
+  finish(text: string): Promise<void>;
+  /** The learned words outside the vocabulary, those of the text being typed included. */
+  ownWords(): Promise<string[]>;
+  forget(word: string): Promise<void>;
+  /** Each token of a text, the ends of lines included. */
+  score(text: string, options?: ScoringOptions): Promise<Score>;
+  /** Writes a text after a prompt. `ending` is "length" if it stopped at the maximum length. */
+  generate(options: GenerationOptions): Promise<{ text: string; ending: string | null }>;
+  /** The engine in the page, for the tab Inside. */
+  engine(): Promise<Engine>;
+}
+
+type Engine = import("../../src/nextword/display/page/site/js/model/engine.js").Engine;
+type Reading = import("../../src/nextword/display/page/site/js/model/reading.js").Reading;
+type Matrix = import("../../src/nextword/display/page/site/js/model/arithmetic.js").Matrix;
+
+interface PackedTokenizer {
+  kind: string;
+  line_ends: "line" | "paragraph";
+  vocabulary: string[];
+  word_characters: number[];
+}
+
+/** A model as it is packed; `docs/one-file.md` describes the format. */
+interface PackedModel extends Omit<Description, "bigramSource"> {
+  architecture: Record<string, any>;
+  tokenizer: PackedTokenizer;
+  spelling: { log_unknown: number; followers: Record<string, [string, number[], number]> };
+  weights: Record<string, Matrix | Float32Array>;
+  bigrams: { perContext: number; words: Uint16Array | Uint32Array; shares: Uint16Array } | null;
+}
+
+/** A tab of the page. */
+interface Tab {
+  node: HTMLElement;
+  /** Called when the tab is shown. */
+  activate?(): void;
+  /** Called when the service may answer now. */
+  again?(): void;
+}
+
+/** What `nextword compare` puts into a page; words are indices of `words`, and a surprisal without bound is null. */
+interface Comparison {
+  model: string;
+  corpus: string;
+  split: string;
+  unit: string;
+  protocol: string;
+  figures: Record<string, string>;
+  words: string[];
+  end: number;
+  first: number;
+  tokens: [word: number, rank: number, bits: number | null, spaces: number, top: [number, number][]][];
+  groups: { title: string; label: string; rows: Group[] }[];
+}
+
+interface Group {
+  label: string;
+  num_tokens: number;
+  accuracy: number;
+  bits_per_token: number | null;
+}
+
+/** The element of `element("p.note")`. */
+type ElementOf<Name extends string> = Name extends `${infer Kind}.${string}`
+  ? ElementOf<Kind>
+  : Name extends keyof HTMLElementTagNameMap
+    ? HTMLElementTagNameMap[Name]
+    : HTMLElement;

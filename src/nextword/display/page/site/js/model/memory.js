@@ -1,0 +1,30 @@
+// What the page remembers. A browser may refuse storage, for a file on disk for example: then nothing is kept.
+
+/** Return a remembered text, or null. */
+export function remembered(name, kind = "local") {
+  try {
+    return globalThis[`${kind}Storage`].getItem(`nextword-${name}`);
+  } catch {
+    return null;
+  }
+}
+
+/** Return a remembered value, written as JSON; null if there is none or it is damaged. */
+export function rememberedValue(name) {
+  try {
+    return JSON.parse(remembered(name) ?? "null");
+  } catch {
+    return null;
+  }
+}
+
+/** Remember a text; null forgets it. */
+export function remember(name, value, kind = "local") {
+  try {
+    const storage = globalThis[`${kind}Storage`];
+    if (value === null) storage.removeItem(`nextword-${name}`);
+    else storage.setItem(`nextword-${name}`, value);
+  } catch {
+    // Full or refused: the page works without.
+  }
+}

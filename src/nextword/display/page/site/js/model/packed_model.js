@@ -1,0 +1,116 @@
+// The packed model: one binary with a header and the weights. `docs/one-file.md` describes the format.
+// Python checks a model before it packs it; here only what a damaged copy may have broken is checked.
+
+import { Matrix } from "./arithmetic.js";
+import { CELL_NAMES } from "./cells.js";
+
+const MAGIC = "nextword";
+const FORMAT = 1;
+const HEADER_START = 12;
+const ALIGNMENT = 8;
+const ELEMENT = "packed-model";
+const [ESCAPE, ESCAPED] = [0x3d, 64];
+const ARRAYS = { int8: Int8Array, uint16: Uint16Array, uint32: Uint32Array, float32: Float32Array };
+
+/** The file does not hold a sound model. */
+export class PackedModelError extends Error {
+  constructor(fault) {
+    super(`The model in this page must be whole, but ${fault}. Export the page again, or copy it again.`);
+    this.name = "PackedModelError";
+  }
+}
+
+/** Returns the bytes of the model inside this page. */
+export async function embeddedModel() {
+  const element = document.getElementById(ELEMENT);
+  require(element, "it is not there");
+  return inflated(decodedBytes(element.textContent), Number(element.dataset.bytes));
+}
+
+/** Returns the model in bytes: its header, with `weights` and `bigrams`.
+ *
+ * @param {Uint8Array} bytes
+ * @returns {PackedModel}
+ */
+export function unpackModel(bytes) {
+  require(bytes.length >= HEADER_START, "it is cut off");
+  require(String.fromCharCode(...bytes.subarray(0, MAGIC.length)) === MAGIC, "it does not begin as packed models do");
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  const end = HEADER_START + view.getUint32(MAGIC.length, true);
+  require(end <= bytes.length, "it is cut off");
+  const header = parsedHeader(bytes.subarray(HEADER_START, end));
+  const data = bytes.subarray(Math.ceil(end / ALIGNMENT) * ALIGNMENT);
+  const named = header.tensors.map((tensor) => [tensor.name, { ...tensor, array: arrayOf(data, tensor) }]);
+  const tensors = Object.fromEntries(named);
+  return { ...header, weights: weightsOf(tensors), bigrams: bigramsOf(tensors) };
+}
+
+function parsedHeader(bytes) {
+  let header;
+  try {
+    header = JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(bytes));
+  } catch {
+    throw new PackedModelError("its header cannot be read");
+  }
+  require(header?.format === FORMAT, `it has the format ${header?.format} in place of ${FORMAT}`);
+  const { cell } = header.architecture;
+  require(CELL_NAMES.includes(cell), `it has the unknown cell ${cell}`);
+  return header;
+}
+
+function arrayOf(data, { name, dtype, shape, offset }) {
+  const Kind = ARRAYS[dtype];
+  const end = offset + shape.reduce((product, size) => product * size, Kind.BYTES_PER_ELEMENT);
+  require(end <= data.length, `its part ${name} is cut off`);
+  return new Kind(data.slice(offset, end).buffer);
+}
+
+/** Returns the weights by name: integers are matrices with one row an output, with scales and perhaps a zero. */
+function weightsOf(tensors) {
+  const weights = Object.entries(tensors).map(([name, { dtype, shape, array }]) => {
+    if (dtype !== "int8") return [name, array];
+    const [rows, columns] = shape;
+    return [name, new Matrix(rows, columns, array, tensors[`${name}/scales`].array, tensors[`${name}/zero`]?.array[0])];
+  });
+  return Object.fromEntries(weights);
+}
+
+function bigramsOf(tensors) {
+  const [words, shares] = [tensors["bigrams/words"], tensors["bigrams/shares"]];
+  return words ? { perContext: words.shape[1], words: words.array, shares: shares.array } : null;
+}
+
+/** Returns the bytes of a text in which each character is a byte of windows-1252, and `=` escapes the next byte. */
+function decodedBytes(text) {
+  const characters = new TextDecoder("windows-1252").decode(Uint8Array.from({ length: 256 }, (_, byte) => byte));
+  const byteOf = new Map(Array.from(characters, (character, byte) => [character.charCodeAt(0), byte]));
+  const bytes = new Uint8Array(text.length);
+  let length = 0;
+  for (let index = 0; index < text.length; index += 1) {
+    let byte = byteOf.get(text.charCodeAt(index)) ?? -1;
+    if (byte === ESCAPE) {
+      index += 1;
+      byte = (byteOf.get(text.charCodeAt(index)) ?? -1) - ESCAPED;
+    }
+    require(byte >= 0, "it was saved in another encoding");
+    bytes[length] = byte;
+    length += 1;
+  }
+  return bytes.subarray(0, length);
+}
+
+async function inflated(bytes, size) {
+  try {
+    const stream = new Blob([bytes]).stream().pipeThrough(new DecompressionStream("gzip"));
+    const result = new Uint8Array(await new Response(stream).arrayBuffer());
+    require(result.length === size, "it is cut off");
+    return result;
+  } catch (error) {
+    throw error instanceof PackedModelError ? error : new PackedModelError("its bytes are damaged");
+  }
+}
+
+/** @returns {asserts condition} */
+function require(condition, fault) {
+  if (!condition) throw new PackedModelError(fault);
+}

@@ -1,0 +1,74 @@
+// Words outside the vocabulary that a person types, as `nextword.inference.suggestion.user_words` and `word_cache` have them.
+
+import { isPrintable } from "./characters.js";
+import { remember, rememberedValue } from "./memory.js";
+
+const MAX_WORDS = 10000;
+const MAX_CHARACTERS = 64;
+const MAX_USES = 500;
+const THETA = 10;
+const BASE_WEIGHT = 0.01;
+const WEIGHT = 0.1;
+
+/** The words with their counts, in the order of their last use, kept in the browser if it allows. */
+export class UserWords {
+  constructor(key) {
+    this.key = key;
+    const { words = [], forgotten = [] } = rememberedValue(key) ?? {};
+    this.counts = new Map(words.filter(([word, count]) => isLearnable(word) && Number.isSafeInteger(count)));
+    this.forgotten = new Set(forgotten.filter(isLearnable));
+  }
+
+  learn(word) {
+    const count = this.counts.get(word) ?? 0;
+    this.counts.delete(word);
+    this.counts.set(word, count + 1);
+    this.forgotten.delete(word);
+    if (this.counts.size > MAX_WORDS) this.counts.delete(this.counts.keys().next().value);
+  }
+
+  forget(word) {
+    this.counts.delete(word);
+    this.forgotten.add(word);
+    this.save();
+  }
+
+  save() {
+    remember(this.key, JSON.stringify({ words: [...this.counts], forgotten: [...this.forgotten] }));
+  }
+}
+
+/** Returns whether a word can be learned: printable, not too long, with a letter and without spaces. */
+export function isLearnable(word) {
+  const isWord = typeof word === "string" && Array.from(word).length <= MAX_CHARACTERS && isPrintable(word);
+  return isWord && /^[^ ]*\p{L}[^ ]*$/u.test(word) && !["<unk>", "<eos>"].includes(word.toLowerCase());
+}
+
+/**
+ * Returns the words outside the vocabulary after a text, and the factor of the words in it: `{words, probabilities,
+ * factor}`. A word is probable where the state of the model is as it was before earlier uses of the word.
+ *
+ * `counts` has the number of uses of each word, `uses` their latest `{word, hidden}`, `hidden` is the state now, and
+ * `unknown` the probability of `<unk>`.
+ */
+export function wordsOutside(counts, uses, hidden, unknown) {
+  const weights = new Map([...counts].map(([word, count]) => [word, BASE_WEIGHT * Math.log1p(count)]));
+  for (const use of uses.slice(-MAX_USES)) {
+    weights.set(use.word, (weights.get(use.word) ?? 0) + Math.exp(THETA * (similarity(hidden, use.hidden) - 1)));
+  }
+  const total = [...weights.values()].reduce((sum, weight) => sum + weight, 0);
+  const share = (WEIGHT * total) / (1 + total);
+  const factor = (WEIGHT + (1 - share) * unknown) / (1 + total);
+  const probabilities = Array.from(weights.values(), (weight) => weight * factor);
+  return { words: [...weights.keys()], probabilities, factor: 1 - share };
+}
+
+function similarity(a, b) {
+  let product = 0;
+  let squares = 0;
+  for (let index = 0; index < a.length; index += 1) {
+    product += a[index] * b[index];
+    squares += a[index] ** 2 + b[index] ** 2;
+  }
+  return (2 * product) / Math.max(squares, 1e-38);
+}

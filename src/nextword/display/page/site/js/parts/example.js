@@ -1,0 +1,24 @@
+// The button that fills a field with an example.
+
+import { exampleText } from "../model/example.js";
+import { button } from "./dom.js";
+
+/** Return the button.
+ *
+ * @param {Model} model
+ * @param {Description} description
+ * @param {(text: string) => void} onText gets the example
+ */
+export function exampleButton(model, description, problems, onText) {
+  const tried = button("Try an example", async () => {
+    tried.disabled = true;
+    try {
+      onText(await exampleText(model, description));
+    } catch (error) {
+      problems.show(error);
+    } finally {
+      tried.disabled = false;
+    }
+  });
+  return tried;
+}

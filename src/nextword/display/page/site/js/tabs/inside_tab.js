@@ -1,0 +1,207 @@
+// The tab Inside: the network at work on a text.
+
+import { beginningOf } from "../model/example.js";
+import { latestOnly } from "../model/latest.js";
+import { fixed, percent } from "../model/numbers.js";
+import { Reading } from "../model/reading.js";
+import { CellDiagram } from "../parts/cell_diagram.js";
+import { CellPicker } from "../parts/cell_picker.js";
+import { card, element, fill, hint, labelled, liveRegion, textArea } from "../parts/dom.js";
+import { exampleButton } from "../parts/example.js";
+import { GateChart } from "../parts/gate_chart.js";
+import { InfluenceStrip } from "../parts/influence_strip.js";
+import { drawBars, shownWord } from "../parts/probability_bars.js";
+import { slider } from "../parts/slider.js";
+
+const MAX_TOKENS_DRAWN = 120; // tokens
+const MAX_TOKENS_OF_PASSAGE = 300; // tokens
+const MAX_EXAMPLE = 160; // characters
+const [READING_PAUSE, INFLUENCE_PAUSE] = [150, 60]; // milliseconds
+const NUM_NEAREST = 6;
+const NUM_AROUND = 4; // words of context
+
+const NOTES = {
+  chart: "Each column is a word. Click one, or move the slider.",
+  picker: "Each row is a cell, each square its value after a word: blue above zero, orange below.",
+  nearest: "Words after which the network was most like here, by the cosine of its outputs.",
+};
+
+/** @implements {Tab} */
+export class InsideTab {
+  static tab = {
+    id: "inside",
+    label: "Inside",
+    says: "Watch the network read: its gates, its memory, and the words that count.",
+  };
+
+  engine;
+  reading; // of the text in the field
+  index; // of the current word
+  others; // the held-out passage, once it is read
+
+  /** @param {Model} model @param {Description} description */
+  constructor(model, description, problems) {
+    this.model = model;
+    this.problems = problems;
+    this.passage = description.passage;
+    this.input = textArea(2, 1000);
+    this.input.value = exampleOf(this.passage ?? "");
+    this.message = element("p.hint", { role: "status" });
+    this.picker = new CellPicker(this.drawCell);
+    this.chart = new GateChart(this.moveTo);
+    this.diagram = new CellDiagram();
+    this.askInfluence = latestOnly(INFLUENCE_PAUSE, this.influence, this.showInfluence, problems.show);
+    this.strip = new InfluenceStrip(this.moveTo, this.askInfluence);
+    const wordAt = (index) => this.reading?.words[index] ?? "";
+    this.scrub = slider({ label: "After the word", min: 0, max: 0, step: 1, value: 0, format: wordAt });
+    this.target = element("p");
+    this.predicted = element("ol", { "aria-label": "Next words predicted here" });
+    this.nearest = element("ol.nearest");
+    this.spoken = liveRegion();
+    this.askReading = latestOnly(READING_PAUSE, this.read, (isNew) => isNew && this.draw(), this.fail);
+    this.input.addEventListener("input", () => this.again());
+    this.scrub.input.addEventListener("input", () => this.moveTo(this.scrub.value()));
+    const example = exampleButton(model, description, problems, (text) => {
+      this.input.value = exampleOf(text);
+      this.again();
+    });
+    this.views = this.viewsOfText();
+    const own = element("div.stack", labelled("Your text", this.input), element("div.actions", example, this.message));
+    this.node = element("div.stack.wide-gap", own, this.views, this.spoken);
+  }
+
+  viewsOfText() {
+    const { strip, scrub, chart, diagram, picker, target, predicted, nearest } = this;
+    const influence = card("Which words count", target, strip.node);
+    return element(
+      "div.stack.wide-gap.answer",
+      { hidden: true },
+      element("div.scrubber", scrub.node),
+      element("div.split.even", influence, card("What it predicts here", predicted)),
+      card("One cell over time", hint(NOTES.chart), chart.node),
+      element(
+        "div.split.even",
+        card("The cell after this word", diagram.node),
+        card("Choose a cell", hint(NOTES.picker), picker.node),
+      ),
+      card("Similar states", hint(NOTES.nearest), nearest),
+    );
+  }
+
+  /** Called when the tab is shown: the engine is opened then, not before. */
+  activate() {
+    if (this.reading) return;
+    this.message.textContent = "Opening the model in your browser …";
+    this.askReading();
+  }
+
+  again() {
+    if (this.reading) this.message.textContent = "Reading …";
+    this.node.classList.add("is-waiting");
+    this.askReading();
+  }
+
+  read = async () => {
+    this.engine ??= await this.model.engine();
+    this.reading ??= new Reading(this.engine);
+    return this.reading.read(this.input.value, MAX_TOKENS_DRAWN);
+  };
+
+  fail = (error) => {
+    this.message.textContent = "";
+    this.views.hidden = true;
+    this.problems.show(error, () => this.again());
+  };
+
+  draw() {
+    const { length } = this.reading;
+    this.problems.clear();
+    this.node.classList.remove("is-waiting");
+    this.views.hidden = length === 0;
+    const full = length === MAX_TOKENS_DRAWN ? `Only the first ${MAX_TOKENS_DRAWN} tokens are drawn.` : "";
+    this.message.textContent = length ? full : "Write some words to see the network read them.";
+    if (!length) return;
+    this.scrub.input.max = String(length - 1);
+    this.picker.show(this.reading);
+    const isAtEnd = this.index === undefined || this.index === this.last; // then it follows the end of the text
+    this.last = length - 1;
+    this.index = isAtEnd ? this.last : Math.min(this.index, this.last);
+    this.drawCell();
+  }
+
+  drawCell = () => {
+    this.chart.show(this.reading, this.picker.layer, this.picker.cell);
+    this.moveTo(this.index);
+  };
+
+  /** Show the network after a word. */
+  moveTo = (index) => {
+    const { reading } = this;
+    const { layer, cell } = this.picker;
+    const [best] = reading.steps[index].predicted;
+    this.index = index;
+    this.scrub.input.value = String(index);
+    this.scrub.show();
+    this.chart.moveTo(index);
+    this.diagram.show(reading.valuesAt(index, layer, cell), reading.valuesAt(index - 1, layer, cell));
+    drawBars(this.predicted, reading.steps[index].predicted, { scale: 1 });
+    const word = element("strong.target", shownWord(best.text));
+    fill(this.target, "For the prediction ", word, ` (${percent(best.probability)}).`);
+    this.strip.show(reading.words, index);
+    this.askInfluence();
+    this.showNearest();
+  };
+
+  influence = () => {
+    const { reading, index } = this;
+    const { ids } = reading;
+    const [{ id: target }] = reading.steps[index].predicted;
+    if (this.strip.method === "gradient") return this.engine.influence(ids, index + 1, { target });
+    const isWanted = () => this.index === index && this.reading.ids === ids && this.strip.method !== "gradient";
+    return reading.differencesWithout(index, target, isWanted);
+  };
+
+  showInfluence = (values) => {
+    const top = this.strip.shade([...values]);
+    const [best] = this.reading.steps[this.index].predicted;
+    this.spoken.textContent = `Predicted: ${best.text}, ${percent(best.probability)}. It depends most on ${top.join(", ")}.`;
+  };
+
+  async showNearest() {
+    const { index } = this;
+    this.others ??= this.readPassage();
+    const passage = await this.others;
+    if (index !== this.index || index >= this.reading.length) return;
+    const seen = new Set([phraseAt(this.reading, index)]); // the text may be a part of the passage
+    const steps = [this.reading, ...passage].flatMap((reading) =>
+      reading.steps.map(({ state }, at) => ({ reading, at, state })),
+    );
+    const rest = steps.filter(({ reading, at }) => !seen.has(phraseAt(reading, at)) && seen.add(phraseAt(reading, at)));
+    const states = rest.map(({ state }) => state);
+    const found = this.engine.nearest(this.reading.steps[index].state, states, NUM_NEAREST);
+    const rows = found.map(({ index: other, cosine }) => nearRow(rest[other], cosine));
+    fill(this.nearest, rows);
+  }
+
+  async readPassage() {
+    if (!this.passage) return [];
+    const reading = new Reading(this.engine);
+    await reading.read(this.passage, MAX_TOKENS_OF_PASSAGE);
+    return [reading];
+  }
+}
+
+function phraseAt({ words }, at) {
+  return words.slice(Math.max(0, at - NUM_AROUND), at + 1).join(" ");
+}
+
+function nearRow({ reading: { words }, at }, similarity) {
+  const before = words.slice(Math.max(0, at - NUM_AROUND), at).join(" ");
+  const after = element("span.quiet", ` ${words.slice(at + 1, at + 3).join(" ")}`);
+  const text = [`${at > NUM_AROUND ? "… " : ""}${before} `, element("strong", words[at]), after];
+  return element("li", element("span.near-text", text), element("span.near-value", fixed(similarity, 2)));
+}
+
+function exampleOf(text) {
+  return beginningOf(text.replace(/\s+/g, " "), MAX_EXAMPLE);
+}

@@ -3,20 +3,29 @@
 python benchmarks/ideas.py --seed 0 --seed 1 --runs runs/ideas --json docs/learn/data/ideas.json
 
 All runs take the same number of steps and not the same number of seconds: the perplexities are then the same on a busy
-machine and on an idle one. The seconds are recorded beside them.
+machine and on an idle one. The seconds are recorded with them.
 """
 
-import shlex
-import sys
+import json
+import time
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from statistics import fmean
+from typing import Any
 
 import click
 
-from harness.ideas.figure import FigureFile, Terms
-from harness.ideas.idea import Idea, ideas_named
-from harness.ideas.measurement import Measurement
-from nextword.errors import NextwordError, SettingError
+import nextword
+from harness.ideas import IDEAS, REFERENCE, Idea, ideas_named, worths
+from harness.report import provenance, reporting
+from nextword.api.trained_model import TrainedModel
+from nextword.disk.files import write_file
+from nextword.engine.methods.chain import apply_methods, methods_of
+from nextword.engine.methods.method import Splits
+from nextword.errors import SettingError
+from nextword.inference.evaluation.perplexity import evaluate
 from nextword.text.corpus import Corpus
+from nextword.training.report.history import TrainingHistory
 
 
 @click.command()
@@ -28,44 +37,102 @@ from nextword.text.corpus import Corpus
 @click.option("--compute-dtype", default="auto", show_default=True, help="Precision of products.")
 @click.option("--runs", type=click.Path(path_type=Path, file_okay=False), required=True, help="Folder of the runs.")
 @click.option("--json", "json_path", type=click.Path(path_type=Path, dir_okay=False), required=True)
-def ideas(
-    names: tuple[str, ...],
-    seeds: tuple[int, ...],
-    corpus: str,
-    preset: str,
-    epochs: float,
-    compute_dtype: str,
-    runs: Path,
-    json_path: Path,
-) -> None:
-    """Measure each IDEA, or all, and write the figures to a file. What the file holds is not measured again."""
+def ideas(names: tuple[str, ...], seeds: tuple[int, ...], runs: Path, json_path: Path, **terms: Any) -> None:
+    """Measure each IDEA, or all, and write the results to a file. What the file has is not measured again.
+
+    The file is one JSON object, which `make pictures` draws: the terms, what each idea is worth, and the results.
+    """
+    with reporting("ideas") as report:
+        chosen, figures = ideas_named(names), _former(json_path, terms)
+        corpus, command = Corpus.load(terms["corpus"]), report.origin["command"]
+        for idea in chosen:
+            for group in [seeds] if idea.is_ensemble else [(seed,) for seed in seeds]:
+                held = any((each["idea"], each["seed"]) == (idea.name, group[0]) for each in figures)
+                if held or (idea.is_ensemble and len(group) < 2):
+                    continue
+                report.say(f"{idea.name}, seed {', '.join(map(str, group))}")
+                figures.append(_measured(idea, group, corpus, terms, runs))
+                report.add("result", **figures[-1])
+                _write(json_path, terms, command, figures)
+        _write(json_path, terms, command, figures)
+        for row in worths(figures):
+            report.add("worth", **row)
+
+
+def _former(path: Path, terms: dict[str, Any]) -> list[dict[str, Any]]:
+    """Return the results in a file, none if it does not exist.
+
+    Raises:
+        SettingError: It has something else, or results on other terms, or its folder does not exist.
+    """
+    if not path.absolute().parent.is_dir():
+        raise SettingError(f"`{path}` must be in a folder that exists, but is not; create it first")
+    if not path.exists():
+        return []
     try:
-        if not json_path.absolute().parent.is_dir():
-            raise SettingError(f"`{json_path}` must be in a folder that exists, but is not; create it first")
-        terms = Terms(corpus, preset, epochs, compute_dtype)
-        command = shlex.join(["python", "benchmarks/ideas.py", *sys.argv[1:]])
-        file = FigureFile.open(json_path, terms, command)
-        measurement = Measurement(terms, Corpus.load(corpus), runs, lambda line: click.echo(line, err=True))
-        for idea in ideas_named(names):
-            _measure(idea, seeds, file, measurement)
-        file.write()
-    except NextwordError as error:
-        click.echo(f"ideas: {error}", err=True)
-        sys.exit(error.exit_code)
+        table = json.loads(path.read_text(encoding="utf-8"))
+        former, figures = table["terms"], list(table["figures"])
+    except (ValueError, KeyError, TypeError) as error:
+        raise SettingError(f"`{path}` must have results of ideas, but does not ({error}); name another") from error
+    if former != terms:
+        raise SettingError(f"`{path}` must have results on the terms {terms}, but has {former}; name another")
+    return figures
 
 
-def _measure(idea: Idea, seeds: tuple[int, ...], file: FigureFile, measurement: Measurement) -> None:
-    """Measure an idea with each seed that the file lacks; an ensemble once, if there are several seeds."""
-    groups = [seeds] if idea.is_ensemble else [(seed,) for seed in seeds]
-    for group in groups:
-        if file.holds(idea.name, group[0]) or (idea.is_ensemble and len(group) < 2):
-            continue
-        figure = measurement.measure(idea, group)
-        file.add(figure)
-        click.echo(
-            f"{figure.idea:26} seed {figure.seed}  valid {figure.valid_perplexity:7.2f}  "
-            f"test {figure.test_perplexity:7.2f}  {figure.seconds:6.1f} s"
-        )
+def _write(path: Path, terms: dict[str, Any], command: str, figures: Sequence[Mapping[str, Any]]) -> None:
+    order = list(IDEAS)
+    ordered = sorted(figures, key=lambda each: (order.index(each["idea"]), each["seed"]))
+    table = {"terms": terms, "command": command, "worth": worths(ordered), "figures": ordered}
+    write_file(path, json.dumps(table, indent=1, allow_nan=False).encode() + b"\n")
+
+
+def _measured(idea: Idea, seeds: Sequence[int], corpus: Corpus, terms: dict[str, Any], runs: Path) -> dict[str, Any]:
+    """Return the result of an idea with a seed; of an ensemble, with all seeds.
+
+    Raises:
+        SettingError: A method needs the reference of a seed, which was not trained.
+    """
+    origin, start, speed, tuned = provenance(), time.monotonic(), None, ""
+    if idea.needs_training:
+        run = runs / f"{idea.name}-{seeds[0]}"
+        settings = {**idea.settings, "compute_dtype": terms["compute_dtype"]}
+        models: list[TrainedModel] = [
+            nextword.train(
+                corpus,
+                preset=terms["preset"],
+                epochs=terms["epochs"],
+                seed=seeds[0],
+                settings=settings,
+                run=run,
+                verbose=0,
+            )
+        ]
+        history = models[0].history or TrainingHistory(())
+        seconds, speed = history[-1].seconds, round(fmean(record.words_per_second for record in history))
+        valid, test = models[0].perplexity(corpus.valid), models[0].perplexity(corpus.test)
+    else:
+        models = [_reference(runs / f"{REFERENCE}-{seed}") for seed in seeds]
+        splits = Splits(train=lambda: corpus.train.ids, valid=lambda: corpus.valid.ids)
+        applied = apply_methods(models, methods_of(idea.methods), {}, splits, tune=True)
+        valid, test = (evaluate(applied.model.engine, split.ids).perplexity for split in (corpus.valid, corpus.test))
+        seconds, tuned = time.monotonic() - start, applied.description
+    return {
+        "idea": idea.name,
+        "seed": seeds[0],
+        "valid_perplexity": round(valid, 2),
+        "test_perplexity": round(test, 2),
+        "seconds": round(seconds, 1),
+        "words_per_second": speed,
+        "parameters": sum(model.bundle.architecture.num_parameters for model in models),
+        **{name: origin[name] for name in ("commit", "processor", "load", "date")},
+        "tuned": tuned,
+    }
+
+
+def _reference(run: Path) -> TrainedModel:
+    if not (run / "model").is_dir():
+        raise SettingError(f"`{run}` must have the reference, but does not; measure `{REFERENCE}` with this seed first")
+    return nextword.load(run, engine="keras")
 
 
 if __name__ == "__main__":

@@ -10,15 +10,15 @@ import shlex
 import subprocess
 import sys
 import time
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import click
 
-from harness.ledger.keystrokes import KeystrokeResult, results_of_evaluation
-from harness.ledger.lines import read_ledger, write_ledger
-from harness.speed.provenance import Provenance
-from nextword.errors import NextwordError, SettingError
+from harness.ledger import KeystrokeResult, read_ledger, results_of_evaluation, write_ledger
+from harness.report import reporting
+from nextword.errors import SettingError
 
 _LEDGER = Path(__file__).resolve().parent.parent / "docs" / "keystrokes.jsonl"
 
@@ -30,7 +30,7 @@ _LEDGER = Path(__file__).resolve().parent.parent / "docs" / "keystrokes.jsonl"
 @click.option("--counted", default="Kneser-Ney 5", help="Name of the Kneser-Ney model in the table.")
 @click.option("--trained-by", default="", help="The command that made the model.")
 @click.option("--shown-as", help="The command as the ledger keeps it, without folders of this machine.")
-@click.option("--seed", type=int, default=0, help="Seed of the training.")
+@click.option("--seed", type=int, default=0, help="Seed of the training run.")
 @click.option("--ledger", type=click.Path(path_type=Path, dir_okay=False), default=_LEDGER, help="Where to add it.")
 def keystrokes(
     arguments: tuple[str, ...],
@@ -42,35 +42,33 @@ def keystrokes(
     seed: int,
     ledger: Path,
 ) -> None:
-    """Evaluate keystrokes, and add the figures to the ledger."""
-    try:
-        provenance = Provenance.now()
+    """Evaluate keystrokes, print a line for each model, and add the lines to the ledger."""
+    with reporting("keystrokes") as report:
         table, seconds = _evaluated(arguments)
         origin = {
             "corpus": corpus,
-            "models": (model, counted),
             "trained_by": trained_by,
             "command": shown_as or shlex.join(["nextword", "evaluate", *arguments, "--keystrokes"]),
-            "commit": (provenance.commit or "unknown")[:7],
+            "commit": (report.origin["commit"] or "unknown")[:7],
             "seed": seed,
             "seconds": round(seconds, 1),
-            "processor": provenance.processor + (", not idle" if provenance.busy else ""),
+            "processor": report.origin["processor"] + (", not idle" if report.origin["is_busy"] else ""),
         }
         known = read_ledger(ledger, KeystrokeResult) if ledger.exists() else []
-        write_ledger(ledger, [*known, *results_of_evaluation(table, origin)])
-    except NextwordError as error:
-        click.echo(f"keystrokes: {error}", err=True)
-        sys.exit(error.exit_code)
+        results = results_of_evaluation(table, (model, counted), origin)
+        write_ledger(ledger, [*known, *results])
+        for result in results:
+            report.add("result", **asdict(result))
 
 
 def _evaluated(arguments: tuple[str, ...]) -> tuple[dict[str, Any], float]:
     """Return what the command printed, and how many seconds it took."""
-    began = time.monotonic()
+    start = time.monotonic()
     command = [sys.executable, "-m", "nextword", "evaluate", *arguments, "--keystrokes", "--json"]
-    ended = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=False)
-    if ended.returncode:
-        raise SettingError(f"`{shlex.join(command[1:])}` must succeed, but ended with {ended.returncode}")
-    return json.loads(ended.stdout), time.monotonic() - began
+    done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=False)
+    if done.returncode:
+        raise SettingError(f"`{shlex.join(command[1:])}` must succeed, but ended with {done.returncode}")
+    return json.loads(done.stdout), time.monotonic() - start
 
 
 if __name__ == "__main__":

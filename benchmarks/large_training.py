@@ -1,30 +1,31 @@
-"""Speed, memory and loss of training on a text larger than memory, in the beginning and later.
+"""Speed, memory and loss of training on a text larger than memory, at the start and later.
 
 python benchmarks/large_training.py --text wikitext-2 --train-words 4000000
 python benchmarks/large_training.py --size 5200 --words 1500000 --maximum-vocabulary 1000000 --softmax adaptive
 """
 
 import json
+import math
 import os
-import shlex
 import sys
+from collections.abc import Sequence
 from pathlib import Path
+from statistics import median
 from tempfile import TemporaryDirectory
 from typing import Any
 
 import click
 
-from harness.scale.text_reading import write_text
-from harness.scale.training_memory import TrainingFigures, measure_training
-from harness.scale.zipf_text import ZipfText
-from harness.speed.provenance import Provenance
-from nextword.disk.files import write_file
-from nextword.errors import NextwordError, SettingError
+from harness.memory import Look, PeakMemory
+from harness.process import PROGRAMS, Process
+from harness.report import Report, json_option, reporting
+from harness.zipf_text import ZipfText
 
 _NUM_MARKS = 4
 """Tokens of a vocabulary that are no words: comma, full stop, `<eos>` and `<unk>`."""
 
-_HELD_OUT_BYTES = 2**19
+# A small network: the text is what is measured.
+_NETWORK = {"embedding_size": 64, "hidden_sizes": (64,), "num_steps": 35, "start": "random"}
 _SOFTMAX: dict[str, dict[str, Any]] = {
     "full": {},
     "adaptive": {"tied": False, "adaptive_cutoffs": (10_000, 100_000)},
@@ -40,7 +41,7 @@ _SOFTMAX: dict[str, dict[str, Any]] = {
 @click.option("--softmax", type=click.Choice(list(_SOFTMAX)), default="full", show_default=True)
 @click.option("--batch-size", type=click.IntRange(1), default=64, show_default=True)
 @click.option("--round-steps", type=click.IntRange(1), default=200, show_default=True)
-@click.option("--held-out", metavar="BYTES", type=click.IntRange(1000), default=_HELD_OUT_BYTES, show_default=True)
+@click.option("--held-out", metavar="BYTES", type=click.IntRange(1000), default=2**19, show_default=True)
 @click.option("--train-words", type=click.IntRange(1), default=1_000_000, show_default=True, help="Words to train on.")
 @click.option(
     "--folder",
@@ -48,94 +49,96 @@ _SOFTMAX: dict[str, dict[str, Any]] = {
     help="Where the text and the cache are kept for the next time. Without it, they are deleted.",
 )
 @click.option("--timeout", type=click.FloatRange(0.1), default=7200.0, show_default=True, help="Seconds for each step.")
-@click.option(
-    "--json", "json_path", type=click.Path(path_type=Path, dir_okay=False), help="Write the figures to a file."
-)
+@json_option
 def large_training(
-    text: str | None, folder: Path | None, timeout: float, json_path: Path | None, **options: Any
+    text: str | None,
+    size: int,
+    words: int,
+    softmax: str,
+    held_out: int,
+    train_words: int,
+    folder: Path | None,
+    timeout: float,
+    json_path: Path | None,
+    **settings: Any,
 ) -> None:
     """Measure whether training on a large text keeps its speed and its memory.
 
     A generated text is made of words that are drawn by Zipf's law, so its entropy is known. Its validation and test
     split are drawn with other seeds.
     """
-    try:
-        if json_path is not None and not json_path.absolute().parent.is_dir():
-            raise SettingError(f"`{json_path}` must be in a folder that exists, but is not; create it first")
-        provenance = Provenance.now()
-        with TemporaryDirectory(dir=folder, prefix="scale-") as scratch:
-            figures = _measured(text, folder or Path(scratch), Path(scratch), timeout, options)
-        click.echo(_described(figures))
-        if json_path is not None:
-            table = {
-                **figures.to_table(),
-                "options": options,
-                "provenance": provenance.to_table(),
-                "command": shlex.join(["python", "benchmarks/large_training.py", *sys.argv[1:]]),
-            }
-            write_file(json_path, json.dumps(table, indent=2, allow_nan=False).encode() + b"\n")
-    except NextwordError as error:
-        click.echo(f"large_training: {error}", err=True)
-        sys.exit(error.exit_code)
+    settings |= _NETWORK | _SOFTMAX[softmax]
+    with reporting("large_training", json_path) as report, TemporaryDirectory(dir=folder, prefix="scale-") as scratch:
+        texts, generated = folder or Path(scratch), ZipfText(vocabulary_size=words)
+        if text is None:
+            settings |= {"tokenizer": "word", "line_ends": "line", "minimum_count": 1}
+            read: str | Path = _splits(generated, texts, Path(scratch), size, held_out, report)
+        else:
+            read = text
+        arguments = [str(read), str(texts / "cache"), f"{scratch}/run", str(train_words), json.dumps(settings)]
+        found = measure(arguments, train_words, timeout, report)
+        entropy = generated.token_entropy_of(found["vocabulary_size"] - _NUM_MARKS) if text is None else None
+        report.add("training", text=Path(read).stem, softmax=softmax, **found, entropy=entropy)
 
 
-def _measured(text: str | None, texts: Path, scratch: Path, timeout: float, options: dict[str, Any]) -> TrainingFigures:
-    settings = {
-        "maximum_vocabulary": options["maximum_vocabulary"],
-        "batch_size": options["batch_size"],
-        "round_steps": options["round_steps"],
-        **_SOFTMAX[options["softmax"]],
-    }
-
-    def say(line: str) -> None:
-        click.echo(line, err=True)
-
-    if text is not None:
-        return measure_training(
-            text, texts / "cache", settings, num_words=options["train_words"], timeout=timeout, say=say
-        )
-    generated = ZipfText(vocabulary_size=options["words"])
-    return measure_training(
-        _splits(generated, texts, scratch, options["size"], options["held_out"]),
-        texts / "cache",
-        {**settings, "tokenizer": "word", "line_ends": "line", "minimum_count": 1},
-        num_words=options["train_words"],
-        timeout=timeout,
-        entropy=lambda size: generated.token_entropy_of(size - _NUM_MARKS),
-        say=say,
-    )
-
-
-def _splits(text: ZipfText, texts: Path, scratch: Path, size: int, held_out: int) -> Path:
+def _splits(text: ZipfText, texts: Path, scratch: Path, size: int, held_out: int, report: Report) -> Path:
     """Return a folder with the three splits of a text, whose training split is kept in `texts`."""
     kept = texts / f"zipf-{text.vocabulary_size}-{size}.txt"
     if not kept.exists():
-        click.echo(f"writing {size:,} MiB of text", err=True)
-        write_text(kept, text, size * 2**20)
+        report.say(f"writing {size:,} MiB of text")
+        text.write(kept, size * 2**20)
     folder = scratch / kept.stem
     folder.mkdir()
     os.link(kept, folder / "train.txt")
     for seed, name in enumerate(("valid", "test"), start=text.seed + 1):
-        write_text(folder / f"{name}.txt", ZipfText(text.vocabulary_size, text.exponent, seed), held_out)
+        ZipfText(text.vocabulary_size, text.exponent, seed).write(folder / f"{name}.txt", held_out)
     return folder
 
 
-def _described(figures: TrainingFigures) -> str:
-    lines = [
-        f"{figures.text}: {figures.num_tokens:,} tokens to train on, vocabulary {figures.vocabulary_size:,}",
-        f"reading: {figures.reading_seconds:,.0f} s, at most {figures.reading_peak_mb:,.0f} MB",
-    ]
-    for name, steady in (("windows", figures.windows), (f"{figures.num_words:,} words", figures.training)):
-        pairs = zip(
-            ("words/s", "words/s of one core", "MB"),
-            (steady.words_per_s, steady.words_per_cpu_s, steady.own_mb),
-            strict=True,
-        )
-        lines.append(
-            f"{name}: " + "; ".join(f"{before:,.0f}, then {after:,.0f} {unit}" for unit, (before, after) in pairs)
-        )
-    known = f", entropy {figures.entropy:.3f}" if figures.entropy else ""
-    return "\n".join([*lines, f"loss {figures.valid_loss:.3f} nats a token{known}"])
+def measure(arguments: Sequence[str], num_words: int, timeout: float, report: Report) -> dict[str, Any]:
+    """Read a text, make its windows once, and train on its first words, in a process of its own."""
+    command = [sys.executable, str(PROGRAMS / "scale_training.py"), *arguments]
+    with (
+        Process(command, {}) as program,
+        program.ended_on_error(),
+        PeakMemory(program.request({}, timeout)["process"]) as memory,
+    ):
+        report.say("reading the text")
+        read = program.request({}, timeout)
+        peak = memory.peak_bytes
+        report.say("making all windows")
+        windows = program.request({}, timeout)["parts"]
+        report.say(f"training on {num_words:,} words")
+        trained = program.request({}, timeout)
+    return {
+        "num_tokens": read["num_tokens"],
+        "vocabulary_size": read["vocabulary_size"],
+        "reading_seconds": round(read["seconds"], 1),
+        "reading_peak_mb": round(peak / 1e6, 1),
+        "windows_early": steadiness(windows, memory.looks)[0],
+        "windows_late": steadiness(windows, memory.looks)[1],
+        "num_words": num_words,
+        "training_early": steadiness(trained["parts"], memory.looks)[0],
+        "training_late": steadiness(trained["parts"], memory.looks)[1],
+        "valid_loss": round(math.log(trained["valid_perplexity"]), 4),
+    }
+
+
+def steadiness(parts: Sequence[dict[str, float]], looks: Sequence[Look]) -> list[dict[str, float]]:
+    """Return medians of the second quarter and of the last quarter of the parts of a long task.
+
+    They are words per second, words per second of the processor, summed over its cores, and resident memory in MB
+    without the pages of the text that are mapped.
+    """
+    quarter, found = max(1, len(parts) // 4), []
+    for chosen in (parts[: 2 * quarter][-quarter:], parts[-quarter:]):
+        first, last = chosen[0]["time"], chosen[-1]["time"]
+        seen = [look.resident.own for look in looks if first <= look.time <= last]
+        nearest = min(looks, key=lambda look: abs(look.time - last)).resident.own
+        names = ("words_per_second", "words_per_cpu_second")
+        speeds = {name: round(median(part[name] for part in chosen), 1) for name in names}
+        found.append({**speeds, "own_mb": round(median(seen or [nearest]) / 1e6, 1)})
+    return found
 
 
 if __name__ == "__main__":

@@ -4,46 +4,43 @@ python benchmarks/lm_eval_agreement.py runs/demo austen --json agreement.json
 """
 
 import json
-import shlex
 import sys
 import tempfile
 from pathlib import Path
 
 import click
-from rich.console import Console
+import numpy as np
 
-from harness.agreement.agreement import Agreement, render_agreement
-from harness.agreement.lm_eval_run import LONGEST, lm_eval_interpreter, run_lm_eval
-from harness.agreement.own_scores import own_scores
-from harness.agreement.tasks import Documents
-from harness.serving.catalogue import PATIENT, nextword_plan
-from harness.serving.server import Server
-from harness.speed.provenance import Provenance
+from harness.interpreters import interpreter_with
+from harness.lm_eval import CHOICES, LINES, MAX_TOKENS, WHOLE, Documents, read_samples, run_command, run_lm_eval
+from harness.report import Report, json_option, reporting
+from harness.server import PATIENT, nextword_server
 from nextword.bundle.origin import Origin
 from nextword.cli.options.target import run_or_model_argument
-from nextword.disk.files import write_file
 from nextword.engine.opening import open_model
-from nextword.errors import NextwordError, SettingError
+from nextword.engine.text_model import LoadedModel
 from nextword.text.sources.find import resolve_source
+from nextword.text.tokens.line_ends import MARKS
 
-_COLUMNS_OF_A_FILE = 140
+_TOLERANCE = 1e-3
 _DISAGREES = 1
 
 # A document is a prompt, and the whole text is one document.
-_LIMITS = {"NEXTWORD_SERVE_MAX_PROMPT_TOKENS": str(LONGEST), "NEXTWORD_SERVE_MAX_BODY_BYTES": str(2**26)}
+_LIMITS = {"NEXTWORD_SERVE_MAX_PROMPT_TOKENS": str(MAX_TOKENS), "NEXTWORD_SERVE_MAX_BODY_BYTES": str(2**26)}
+
+Score = tuple[float, int]
+"""Natural log-probability and number of tokens."""
 
 
 @click.command()
 @run_or_model_argument
 @click.argument("text", default="austen")
 @click.option("--split", type=click.Choice(["valid", "test", "all"]), default="test", show_default=True)
-@click.option("--limit", type=click.IntRange(1), default=200, show_default=True, help="Lines, and choices, at most.")
+@click.option("--limit", type=click.IntRange(1), default=200, show_default=True, help="Max. lines, and choices.")
 @click.option("--concurrent", type=click.IntRange(1), default=4, show_default=True, help="Requests at once.")
-@click.option("--lm-eval", "named", metavar="PYTHON", help="A Python with lm_eval; else NEXTWORD_LM_EVAL.")
+@click.option("--lm-eval", "named", metavar="PYTHON", help="A Python with lm_eval; otherwise NEXTWORD_LM_EVAL.")
 @click.option("--timeout", type=click.FloatRange(1), default=1800.0, show_default=True, help="Seconds for lm_eval.")
-@click.option(
-    "--json", "json_path", type=click.Path(path_type=Path, dir_okay=False), help="Write everything to a file."
-)
+@json_option
 def agreement(
     run_or_model: Path,
     text: str,
@@ -54,47 +51,80 @@ def agreement(
     timeout: float,
     json_path: Path | None,
 ) -> None:
-    """Score a text with lm_eval through the service, and with nextword, and compare."""
-    try:
-        interpreter = lm_eval_interpreter(named)
-        if json_path is not None and not json_path.absolute().parent.is_dir():
-            raise SettingError(f"`{json_path}` must be in a folder that exists, but is not; create it first")
-        found = _compare(Origin.of(run_or_model).bundle, text, split, limit, interpreter, (concurrent, timeout))
-        console = Console(highlight=False)
-        if not console.is_terminal:
-            console.width = _COLUMNS_OF_A_FILE
-        console.print(render_agreement(found))
-        if json_path is not None:
-            line = shlex.join(["python", "benchmarks/lm_eval_agreement.py", *sys.argv[1:]])
-            write_file(json_path, json.dumps({**found.to_table(), "command": line}, indent=2).encode() + b"\n")
-    except NextwordError as error:
-        click.echo(f"lm_eval_agreement: {error}", err=True)
-        sys.exit(error.exit_code)
-    sys.exit(0 if found.agrees else _DISAGREES)
+    """Score a text with lm_eval through the service, and with nextword, and compare.
 
-
-def _compare(bundle: Path, text: str, split: str, limit: int, interpreter: str, effort: tuple[int, float]) -> Agreement:
-    provenance, (concurrent, timeout) = Provenance.now(), effort
-    loaded = open_model(bundle, "onnx")
-    documents = Documents.of(_text_of(text, split), loaded.tokenizer.line_ends, limit)
-    with tempfile.TemporaryDirectory(prefix="nextword-lm-eval-") as scratch:
-        folder = Path(scratch)
-        documents.write(folder)
-        with Server(nextword_plan("served", bundle, {**PATIENT, **_LIMITS}), timeout=timeout) as server:
-            name = json.loads(server.get("/v1/models")[1])["data"][0]["id"]
-            click.echo("lm_eval scores through the service", err=True)
-            found = run_lm_eval(interpreter, folder, server.port, name, concurrent=concurrent, timeout=timeout)
-        click.echo("nextword scores", err=True)
-        own = own_scores(bundle, loaded, documents, folder)
-    described = f"{loaded.name}, {loaded.bundle.summary}"
-    shown = text if split == "all" else f"the {split} split of {text}"
-    return Agreement(described, shown, loaded.precision, documents, found, own, provenance)
+    The exit code is 1 if they do not agree to 0.001 in log-probability a token.
+    """
+    with reporting("lm_eval_agreement", json_path) as report:
+        interpreter = interpreter_with("lm_eval", named)
+        bundle = Origin.of(run_or_model).bundle
+        model = open_model(bundle, "onnx")
+        documents = Documents.of(_text_of(text, split), model.tokenizer.line_ends, limit)
+        with tempfile.TemporaryDirectory(prefix="nextword-lm-eval-") as scratch:
+            folder = Path(scratch)
+            documents.write(folder)
+            with nextword_server("served", bundle, timeout, {**PATIENT, **_LIMITS}) as server:
+                report.say("lm_eval scores through the service")
+                run_lm_eval(interpreter, folder, server, concurrent, timeout)
+            report.say("nextword scores")
+            ours = _own_scores(bundle, model, documents, folder)
+            theirs, numbers = read_samples(folder / "results")
+        agrees = _compared(ours, theirs, report)
+        rights = [choice["right"] for choice in documents.choices]
+        best = np.reshape([log_prob for log_prob, _ in ours[CHOICES]], (len(rights), -1)).argmax(axis=1)
+        accuracy = float(np.mean(best == np.array(rights)))
+        agrees = agrees and accuracy == numbers["accuracy"]
+        described = {"model": f"{model.name}, {model.bundle.summary}", "precision": model.precision}
+        described |= {"text": f"{split} of {text}"}
+        report.add("summary", agrees=agrees, tolerance=_TOLERANCE, **described, nextword_accuracy=accuracy, **numbers)
+    sys.exit(0 if agrees else _DISAGREES)
 
 
 def _text_of(text: str, split: str) -> str:
     """Return a split of a text as a string."""
     part = resolve_source(text, needed=(split,)).parts[split]  # type: ignore[index, arg-type]
     return b"".join(part.blocks()).decode("utf-8")
+
+
+def _own_scores(bundle: Path, model: LoadedModel, documents: Documents, folder: Path) -> dict[str, list[Score]]:
+    """Score the whole text by `nextword evaluate`, lines by `nextword score`, and continuations by the engine."""
+    mark = MARKS[model.tokenizer.line_ends]
+    whole, lines = folder / "whole.txt", folder / "lines.txt"
+    whole.write_text(documents.whole, encoding="utf-8")
+    lines.write_text("".join(line.removesuffix(mark) + "\n" for line in documents.lines), encoding="utf-8")
+    command = [sys.executable, "-m", "nextword"]
+    evaluated = run_command([*command, "evaluate", str(bundle), str(whole), "--split", "all", "--json"])
+    # In int8, lines that are scored together change each other in the last digits.
+    scored = run_command([*command, "score", str(bundle), str(lines), "--read-ahead", "1", "--no-spell", "--json"])
+    tables = {WHOLE: json.loads(evaluated)["evaluations"], LINES: list(map(json.loads, scored.splitlines()))}
+    return {
+        **{task: [(table["log_prob"], table["num_tokens"]) for table in rows] for task, rows in tables.items()},
+        CHOICES: [
+            _continuation(model, choice["context"], end) for choice in documents.choices for end in choice["choices"]
+        ],
+    }
+
+
+def _continuation(model: LoadedModel, context: str, continuation: str) -> Score:
+    """Score what `lm_eval` scores: the tokens of a continuation, those of the beginning before it."""
+    # A mark at the end of the beginning may be another token if more follows; `lm_eval` keeps the first one.
+    encode, read = model.tokenizer.encode, model.tokenizer.encode(context)
+    ids = np.array([[*read, *encode(f"{context} {continuation}")[len(read) :]]], np.int32)
+    log_probs = model.engine.score(ids, np.array([ids.shape[1]], np.int32)).log_probs[0, len(read) :]
+    return float(log_probs.sum()), len(log_probs)
+
+
+def _compared(ours: dict[str, list[Score]], theirs: dict[str, list[float]], report: Report) -> bool:
+    """Report both scores of each task, and return whether no document differs by more than the tolerance a token."""
+    largest = 0.0
+    for task, scores in ours.items():
+        pairs = zip(theirs[task], scores, strict=True)
+        difference = max((abs(value - own) / max(1, tokens) for value, (own, tokens) in pairs), default=0.0)
+        numbers = {"documents": len(scores), "tokens": sum(tokens for _, tokens in scores)}
+        sums = {"lm_eval": sum(theirs[task]), "nextword": sum(own for own, _ in scores)}
+        report.add("task", task=task, **numbers, **sums, largest_difference=difference)
+        largest = max(largest, difference)
+    return largest <= _TOLERANCE
 
 
 if __name__ == "__main__":

@@ -3,27 +3,21 @@
 python benchmarks/network.py --json network.json
 """
 
-import json
 import os
-import shlex
 import signal
 import sys
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import click
 
-from harness.scale.collective_speed import CollectiveSpeed
-from harness.scale.cut_link import CutDataParallel, CutLocalSteps, cut_data_parallel, cut_local_steps
-from harness.scale.forecast_check import ForecastCheck, check_forecasts, num_parameters
-from harness.scale.hosts import Hosts
-from harness.scale.network_speed import NetworkSpeed
-from harness.scale.strategies import HEADER, StrategyFigures, StrategyWork, describe, measure_strategy, places_of
-from harness.speed.peer import PeerError
-from harness.speed.provenance import Provenance
-from nextword.disk.files import write_file
-from nextword.errors import NextwordError
+from harness.cut_link import cut_link
+from harness.hosts import Hosts
+from harness.links import measure_link, measure_sum
+from harness.report import Report, json_option, reporting
+from harness.strategies import StrategyWork, forecast, measure_strategy, places_of
+from nextword.training.cluster.group import Strategy
 from nextword.training.planning.cost_forecast import BYTES_PER_PARAMETER
 
 _HOSTS = 2
@@ -32,41 +26,13 @@ _SHORT = StrategyWork(round_steps=20, rounds=3)
 """For `data-parallel`, which exchanges in every step."""
 
 
-@dataclass(frozen=True)
-class NetworkFigures:
-    """All that is measured over networks.
-
-    Attributes:
-        figures: Words per second.
-        forecasts: The forecast beside them.
-        sums: How fast gradients are summed, without a model.
-        cuts: What happened when a link was cut.
-    """
-
-    figures: list[StrategyFigures]
-    forecasts: list[ForecastCheck]
-    sums: list[CollectiveSpeed]
-    cuts: tuple[CutDataParallel, CutLocalSteps] | None
-
-    def to_table(self) -> dict[str, Any]:
-        """Return the figures for JSON."""
-        return {
-            "strategies": [each.to_table() for each in self.figures],
-            "forecasts": [each.to_table() for each in self.forecasts],
-            "sums": [each.to_table() for each in self.sums],
-            "cuts": {}
-            if self.cuts is None
-            else {"data-parallel": self.cuts[0].to_table(), "local-steps": self.cuts[1].to_table()},
-        }
-
-
 @click.command()
 @click.option("--rate", "rates", metavar="GBPS", type=click.FloatRange(1e-3), multiple=True, default=(1.0, 0.1))
 @click.option("--speed/--no-speed", default=True, help="Measure words per second.")
 @click.option("--sums/--no-sums", default=True, help="Measure how fast gradients are summed, without a model.")
 @click.option("--cut/--no-cut", default=True, help="Cut a link.")
 @click.option("--timeout", type=click.FloatRange(0.1), default=300.0, show_default=True, help="Seconds for one run.")
-@click.option("--json", "json_path", type=click.Path(path_type=Path, dir_okay=False), help="Write the figures.")
+@json_option
 def network(
     rates: tuple[float, ...], speed: bool, sums: bool, cut: bool, timeout: float, json_path: Path | None
 ) -> None:
@@ -75,82 +41,59 @@ def network(
     Measure the sum of the gradients alone and words per second over links of several speeds. Then cut the link of one
     host.
     """
-    try:
-        signal.signal(signal.SIGTERM, lambda number, _frame: sys.exit(128 + number))  # the hosts are removed
-        provenance, cores = Provenance.now(), sorted(os.sched_getaffinity(0))
-        with Hosts(_HOSTS) as hosts:
-            places = [hosts.place(number, cores[number % len(cores)]) for number in range(_HOSTS)]
-            used = min(len(cores), _HOSTS)
-            alone = _sums(hosts, places, rates) if sums else []
-            figures, forecasts = _speeds(hosts, places, rates, used, cores[0], timeout) if speed else ([], [])
-            hosts.limit(1.0)
-            cuts = None
-            if cut:
-                lost = cut_data_parallel(hosts, places, timeout=timeout, say=_say)
-                click.echo(lost)
-                left = cut_local_steps(hosts, places, timeout=timeout, say=_say)
-                click.echo(left)
-                cuts = (lost, left)
-        if json_path is not None:
-            table = NetworkFigures(figures, forecasts, alone, cuts).to_table()
-            table |= {"provenance": provenance.to_table()}
-            table |= {"command": shlex.join(["python", "benchmarks/network.py", *sys.argv[1:]])}
-            write_file(json_path, json.dumps(table, indent=2, allow_nan=False).encode() + b"\n")
-    except (NextwordError, PeerError) as error:
-        click.echo(f"network: {error}", err=True)
-        sys.exit(getattr(error, "exit_code", 1))
+    signal.signal(signal.SIGTERM, lambda number, _frame: sys.exit(128 + number))  # the hosts are removed
+    cores = sorted(os.sched_getaffinity(0))
+    with reporting("network", json_path) as report, Hosts(_HOSTS) as hosts:
+        places = [hosts.place(number, cores[number % len(cores)]) for number in range(_HOSTS)]
+        if sums:
+            measure_sums(hosts, places, rates, report)
+        if speed:
+            measure_speeds(hosts, places, rates, report, timeout)
+        hosts.limit(1.0)
+        strategies: tuple[Strategy, ...] = ("data-parallel", "local-steps")
+        for strategy in strategies if cut else ():
+            report.say(f"{strategy} with a link that is cut")
+            report.add("cut", **cut_link(hosts, places, strategy, timeout))
 
 
-def _sums(hosts: Hosts, places: list[list[str]], rates: tuple[float, ...]) -> list[CollectiveSpeed]:
+def measure_sums(hosts: Hosts, places: list[list[str]], rates: tuple[float, ...], report: Report) -> None:
     """Measure the sum of as many bytes as the gradients have, over each network."""
-    num_bytes, found = BYTES_PER_PARAMETER * num_parameters(_WORK), list[CollectiveSpeed]()
+    num_bytes = BYTES_PER_PARAMETER * _WORK.num_parameters
     for rate in (None, *rates):
         hosts.limit(rate)
-        link = NetworkSpeed.between(places, hosts.address(0))
-        found.append(CollectiveSpeed.between(places, num_bytes, link, hosts.address(0)))
-        click.echo(found[-1].describe())
-    return found
+        link = measure_link(places, hosts.address(0))
+        found = measure_sum(places, num_bytes, link["gbps"], hosts.address(0))
+        report.add("sum", network=_named(rate), **link, **found)
 
 
-def _speeds(
-    hosts: Hosts, places: list[list[str]], rates: tuple[float, ...], used: int, core: int, timeout: float
-) -> tuple[list[StrategyFigures], list[ForecastCheck]]:
-    """Measure one process, and two over each network; return that and the forecasts."""
-    click.echo(HEADER)
-    one = _measured(_WORK, None, places_of(1, [core]), cores=1, timeout=timeout)
+def measure_speeds(
+    hosts: Hosts, places: list[list[str]], rates: tuple[float, ...], report: Report, timeout: float
+) -> None:
+    """Measure one process, and two over each network, with their forecasts."""
+    cores = sorted(os.sched_getaffinity(0))
+
+    def measured(work: StrategyWork, strategy: Strategy | None, where: list[list[str]], **how: Any) -> dict[str, Any]:
+        return report.add("strategy", **measure_strategy(work, strategy, where, timeout=timeout, **how))
+
+    alone = measured(_WORK, None, places_of(1, cores), cores=1)["words_per_s"]
+    both: dict[str, Any] = {"cores": min(len(cores), _HOSTS), "one_process": alone}
     # The cores of one machine share its memory, so a host is as fast as a process whose neighbor computes too.
-    both: dict[str, Any] = {"cores": used, "timeout": timeout, "one_process": one.words_per_s, "network": "none"}
-    found, speeds = [one], dict[int, float]()
-    for work in (_WORK, replace(_WORK, batch_size=_WORK.batch_size // _HOSTS)):
-        found.append(_measured(work, "population", places, **both))
-        speeds[work.batch_size] = found[-1].words_per_s / _HOSTS
-    forecasts = list[ForecastCheck]()
+    half = replace(_WORK, batch_size=_WORK.batch_size // _HOSTS)
+    pairs = {work.batch_size: measured(work, "population", places, network="none", **both) for work in (_WORK, half)}
+    speeds = {batch_size: pair["words_per_s"] / _HOSTS for batch_size, pair in pairs.items()}
+    saving = pairs[_WORK.batch_size]["saving_seconds"]
     for rate in (None, *rates):
         hosts.limit(rate)
-        name = "no limit" if rate is None else f"{rate:g} Gb/s"
-        link = NetworkSpeed.between(places, hosts.address(0))
-        click.echo(f"{name}: {link.gbps:.3f} Gb/s, {link.latency_ms:.3f} ms")
-        how: dict[str, Any] = {"cores": used, "timeout": timeout, "one_process": one.words_per_s}
-        how |= {"host": hosts.address(0), "network": name}
-        own = [
-            _measured(_SHORT, "data-parallel", places, **how),
-            _measured(_WORK, "local-steps", places, saving_seconds=found[1].saving_seconds, **how),
-        ]
-        found += own
-        for work, each in zip((_SHORT, _WORK), own, strict=True):
-            forecasts += check_forecasts(work, [each], speeds, gbps=link.gbps, latency_ms=link.latency_ms)
-            click.echo(f"forecast: {forecasts[-1].describe()}")
-    return found, forecasts
+        link = measure_link(places, hosts.address(0))
+        report.add("link", network=_named(rate), **link)
+        how = {**both, "host": hosts.address(0), "network": _named(rate), "saving_seconds": saving}
+        rows: tuple[tuple[StrategyWork, Strategy], ...] = ((_SHORT, "data-parallel"), (_WORK, "local-steps"))
+        for work, strategy in rows:
+            report.add("forecast", **forecast(work, measured(work, strategy, places, **how), speeds, link))
 
 
-def _measured(*arguments: Any, **how: Any) -> StrategyFigures:
-    figures = measure_strategy(*arguments, **how)
-    click.echo(describe(figures))
-    return figures
-
-
-def _say(line: str) -> None:
-    click.echo(line, err=True)
+def _named(rate: float | None) -> str:
+    return "no limit" if rate is None else f"{rate:g} Gb/s"
 
 
 if __name__ == "__main__":

@@ -4,24 +4,30 @@ python benchmarks/quality.py PTB_FOLDER --minutes 30 --json quality.json
 """
 
 import json
-import shlex
-import sys
+import math
+import tempfile
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import click
-from rich.console import Console
+import numpy as np
 
-from harness.quality.catalogue import catalogue, chosen
-from harness.quality.contest import Contest
-from harness.quality.record import Record
-from harness.quality.render import render_record
-from harness.speed.peer import PeerError
-from nextword.errors import NextwordError, SettingError
+from harness.interpreters import KEPT_MEMORY, interpreter_with, own_interpreter
+from harness.process import PROGRAMS, PeerError, Process
+from harness.report import json_option, provenance, pytorch_option, read_report, reporting
+from nextword.errors import SettingError
+from nextword.settings import unknown_name
 from nextword.text.corpus import Corpus
+from nextword.text.sources.names import SPLITS
 
-_COLUMNS_OF_A_FILE = 160
-_MOST_MINUTES = 525_600
+_PEERS = ("nextword", "transformer", "word_language_model", "tutorial")
+"""The peers in the order in which they run; the program of each is `peers/quality_NAME.py`."""
+
+_ON_PYTORCH = ("transformer", "word_language_model")
+
+# For compilation, and for the evaluation afterwards, on a machine that may be slow or busy.
+_PATIENCE_SECONDS = 3600.0
 
 
 @click.command()
@@ -29,46 +35,55 @@ _MOST_MINUTES = 525_600
 @click.option(
     "--minutes", type=click.FloatRange(0.01, 525_600), default=30.0, show_default=True, help="How long each trains."
 )
-@click.option("--peers", metavar="NAMES", help=f"With commas between them; else all: {', '.join(catalogue())}.")
+@click.option("--peers", metavar="NAMES", help=f"With commas between them (default: all, {', '.join(_PEERS)}).")
 @click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="Seed of all.")
-@click.option("--pytorch", metavar="PYTHON", help="A Python with PyTorch; else NEXTWORD_PYTORCH, or one on the path.")
-@click.option("--recipe", metavar="JSON", default="{}", help="Settings of the peers that differ from their own.")
-@click.option("--fresh", is_flag=True, help="Run again what the file holds a result of.")
-@click.option(
-    "--json",
-    "json_path",
-    type=click.Path(path_type=Path, dir_okay=False),
-    help="File of the results; what it holds already is not run again.",
-)
+@click.option("--recipe", metavar="JSON", default="{}", help="Settings of the peers that override their own.")
+@click.option("--fresh", is_flag=True, help="Run again what the file has a result of.")
+@pytorch_option
+@json_option
 def quality(
     text: str,
     minutes: float,
     peers: str | None,
     seed: int,
-    pytorch: str | None,
     recipe: str,
     fresh: bool,
+    pytorch: str | None,
     json_path: Path | None,
 ) -> None:
     """Train nextword and its peers on TEXT for the same time each, and compare their perplexities.
 
-    TEXT is a folder with train, valid and test files, or anything else that `nextword train` reads.
+    TEXT is a folder with train, valid and test files, or anything else that `nextword train` reads. What the file of
+    results has already is not run again.
     """
-    try:
-        chosen_peers = chosen(catalogue(pytorch=pytorch), peers)
-        if json_path is not None and not json_path.absolute().parent.is_dir():
-            raise SettingError(f"`{json_path}` must be in a folder that exists, but is not; create it first")
-        contest = Contest(Corpus.load(text), text, minutes, seed, _read_recipe(recipe))
-        again = frozenset(peer.name for peer in chosen_peers) if fresh else frozenset()
-        record = Record.open(json_path, contest.terms, without=again)
-        record.made_by = {"command": shlex.join(["python", "benchmarks/quality.py", *sys.argv[1:]])}
-        contest.hold(chosen_peers, record, lambda line: click.echo(line, err=True))
-        _print(record)
-        if not record.results:
-            raise PeerError("nothing could be measured; the reasons are above")
-    except NextwordError as error:
-        click.echo(f"quality: {error}", err=True)
-        sys.exit(error.exit_code)
+    with reporting("quality", json_path) as report:
+        names = list(_PEERS) if peers in (None, "all") else [name.strip() for name in str(peers).split(",")]
+        for name in names:
+            if name not in _PEERS:
+                raise SettingError(unknown_name("peer", name, [*_PEERS, "all"]))
+        settings, corpus = _read_recipe(recipe), Corpus.load(text)
+        common = {"minutes": minutes, "seed": seed, "recipe": settings}
+        terms = {"corpus": corpus.name, "corpus_sha256": corpus.sha256, **common}
+        dropped = names if fresh else []
+        report.resume([line for line in _former(json_path, terms) if line.get("peer") not in dropped])
+        done = {line["peer"] for line in report.lines if line["kind"] == "result"}
+        with tempfile.TemporaryDirectory(prefix="nextword-ids-") as folder:
+            task = {
+                "minutes": minutes,
+                "seed": seed,
+                "recipe": settings,
+                "text": text,
+                **_written(corpus, Path(folder)),
+            }
+            for name in names:
+                if name in done:
+                    report.say(f"{name}: done already")
+                    continue
+                report.say(f"{name}: {minutes:g} minutes")
+                with report.missing_on(name):
+                    origin = provenance()
+                    result = _trained(name, task, pytorch, report.say)
+                    report.add("result", peer=name, **result, terms=terms, **origin)
 
 
 def _read_recipe(text: str) -> dict[str, Any]:
@@ -81,11 +96,50 @@ def _read_recipe(text: str) -> dict[str, Any]:
     return recipe
 
 
-def _print(record: Record) -> None:
-    console = Console(highlight=False)
-    if not console.is_terminal:
-        console.width = _COLUMNS_OF_A_FILE
-    console.print(render_record(record))
+def _former(path: Path | None, terms: dict[str, Any]) -> list[dict[str, Any]]:
+    """Return the lines of the file.
+
+    Raises:
+        SettingError: It has something else, or results on other terms.
+    """
+    lines = read_report(path) if path is not None and path.exists() else []
+    others = [line["terms"] for line in lines if line.get("terms", terms) != terms]
+    if others:
+        raise SettingError(f"`{path}` must have results on the terms {terms}, but has {others[0]}; name another file")
+    return lines
+
+
+def _written(corpus: Corpus, folder: Path) -> dict[str, Any]:
+    """Write the ids of a corpus, and return how the programs find them."""
+    for split in SPLITS:
+        np.save(folder / f"{split}.npy", np.asarray(corpus.split(split).ids))
+    tokenizer = corpus.tokenizer
+    return {"ids": str(folder), "vocabulary_size": tokenizer.vocabulary_size, "end_id": tokenizer.vocabulary.end_id}
+
+
+def _trained(name: str, task: dict[str, Any], pytorch: str | None, say: Callable[[str], None]) -> dict[str, Any]:
+    """Return the result of a program, the method with the lowest valid perplexity on top.
+
+    Raises:
+        PeerError: It cannot be started, ended, is silent, speaks another protocol, or diverges.
+    """
+    environment = KEPT_MEMORY if name in _ON_PYTORCH else {"KERAS_BACKEND": "jax"}
+    python = interpreter_with("torch", pytorch) if name in _ON_PYTORCH else own_interpreter()
+    command = [*python, str(PROGRAMS / f"quality_{name}.py"), json.dumps(task)]
+    rounds: list[dict[str, float]] = []
+    with Process(command, environment) as process, process.ended_on_error():
+        while "round" in (answer := process.answer(60 * task["minutes"] + _PATIENCE_SECONDS)):
+            rounds.append(answer["round"])
+            say(f"{name}: {', '.join(f'{key} {value:,.4g}' for key, value in answer['round'].items())}")
+        result = answer["result"]
+        perplexities = result["perplexities"]
+        method = min(perplexities, key=lambda method: perplexities[method]["valid"])
+        valid, test = (perplexities[method][split] for split in ("valid", "test"))
+    if not math.isfinite(valid) or not math.isfinite(test):
+        raise PeerError(f"came to perplexities that are not finite, {perplexities}")
+    speed = result["tokens"] / result["seconds"]
+    found = {"valid_perplexity": valid, "test_perplexity": test, "method": method, "words_per_second": speed}
+    return {**found, **result, "rounds": rounds, "environment": environment}
 
 
 if __name__ == "__main__":

@@ -3,20 +3,17 @@
 python benchmarks/results.py --add quality.json
 """
 
-import json
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 
 import click
 
-from harness.ledger.bars import draw_bars
-from harness.ledger.keystrokes import KeystrokeResult, renewed_keystrokes
-from harness.ledger.lines import read_ledger
-from harness.ledger.page import renewed
-from harness.ledger.picture import draw_minutes
-from harness.ledger.result import Result, read_results, results_of_contest, write_results
-from harness.speed.plots import require_plots
+from harness.chart import require_chart
+from harness.charts import minutes_chart, programs_chart
+from harness.ledger import KeystrokeResult, Result, read_ledger, results_of_contest, write_ledger
+from harness.pages import renewed
+from harness.report import read_report
 from nextword.disk.files import write_file
 from nextword.errors import NextwordError, SettingError
 
@@ -35,27 +32,27 @@ def results(added: Path | None, check: bool, docs: Path) -> None:
     try:
         if check and added is not None:
             raise SettingError("`--check` must be used alone, because it changes nothing, but `--add` is given too")
-        picture = docs / "images" / "ptb-minutes.svg"
-        require_plots(picture)
+        require_chart(docs / "images" / "ptb-minutes.svg")
         if added is not None:
             _add(added, docs / "results.jsonl")
-        known = read_results(docs / "results.jsonl")
+        known = read_ledger(docs / "results.jsonl", Result)
         for page in (docs / name for name in _PAGES):
             _renew(page, known, check=check)
         if not check:
-            draw_minutes(known, "ptb", picture)
-            draw_bars(known, "ptb", 30, docs / "images" / "ptb-30-minutes.svg")
+            for name, chart in (
+                ("ptb-minutes", minutes_chart(known, "ptb")),
+                ("ptb-30-minutes", programs_chart(known, "ptb", 30)),
+            ):
+                write_file(docs / "images" / f"{name}.svg", chart.encode())
     except (NextwordError, OSError) as error:
         click.echo(f"results: {error}", err=True)
         sys.exit(getattr(error, "exit_code", 2))
 
 
 def _renew(page: Path, known: Sequence[Result], *, check: bool) -> None:
-    """Write the tables of a page again, or with `check` refuse a page that is older than the ledger."""
-    former = page.read_text(encoding="utf-8")
-    typed = page.with_name("keystrokes.jsonl")
-    latter = renewed(former, known)
-    latter = renewed_keystrokes(latter, read_ledger(typed, KeystrokeResult) if typed.exists() else [])
+    """Write the tables of a page again, or with `check` reject a page that is older than the ledger."""
+    former, typed = page.read_text(encoding="utf-8"), page.with_name("keystrokes.jsonl")
+    latter = renewed(former, known, read_ledger(typed, KeystrokeResult) if typed.exists() else [])
     if check and latter != former:
         raise SettingError(f"`{page}` must show what results.jsonl has, but is older; run benchmarks/results.py")
     if not check:
@@ -63,12 +60,8 @@ def _renew(page: Path, known: Sequence[Result], *, check: bool) -> None:
 
 
 def _add(path: Path, ledger: Path) -> None:
-    try:
-        table = json.loads(path.read_text(encoding="utf-8"))
-    except ValueError as error:
-        raise SettingError(f"`{path}` must be JSON, but is not ({error})") from error
-    known = read_results(ledger)
-    write_results(ledger, [*known, *(each for each in results_of_contest(table) if each not in known)])
+    added, known = results_of_contest(read_report(path)), read_ledger(ledger, Result)
+    write_ledger(ledger, [*known, *(result for result in added if result not in known)])
 
 
 if __name__ == "__main__":

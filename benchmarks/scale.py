@@ -5,21 +5,25 @@ python benchmarks/scale.py --only strategies --json strategies.json
 """
 
 import json
-import shlex
+import os
 import sys
+from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
 import click
 
-from harness.scale.strategy_comparison import StrategyComparison
-from harness.scale.text_reading import TextFigures, measure_text, write_text
-from harness.scale.zipf_text import ZipfText
-from harness.speed.provenance import Provenance
-from nextword.disk.files import write_file
-from nextword.errors import NextwordError, SettingError
+from harness.links import measure_link
+from harness.memory import PeakMemory, resident
+from harness.process import PROGRAMS, Process
+from harness.report import Report, json_option, reporting
+from harness.strategies import STRATEGIES, StrategyWork, forecast, measure_strategy, places_of, train_to_the_end
+from harness.zipf_text import ZipfText
 from nextword.machine.capacity import count_cores
+from nextword.training.cluster.group import Strategy
+
+_COUNTS = (1, 2, 4)
 
 
 @click.command()
@@ -39,16 +43,19 @@ from nextword.machine.capacity import count_cores
 @click.option("--maximum-vocabulary", type=click.IntRange(3), default=50_000, show_default=True)
 @click.option("--only", type=click.Choice(["text", "strategies"]), help="Measure one of the two.  [default: both]")
 @click.option("--quality/--no-quality", default=True, help="For the strategies, also compare perplexities.")
-@click.option("--folder", type=click.Path(path_type=Path, file_okay=False, exists=True), help="Where texts are kept.")
-@click.option("--timeout", type=click.FloatRange(0.1), default=7200.0, show_default=True, help="Seconds for one text.")
 @click.option(
-    "--json", "json_path", type=click.Path(path_type=Path, dir_okay=False), help="Write the figures to a file."
+    "--folder", type=click.Path(path_type=Path, file_okay=False, exists=True), help="Where texts are written."
 )
+@click.option("--timeout", type=click.FloatRange(0.1), default=7200.0, show_default=True, help="Seconds for one text.")
+@json_option
 def scale(
     sizes: tuple[int, ...],
     processes: int | None,
+    words: int,
     only: str | None,
     quality: bool,
+    folder: Path | None,
+    timeout: float,
     json_path: Path | None,
     **options: Any,
 ) -> None:
@@ -58,74 +65,75 @@ def scale(
     text three times: for itself, for the ids of its shards and for its ids.
 
     For the strategies, train the preset `quick` on the sample text with one, two and four processes of this machine by
-    each strategy, and compare the perplexity of local-steps with that of one process at the same time.
+    each strategy, and compare the perplexity of local-steps with one process in the same time.
     """
-    try:
-        if json_path is not None and not json_path.absolute().parent.is_dir():
-            raise SettingError(f"`{json_path}` must be in a folder that exists, but is not; create it first")
-        provenance = Provenance.now()
-        folder, table = options.pop("folder"), dict[str, Any]()
+    with reporting("scale", json_path) as report:
+        text = ZipfText(vocabulary_size=words)
         if only != "strategies":
-            with TemporaryDirectory(dir=folder, prefix="scale-") as name:
-                table |= _text_table(_measured(Path(name), sizes, processes or count_cores(), **options))
+            report.say(f"entropy: {text.word_entropy:.4f} nats a word, {text.token_entropy:.4f} a token")
+            for size in sizes:
+                with TemporaryDirectory(dir=folder, prefix="scale-") as name:
+                    path = Path(name) / f"zipf-{size}.txt"
+                    text.write(path, size * 2**20)
+                    found = read_text(path, options, processes or count_cores(), timeout, report)
+                    report.add("text", **found, **options)
         if only != "text":
-            compared = StrategyComparison.measure(quality=quality, timeout=options["timeout"], say=_say)
-            click.echo(compared.describe())
-            table |= compared.to_table()
-        if json_path is not None:
-            command = shlex.join(["python", "benchmarks/scale.py", *sys.argv[1:]])
-            table |= {"options": options, "provenance": provenance.to_table(), "command": command}
-            write_file(json_path, json.dumps(table, indent=2, allow_nan=False).encode() + b"\n")
-    except NextwordError as error:
-        click.echo(f"scale: {error}", err=True)
-        sys.exit(error.exit_code)
+            strategies(StrategyWork(), _COUNTS, report, timeout, quality=quality)
 
 
-def _measured(
-    folder: Path,
-    sizes: tuple[int, ...],
-    processes: int,
-    *,
-    words: int,
-    tokenizer: str,
-    maximum_vocabulary: int,
-    timeout: float,
-) -> list[TextFigures]:
-    found: list[TextFigures] = []
-    text = ZipfText(vocabulary_size=words)
-    click.echo(f"entropy: {text.word_entropy:.4f} nats a word, {text.token_entropy:.4f} a token")
-    click.echo("      MB    MB/s  tokenizers alone, MB/s  memory above the baseline, MB")
-    for size in sizes:
-        path = folder / f"zipf-{size}.txt"
-        _say(f"writing {size} MiB of text")
-        write_text(path, text, size * 2**20)
-        figures = measure_text(
-            path,
-            {"tokenizer": tokenizer, "maximum_vocabulary": maximum_vocabulary},
-            processes=processes,
-            timeout=timeout,
-            say=_say,
-        )
-        found.append(figures)
-        click.echo(
-            f"{figures.num_bytes / 1e6:8,.0f}  {figures.mb_per_s:6.1f}  {figures.library_mb_per_s:22.1f}  "
-            f"{figures.peak_mb:29.0f}"
-        )
-        path.unlink()
-    return found
-
-
-def _text_table(figures: list[TextFigures]) -> dict[str, Any]:
-    largest = max(figures, key=lambda each: each.num_bytes)
+def read_text(path: Path, options: dict[str, Any], processes: int, timeout: float, report: Report) -> dict[str, float]:
+    """Read a text in a process of its own; return the speed, and the memory above what is resident before."""
+    num_bytes = path.stat().st_size
+    command = [sys.executable, str(PROGRAMS / "scale_text.py"), str(path), str(path.parent), json.dumps(options)]
+    with Process(command, {"NEXTWORD_TEXT_PROCESSES": str(processes)}) as program, program.ended_on_error():
+        number = program.request({}, timeout)["process"]
+        baseline = resident(number).whole
+        report.say(f"reading {num_bytes / 1e6:,.0f} MB with {processes} processes")
+        with PeakMemory(number) as memory:
+            found = program.request({}, timeout)
+        report.say("the tokenizers library alone, on lines in memory with a known vocabulary")
+        library = program.request({}, timeout)["bytes_per_s"]
     return {
-        "text_mb_per_s": largest.mb_per_s,
-        "text_rss_mb": largest.peak_mb,
-        "texts": [each.to_table() for each in figures],
+        "num_bytes": num_bytes,
+        **found,
+        "processes": processes,
+        "mb_per_s": round(num_bytes / 1e6 / found["seconds"], 2),
+        "library_mb_per_s": round(library / 1e6, 2),
+        "baseline_mb": round(baseline / 1e6, 1),
+        "peak_mb": round((memory.peak_bytes - baseline) / 1e6, 1),
     }
 
 
-def _say(line: str) -> None:
-    click.echo(line, err=True)
+def strategies(work: StrategyWork, counts: tuple[int, ...], report: Report, timeout: float, *, quality: bool) -> None:
+    """Measure one process on one core, and each strategy with each number of processes over loopback."""
+    cores = sorted(os.sched_getaffinity(0))
+    link = measure_link(places_of(2, cores))
+    report.add("link", network="loopback", **link)
+    one = report.add("strategy", **measure_strategy(work, None, places_of(1, cores), cores=1, timeout=timeout))
+    speeds: dict[int, float] = {}
+    for count in counts:  # the cores of one machine share its memory, so all of them compute
+        share = replace(work, batch_size=work.batch_size // count)
+        report.say(f"a process with batches of {share.batch_size} on each core")
+        strategy: Strategy | None = "population" if len(cores) > 1 else None
+        all_cores = places_of(len(cores), cores)
+        found = measure_strategy(share, strategy, all_cores, cores=len(cores), timeout=timeout)
+        speeds[share.batch_size] = found["words_per_s"] / len(cores)
+    saving, pair = dict[int, float](), dict[str, Any]()
+    for strategy in STRATEGIES:
+        for count in (count for count in counts if count > 1):
+            report.say(f"{strategy} with {count} processes")
+            how: dict[str, Any] = {"cores": min(count, len(cores)), "timeout": timeout}
+            how |= {"one_process": one["words_per_s"], "saving_seconds": saving.get(count, 0.0)}
+            found = report.add("strategy", **measure_strategy(work, strategy, places_of(count, cores), **how))
+            report.add("forecast", **forecast(work, found, speeds, link))
+            saving[count], pair = found["saving_seconds"], found if count == 2 else pair
+    if quality and len(cores) > 1:
+        factor = pair["words_per_s"] / one["words_per_s"]
+        for strategy, steps, epochs in ((None, 100, 1.0), ("local-steps", 100, factor), ("local-steps", 50, factor)):
+            report.say(f"the perplexity of {strategy or 'one process'} in the same time, {steps} steps a round")
+            report.add(
+                "quality", **train_to_the_end(replace(work, round_steps=steps), strategy, epochs, cores, timeout)
+            )
 
 
 if __name__ == "__main__":

@@ -1,33 +1,85 @@
-"""Speed and endurance of `nextword serve`: throughput and latency under load, beside PyTorch, and scenarios.
+"""Speed of `nextword serve`: throughput and latency under load, compared with PyTorch, its start, and overload.
 
 python benchmarks/serving.py --json serving.json
 """
 
-import json
-import shlex
-import sys
+import asyncio
+import tempfile
+from collections.abc import Callable
 from pathlib import Path
+from statistics import median
 
 import click
-from rich.console import Console
+import numpy as np
 
-from harness.inference.settings import ModelSize
-from harness.serving.measure import SCENARIOS, THROUGHPUT, measure_serving
-from harness.serving.render import render_serving
-from harness.serving.settings import LoadSettings, ScenarioSettings
-from harness.speed.peer import PeerError
+from harness.load import Connection, Load, run_arrivals, run_clients
+from harness.models import ModelSize, make_models
+from harness.process import PeerError
+from harness.report import json_option, pytorch_option, reporting, timeout_option
+from harness.server import Server, nextword_server
+from harness.throughput import Effort, Scene, throughput
 from nextword.cli.options.command import command
 from nextword.cli.options.setting_option import Tables, given_settings
-from nextword.disk.files import write_file
-from nextword.errors import NextwordError, SettingError
 
-_COLUMNS_OF_A_FILE = 160
-_ALL = (THROUGHPUT, *SCENARIOS)
+
+def start(scene: Scene) -> None:
+    """Start the service several times, its files in the system's cache, and time its first answer."""
+    for precision in ("float32", "int8"):
+        ready, answered, memory = list[float](), list[float](), 0.0
+        for _ in range(scene.effort.starts):
+            scene.report.say(f"start: {precision}")
+            with nextword_server("start", scene.folder / precision, scene.timeout) as server:
+                ready.append(server.ready_seconds)
+                answered.append(server.ready_seconds + asyncio.run(_seconds_of_answer(scene, server)))
+                memory = max(memory, server.peak_memory_mb())
+        seconds = {"ready_seconds": median(ready), "first_answer_seconds": median(answered)}
+        scene.report.add("start", precision=precision, **seconds, memory_mb=memory, samples=ready)
+
+
+async def _seconds_of_answer(scene: Scene, server: Server) -> float:
+    async with Connection(server.port) as connection:
+        sample = await connection.complete(next(scene.requests(server.model)(0)))
+    if not sample.ok:
+        raise PeerError(f"did not answer the first request: {sample}")
+    return sample.seconds
+
+
+def overload(scene: Scene) -> None:
+    """Measure the capacity, and what is answered of many times as many requests, in turns."""
+    effort = scene.effort
+    requests = scene.requests("float32", (effort.overload_tokens, effort.overload_tokens))
+    capacities, loads = list[Load](), list[Load]()
+    with nextword_server("overload", scene.folder / "float32", scene.timeout) as server:
+        for turn in range(effort.scenario_turns):
+            scene.report.say(f"overload: turn {turn + 1} of {effort.scenario_turns}")
+            measured = run_clients(server.port, requests, effort.capacity_clients, effort.scenario_seconds)
+            capacities.append(asyncio.run(measured))
+            rate = max(effort.overload * capacities[-1].requests_per_second, 1.0)
+            loads.append(asyncio.run(run_arrivals(server.port, requests, rate, effort.scenario_seconds)))
+    pairs = list(zip(loads, capacities, strict=True))
+    kept = [load.tokens_per_second / capacity.tokens_per_second for load, capacity in pairs]
+    samples = [sample for load in loads for sample in load.samples]
+    accepted = [sample.seconds for sample in samples if sample.ok]
+    scene.report.add(
+        "overload",
+        goodput=median(kept),
+        goodput_of_turns=kept,
+        capacity_tokens_per_second=median(load.tokens_per_second for load in capacities),
+        capacity_requests_per_second=median(load.requests_per_second for load in capacities),
+        requests=len(samples),
+        accepted=len(accepted),
+        rejected=sum(sample.rejected for sample in samples),
+        lost=sum(len(load.failed) for load in loads),
+        p99_of_accepted_ms=1000 * float(np.percentile(accepted, 99)) if accepted else None,
+        client_share=max(load.client_share for load in loads),
+    )
+
+
+_SCENARIOS: dict[str, Callable[[Scene], None]] = {"throughput": throughput, "start": start, "overload": overload}
 
 
 @command(
-    LoadSettings,
-    ScenarioSettings,
+    Effort,
     ModelSize,
     examples=[
         "python benchmarks/serving.py --json serving.json",
@@ -39,50 +91,30 @@ _ALL = (THROUGHPUT, *SCENARIOS)
 @click.option(
     "--scenario",
     "scenarios",
-    type=click.Choice(_ALL),
+    type=click.Choice(list(_SCENARIOS)),
     multiple=True,
     show_default="everything",
     help="What to measure.",
 )
-@click.option("--pytorch", metavar="PYTHON", help="A Python with PyTorch; else NEXTWORD_PYTORCH, or one on the path.")
-@click.option(
-    "--timeout", type=click.FloatRange(0.1), default=120.0, show_default=True, help="Seconds to wait for a server."
-)
-@click.option(
-    "--json", "json_path", type=click.Path(path_type=Path, dir_okay=False), help="Write everything to a file."
-)
+@timeout_option
+@pytorch_option
+@json_option
 def serving(
-    scenarios: tuple[str, ...], pytorch: str | None, timeout: float, json_path: Path | None, given: Tables
+    scenarios: tuple[str, ...], timeout: float, pytorch: str | None, json_path: Path | None, given: Tables
 ) -> None:
-    """Measure the HTTP service with a model of random weights, beside the same model in PyTorch and FastAPI.
+    """Measure the HTTP service with a model of random weights, compared with the same model in PyTorch and FastAPI.
 
     Each server is a process on this machine. Only the requested file is left behind.
     """
-    try:
-        if json_path is not None and not json_path.absolute().parent.is_dir():
-            raise SettingError(f"`{json_path}` must be in a folder that exists, but is not; create it first")
-        report = measure_serving(
-            given_settings(given, ModelSize),
-            given_settings(given, LoadSettings),
-            given_settings(given, ScenarioSettings),
-            [name for name in _ALL if name in scenarios or not scenarios],
-            pytorch=pytorch,
-            timeout=timeout,
-            say=lambda line: click.echo(line, err=True),
-        )
-        console = Console(highlight=False)
-        if not console.is_terminal:
-            console.width = _COLUMNS_OF_A_FILE
-        console.print(render_serving(report))
-        if not report.measured:
-            raise PeerError("nothing could be measured; the reasons are above")
-        if json_path is not None:
-            line = shlex.join(["python", "benchmarks/serving.py", *sys.argv[1:]])
-            table = {**report.to_table(), "command": line}
-            write_file(json_path, json.dumps(table, indent=2, allow_nan=False).encode() + b"\n")
-    except NextwordError as error:
-        click.echo(f"serving: {error}", err=True)
-        sys.exit(error.exit_code)
+    with reporting("serving", json_path) as report, tempfile.TemporaryDirectory(prefix="nextword-") as name:
+        size, effort, folder = given_settings(given, ModelSize), given_settings(given, Effort), Path(name)
+        report.say("making the models")
+        make_models(folder, size, timeout)
+        scene = Scene(folder, size, effort, report, timeout, pytorch)
+        for scenario, run in _SCENARIOS.items():
+            if scenario in scenarios or not scenarios:
+                with report.missing_on(scenario):
+                    run(scene)
 
 
 if __name__ == "__main__":

@@ -1,60 +1,84 @@
-"""Training speed on this machine, beside other programs; or, with nextword alone, how the cost of a word grows.
+"""Training speed on this machine, compared with other programs; or, with nextword alone, how the cost of a word grows.
 
 python benchmarks/training.py --json training.json --plot training.svg
 python benchmarks/training.py --scaling --json scaling.json --plot scaling.svg
 """
 
-import json
-import shlex
-import signal
-import sys
-from dataclasses import dataclass
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
 import click
-from rich.console import Console, RenderableType
 
-from harness.speed.catalogue import catalogue, chosen, ours, product_peak
-from harness.speed.peer import PeerError
-from harness.speed.plots import draw_report, draw_scaling, require_plots
-from harness.speed.provenance import Provenance
-from harness.speed.render import render_report, render_scaling
-from harness.speed.report import Report
-from harness.speed.rotation import rotate
-from harness.speed.scaling import ScalingReport, measure_scaling
-from harness.speed.scaling_points import points_around
-from harness.speed.workload import Workload
+from harness.chart import require_chart
+from harness.charts import scaling_chart, speed_chart
+from harness.report import Report, json_option, pytorch_option, ratio, reporting, timeout_option
+from harness.rotation import rotate
+from harness.training_peers import COMPARED, PRODUCTS, peaks_of, peers_of, speed_of
+from harness.workload import Workload
 from nextword.cli.options.command import command
 from nextword.cli.options.setting_option import Tables
 from nextword.disk.files import write_file
-from nextword.errors import NextwordError, SettingError
+from nextword.errors import SettingError
 from nextword.machine.framework import ComputeDtype
 from nextword.model.architecture import Architecture
 from nextword.model.presets import preset_names
+from nextword.settings import unknown_name
 from nextword.text.batching.options import BatchOptions
 
-_COLUMNS_OF_A_FILE = 160
-_REPEATS = 6
-_LONGEST_TIMEOUT = 1e6
+_PRODUCT_REPETITIONS = 3
 
 
-@dataclass(frozen=True)
-class _Effort:
-    """How long to measure, and how long to wait."""
+def measure(workload: Workload, names: list[str], pytorch: str | None, report: Report, **effort: Any) -> str:
+    """Measure peers in turn, and return the chart of their speed."""
+    peers = peers_of(workload, pytorch)
+    measured = rotate([peers[name][0] for name in peers if name in names], report, **effort)
+    products = measured.pop(PRODUCTS, None)
+    peaks = peaks_of(products.seconds if products else {})
+    speeds = {name: speed_of(peer, peers[name][1], peaks) for name, peer in measured.items()}
+    words = {name: speed["words_per_second"] for name, speed in speeds.items()}
+    ratios = {name: ratio(words.get(ours), words.get(name)) for name, ours in COMPARED.items()}
+    for name, speed in speeds.items():
+        report.add("peer", peer=name, ratio=ratios.get(name), **speed, workload=peers[name][1].to_table())
+    share = speeds["nextword"]["peak_share"] if "nextword" in speeds else None
+    if measured or products:
+        report.add("summary", ratios=ratios, peak_share=share, peaks=peaks, missing=report.missing)
+    return speed_chart(speeds, report.origin["processor"])
 
-    repeats: int
-    steps: int
-    timeout: float
+
+def measure_scaling(workload: Workload, report: Report, *, steps: int, timeout: float) -> str:
+    """Measure nextword at every point, and the products before the first and after each; return the chart.
+
+    A point's share of the peak uses the products right before and right after it.
+    """
+    points = list(workload.points())
+    products, _ = peers_of(workload)[PRODUCTS]
+    products.timeout = timeout
+    speeds: dict[Workload, dict[str, Any]] = {}
+    with ExitStack() as running, report.missing_on(PRODUCTS):
+        running.enter_context(products)
+        before = products.run(_PRODUCT_REPETITIONS)
+        for number, work in enumerate(dict.fromkeys(point[-1] for point in points), start=1):
+            report.say(f"workload {number} of {len({point[-1] for point in points})}")
+            peer, _ = peers_of(work)["nextword"]
+            peer.timeout = timeout
+            with report.missing_on(f"workload {number}"), peer:
+                peer.run(steps)
+                after = products.run(_PRODUCT_REPETITIONS)
+                speeds[work] = speed_of(peer, work, peaks_of({name: before[name] + after[name] for name in before}))
+                before = after
+    rows = [
+        report.add("point", axis=axis, value=value, factor=factor, **speeds[work])
+        for axis, factor, value, work in points
+        if work in speeds
+    ]
+    return scaling_chart(rows, report.origin["processor"])
 
 
 @command(
     BatchOptions,
     Architecture,
-    examples=[
-        "python benchmarks/training.py --json training.json --plot training.svg",
-        "python benchmarks/training.py --scaling --json scaling.json --plot scaling.svg",
-    ],
+    examples=[line for line in (__doc__ or "").splitlines() if line.startswith("python")],
     is_common=False,
 )
 @click.option("--preset", help=f"Model and windows of a preset: {', '.join(preset_names())} (default: 2 x 512 units).")
@@ -64,24 +88,14 @@ class _Effort:
     default="auto",
     help="Precision of nextword's matrix products.",
 )
-@click.option(
-    "--only", "--peers", "only", metavar="NAMES", help="Peers to measure, separated by commas (default: all)."
-)
+@click.option("--only", "--peers", "only", metavar="NAMES", help="Peers, separated by commas (default: all).")
 @click.option("--scaling", is_flag=True, help="Measure nextword alone, along batch, steps, width, vocabulary, layers.")
-@click.option("--repeats", type=click.IntRange(1), help=f"Turns of each peer.  (default: {_REPEATS})")
+@click.option("--repeats", type=click.IntRange(1), help="Turns of each peer.  (default: 6)")
 @click.option("--steps", type=click.IntRange(1), default=4, show_default=True, help="Training steps in a turn.")
-@click.option(
-    "--timeout",
-    type=click.FloatRange(0.1, _LONGEST_TIMEOUT),
-    default=300.0,
-    show_default=True,
-    help="Seconds to wait for a peer.",
-)
-@click.option("--pytorch", metavar="PYTHON", help="A Python with PyTorch; else NEXTWORD_PYTORCH, or one on the path.")
-@click.option(
-    "--json", "json_path", type=click.Path(path_type=Path, dir_okay=False), help="Write everything to a file."
-)
-@click.option("--plot", "plot_path", type=click.Path(path_type=Path, dir_okay=False), help="Draw to an .svg or .png.")
+@click.option("--plot", "plot_path", type=click.Path(path_type=Path, dir_okay=False), help="Draw to an .svg file.")
+@timeout_option
+@pytorch_option
+@json_option
 def training(
     preset: str | None,
     compute_dtype: ComputeDtype,
@@ -89,99 +103,35 @@ def training(
     scaling: bool,
     repeats: int | None,
     steps: int,
+    plot_path: Path | None,
     timeout: float,
     pytorch: str | None,
     json_path: Path | None,
-    plot_path: Path | None,
     given: Tables,
 ) -> None:
     """Measure how fast nextword trains on this machine.
 
     The same model also runs as stock Keras layers and in PyTorch, the tutorial's program runs at its own shape, and
     plain matrix products show what the processor can do. Each peer runs in a process of its own, in turn with the
-    others. Only the requested files are left behind.
+    others.
     """
-    try:
-        workload = Workload.of(preset, given, compute_dtype=compute_dtype)
-        _check_files(json_path, plot_path)
+    with reporting("training", json_path) as report:
+        workload = Workload.of(preset, given, compute_dtype)
+        known = list(peers_of(workload, pytorch))
+        names = known if only in (None, "all") else [name.strip() for name in str(only).split(",")]
+        for name in names:
+            if name not in known:
+                raise SettingError(unknown_name("peer", name, [*known, "all"]))
+        if scaling and (only or repeats or pytorch):
+            raise SettingError("`--scaling` measures nextword alone; leave out `--only`, `--repeats` and `--pytorch`")
+        require_chart(plot_path)
         if scaling:
-            _refuse_comparing(only=only, repeats=repeats, pytorch=pytorch)
-        effort = _Effort(repeats or _REPEATS, steps, timeout)
-        report = _scaling_report(workload, effort) if scaling else _report(workload, effort, only, pytorch)
-        _print(report)
-        if not report.measured:
-            raise PeerError("nothing could be measured; the reasons are above")
-        line = shlex.join(["python", "benchmarks/training.py", *sys.argv[1:]])
-        _write_files(report, json_path, plot_path, {"command": line, **vars(effort)})
-    except NextwordError as error:
-        click.echo(f"training: {error}", err=True)
-        sys.exit(error.exit_code)
-    except KeyboardInterrupt:
-        click.echo("training: interrupted", err=True)
-        sys.exit(128 + signal.SIGINT)
-
-
-def _report(workload: Workload, effort: _Effort, only: str | None, pytorch: str | None) -> Report:
-    peers = chosen(catalogue(workload, pytorch=pytorch), only)
-    provenance = Provenance.now()
-    rotation = rotate(peers, repeats=effort.repeats, steps=effort.steps, timeout=effort.timeout, say=_say)
-    return Report.of(rotation, provenance)
-
-
-def _refuse_comparing(**options: Any) -> None:
-    """Refuse options for several peers if nextword is measured alone."""
-    for name, value in options.items():
-        if value is not None:
-            raise SettingError(
-                f"`--scaling` must be used without `--{name}`, because it measures nextword alone; leave it out"
-            )
-
-
-def _scaling_report(workload: Workload, effort: _Effort) -> ScalingReport:
-    return measure_scaling(
-        points_around(workload),
-        peer_of=ours,
-        product_peak=product_peak(workload),
-        steps=effort.steps,
-        timeout=effort.timeout,
-        say=_say,
-    )
-
-
-def _say(text: str) -> None:
-    # Plain lines: a live display would use part of the measured processor.
-    click.echo(text, err=True)
-
-
-def _check_files(json_path: Path | None, plot_path: Path | None) -> None:
-    """Refuse files that could not be written, before minutes are spent on them."""
-    for path in (json_path, plot_path):
-        if path is not None and not path.absolute().parent.is_dir():
-            raise SettingError(f"`{path}` must be in a folder that exists, but is not; create {path.parent} first")
-    if plot_path is not None:
-        require_plots(plot_path)
-
-
-def _print(report: Report | ScalingReport) -> None:
-    console = Console(highlight=False)
-    if not console.is_terminal:
-        console.width = _COLUMNS_OF_A_FILE
-    rendered: RenderableType = render_report(report) if isinstance(report, Report) else render_scaling(report)
-    console.print(rendered)
-
-
-def _write_files(
-    report: Report | ScalingReport, json_path: Path | None, plot_path: Path | None, made_by: dict[str, Any]
-) -> None:
-    if json_path is not None:
-        table = {**report.to_table(), **made_by}
-        write_file(json_path, json.dumps(table, indent=2, allow_nan=False).encode() + b"\n")
-    if plot_path is None:
-        return
-    if isinstance(report, Report):
-        draw_report(report, plot_path)
-    else:
-        draw_scaling(report, plot_path)
+            chart = measure_scaling(workload, report, steps=steps, timeout=timeout)
+        else:
+            effort = {"repeats": repeats or 6, "steps": steps, "timeout": timeout}
+            chart = measure(workload, names, pytorch, report, **effort)
+        if plot_path is not None and report.lines:
+            write_file(plot_path, chart.encode())
 
 
 if __name__ == "__main__":

@@ -7,15 +7,17 @@ alone is differentiated with respect to the hidden state (and an LSTM's cell) at
 after a short training. See docs/vanishing-gradient.md.
 """
 
-import argparse
-import json
 from pathlib import Path
 from typing import Any
 
+import click
 import numpy as np
 
 import nextword
-from harness.pictures.gradient import LABELS, PANELS, gradient_chart
+from harness.chart import require_chart
+from harness.charts import CELLS, PANELS, gradient_chart
+from harness.report import json_option, reporting
+from nextword.disk.files import write_file
 from nextword.model.architecture import Architecture
 from nextword.model.language_model import LanguageModel
 from nextword.text.batching.streams import Streams
@@ -35,7 +37,7 @@ def measure() -> dict[str, Any]:
     probe = Streams(corpus.valid.ids, batch_size=ROWS, num_steps=LAGS + 1, first_input=end_id).window(0)
     train = Streams(corpus.train.ids, batch_size=BATCH_SIZE, num_steps=NUM_STEPS, first_input=end_id)
     curves: dict[str, Any] = {panel: {} for panel in PANELS}
-    for cell in LABELS:
+    for cell in CELLS:
         options: dict[str, Any] = {"cell": cell, "vocabulary_size": vocabulary_size, "embedding_size": WIDTH}
         options |= {"hidden_sizes": (WIDTH,), "tied": True}
         narrow = LanguageModel(Architecture(**options, initializer="uniform", initializer_scale=0.08))
@@ -79,36 +81,26 @@ def gradient_norms(model: LanguageModel, window: Window) -> dict[str, list[float
 
     nudges = jnp.zeros((LAGS + 1, 2, ROWS, WIDTH))
     norms = np.asarray(jnp.linalg.norm(jax.jit(jax.grad(last_losses))(nudges), axis=-1).mean(axis=-1))[::-1]
-    found = {cell: norms[:, 0].tolist()}
-    return found | ({"lstm cell": norms[:, 1].tolist()} if cell == "lstm" else {})
+    curves = {cell: norms[:, 0].tolist()}
+    return curves | ({"lstm cell": norms[:, 1].tolist()} if cell == "lstm" else {})
 
 
-def draw(curves: dict[str, Any], path: Path) -> None:
-    """Draw the panels, as SVG."""
-    path.write_text(gradient_chart(curves), encoding="utf-8")
-
-
-def main() -> None:
-    """Measure, and write the requested files."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--plot", type=Path, help="picture to draw (.svg)")
-    parser.add_argument("--json", type=Path, help="file for the figures")
-    arguments = parser.parse_args()
-    for path in (arguments.plot, arguments.json):
-        if path is not None and not path.absolute().parent.is_dir():
-            parser.error(f"{path} must be in a folder that exists, but is not")
-    if arguments.plot and arguments.plot.suffix != ".svg":
-        parser.error(f"{arguments.plot} must end in .svg, but does not")
-    curves = measure()
-    for panel, found in curves.items():
-        for name, norms in found.items():
-            shares = ", ".join(f"{lag}: {norms[lag] / found[name.split()[0]][0]:.1e}" for lag in (1, 10, 30, 100))
-            print(f"{panel:10} {name:9} {shares}")
-    if arguments.json:
-        arguments.json.write_text(json.dumps(curves))
-    if arguments.plot:
-        draw(curves, arguments.plot)
+@click.command(help=__doc__)
+@click.option("--plot", "plot_path", type=click.Path(path_type=Path, dir_okay=False), help="Draw to an .svg file.")
+@json_option
+def vanishing_gradient(plot_path: Path | None, json_path: Path | None) -> None:
+    """Measure, print a line for each curve, and draw."""
+    with reporting("vanishing_gradient", json_path) as report:
+        require_chart(plot_path)
+        curves = measure()
+        for panel, norms_by_curve in curves.items():
+            for curve, norms in norms_by_curve.items():
+                first = norms_by_curve[curve.split()[0]][0]
+                shares = {str(lag): norms[lag] / first for lag in (1, 10, 30, 100) if lag < len(norms)}
+                report.add("curve", panel=panel, curve=curve, shares=shares, norms=norms)
+        if plot_path is not None:
+            write_file(plot_path, gradient_chart(curves).encode())
 
 
 if __name__ == "__main__":
-    main()
+    vanishing_gradient()

@@ -1,17 +1,17 @@
-"""Draw the pictures of the documentation again, from code and from figures in the repository.
+"""Draw the pictures of the documentation again, from code and from numbers in the repository.
 
     PYTHONPATH=benchmarks python scripts/pictures.py                 # all of them; `make pictures` does the same
     PYTHONPATH=benchmarks python scripts/pictures.py learn/cell.svg  # some
     PYTHONPATH=benchmarks python scripts/pictures.py --check         # change nothing; exit with 1 if a file differs
 
-The table of all pictures is `PICTURES` in `benchmarks/harness/pictures/catalogue.py`. To add a chart:
+The table of all pictures is `PICTURES` in `benchmarks/harness/pictures.py`. To add a chart:
 
-1. Put the figures into a JSON file in `docs/learn/data/`, with the command and the commit that measured them.
-2. Write a function that turns them into a chart by `bars` or `lines` of `harness.pictures.charts`, for example
+1. Put the numbers into a JSON file in `docs/learn/data/`, with the command and the commit that measured them.
+2. Write a function that turns them into a chart by `bars` or `lines` of `harness.chart`, for example
 
        def ideas_chart(data):
            return bars(
-               data["names"], data["perplexity"], errors=data["spread"], emphasized=["all together"],
+               data["names"], data["perplexity"], emphasized=["all together"],
                title="What each idea is worth", x_label="test perplexity after ten minutes; lower is better",
            )
 
@@ -19,15 +19,15 @@ The table of all pictures is `PICTURES` in `benchmarks/harness/pictures/catalogu
            panels = [Panel("accuracy, %", [Line("validation", data["epochs"], data["accuracy"])])]
            return lines(panels, title="Accuracy by epoch", x_label="epochs")
 
-3. Add a row to the table: `_charted("learn/ideas.svg", "ALT TEXT", _of_data("learn/data/ideas.json", ideas_chart))`.
+3. Add a row to the table: `_charted("learn/ideas.svg", "learn/data/ideas.json", ideas_chart)`.
 
-A drawing of `nextword draw` needs its command and its alternative text only: `_drawn(NAME, COMMAND, ALT TEXT)`.
+A drawing of `nextword draw` needs its command only: `Picture("learn/cell.svg", COMMAND)`.
 """
 
 import argparse
 import sys
 
-from harness.pictures.catalogue import DOCS, PICTURES
+from harness.pictures import DOCS, PICTURES
 from nextword.disk.files import write_file
 
 

@@ -1,7 +1,6 @@
 """Shared code of the peers on Keras: timing of the steps of `fit`, and the description."""
 
 import math
-import platform
 import time
 from typing import Any
 
@@ -9,7 +8,7 @@ import jax
 import jaxlib
 import keras
 
-from peer_protocol import num_threads
+from peer_protocol import described
 
 
 class StepTimer(keras.callbacks.Callback):
@@ -37,17 +36,8 @@ class StepTimer(keras.callbacks.Callback):
         self._last = now
 
 
-def describe(model: Any, dtype: str) -> dict[str, Any]:
+def describe(model: Any, dtype: str, **versions: str) -> Any:
     """Return the description of a peer that trains a Keras model on JAX."""
-    return {
-        "parameters": sum(math.prod(variable.shape) for variable in model.trainable_variables),
-        "threads": num_threads(),
-        "dtype": dtype,
-        "device": jax.default_backend(),
-        "versions": {
-            "python": platform.python_version(),
-            "keras": keras.__version__,
-            "jax": jax.__version__,
-            "jaxlib": jaxlib.__version__,
-        },
-    }
+    parameters = sum(math.prod(variable.shape) for variable in model.trainable_variables)
+    versions |= {"keras": keras.__version__, "jax": jax.__version__, "jaxlib": jaxlib.__version__}
+    return described(parameters, dtype, versions, device=jax.default_backend())

@@ -38,9 +38,7 @@ def prepare(settings: dict[str, Any]) -> tuple[dict[str, Any], Run]:
         stream.fit(dataset, shuffle=False, verbose=0, callbacks=[timer])
         return {"step": timer.seconds}
 
-    description = describe(stream, dtype)
-    description["versions"]["nextword"] = nextword.__version__
-    return description, run
+    return describe(stream, dtype, nextword=nextword.__version__), run
 
 
 if __name__ == "__main__":

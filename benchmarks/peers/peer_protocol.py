@@ -19,8 +19,10 @@ import only this file beside them. You can try each by hand:
 
 import json
 import os
+import platform
 import queue
 import resource
+import signal
 import sys
 import threading
 from collections.abc import Callable
@@ -50,10 +52,7 @@ def serve(
         warm_up_steps: Steps before the first that counts.
         memory: Returns the peak memory in bytes, if another process than this one counts.
     """
-    answers = open_answers()
-    requests: queue.SimpleQueue[bytes] = queue.SimpleQueue()
-    threading.Thread(target=_read, args=(requests,), daemon=True).start()
-
+    answers, requests = open_answers(), open_requests()
     try:
         description, run = prepare(json.loads(sys.argv[1]))
         run(warm_up_steps)
@@ -67,11 +66,42 @@ def serve(
         print(json.dumps(answer), file=answers, flush=True)
 
 
+def described(
+    parameters: int, dtype: str, versions: dict[str, str], *, threads: int | None = None, device: str = "cpu"
+) -> dict[str, Any]:
+    """Return the description of a peer.
+
+    Args:
+        parameters: Number of trainable scalars, 0 if nothing is trained.
+        dtype: Precision of its matrix products.
+        versions: Versions of the packages that decide on speed.
+        threads: Number of threads that it may use; all cores by default.
+        device: What it computes on.
+    """
+    own = {"parameters": parameters, "threads": threads or num_threads(), "dtype": dtype, "device": device}
+    return {**own, "versions": {"python": platform.python_version(), **versions}}
+
+
+def answer_in_turn(*tasks: Callable[[], dict[str, Any]]) -> None:
+    """Run one task for each line of the input, and answer with what it returns; end at once if the input ends."""
+    answers, requests = open_answers(), open_requests()
+    for task in tasks:
+        requests.get()
+        print(json.dumps(task()), file=answers, flush=True)
+
+
 def open_answers() -> TextIO:
     """Return the stream of the answers; the output of libraries is sent elsewhere, so that it cannot mix with them."""
     answers = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)
     return answers
+
+
+def open_requests() -> "queue.SimpleQueue[bytes]":
+    """Return the lines of the input as they come, and end the process at once if the harness has ended."""
+    requests: queue.SimpleQueue[bytes] = queue.SimpleQueue()
+    threading.Thread(target=_read, args=(requests,), daemon=True).start()
+    return requests
 
 
 def peak_memory_bytes() -> int:
@@ -96,9 +126,10 @@ def num_threads() -> int:
 
 
 def _read(requests: "queue.SimpleQueue[bytes]") -> None:
-    """Pass on the requests, and end the process at once if the harness has ended."""
     # Not `sys.stdin`: a thread that waits in it keeps a lock, and a program that failed could not end in peace.
     with open(0, "rb", buffering=0, closefd=False) as lines:
         for line in lines:
             requests.put(line)
+    if os.getpgrp() == os.getpid():
+        os.killpg(0, signal.SIGKILL)  # with the programs that this one has started
     os._exit(0)

@@ -1,6 +1,5 @@
 """The peak of the processor: matrix products with float32 accumulation in JAX, in the shapes of training."""
 
-import platform
 import time
 from functools import partial
 from typing import Any
@@ -9,7 +8,7 @@ import jax
 import jax.numpy as jnp
 import jaxlib
 
-from peer_protocol import Run, num_threads, serve
+from peer_protocol import Run, described, serve
 
 # (M, K, N) for a product of (M, K) and (K, N). The best of them is the peak, so more can only raise it.
 SHAPES = (
@@ -44,14 +43,8 @@ def prepare(_settings: dict[str, Any]) -> tuple[dict[str, Any], Run]:
     def run(steps: int) -> dict[str, list[float]]:
         return {name: [_seconds(*pair) for _ in range(steps)] for name, pair in operands.items()}
 
-    description = {
-        "parameters": 0,
-        "threads": num_threads(),
-        "dtype": " and ".join(DTYPES),
-        "device": jax.default_backend(),
-        "versions": {"python": platform.python_version(), "jax": jax.__version__, "jaxlib": jaxlib.__version__},
-    }
-    return description, run
+    versions = {"jax": jax.__version__, "jaxlib": jaxlib.__version__}
+    return described(0, " and ".join(DTYPES), versions, device=jax.default_backend()), run
 
 
 def _seconds(left: jax.Array, right: jax.Array) -> float:

@@ -3,7 +3,6 @@
 It runs in PyTorch's own environment, which need not have nextword.
 """
 
-import platform
 import time
 from itertools import groupby
 from typing import Any
@@ -11,7 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from peer_protocol import Run, UnableError, serve
+from peer_protocol import Run, UnableError, described, serve
 
 _NUM_BATCHES = 100
 
@@ -87,7 +86,8 @@ def prepare(settings: dict[str, Any]) -> tuple[dict[str, Any], Run]:
             seconds.append(time.perf_counter() - start)
         return {"step": seconds}
 
-    return describe(network, dtype, device), run
+    parameters, threads = sum(parameter.numel() for parameter in network.parameters()), torch.get_num_threads()
+    return described(parameters, dtype, {"torch": torch.__version__}, threads=threads, device=device), run
 
 
 def require_bfloat16(device: str) -> None:
@@ -100,17 +100,6 @@ def require_bfloat16(device: str) -> None:
         raise UnableError(
             f"PyTorch's LSTM does not run in bfloat16 on this processor ({str(error)[:80]} ...)"
         ) from error
-
-
-def describe(network: nn.Module, dtype: str, device: str) -> dict[str, Any]:
-    """Return the description of this peer."""
-    return {
-        "parameters": sum(parameter.numel() for parameter in network.parameters()),
-        "threads": torch.get_num_threads(),
-        "dtype": dtype,
-        "device": device,
-        "versions": {"python": platform.python_version(), "torch": torch.__version__},
-    }
 
 
 if __name__ == "__main__":

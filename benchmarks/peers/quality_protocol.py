@@ -17,10 +17,8 @@ in another Python than nextword's, from 3.10 on, and can be tried by hand:
 
 import json
 import os
-import signal
 import stat
 import sys
-import threading
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -30,7 +28,13 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from peer_protocol import children_peak_memory_bytes, num_threads, peak_memory_bytes
+from peer_protocol import (
+    children_peak_memory_bytes,
+    num_threads,
+    open_answers,
+    open_requests,
+    peak_memory_bytes,
+)
 
 Ids = NDArray[np.int64]
 
@@ -48,8 +52,6 @@ class Task:
         end_id: Id of `<eos>`.
         minutes: How long to train.
         seed: Seed of weights, order and dropout.
-        clock: `wall`, or `processor` for seconds of the processor over the number of threads: fair where other work
-            runs beside.
         recipe: Settings that override the program's own.
         text: The text of the ids, for a program that reads text.
     """
@@ -59,7 +61,6 @@ class Task:
     end_id: int
     minutes: float
     seed: int = 0
-    clock: str = "wall"
     recipe: dict[str, Any] = field(default_factory=dict)
     text: str = ""
 
@@ -80,7 +81,7 @@ class Task:
 
     def start_clock(self) -> "Clock":
         """Return a clock that starts now."""
-        return Clock(60 * self.minutes, self.clock)
+        return Clock(60 * self.minutes)
 
 
 class Clock:
@@ -88,19 +89,16 @@ class Clock:
 
     Args:
         budget: Seconds in all.
-        kind: As `Task.clock`.
     """
 
-    def __init__(self, budget: float, kind: str = "wall") -> None:
+    def __init__(self, budget: float) -> None:
         self.budget = budget
-        threads = num_threads()
-        self._read = time.perf_counter if kind == "wall" else lambda: time.process_time() / threads
-        self._start = self._read()
+        self._start = time.perf_counter()
 
     @property
     def seconds(self) -> float:
         """Seconds since the start."""
-        return self._read() - self._start
+        return time.perf_counter() - self._start
 
     @property
     def part(self) -> float:
@@ -145,9 +143,9 @@ def compete(train: Callable[[Task, Say], Outcome]) -> None:
     Args:
         train: Gets the task and a function that reports each round.
     """
-    answers = os.fdopen(os.dup(1), "w")
-    os.dup2(2, 1)  # the output of libraries must not mix with the answers
-    _end_with_harness()
+    answers = open_answers()
+    if stat.S_ISFIFO(os.fstat(0).st_mode):
+        open_requests()  # which end this process with the harness, at the other end of the pipe
 
     def say(kind: str, table: dict[str, Any]) -> None:
         print(json.dumps({kind: table}), file=answers, flush=True)
@@ -208,19 +206,3 @@ def slides(num_tokens: int, context: int, stride: int) -> Iterator[Slide]:
         stop = min(num_tokens, counted + stride if counted else context)
         yield Slide(max(0, stop - context), stop, counted)
         counted = stop
-
-
-def _end_with_harness() -> None:
-    """End this process if the harness, at the other end of the pipe, has ended."""
-    if stat.S_ISFIFO(os.fstat(0).st_mode):
-        threading.Thread(target=_wait_for_end, daemon=True).start()
-
-
-def _wait_for_end() -> None:
-    # Not `sys.stdin`: a thread that waits in it keeps a lock, and a program that failed could not end in peace.
-    with open(0, "rb", buffering=0, closefd=False) as requests:
-        while requests.read(1024):
-            pass
-    if os.getpgrp() == os.getpid():
-        os.killpg(0, signal.SIGKILL)  # with the programs that this one has started
-    os._exit(0)

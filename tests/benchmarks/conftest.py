@@ -1,64 +1,83 @@
-from collections.abc import Callable, Sequence
+import json
+import subprocess
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from harness.speed.interpreters import own_interpreter
-from harness.speed.peer import Peer
-from harness.speed.workload import Tables, Workload
+from harness.interpreters import interpreter_with
+from harness.ledger import Result
+from harness.process import PROGRAMS, PeerError
 
-MakePeer = Callable[..., Peer]
+PATIENCE = 280
 
-TINY: Tables = {
-    "model": {"vocabulary_size": 50, "embedding_size": 8, "hidden_sizes": [8, 8], "tied": True},
-    "batching": {"batch_size": 2, "num_steps": 3},
-}
-
-
-@pytest.fixture
-def tiny() -> Workload:
-    """A workload of no weight."""
-    return Workload.of(None, TINY)
-
-
-@pytest.fixture
-def journal_path(tmp_path: Path) -> Path:
-    """Where the fake peers write what they do."""
-    return tmp_path / "journal"
+RESULT = Result(
+    corpus="ptb",
+    preset="auto",
+    command="nextword train ptb --minutes 10 --run runs/ptb-10",
+    commit="abc1234",
+    seed=0,
+    minutes=10.0,
+    processor="a processor",
+    method="static",
+    valid_perplexity=90.0,
+    test_perplexity=85.0,
+    parameters=1_000_000,
+    epochs=5.0,
+)
 
 
-@pytest.fixture
-def journal(journal_path: Path) -> Callable[[], list[str]]:
-    """Reads what the fake peers did, in order."""
-    return lambda: [line.partition(" as ")[0] for line in _lines(journal_path)]
+@dataclass(frozen=True)
+class Run:
+    """What a benchmark came to."""
+
+    code: int
+    output: str
+    errors: str
+
+    def lines(self, kind: str) -> list[dict[str, Any]]:
+        """Return the lines of JSON of a kind."""
+        return [line for line in map(json.loads, self.output.splitlines()) if line["kind"] == kind]
 
 
-@pytest.fixture
-def process_ids(journal_path: Path) -> Callable[[], list[int]]:
-    """Reads the process ids of the fake peers."""
-    return lambda: [int(line.partition(" as ")[2]) for line in _lines(journal_path) if " as " in line]
-
-
-def _lines(path: Path) -> list[str]:
-    return path.read_text(encoding="utf-8").splitlines() if path.exists() else []
+RunBenchmark = Callable[..., Run]
 
 
 @pytest.fixture
-def fake(journal_path: Path, tiny: Workload) -> MakePeer:
-    """Makes peers that run `fake_peer.py`, with a common journal."""
+def benchmark() -> RunBenchmark:
+    """Runs a benchmark by its name as a program."""
 
-    def make(
-        name: str,
-        *,
-        seconds: str = "1",
-        fault: str = "",
-        what: str = "step",
-        workload: Workload = tiny,
-        compared_with: str | None = None,
-        interpreter: Callable[[], Sequence[str]] = own_interpreter,
-    ) -> Peer:
-        told = {"NAME": name, "SECONDS": seconds, "FAULT": fault, "WHAT": what, "JOURNAL": str(journal_path)}
-        program = Path(__file__).with_name("fake_peer.py")
-        return Peer(name, program, workload, interpreter, told, compared_with)
+    def run(name: str, *arguments: str | Path) -> Run:
+        command = [sys.executable, str(PROGRAMS.parent / f"{name}.py"), *map(str, arguments)]
+        done = subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE, check=False)
+        assert "Traceback" not in done.stderr
+        return Run(done.returncode, done.stdout, done.stderr)
 
-    return make
+    return run
+
+
+@pytest.fixture
+def make() -> Callable[..., Result]:
+    """Makes results of the ledger that differ from one another in the changes."""
+    return lambda **changes: replace(RESULT, **changes)
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """A text of 40 words in which each is followed by the next."""
+    for split, lines in (("train", 60), ("valid", 8), ("test", 7)):
+        text = "".join(" " + " ".join(f"w{(line + i) % 40}" for i in range(10)) + " \n" for line in range(lines))
+        (tmp_path / f"ptb.{split}.txt").write_text(text, encoding="utf-8")
+    return tmp_path
+
+
+@pytest.fixture
+def torch() -> list[str]:
+    """The command of a Python with PyTorch; without one the test is skipped."""
+    try:
+        return list(interpreter_with("torch"))
+    except PeerError as error:
+        pytest.skip(str(error))

@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from harness.scale.hosts import Hosts
-from harness.speed.peer import PeerUnableError
+from harness.hosts import Hosts
+from harness.process import PeerUnableError
 from nextword.training.cluster.group import ProcessGroup
 from support.processes import ended
 

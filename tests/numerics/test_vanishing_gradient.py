@@ -1,11 +1,13 @@
 """The page on the vanishing gradient shows the product of derivatives that it explains."""
 
 import importlib.util
+import json
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from click.testing import CliRunner
 
 from nextword.model.architecture import Architecture
 from nextword.model.language_model import LanguageModel
@@ -13,6 +15,7 @@ from nextword.text.batching.window import Window
 
 SCRIPT = Path(__file__).parents[2] / "benchmarks" / "vanishing_gradient.py"
 LAGS, ROWS, WIDTH, VOCABULARY_SIZE = 5, 2, 3, 7
+SIZES = {"LAGS": LAGS, "ROWS": ROWS, "WIDTH": WIDTH, "BATCH_SIZE": 2, "NUM_STEPS": 3, "TRAINING_STEPS": 1}
 
 
 @pytest.fixture
@@ -25,7 +28,7 @@ def script(monkeypatch: pytest.MonkeyPatch) -> Any:
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
-    for name, value in {"LAGS": LAGS, "ROWS": ROWS, "WIDTH": WIDTH}.items():
+    for name, value in SIZES.items():
         monkeypatch.setattr(module, name, value)
     return module
 
@@ -65,3 +68,15 @@ def test_an_lstm_has_a_curve_for_its_cell_which_the_last_step_does_not_reach(scr
     assert found.keys() == {"lstm", "lstm cell"}
     assert found["lstm cell"][0] == 0
     assert min(found["lstm cell"][1:]) > 0
+
+
+@pytest.mark.slow
+def test_the_script_prints_a_line_for_each_curve_and_draws_them(script: Any, tmp_path: Path) -> None:
+    picture = tmp_path / "gradient.svg"
+    done = CliRunner().invoke(script.vanishing_gradient, ["--plot", str(picture)])
+    assert done.exit_code == 0, done.output
+    lines = [json.loads(line) for line in done.stdout.splitlines()]
+    curves = [(line["panel"], line["curve"]) for line in lines if line["kind"] == "curve"]
+    assert len(curves) == 3 * 4
+    assert all(len(line["norms"]) == LAGS + 1 for line in lines if line["kind"] == "curve")
+    assert ">GRU<" in picture.read_text(encoding="utf-8")

@@ -1,0 +1,252 @@
+"""The charts of the documentation and of the benchmarks, drawn from numbers."""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from itertools import cycle
+from statistics import fmean, stdev
+from typing import Any
+
+from harness.chart import Line, Panel, bars, lines
+from harness.ledger import Result
+from harness.pages import Group, Query
+
+PANELS = {
+    "uniform": "at initialization, uniform weights",
+    "orthogonal": "at initialization, orthogonal weights",
+    "trained": "after 600 steps of training",
+}
+"""Panels of the chart of gradients, with their titles."""
+
+CELLS = {
+    "rnn": ("simple recurrent network", "orange"),
+    "gru": ("GRU", "quiet"),
+    "lstm": ("LSTM, forget bias 1", "blue"),
+}
+"""Cells in the chart of gradients, with their labels and hues."""
+
+_SHARES = [10.0**power for power in (-9, -7, -5, -3, -1, 1)]
+_EPOCH_TICKS = (10, 20, 30, 50, 60, 70, 80, 100, 150, 200, 300, 500, 1000, 2000, 5000)
+_MINUTE_TICKS = (10, 12, 15, *range(20, 95, 5), 100, 120, 150, 200, 300, 500)
+_FORTY = {
+    "train": ("training, dropout on", "quiet"),
+    "valid_in_windows": ("validation, the tutorial's windows", "orange"),
+    "valid_carried": ("validation, state carried", "blue"),
+}
+_METHODS = {
+    "static": "the network alone",
+    "cache,temperature": "with a cache",
+    "cache,ngram,temperature": "with a cache and n-grams",
+}
+_STYLES = (("blue", "o"), ("orange", "s"), ("accent", "D"), ("violet", "o"), ("olive", "s"))
+_MARKERS = ("P", "X", "^")
+_PROGRAMS = {
+    "transformer": "small transformer (PyTorch)",
+    "word_language_model": "word_language_model (PyTorch)",
+    "tutorial": "the tutorial's program (Keras)",
+}
+_SPEEDS = [digit * 10**power for power in range(8) for digit in (1, 2, 5)]
+_AXES = {"batch_size": "blue", "num_steps": "orange", "hidden_size": "accent", "vocabulary_size": "violet"}
+
+
+def gradient_chart(curves: Mapping[str, Any]) -> str:
+    """Return a panel for each state of the weights, every curve as a share of its hidden state's gradient at lag 0."""
+    panels = []
+    for name, heading in PANELS.items():
+        drawn = []
+        for cell, (label, hue) in CELLS.items():
+            first = curves[name][cell][0]
+            shares = [norm / first for norm in curves[name][cell]]
+            drawn.append(Line(label, range(len(shares)), shares, hue))
+            if cell == "lstm":  # no later step reads the last step's cell
+                shares = [norm / first for norm in curves[name]["lstm cell"][1:]]
+                drawn.append(Line("its cell", range(1, len(shares) + 1), shares, hue, style="--"))
+        panels.append(Panel("gradient, share of the last", drawn, heading, _SHARES, True, (1e-9, 30.0)))
+    title = "How the gradient shrinks with every step back, for a simple recurrent network, a GRU and an LSTM"
+    return lines(panels, title=title, x_label="steps back")
+
+
+def forty_epochs_chart(data: Mapping[str, Any], text: str) -> str:
+    """Return accuracy above perplexity for the tutorial's forty epochs; `text` says what it was trained on."""
+    ends = [min(data["epochs"]), max(data["epochs"])]
+    claimed = [
+        Line(name, ends, [at, at], "accent", "--")
+        for name, at in (("the tutorial's validation, 20 to 25 %", 20), ("", 25))
+    ]
+    panels = [
+        Panel("accuracy, %", [*_by_epoch(data, "accuracy", _FORTY), *claimed]),
+        Panel("perplexity", _by_epoch(data, "perplexity", _FORTY, is_named=False), ticks=_EPOCH_TICKS, is_log=True),
+    ]
+    title = f"Forty epochs of the tutorial's model, {text}: accuracy hardly moves while perplexity rises"
+    return lines(panels, title=title, x_label="epochs")
+
+
+def run_chart(data: Mapping[str, Any], text: str) -> str:
+    """Return perplexity above accuracy of a training run."""
+    epochs, valid = data["epochs"], data["valid"]["perplexity"]
+    best = min(range(len(valid)), key=valid.__getitem__)
+    looks = {"train": ("training, dropout on", "quiet"), "valid": ("validation", "blue")}
+    marker = "o" if len(epochs) < 30 else ""
+    mark = Line(f"best, {valid[best]:.1f}", [epochs[best]], [valid[best]], "orange", "", "o")
+    perplexity = [*_by_epoch(data, "perplexity", looks, marker), mark]
+    accuracy = _by_epoch(data, "accuracy", looks, marker, is_named=False)
+    panels = [Panel("perplexity", perplexity, ticks=_EPOCH_TICKS, is_log=True), Panel("accuracy, %", accuracy)]
+    return lines(panels, title=f"Perplexity and accuracy by epoch: {text}", x_label="epochs")
+
+
+def _by_epoch(
+    data: Mapping[str, Any],
+    measure: str,
+    looks: Mapping[str, tuple[str, str]],
+    marker: str = "",
+    *,
+    is_named: bool = True,
+) -> list[Line]:
+    """Return a line for each name of `looks`, which has labels and hues."""
+    return [
+        Line(label if is_named else "", data["epochs"], data[name][measure], hue, marker=marker)
+        for name, (label, hue) in looks.items()
+    ]
+
+
+def speed_chart(speeds: Mapping[str, Mapping[str, Any]], machine: str) -> str:
+    """Return a bar of words per second for each peer, with whiskers from quartile to quartile."""
+    medians = [speed["words_per_second"] for speed in speeds.values()]
+    below = [speed["words_per_second"] - speed["lower"] for speed in speeds.values()]
+    above = [speed["upper"] - speed["words_per_second"] for speed in speeds.values()]
+    return bars(
+        list(speeds),
+        medians,
+        errors=(below, above),
+        title=f"Words a second in training, medians, on {machine}",
+        x_label="words a second in training; whiskers from quartile to quartile",
+        emphasized=[name for name in speeds if name.startswith("nextword")],
+        number_format="{:,.0f}",
+    )
+
+
+def scaling_chart(points: Sequence[Mapping[str, Any]], machine: str) -> str:
+    """Return words per second above the share of the product peak, with a line for each axis."""
+
+    def drawn(measure: str, *, is_named: bool) -> list[Line]:
+        return [
+            Line(
+                axis if is_named else "",
+                [point["factor"] for point in points if point["axis"] == axis],
+                [point[measure] or 0.0 for point in points if point["axis"] == axis],
+                _AXES.get(axis, "olive"),
+                marker="o",
+            )
+            for axis in dict.fromkeys(point["axis"] for point in points)
+        ]
+
+    panels = [
+        Panel("words a second", drawn("words_per_second", is_named=True), ticks=_SPEEDS, is_log=True),
+        Panel("share of the product peak", drawn("peak_share", is_named=False), limits=(0, 1)),
+    ]
+    factors = sorted({point["factor"] for point in points if point["factor"] in (0.125, 0.25, 0.5, 1, 2, 4)})
+    title = f"Speed of nextword by the size of the model and of its windows, on {machine}"
+    return lines(panels, title=title, x_label="size, times the base", x_ticks=factors, has_log_x=True)
+
+
+def ideas_chart(data: Mapping[str, Any]) -> str:
+    """Return a bar for each idea as SVG, in three groups, each sorted by what the idea is worth."""
+    groups: dict[str, list[Any]] = {"Left out of the preset": [], "Added in training": [], "Added after training": []}
+    left_out, in_training, after = groups.values()
+    for row in sorted(data["worth"], key=lambda row: -row["gain"]):
+        (after if row["after_training"] else left_out if row["in_reference"] else in_training).append(row)
+    rows, headings = list[Any](), dict[int, str]()
+    for heading, group in groups.items():
+        if group:
+            headings[len(rows)] = heading
+        rows += group
+    names = [row["title"] for row in rows]
+    return bars(
+        names,
+        [row["gain"] for row in rows],
+        title="What each idea is worth: points of test perplexity on Austen",
+        x_label="points of test perplexity gained; to the left: lost",
+        emphasized=names,
+        headings=headings,
+        number_format="{:+.1f}",
+    )
+
+
+def minutes_chart(results: Sequence[Result], corpus: str) -> str:
+    """Return panels for the preset `auto`: static, with a cache, and with n-grams; each has a line for each machine.
+
+    The first panel has a mark for each other program, at its best result.
+    """
+    ours = Query(corpus=corpus, preset="auto", read=";".join(_METHODS)).groups(results)
+    theirs = _best_programs(Query(corpus=corpus, preset="contest/*", pick="all").groups(results))
+    methods = list(dict.fromkeys(method for group in ours for method in group.by_method)) or ["static"]
+    others = [_mark(group, marker) for group, marker in zip(theirs.values(), cycle(_MARKERS), strict=False)]
+    panels = [_minutes_panel(ours, method, others if index == 0 else []) for index, method in enumerate(methods)]
+    return lines(
+        panels,
+        title="Test perplexity by minutes of training on two cores, on several machines",
+        x_label="minutes of training on two cores",
+        x_ticks=sorted({group.first.minutes for group in [*ours, *theirs.values()]}),
+        has_log_x=True,
+    )
+
+
+def programs_chart(results: Sequence[Result], corpus: str, minutes: float) -> str:
+    """Return a bar for nextword and for each other program, on the machine that ran most programs."""
+    bars_by_name, machine = programs_of(results, corpus, minutes)
+    name = {"ptb": "the Penn Treebank"}.get(corpus, corpus)
+    return bars(
+        list(bars_by_name),
+        list(bars_by_name.values()),
+        title=f"Test perplexity after {minutes:g} minutes of training on {name}, {machine}",
+        x_label=f"test perplexity after {minutes:g} minutes on two cores; lower is better",
+        emphasized=["nextword"],
+    )
+
+
+def programs_of(results: Sequence[Result], corpus: str, minutes: float) -> tuple[dict[str, float], str]:
+    """Return test perplexities by name, lowest first, and the machine that they come from.
+
+    Of several recipes or evaluations of a program, the one with the lowest validation perplexity counts.
+    """
+    at = f"{minutes:g}"
+    programs = Query(corpus=corpus, preset="contest/*", minutes=at, pick="all").groups(results)
+    programs = [group for group in programs if group.first.preset != "contest/nextword"]
+    ours = Query(corpus=corpus, preset="auto", minutes=at, read="static").groups(results)
+    counts = Counter(machine for machine, _ in {(group.machine, group.first.preset) for group in programs})
+    machine = max(counts, key=lambda name: (counts[name], name), default="")
+    best = _best_programs([group for group in [*ours, *programs] if group.machine == machine])
+    found = {}
+    for preset, group in best.items():
+        name = "nextword" if preset == "auto" else preset.removeprefix("contest/")
+        found[_PROGRAMS.get(name, name)] = _best_method(group).values("test_perplexity")[0]
+    return dict(sorted(found.items(), key=lambda pair: pair[1])), machine
+
+
+def _best_programs(groups: Sequence[Group]) -> dict[str, Group]:
+    """Return the best group of each preset, without `contest/nextword`, which is `auto` once more."""
+    ordered = sorted(groups, key=lambda group: group.lowest("valid_perplexity"), reverse=True)
+    return {group.first.preset: group for group in ordered if group.first.preset != "contest/nextword"}
+
+
+def _best_method(group: Group) -> Group:
+    return min(group.by_method.values(), key=lambda part: part.lowest("valid_perplexity"))
+
+
+def _mark(group: Group, marker: str) -> Line:
+    name = group.first.preset.removeprefix("contest/")
+    value = fmean(_best_method(group).values("test_perplexity"))
+    return Line(name, [group.first.minutes], [value], "quiet", "", marker)
+
+
+def _minutes_panel(ours: Sequence[Group], method: str, others: Sequence[Line]) -> Panel:
+    styles = dict(zip(dict.fromkeys(group.machine for group in ours), cycle(_STYLES), strict=False))
+    drawn: list[Line] = []
+    for machine, (hue, marker) in styles.items():
+        found = [group.by_method.get(method) for group in ours if group.machine == machine]
+        parts = [part for part in found if part]
+        values = [part.values("test_perplexity") for part in parts]
+        minutes, means = [part.first.minutes for part in parts], [fmean(each) for each in values]
+        spreads = [stdev(each) if len(each) > 1 else 0.0 for each in values]
+        drawn.append(Line(f"nextword, {machine}", minutes, means, hue, marker=marker, errors=spreads))
+    title = _METHODS.get(method, method.replace(",", ", "))
+    return Panel("test perplexity", [*drawn, *others], title, _MINUTE_TICKS, is_log=True)

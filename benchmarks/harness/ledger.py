@@ -1,0 +1,212 @@
+"""The ledgers of results in `docs`: files with one JSON object a line, each the fields of one dataclass."""
+
+import dataclasses
+import json
+import math
+import shlex
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from nextword.disk.files import write_file
+from nextword.errors import SettingError
+
+
+@dataclass(frozen=True)
+class Result:
+    """The perplexities of one run by one method of evaluation.
+
+    Attributes:
+        corpus: The text.
+        preset: The preset; a program of the quality benchmark as `contest/NAME`.
+        command: The command that reproduces it.
+        commit: Commit of nextword.
+        seed: Seed of weights, order and dropout.
+        minutes: Minutes of training.
+        processor: The processor, and whether other work ran at the same time.
+        method: Method of evaluation.
+        valid_perplexity: None if it was not measured.
+        test_perplexity: None if it was not measured.
+        parameters: Number of trainable scalars.
+        epochs: Number of epochs.
+    """
+
+    corpus: str
+    preset: str
+    command: str
+    commit: str
+    seed: int
+    minutes: float
+    processor: str
+    method: str
+    valid_perplexity: float | None
+    test_perplexity: float | None
+    parameters: int
+    epochs: float | None = None
+
+
+@dataclass(frozen=True)
+class KeystrokeResult:
+    """The keystrokes that one model saves on one text, without or with learned words.
+
+    Savings are fractions of `num_keys`, the keystrokes without suggestions, by one, three and five suggestions.
+
+    Attributes:
+        model: The model, as the table names it.
+        learned_words: Whether words outside the vocabulary are learned as soon as they were typed.
+        trained_by: The command that made the model; empty for the sample model.
+        command: The command that measured it; `seconds` is its time, for all of its columns.
+        by_next_word: The part of `savings_3` saved before the first letter of a word.
+        by_completion: The part of `savings_3` saved after a letter.
+        next_word_top_1: Fraction of words that are suggested first.
+        next_word_top_3: Fraction of words among the first three suggestions.
+        completion_top_3: Fraction of words among the first three completions, as kebbie draws prefixes.
+    """
+
+    corpus: str
+    model: str
+    learned_words: bool
+    trained_by: str
+    command: str
+    commit: str
+    seed: int
+    seconds: float
+    processor: str
+    num_keys: int
+    num_words: int
+    num_out_of_vocabulary: int
+    savings_1: float
+    savings_3: float
+    savings_5: float
+    by_next_word: float
+    by_completion: float
+    next_word_top_1: float
+    next_word_top_3: float
+    completion_top_3: float
+
+
+def parsed[Line](kind: type[Line], table: Mapping[str, Any]) -> Line:
+    """Return the line in a JSON table.
+
+    Raises:
+        SettingError: A key is missing, unknown, or of the wrong type.
+    """
+    fields = {field.name: field for field in dataclasses.fields(kind)}  # type: ignore[arg-type]
+    missing = {name for name, field in fields.items() if field.default is dataclasses.MISSING} - set(table)
+    if missing or not set(table) <= set(fields):
+        raise SettingError(f"a result must have the keys {', '.join(fields)}, but has {', '.join(table)}")
+    for name, value in table.items():
+        if not _fits(value, fields[name].type):
+            raise SettingError(f"`{name}` of a result must be {fields[name].type}, but is {value!r}")
+    return kind(**table)
+
+
+def read_ledger[Line](path: Path, kind: type[Line]) -> list[Line]:
+    """Return the lines of a ledger, oldest first.
+
+    Raises:
+        SettingError: The file cannot be read, a line is of another kind, or a line is repeated.
+    """
+    try:
+        lines = path.read_text(encoding="utf-8").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        raise SettingError(f"`{path}` must be a file of results, but cannot be read ({error})") from error
+    results: dict[Line, int] = {}
+    for number, line in enumerate(lines, 1):
+        try:
+            result = parsed(kind, json.loads(line))
+        except (ValueError, TypeError, SettingError) as error:
+            raise SettingError(f"line {number} of `{path}` must be a result: {error}") from error
+        if result in results:
+            raise SettingError(f"line {number} of `{path}` must say something new, but repeats line {results[result]}")
+        results[result] = number
+    return list(results)
+
+
+def write_ledger(path: Path, results: Sequence[Any]) -> None:
+    """Write results to a ledger, one per line."""
+    lines = [json.dumps(dataclasses.asdict(result), allow_nan=False) + "\n" for result in results]
+    write_file(path, "".join(lines).encode())
+
+
+def results_of_contest(lines: Sequence[Mapping[str, Any]]) -> list[Result]:
+    """Return the results in the lines that `benchmarks/quality.py` wrote.
+
+    Raises:
+        SettingError: They are something else.
+    """
+    try:
+        return [
+            Result(
+                corpus=line["terms"]["corpus"],
+                preset=f"contest/{line['peer']}",
+                command=_command(line["peer"], **line["terms"]),
+                commit=(line["commit"] or "unknown")[:7],
+                seed=line["terms"]["seed"],
+                minutes=line["terms"]["minutes"],
+                processor=line["processor"],
+                method=method,
+                valid_perplexity=round(perplexities["valid"], 2),
+                test_perplexity=round(perplexities["test"], 2),
+                parameters=line["parameters"],
+                epochs=round(line["epochs"], 1),
+            )
+            for line in lines
+            if line["kind"] != "origin"
+            for method, perplexities in line["perplexities"].items()
+        ]
+    except (KeyError, TypeError, AttributeError) as error:
+        raise SettingError(f"what is added must come from benchmarks/quality.py, but does not ({error})") from error
+
+
+def results_of_evaluation(
+    table: Mapping[str, Any], models: tuple[str, str], origin: Mapping[str, Any]
+) -> list[KeystrokeResult]:
+    """Return the results that `nextword evaluate --keystrokes --json` printed.
+
+    Args:
+        table: What it printed.
+        models: The names of the network and of the Kneser-Ney model.
+        origin: The fields of a result that it does not print.
+
+    Raises:
+        SettingError: It is something else.
+    """
+    results = []
+    try:
+        for column in table["keystrokes"]:
+            slots = {slot["num_slots"]: slot for slot in column["slots"]}
+            rates = {
+                **{f"savings_{count}": slot["savings"] for count, slot in slots.items()},
+                "by_next_word": slots[3]["savings_by_next_word"],
+                "by_completion": slots[3]["savings_by_completion"],
+                **{name: column[name] for name in ("next_word_top_1", "next_word_top_3", "completion_top_3")},
+            }
+            counts = {name: column[name] for name in ("num_keys", "num_words", "num_out_of_vocabulary")}
+            model = models[column["label"].startswith("Kneser-Ney")]
+            rounded = {name: round(rate, 4) for name, rate in rates.items()}
+            learned = column["learned_words"]
+            results.append(KeystrokeResult(**origin, model=model, learned_words=learned, **counts, **rounded))
+    except (KeyError, TypeError, IndexError) as error:
+        raise SettingError(
+            f"what is added must come from `evaluate --keystrokes --json`, but does not ({error})"
+        ) from error
+    return results
+
+
+def _command(peer: str, *, corpus: str, minutes: float, seed: int, recipe: Mapping[str, Any], **_: Any) -> str:
+    """Return the command that reproduces one program's result, without the folders of this machine."""
+    words = ["python", "benchmarks/quality.py", corpus, "--minutes", f"{minutes:g}", "--peers", peer]
+    words += ["--recipe", json.dumps(recipe)] if recipe else []
+    return shlex.join(words + (["--seed", str(seed)] if seed else []))
+
+
+def _fits(value: Any, kind: Any) -> bool:
+    if value is None:
+        return bool(kind == float | None)
+    if isinstance(value, bool) or kind is bool:
+        return isinstance(value, bool) and kind is bool
+    if isinstance(value, float) and not math.isfinite(value):
+        return False
+    return isinstance(value, {str: str, int: int}.get(kind, (int, float)))

@@ -1,1 +1,0 @@
-"""The pictures of the documentation: one table of all, and the charts that they are made of."""

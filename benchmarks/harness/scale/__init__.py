@@ -1,1 +1,0 @@
-"""Speed and memory by the size of the text."""

@@ -1,1 +1,0 @@
-"""Speed of training, beside other programs and beside the peak of the processor."""

@@ -21,7 +21,7 @@ from nextword.text.reading.report import TextReport
 from nextword.text.sources.find import TextLike, resolve_source
 from nextword.text.sources.names import SPLITS, SplitName, SplitOrAll
 from nextword.text.tokens.spelling import FILE as SPELLING
-from nextword.text.tokens.spelling import MOST_WORDS, SpellingModel, sample
+from nextword.text.tokens.spelling import MAX_WORDS, SpellingModel, sample
 from nextword.text.tokens.subwords import MAX_PRE_TOKENS, subword_vocabulary
 from nextword.text.tokens.tokenizer import Tokenizer, spelling_of
 from nextword.text.tokens.vocabulary import END, UNKNOWN, Vocabulary
@@ -82,7 +82,7 @@ def _vocabulary(text: CutText, options: TextOptions) -> tuple[Vocabulary, Spelli
         for part in text.counts():
             yield part
             pre_tokens.update(part)
-            if len(pre_tokens) > 2 * MOST_WORDS:
+            if len(pre_tokens) > 2 * MAX_WORDS:
                 pre_tokens = sample(pre_tokens)
 
     vocabulary = make(parts(), minimum_count=options.minimum_count or 1, maximum_size=options.maximum_vocabulary)

@@ -30,7 +30,7 @@ _ON_CONSTANTS = {"Shape": 1, "Concat": 1, "Transpose": 3}
 
 Their results are at most as large as all constants together."""
 
-_MOST_DIMENSIONS = 8
+_MAX_DIMENSIONS = 8
 
 _Names = frozenset[bytes]
 
@@ -193,8 +193,8 @@ def _check_tensor(data: Value) -> tuple[bytes, int]:
             name = bytes(message(value))
         for dimension in numbers(value) if number == 1 else ():
             num_dimensions, size = num_dimensions + 1, size * dimension
-            if num_dimensions > _MOST_DIMENSIONS:
-                raise ValueError(f"must hold tensors of at most {_MOST_DIMENSIONS} dimensions, but has one of more")
+            if num_dimensions > _MAX_DIMENSIONS:
+                raise ValueError(f"must hold tensors of at most {_MAX_DIMENSIONS} dimensions, but has one of more")
             if size > num_bytes:
                 raise ValueError(
                     f"must hold all numbers of its tensors, but has a tensor of {size} in {num_bytes} bytes"

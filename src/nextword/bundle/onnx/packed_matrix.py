@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from nextword.errors import ExportError
 
-MOST_STEPS = 127
+MAX_STEPS = 127
 
 _UNSIGNED = 128
 """The difference between unsigned steps and those that are stored."""
@@ -37,9 +37,9 @@ class PackedMatrix:
             [[127, -64], [0, 0]]
         """
         most = np.abs(rows).max(axis=1)
-        scales = (most / MOST_STEPS).astype(np.float32)
+        scales = (most / MAX_STEPS).astype(np.float32)
         divisors = np.where(scales > 0, scales, np.float32(1))
-        steps = np.clip(np.rint(rows / divisors[:, None]), -MOST_STEPS, MOST_STEPS)
+        steps = np.clip(np.rint(rows / divisors[:, None]), -MAX_STEPS, MAX_STEPS)
         return cls(np.ascontiguousarray(steps, np.int8), scales)
 
     @classmethod

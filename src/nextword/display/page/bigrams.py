@@ -12,7 +12,7 @@ from nextword.text.tokens.tokenizer import Tokenizer
 from nextword.text.tokens.vocabulary import Vocabulary
 
 NUM_FOLLOWERS = 5
-MOST_SHARE = 2**16 - 1
+MAX_SHARE = 2**16 - 1
 
 
 @dataclass(frozen=True, eq=False)
@@ -64,7 +64,7 @@ class BigramTable:
 
     def shares(self) -> NDArray[np.uint16]:
         """Return the probabilities in steps of 1 / 65,535."""
-        return np.rint(self.probabilities * MOST_SHARE).astype(np.uint16)
+        return np.rint(self.probabilities * MAX_SHARE).astype(np.uint16)
 
 
 class _Words(NamedTuple):

@@ -221,7 +221,7 @@ def score_lines(
     """
     engine, tokenizer = model.engine, model.tokenizer
     first_input = engine.end_id if options.bos else tokenizer.vocabulary.unknown_id
-    windows = encoded_windows(tokenizer, lines, most_lines=options.read_ahead)
+    windows = encoded_windows(tokenizer, lines, max_lines=options.read_ahead)
     scored = (
         _score_carried(engine, windows, first_input)
         if options.carry

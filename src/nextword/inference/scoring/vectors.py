@@ -48,7 +48,7 @@ def sentence_vectors(model: TextModel, lines: Iterable[str], *, pooling: Pooling
         TextError: (while iterating) The tokenizer refuses a line.
     """
     require_one_of("pooling", pooling, get_args(Pooling))
-    windows = encoded_windows(model.tokenizer, lines, most_lines=_READ_AHEAD)
+    windows = encoded_windows(model.tokenizer, lines, max_lines=_READ_AHEAD)
     return (_vectors(model.engine, [line.ids for line in window], pooling) for window in windows)
 
 

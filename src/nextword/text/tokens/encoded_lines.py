@@ -15,7 +15,7 @@ from nextword.text.tokens.pre_tokens import slices, tidy
 from nextword.text.tokens.tokenizer import Tokenizer
 from nextword.text.tokens.vocabulary import END, UNKNOWN
 
-_MOST_CHARACTERS = 2**20
+_MAX_CHARACTERS = 2**20
 """Most characters of a window, its last line not counted."""
 
 
@@ -38,8 +38,8 @@ class EncodedLine(NamedTuple):
     spelling_log_probs: NDArray[np.float64]
 
 
-def encoded_windows(tokenizer: Tokenizer, lines: Iterable[str], *, most_lines: int) -> Iterator[list[EncodedLine]]:
-    r"""Yield all lines in their order, at most `most_lines` at a time, and read no more than are yielded next.
+def encoded_windows(tokenizer: Tokenizer, lines: Iterable[str], *, max_lines: int) -> Iterator[list[EncodedLine]]:
+    r"""Yield all lines in their order, at most `max_lines` at a time, and read no more than are yielded next.
 
     Each line is encoded by itself and ended by `<eos>`; a model of paragraphs takes it for a paragraph. A line end `\n`
     or `\r\n` at the end of a line is removed, so `lines` may be an open file.
@@ -47,7 +47,7 @@ def encoded_windows(tokenizer: Tokenizer, lines: Iterable[str], *, most_lines: i
     Args:
         tokenizer: The tokenizer of the model.
         lines: The lines, iterated once.
-        most_lines: Most lines of a window. A window also ends when it has a million characters.
+        max_lines: Most lines of a window. A window also ends when it has a million characters.
 
     Raises:
         SettingError: The lines are one string, or a line is no string.
@@ -56,7 +56,7 @@ def encoded_windows(tokenizer: Tokenizer, lines: Iterable[str], *, most_lines: i
     """
     require_several("lines", lines)
     number = 1
-    for window in _windows(_checked(tokenizer, lines), most_lines):
+    for window in _windows(_checked(tokenizer, lines), max_lines):
         yield _encoded(tokenizer, window, number)
         number += len(window)
 
@@ -94,7 +94,7 @@ def _cut(tokenizer: Tokenizer, line: str) -> list[tuple[str, int]]:
     return [token for part in slices(tidy(line, tokenizer.kind), tokenizer.kind) for token in tokenizer.cut(part)]
 
 
-def _windows(lines: Iterator[str], most_lines: int) -> Iterator[list[str]]:
+def _windows(lines: Iterator[str], max_lines: int) -> Iterator[list[str]]:
     """Yield lines in windows. An error is raised after the lines before it have been yielded."""
     failure: NextwordError | None = None
     while failure is None:
@@ -104,7 +104,7 @@ def _windows(lines: Iterator[str], most_lines: int) -> Iterator[list[str]]:
             for line in lines:
                 window.append(line)
                 num_characters += len(line) + 1
-                if len(window) >= most_lines or num_characters >= _MOST_CHARACTERS:
+                if len(window) >= max_lines or num_characters >= _MAX_CHARACTERS:
                     break
         except NextwordError as error:
             failure = error

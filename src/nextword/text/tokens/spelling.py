@@ -47,10 +47,10 @@ _NUM_CHARACTERS = 0x110000 - 0x800 + 1
 _LONGEST = 40
 """Longer words are not counted: addresses, rows of marks."""
 
-MOST_WORDS = 50_000
+MAX_WORDS = 50_000
 """Most words that a model is fitted to."""
 
-_MOST_KNOWN = 2**17
+_MAX_KNOWN = 2**17
 """Largest vocabulary whose share of the spellings is taken away; larger ones would take minutes."""
 
 _SHORT = 8
@@ -98,7 +98,7 @@ class SpellingModel:
         counts = Counter(ngram for word in found if len(word) <= _LONGEST for ngram in _ngrams(f"{_EDGE}{word}{_EDGE}"))
         models = (cls(_by_context(counts, minimum)) for minimum in count(2))
         model = next(model for model in models if len(model.to_json()) <= MAX_BYTES)
-        if len(known) > _MOST_KNOWN:
+        if len(known) > _MAX_KNOWN:
             return model
         # The empty spelling cannot occur either.
         share = math.fsum(math.exp(model.log_prob(word)) for word in {"", *known})
@@ -158,11 +158,11 @@ class SpellingModel:
 
 
 def sample(words: Iterable[str]) -> set[str]:
-    """Return at most `MOST_WORDS` of the words, the same ones in whatever order they come."""
+    """Return at most `MAX_WORDS` of the words, the same ones in whatever order they come."""
     found = set(words)
-    if len(found) <= MOST_WORDS:
+    if len(found) <= MAX_WORDS:
         return found
-    return set(nsmallest(MOST_WORDS, found, key=lambda word: (crc32(word.encode()), word)))
+    return set(nsmallest(MAX_WORDS, found, key=lambda word: (crc32(word.encode()), word)))
 
 
 def _ngrams(text: str) -> Iterable[str]:

@@ -49,7 +49,7 @@ def test_the_spellings_of_all_unknown_tokens_are_summed(tmp_path: Path, cache: P
         "character": list("the ca"),
     }
     tokenizer = Tokenizer(kind, "line", Vocabulary((*tokens[kind], END, UNKNOWN)), SpellingModel.fit(["mat", "hat"]))
-    lines = encoded_windows(tokenizer, text.splitlines(), most_lines=100)
+    lines = encoded_windows(tokenizer, text.splitlines(), max_lines=100)
     expected = sum(float(line.spelling_log_probs.sum()) for window in lines for line in window)
     store = TokenStore.of(TextRange.whole(path), tokenizer, cache=cache)
     assert store.report.spelling_log_prob == pytest.approx(expected, abs=1e-3)

@@ -30,18 +30,18 @@ def tokenizer_of(kind: TokenizerKind, line_ends: LineEnds = "line") -> Tokenizer
     return Tokenizer(kind, line_ends, Vocabulary(TOKENS))
 
 
-def encoded(tokenizer: Tokenizer, lines: list[str], most_lines: int = 3) -> list[EncodedLine]:
-    return [line for window in encoded_windows(tokenizer, lines, most_lines=most_lines) for line in window]
+def encoded(tokenizer: Tokenizer, lines: list[str], max_lines: int = 3) -> list[EncodedLine]:
+    return [line for window in encoded_windows(tokenizer, lines, max_lines=max_lines) for line in window]
 
 
 @pytest.mark.parametrize(("kind", "line_ends"), KINDS)
-@given(lines=lines_of_text, most_lines=st.integers(1, 5))
+@given(lines=lines_of_text, max_lines=st.integers(1, 5))
 def test_each_line_is_encoded_by_itself(
-    kind: TokenizerKind, line_ends: LineEnds, lines: list[str], most_lines: int
+    kind: TokenizerKind, line_ends: LineEnds, lines: list[str], max_lines: int
 ) -> None:
     tokenizer = tokenizer_of(kind, line_ends)
     by_line = tokenizer_of(kind)
-    found = encoded(tokenizer, lines, most_lines)
+    found = encoded(tokenizer, lines, max_lines)
     assert [line.text for line in found] == lines
     assert [line.number for line in found] == list(range(1, len(lines) + 1))
     for line in found:
@@ -77,7 +77,7 @@ def test_no_more_is_read_than_is_yielded_next() -> None:
             read.append(number)
             yield "the cat"
 
-    windows = encoded_windows(tokenizer_of("pretokenized"), lines(), most_lines=7)
+    windows = encoded_windows(tokenizer_of("pretokenized"), lines(), max_lines=7)
     for count in range(1, 5):
         assert len(next(windows)) == 7
         assert len(read) == 7 * count
@@ -91,7 +91,7 @@ def test_a_window_ends_after_a_million_characters_too() -> None:
             read.append(number)
             yield "the " * 2**17
 
-    assert len(next(encoded_windows(tokenizer_of("pretokenized"), lines(), most_lines=10))) == len(read) == 2
+    assert len(next(encoded_windows(tokenizer_of("pretokenized"), lines(), max_lines=10))) == len(read) == 2
 
 
 @pytest.mark.parametrize(
@@ -103,7 +103,7 @@ def test_a_window_ends_after_a_million_characters_too() -> None:
     ],
 )
 def test_a_line_is_refused_once_those_before_it_were_given(kind: TokenizerKind, line: str, message: str) -> None:
-    windows = encoded_windows(tokenizer_of(kind), ["the", "cat", line, "said"], most_lines=10)
+    windows = encoded_windows(tokenizer_of(kind), ["the", "cat", line, "said"], max_lines=10)
     assert [line.text for line in next(windows)] == ["the", "cat"]
     with pytest.raises(TextError, match=message):
         next(windows)
@@ -111,7 +111,7 @@ def test_a_line_is_refused_once_those_before_it_were_given(kind: TokenizerKind, 
 
 def test_one_string_is_not_taken_for_lines_of_one_character() -> None:
     with pytest.raises(SettingError, match="`lines` must be a list of strings, but is one string"):
-        next(encoded_windows(tokenizer_of("word"), "the cat", most_lines=10))
+        next(encoded_windows(tokenizer_of("word"), "the cat", max_lines=10))
 
 
 def test_what_only_looks_like_a_line_end_is_text() -> None:

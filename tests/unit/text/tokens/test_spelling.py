@@ -88,7 +88,7 @@ def test_does_not_hold_a_word_that_occurs_once() -> None:
 
 
 def test_is_the_same_for_all_orders_of_many_words(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(spelling, "MOST_WORDS", 50)
+    monkeypatch.setattr(spelling, "MAX_WORDS", 50)
     many = [f"w{number}x" for number in range(200)]
     assert sample(many) == sample(reversed(many))
     assert len(sample(many)) == 50

@@ -14,8 +14,6 @@ import numpy as np
 import pytest
 from starlette.testclient import TestClient
 
-import nextword
-from nextword.engine.methods.chain import methods_of
 from nextword.engine.text_model import TextModel
 from nextword.errors import BundleError
 from nextword.serving.application import create_application
@@ -75,16 +73,6 @@ def test_a_bad_bundle_leaves_the_former_model_and_says_why(path: Path) -> None:
     assert (response.status_code, error["code"]) == (409, "model_refused")
     assert "model.onnx" in error["message"]
     assert after == before
-
-
-def test_methods_are_applied_again(path: Path) -> None:
-    source = ModelSource(path, methods=methods_of(["cache"]), tables={"cache": {"cache_size": 7}})
-    with service_of(source.load(), load=source.load) as client:
-        write_tiny_bundle(path, "second", seed=2, replace=True)
-        assert client.post("/admin/reload").status_code == 200
-        current: ServedModel = client.app.state.slot.current  # type: ignore[attr-defined]
-        assert current.name == "second"
-        assert "cache_size 7" in current.methods
 
 
 def test_a_model_that_fails_its_test_is_refused(slot: ModelSlot, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -204,10 +192,6 @@ def test_sound_models_pass(kind: Any) -> None:
     served = tiny_model(kind=kind, tokens=("<unk>", "<eos>", "i", "t", " ", ",", " ,", "\u2019"))
     self_test(served.model)
     served.scheduler.close()
-
-
-def test_the_sample_model_passes() -> None:
-    self_test(nextword.load("austen"))
 
 
 @pytest.mark.parametrize(

@@ -41,18 +41,6 @@ def test_a_list_is_rescored_as_in_python(client: TestClient) -> None:
     assert found["hypotheses"][0]["scores"] in scores
 
 
-def test_gibberish_is_not_preferred(client: TestClient) -> None:
-    (found,) = answered(client, "/v1/rescore", lists=[_list([[-1.0], [-1.0]], TEXTS[:2])])["lists"]
-    assert [each["text"] for each in found["hypotheses"]] == [TEXTS[1], TEXTS[0]]
-    zzyzx = found["hypotheses"][1]["log_prob"]
-    assert zzyzx == pytest.approx(nextword.load("austen").score(TEXTS[0]).log_prob, abs=0.5)  # int8: other batches
-
-
-def test_weights_may_be_left_out(client: TestClient) -> None:
-    lists = [_list([[-1.0], [-2.0]], TEXTS[:2])]
-    assert answered(client, "/v1/rescore", lists=lists) == answered(client, "/v1/rescore", lists=lists, weights={})
-
-
 def test_weights_of_one_each_are_the_default(client: TestClient) -> None:
     lists = [_list([[-1.0], [-2.0], [-3.0]])]
     plain, given = (

@@ -111,6 +111,7 @@ def test_a_refusal_says_what_to_do(bounded: Served, changes: dict[str, Any], mes
 def test_everything_at_its_bound_is_taken(bounded: Served) -> None:
     body = {"model": "austen", "prompt": [[5] * 20] * 4, "max_tokens": 0, "echo": True, "logprobs": 3, "n": 3}
     body |= {"stop": ["a" * 10, "b"], "best_of": 3, "temperature": 100, "top_p": 1.0, "seed": 10**18 - 1}
+    body |= {"user": "me", "presence_penalty": 0, "logit_bias": {}, "suffix": None}
     status, _, answer = post(bounded, body)
     assert status == 200, answer
     assert len(answer["choices"]) == 12

@@ -55,7 +55,6 @@ def test_it_answers_in_the_shape_of_openai(client: openai.OpenAI, austen: Loaded
 @pytest.mark.parametrize(
     "asked",
     [
-        {},
         {"temperature": 0.0},
         {"temperature": 0.7, "top_p": 0.8},
         {"top_k": 5},
@@ -65,7 +64,7 @@ def test_it_answers_in_the_shape_of_openai(client: openai.OpenAI, austen: Loaded
     ],
     ids=str,
 )
-@pytest.mark.parametrize("prompt", [PROMPT, "", "She was ", "he said,", "Emma\n\nHer "])
+@pytest.mark.parametrize("prompt", ["", "She was ", "he said,", "Emma\n\nHer "])
 def test_texts_are_those_of_python(
     client: openai.OpenAI, austen: LoadedModel, asked: dict[str, Any], prompt: str
 ) -> None:
@@ -243,12 +242,6 @@ def test_the_model_is_listed(client: openai.OpenAI, served: Served) -> None:
         client.completions.create(model="gpt-4", prompt="")
     assert caught.value.param == "model"
     assert caught.value.code == "model_not_found"
-
-
-def test_answers_carry_the_hash_of_the_model(served: Served) -> None:
-    for more in ({}, {"stream": False, "user": "me", "presence_penalty": 0, "logit_bias": {}, "suffix": None}):
-        status, headers, _ = post(served, {"model": "austen", "prompt": "So", "max_tokens": 1, **more})
-        assert (status, headers["X-Model-Hash"]) == (200, HASH)
 
 
 def test_control_characters_are_text(served: Served) -> None:

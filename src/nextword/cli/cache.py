@@ -26,8 +26,8 @@ _KINDS = {
 }
 
 
-@command(examples=["nextword cache", "nextword cache --list", "nextword cache --clear"])
-@click.option("--list", "as_list", is_flag=True, help="List every folder, the one used longest ago first.")
+@command(examples=["nextword cache", "nextword cache --all", "nextword cache --clear"])
+@click.option("--all", "as_list", is_flag=True, help="List every folder, the one used longest ago first.")
 @click.option("--clear", is_flag=True, help="Remove everything, except what another process has locked.")
 @json_option
 def cache(as_list: bool, clear: bool, as_json: bool) -> None:

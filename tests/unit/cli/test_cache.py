@@ -24,7 +24,7 @@ def test_the_cache_is_shown_listed_and_cleared(
     folder = cached_folder(tmp_path / f"tokens-{1:064x}", _fill)
     assert nextword("cache") == 0
     assert "tokens      1 entry  2.0 MB  token ids of texts" in capsys.readouterr().out
-    assert nextword("cache", "--list") == 0
+    assert nextword("cache", "--all") == 0
     assert folder.name[:40] in capsys.readouterr().out
     assert nextword("cache", "--json") == 0
     table = json.loads(capsys.readouterr().out)

@@ -114,6 +114,7 @@ MEANINGS: dict[str, tuple[str, str]] = {
     "--best": ("switch", "only the best"),
     "--keep-runs": ("switch", "keep checkpoints"),
     "--all": ("switch", "list all"),
+    "--clear": ("switch", "remove all"),
     "--lowercase": ("switch", "read lines in lower case"),
     "--live": ("switch", "show a curve that grows"),
     "--tensorboard": ("folder", "logs for TensorBoard"),

@@ -16,7 +16,7 @@ from harness.lm_eval import CHOICES, LINES, MAX_TOKENS, WHOLE, Documents, read_s
 from harness.report import Report, json_option, reporting
 from harness.server import PATIENT, nextword_server
 from nextword.bundle.origin import Origin
-from nextword.cli.options.target import run_or_model_argument
+from nextword.cli.options.target import target_path
 from nextword.engine.opening import open_model
 from nextword.engine.text_model import LoadedModel
 from nextword.text.sources.find import resolve_source
@@ -33,7 +33,7 @@ Score = tuple[float, int]
 
 
 @click.command()
-@run_or_model_argument
+@click.argument("run_or_model", type=click.Path(path_type=Path))
 @click.argument("text", default="austen")
 @click.option("--split", type=click.Choice(["valid", "test", "all"]), default="test", show_default=True)
 @click.option("--limit", type=click.IntRange(1), default=200, show_default=True, help="Max. lines, and choices.")
@@ -57,7 +57,7 @@ def agreement(
     """
     with reporting("lm_eval_agreement", json_path) as report:
         interpreter = interpreter_with("lm_eval", named)
-        bundle = Origin.of(run_or_model).bundle
+        bundle = Origin.of(target_path(str(run_or_model))).bundle
         model = open_model(bundle, "onnx")
         documents = Documents.of(_text_of(text, split), model.tokenizer.line_ends, limit)
         with tempfile.TemporaryDirectory(prefix="nextword-lm-eval-") as scratch:

@@ -202,7 +202,7 @@ def _options(command: Command, context: click.Context) -> Iterator[str]:
 def _row(option: OptionHelp) -> str:
     *names, last = option.spec.split(", -")
     names = [*names, f"-{last}"] if names else [last]
-    meaning = prose(dataclasses.replace(option, default="").told)
+    meaning = prose(dataclasses.replace(option, default="").sentence)
     cells = (", ".join(f"`{name}`" for name in names), meaning, prose(option.default))
     return f"| {' | '.join(cell.replace('|', r'\|') for cell in cells)} |"
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from nextword.display.page.html_file import write_html
-from nextword.model.architecture import CellName
+from nextword.model.cells import CellName
 from support.packed import ARCHITECTURES, random_bundle
 from support.page_visit import visit, wait_for
 

@@ -1,4 +1,4 @@
-"""The settings of a run by name, so that an editor completes them."""
+"""The settings of a run by name, so that an editor completes them. Made by scripts/run_settings.py."""
 
 from collections.abc import Sequence
 from typing import Literal, TypedDict
@@ -11,7 +11,7 @@ class RunSettings(TypedDict, total=False):
         >>> settings: RunSettings = {"hidden_sizes": (256, 256), "learning_rate": 0.002}
     """
 
-    # The text
+    # Text
     tokenizer: Literal["auto", "pretokenized", "word", "subword", "character"]
     line_ends: Literal["auto", "line", "paragraph"]
     maximum_vocabulary: int | None
@@ -25,7 +25,7 @@ class RunSettings(TypedDict, total=False):
     deduplicate: Literal["none", "documents", "lines"]
     text_order: Literal["given", "documents", "blocks"]
     text_seed: int
-    # The model
+    # Model
     embedding_size: int
     hidden_sizes: Sequence[int]
     tied: bool

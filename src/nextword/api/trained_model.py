@@ -608,9 +608,9 @@ def load(path: str | Path, *, engine: EngineName = "auto", num_threads: int | No
         >>> nextword.load("austen").name
         'austen'
     """
-    found = find_model(path)
-    run = run_of(found)
-    model = open_model(found, engine, num_threads=num_threads)
+    directory = find_model(path)
+    run = run_of(directory)
+    model = open_model(directory, engine, num_threads=num_threads)
     return TrainedModel.of(model, _history_of(run, model.bundle), run)
 
 

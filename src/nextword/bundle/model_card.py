@@ -5,7 +5,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from nextword.bundle.files import num_weight_bytes
-from nextword.model.architecture import CELLS, Architecture, ModelOptions
+from nextword.model.architecture import Architecture, ModelOptions
+from nextword.model.cells import CELLS
 
 _MARKUP = re.compile(r"([\\`*_{}\[\]<>|#~&$])")
 

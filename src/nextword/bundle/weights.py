@@ -17,7 +17,8 @@ from nextword.bundle.bundle import Weights
 from nextword.bundle.files import MAX_WEIGHTS_HEADER_BYTES, WEIGHTS, num_weight_bytes
 from nextword.disk import strict_json
 from nextword.errors import BundleError
-from nextword.model.architecture import Architecture, Shape
+from nextword.model.architecture import Architecture
+from nextword.model.cells import Shape
 
 
 def encode_weights(weights: Weights) -> bytes:

@@ -3,12 +3,14 @@
 import json
 import time
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import click
 from rich.table import Table
 
 from nextword.cli.options.command import command
+from nextword.cli.options.setting_option import CommandOptions, option
 from nextword.cli.options.shared import json_option
 from nextword.cli.output.console import Console
 from nextword.cli.output.messages import say
@@ -26,11 +28,15 @@ _KINDS = {
 }
 
 
-@command(examples=["nextword cache", "nextword cache --all", "nextword cache --clear"])
-@click.option("--all", "as_list", is_flag=True, help="List every folder, the one used longest ago first.")
-@click.option("--clear", is_flag=True, help="Remove everything, except what another process has locked.")
-@json_option
-def cache(as_list: bool, clear: bool, as_json: bool) -> None:
+@dataclass(frozen=True, kw_only=True)
+class _CacheOptions(CommandOptions):
+    as_list: bool = option(False, "--all", help="List every folder, the one used longest ago first.")
+    clear: bool = option(False, help="Remove everything, except what another process has locked.")
+    as_json: bool = json_option()
+
+
+@command(_CacheOptions, examples=["nextword cache", "nextword cache --all", "nextword cache --clear"])
+def cache(options: _CacheOptions) -> None:
     """Show or clear the cache of texts, token ids and downloads.
 
     nextword keeps token ids, plain copies of texts, vocabularies, downloads and compiled programs, and makes them again
@@ -38,16 +44,16 @@ def cache(as_list: bool, clear: bool, as_json: bool) -> None:
     NEXTWORD_CACHE_GB. Only one kind cannot be made again: a text that a Python program had in memory.
     """
     folder, limit = cache_root(), cache_limit()
-    if clear:
+    if options.clear:
         removed = [entry for entry in cache_entries(folder) if remove_entry(entry)]
         say(f"removed {_size(removed)} from `{folder}`")
     entries = cache_entries(folder)
-    if as_json:
+    if options.as_json:
         rows = [entry._asdict() | {"path": str(entry.path)} for entry in entries]
         table = {"folder": str(folder), "num_bytes": _num_bytes(entries), "limit": limit, "entries": rows}
         click.echo(json.dumps(table))
     else:
-        _print(folder, limit, entries, as_list=as_list)
+        _print(folder, limit, entries, as_list=options.as_list)
 
 
 def _print(folder: Path, limit: int, entries: Sequence[CacheEntry], *, as_list: bool) -> None:

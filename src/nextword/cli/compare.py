@@ -1,6 +1,7 @@
 """`nextword compare`: predicted against actual words."""
 
 import json
+from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 
@@ -9,12 +10,15 @@ import click
 from nextword.bundle.origin import Origin
 from nextword.bundle.origin_text import OriginText
 from nextword.cli.options.command import command
-from nextword.cli.options.shared import OutputFile, bad_bytes_of_splits_option, data_dir_option, json_option
+from nextword.cli.options.parameter_types import OutputFile
+from nextword.cli.options.setting_option import CommandOptions, argument, option
+from nextword.cli.options.shared import bad_bytes_of_splits_option, data_dir_option, json_option
 from nextword.cli.options.target import engine_option, open_origin, run_or_model_argument, split_option
 from nextword.cli.output.messages import say
 from nextword.cli.output.progress import evaluation_progress, read_split
 from nextword.disk.files import write_file
 from nextword.display.page.comparison_page import ComparisonFacts, comparison_page
+from nextword.engine.opening import EngineName
 from nextword.inference.evaluation.comparison import ComparedWord, render_comparison
 from nextword.inference.evaluation.comparison import compare as compare_tokens
 from nextword.inference.evaluation.perplexity import evaluate
@@ -23,61 +27,55 @@ from nextword.text.sources.names import SplitOrAll
 from nextword.text.tokens.encoded_lines import written_tokens
 
 
+@dataclass(frozen=True, kw_only=True)
+class _CompareOptions(CommandOptions):
+    run_or_model: Path = run_or_model_argument()
+    text: str | None = argument(None)
+    split: SplitOrAll | None = split_option()
+    skip: int = option(0, help="Number of tokens to skip first.", at_least=0)
+    max_tokens: int = option(10, help="Number of tokens to show.", at_least=1)
+    output: Path | None = option(None, "-o", help="Write an HTML page.", type=OutputFile())
+    page_tokens: int = option(1000, help="Number of tokens on the page.", at_least=1)
+    data_dir: Path | None = data_dir_option()
+    on_bad_bytes: OnBadBytes | None = bad_bytes_of_splits_option()
+    engine: EngineName = engine_option()
+    as_json: bool = json_option()
+
+
 @command(
+    _CompareOptions,
     examples=[
         "nextword compare austen",
         "nextword compare runs/demo --split valid --max-tokens 20",
         "nextword compare runs/demo -o comparison.html",
-    ]
+    ],
 )
-@run_or_model_argument
-@click.argument("text", required=False)
-@split_option
-@click.option("--skip", metavar="N", type=click.IntRange(0), default=0, help="Number of tokens to skip first.")
-@click.option("--max-tokens", "num_words", type=click.IntRange(1), default=10, help="Number of tokens to show.")
-@click.option(
-    "-o", "--output", "page", metavar="FILE", type=OutputFile(), help="Write an HTML page.", show_default="none"
-)
-@click.option("--page-tokens", type=click.IntRange(1), default=1000, help="Number of tokens on the page.")
-@data_dir_option
-@bad_bytes_of_splits_option
-@engine_option
-@json_option
-def compare(
-    run_or_model: Path,
-    text: str | None,
-    split: SplitOrAll | None,
-    skip: int,
-    num_words: int,
-    page: Path | None,
-    page_tokens: int,
-    data_dir: Path | None,
-    on_bad_bytes: OnBadBytes | None,
-    as_json: bool,
-) -> None:
+def compare(options: _CompareOptions) -> None:
     """Show predicted words next to actual words.
 
     TEXT is the text to read (default: the text of the run). For each token the table shows what the model predicted
     instead, the rank of the actual token among all predictions (1 is best), and its surprisal in bits.
     """
-    read = OriginText(Origin.of(run_or_model), text, data_dir, on_bad_bytes)
-    split, model = split or read.default_split, open_origin(read.origin)
+    read = OriginText(Origin.of(options.run_or_model), options.text, options.data_dir, options.on_bad_bytes)
+    split, model = options.split or read.default_split, open_origin(read.origin)
     store = read_split(read, split, model.tokenizer)
     unknown_id = model.tokenizer.unknown_id_in(store.report.num_out_of_vocabulary)
-    tokens = compare_tokens(model.engine, store.ids, skip=skip, max_tokens=num_words, unknown_id=unknown_id)
+    tokens = compare_tokens(
+        model.engine, store.ids, skip=options.skip, max_tokens=options.max_tokens, unknown_id=unknown_id
+    )
     lines = read.lines(split, pretokenized=model.tokenizer.kind == "pretokenized")
     written = islice(written_tokens(model.tokenizer, lines), tokens[0].position, None)
     words = [ComparedWord.of(token, model.tokenizer, piece) for token, (piece, _) in zip(tokens, written, strict=False)]
-    if as_json:
+    if options.as_json:
         click.echo(json.dumps({"split": split, "words": [word.to_table() for word in words]}))
     else:
         click.echo("\n".join(render_comparison(words)))
         hits = sum(token.rank == 1 for token in tokens)
         click.echo(f"\n{hits} of {len(tokens)} predicted correctly")
-    if page is not None:
+    if options.output is not None:
         with evaluation_progress(split, store.num_tokens) as on_progress:
             evaluation = evaluate(model.engine, store.ids, on_progress=on_progress, unknown_id=unknown_id)
-        shown = min(page_tokens, store.num_tokens)
+        shown = min(options.page_tokens, store.num_tokens)
         tokens = compare_tokens(model.engine, store.ids, skip=0, max_tokens=shown, unknown_id=unknown_id)
         table = evaluation.to_table()
         facts = ComparisonFacts(
@@ -89,5 +87,5 @@ def compare(
             table["by_frequency"],
             table["by_position"],
         )
-        write_file(page, comparison_page(tokens, model.tokenizer, facts))
-        say(f"page: {page}")
+        write_file(options.output, comparison_page(tokens, model.tokenizer, facts))
+        say(f"page: {options.output}")

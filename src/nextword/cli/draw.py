@@ -3,14 +3,15 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import click
 
 from nextword.bundle.origin import Origin
 from nextword.bundle.store import read_bundle, read_config
 from nextword.cli.options.command import command
-from nextword.cli.options.shared import OutputFile
+from nextword.cli.options.parameter_types import OutputFile
+from nextword.cli.options.setting_option import CommandOptions, argument, option
 from nextword.cli.options.target import target_path
 from nextword.disk.files import write_file
 from nextword.display.pictures.architecture import draw_architecture
@@ -27,32 +28,31 @@ _VOCABULARY_SIZE = 10_000
 Options = Mapping[str, Any]
 
 
+@dataclass(frozen=True, kw_only=True)
+class _DrawOptions(CommandOptions):
+    subject: Literal["network", "cell", "architecture", "windows"] = argument()
+    arguments: tuple[str, ...] = argument((), metavar="[ARGUMENT]...")
+    output: Path | None = option(None, "-o", help="File to write.", type=OutputFile(), unset="SUBJECT.svg")
+    word: int | None = option(None, help="cell: number of the word, the first is 1.", unset="the last")
+    layer: int | None = option(None, help="cell: number of the layer.", unset="1")
+    units: int | None = option(None, help="cell: number of units, at most 16.", unset="10")
+    mark: int | None = option(None, help="cell: unit to mark, the first is 0.", unset="the liveliest")
+    vocabulary_size: int | None = option(
+        None, help="architecture: number of tokens, for a preset.", unset=f"{_VOCABULARY_SIZE:,}"
+    )
+    batch_size: int | None = option(None, help="windows: rows in a batch.", unset="2")
+    num_steps: int | None = option(None, help="windows: words in a row.", unset="3")
+
+
 @command(
+    _DrawOptions,
     examples=[
         'nextword draw cell austen "She was very happy" --output happy.svg',
         "nextword draw architecture tutorial --vocabulary-size 10000",
         "nextword draw network",
-    ]
+    ],
 )
-@click.argument("subject", type=click.Choice(["network", "cell", "architecture", "windows"]))
-@click.argument("arguments", nargs=-1, metavar="[ARGUMENT]...")
-@click.option("-o", "--output", metavar="FILE", type=OutputFile(), help="File to write.", show_default="SUBJECT.svg")
-@click.option(
-    "--word", metavar="N", type=int, help="cell: number of the word, the first is 1.", show_default="the last"
-)
-@click.option("--layer", metavar="N", type=int, help="cell: number of the layer.", show_default="1")
-@click.option("--units", metavar="N", type=int, help="cell: number of units, at most 16.", show_default="10")
-@click.option("--mark", metavar="N", type=int, help="cell: unit to mark, the first is 0.", show_default="the liveliest")
-@click.option(
-    "--vocabulary-size",
-    metavar="N",
-    type=int,
-    help="architecture: number of tokens, for a preset.",
-    show_default=f"{_VOCABULARY_SIZE:,}",
-)
-@click.option("--batch-size", metavar="N", type=int, help="windows: rows in a batch.", show_default="2")
-@click.option("--num-steps", metavar="N", type=int, help="windows: words in a row.", show_default="3")
-def draw(subject: str, arguments: tuple[str, ...], output: Path | None, **options: int | None) -> None:
+def draw(options: _DrawOptions) -> None:
     """Draw a network, its cell, its shapes or its windows as SVG.
 
     \b
@@ -63,11 +63,12 @@ def draw(subject: str, arguments: tuple[str, ...], output: Path | None, **option
 
     The picture follows light and dark pages. It is the same file on every machine.
     """
-    given = {name: value for name, value in options.items() if value is not None}
-    path = output or Path(f"{subject}.svg")
+    table = options.to_table()
+    subject, arguments = table.pop("subject"), table.pop("arguments")
+    path = table.pop("output", None) or Path(f"{subject}.svg")
     if path.suffix != ".svg":
         raise SettingError(f"`--output` must name a file that ends in .svg, but is {str(path)!a}")
-    drawing = _SUBJECTS[subject].draw(arguments, given)
+    drawing = _SUBJECTS[subject].draw(arguments, table)
     write_file(path, drawing.to_svg().encode())
     click.echo(path)
 

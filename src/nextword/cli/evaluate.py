@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -19,13 +20,15 @@ from nextword.cli.evaluation.columns import (
 )
 from nextword.cli.evaluation.keystrokes import keystrokes_report, require_plain
 from nextword.cli.options.command import command
-from nextword.cli.options.setting_option import Tables
-from nextword.cli.options.shared import bad_bytes_of_splits_option, data_dir_option, json_option
+from nextword.cli.options.setting_option import CommandOptions, Tables, argument, option
+from nextword.cli.options.shared import METHODS_HELP, MODEL, bad_bytes_of_splits_option, data_dir_option, json_option
 from nextword.cli.options.target import complete_methods, complete_model, engine_option, split_option
+from nextword.cli.output.console import table_lines
 from nextword.cli.output.messages import say
 from nextword.cli.output.progress import evaluation_progress, waiting
-from nextword.engine.methods.chain import METHODS, OPTIONS_TYPES, STATIC, AppliedMethods, apply_methods, require_used
+from nextword.engine.methods.chain import OPTIONS_TYPES, STATIC, AppliedMethods, apply_methods, require_used
 from nextword.engine.methods.ensemble import EnsembleOptions
+from nextword.engine.opening import EngineName
 from nextword.errors import SettingError
 from nextword.inference.evaluation.perplexity import Evaluation
 from nextword.inference.evaluation.perplexity import evaluate as evaluate_engine
@@ -35,7 +38,32 @@ from nextword.text.options import OnBadBytes
 from nextword.text.sources.names import SplitOrAll
 
 
+@dataclass(frozen=True, kw_only=True)
+class _EvaluateOptions(CommandOptions):
+    arguments: tuple[str, ...] = argument(metavar="RUN_OR_MODEL... [TEXT]", complete=complete_model, meaning=MODEL)
+    split: SplitOrAll | None = split_option()
+    method: tuple[str, ...] = option(
+        (STATIC,), help=f"{METHODS_HELP}. Each --method is a column.", metavar="NAME,...", complete=complete_methods
+    )
+    tune: bool = option(False, help="First find the settings that are not given, on the valid split.")
+    significance: bool = option(False, help="Test whether other columns differ from the first by chance.")
+    unit: Unit | None = option(
+        None, help="Independent unit of --significance: a line, or 32 lines.", unset="block for cache and dynamic"
+    )
+    ensemble: bool = option(False, help="Combine all models: average their probabilities.")
+    keystrokes: bool = option(False, help="Measure the keys that suggestions save, in place of perplexity.")
+    max_tokens: int | None = option(
+        None, help="Stop after N tokens; only with --keystrokes.", at_least=1, unset="the whole split"
+    )
+    batch_size: int = option(1, help="Rows to read in parallel. 1 is exact; more is faster.", at_least=1)
+    data_dir: Path | None = data_dir_option()
+    on_bad_bytes: OnBadBytes | None = bad_bytes_of_splits_option()
+    engine: EngineName = engine_option()
+    as_json: bool = json_option()
+
+
 @command(
+    _EvaluateOptions,
     *OPTIONS_TYPES,
     short=[],
     examples=[
@@ -44,97 +72,61 @@ from nextword.text.sources.names import SplitOrAll
         "nextword evaluate runs/demo --method static --method cache,temperature --tune",
     ],
 )
-@click.argument("arguments", nargs=-1, required=True, metavar="RUN_OR_MODEL... [TEXT]", shell_complete=complete_model)
-@split_option
-@click.option(
-    "--method",
-    "chains",
-    multiple=True,
-    default=[STATIC],
-    metavar="NAME,...",
-    shell_complete=complete_methods,
-    help=f"Methods after training: {', '.join((STATIC, *METHODS))}. Joined by commas, each wraps those before it. "
-    "Each --method is a column.",
-)
-@click.option("--tune", is_flag=True, help="First find the settings that are not given, on the valid split.")
-@click.option("--significance", is_flag=True, help="Test whether other columns differ from the first by chance.")
-@click.option(
-    "--unit",
-    type=click.Choice(["line", "block"]),
-    help="Independent unit of --significance: a line, or 32 lines.",
-    show_default="block for cache and dynamic",
-)
-@click.option("--ensemble", is_flag=True, help="Combine all models: average their probabilities.")
-@click.option("--keystrokes", is_flag=True, help="Measure the keys that suggestions save, in place of perplexity.")
-@click.option(
-    "--max-tokens",
-    type=click.IntRange(1),
-    help="Stop after N tokens; only with --keystrokes.",
-    show_default="the whole split",
-)
-@click.option(
-    "--batch-size", type=click.IntRange(1), default=1, help="Rows to read in parallel. 1 is exact; more is faster."
-)
-@data_dir_option
-@bad_bytes_of_splits_option
-@engine_option
-@json_option
-def evaluate(
-    arguments: tuple[str, ...],
-    split: SplitOrAll | None,
-    chains: tuple[str, ...],
-    tune: bool,
-    ensemble: bool,
-    significance: bool,
-    unit: Unit | None,
-    keystrokes: bool,
-    max_tokens: int | None,
-    batch_size: int,
-    as_json: bool,
-    data_dir: Path | None,
-    on_bad_bytes: OnBadBytes | None,
-    given: Tables,
-) -> None:
+def evaluate(options: _EvaluateOptions, given: Tables) -> None:
     """Measure perplexity, accuracy or keystrokes.
 
     TEXT is the text to read. By default, the command reads the test split of the text of the runs, and all of another
     file. Every token counts, `<eos>` included. Several models or methods appear side by side. The stored weights never
     change. A population stands for its members, and with --ensemble for its mixture.
     """
-    if keystrokes:
-        require_plain(significance=significance, batch_size=batch_size)
-    elif max_tokens is not None:
-        raise SettingError("`--max-tokens` needs `--keystrokes`; add it, or leave `--max-tokens` out")
-    arguments, fitted = members_in(arguments)
-    if ensemble and fitted and not tune:
-        given.setdefault(EnsembleOptions.group, {}).setdefault("ensemble_weights", fitted)
-    inputs = inputs_of(arguments, split, data_dir, on_bad_bytes)
-    columns = columns_of(inputs, [chain.split(",") for chain in chains], as_ensemble=ensemble)
-    if significance:
-        require_comparable(columns, batch_size)
-    elif unit is not None:
-        raise SettingError("`--unit` needs `--significance`; add it, or leave `--unit` out")
+    _check(options)
+    columns = _columns(options, given)
     methods = [method for column in columns for method in column.methods]
-    if tune and not ensemble and not any(method.tunable for method in methods):
+    if options.tune and not options.ensemble and not any(method.tunable for method in methods):
         raise SettingError("`--tune` needs a `--method` with settings to find; name one, or leave `--tune` out")
-    require_used(given, methods, ensemble=ensemble)
-    outcomes = [_prepared(column, given, tune=tune) for column in columns]  # before the split asked for is looked at
-    if keystrokes:
-        click.echo(keystrokes_report(columns, outcomes, max_tokens=max_tokens, as_json=as_json))
+    require_used(given, methods, ensemble=options.ensemble)
+    outcomes = [_prepared(column, given, tune=options.tune) for column in columns]  # before the split is read
+    if options.keystrokes:
+        click.echo(keystrokes_report(columns, outcomes, max_tokens=options.max_tokens, as_json=options.as_json))
         return
-    if significance:
+    if options.significance:
         require_same_words(columns)
-    found = [
-        _evaluated(column, outcome, batch_size, by_line=significance)
+    results = [
+        _evaluated(column, outcome, options.batch_size, by_line=options.significance)
         for column, outcome in zip(columns, outcomes, strict=True)
     ]
     # Blocks of lines are nearly independent if a method learns from line to line.
-    unit = unit or ("block" if any(method.learns for method in methods) else "line")
-    comparisons = _compared(found, unit) if significance else []
-    for warning in dict.fromkeys(each.evaluation.warning for each in found):
+    unit = options.unit or ("block" if any(method.learns for method in methods) else "line")
+    comparisons = _compared(results, unit) if options.significance else []
+    for warning in dict.fromkeys(result.evaluation.warning for result in results):
         if warning is not None:
             say(f"nextword: warning: {warning}")
-    click.echo(_to_json(found, comparisons) if as_json else "\n".join(_describe(found, comparisons)))
+    click.echo(_to_json(results, comparisons) if options.as_json else "\n".join(_describe(results, comparisons)))
+
+
+def _check(options: _EvaluateOptions) -> None:
+    """Refuse options that do not go together.
+
+    Raises:
+        SettingError: There are some.
+    """
+    if options.keystrokes:
+        require_plain(significance=options.significance, batch_size=options.batch_size)
+    elif options.max_tokens is not None:
+        raise SettingError("`--max-tokens` needs `--keystrokes`; add it, or leave `--max-tokens` out")
+
+
+def _columns(options: _EvaluateOptions, given: Tables) -> list[Column]:
+    arguments, fitted = members_in(options.arguments)
+    if options.ensemble and fitted and not options.tune:
+        given.setdefault(EnsembleOptions.group, {}).setdefault("ensemble_weights", fitted)
+    inputs = inputs_of(arguments, options.split, options.data_dir, options.on_bad_bytes)
+    columns = columns_of(inputs, [chain.split(",") for chain in options.method], as_ensemble=options.ensemble)
+    if options.significance:
+        require_comparable(columns, options.batch_size)
+    elif options.unit is not None:
+        raise SettingError("`--unit` needs `--significance`; add it, or leave `--unit` out")
+    return columns
 
 
 class _EvaluatedColumn(NamedTuple):
@@ -176,16 +168,16 @@ def _evaluated(column: Column, outcome: AppliedMethods, batch_size: int, *, by_l
     return _EvaluatedColumn(column, outcome, evaluation, lines)
 
 
-def _compared(found: Sequence[_EvaluatedColumn], unit: Unit) -> list[Comparison]:
+def _compared(results: Sequence[_EvaluatedColumn], unit: Unit) -> list[Comparison]:
     """Return the comparison of each further column with the first, by units; they were read as one stream."""
-    lines = [column.lines for column in found if column.lines is not None]
+    lines = [column.lines for column in results if column.lines is not None]
     return [compare_lines(lines[0], other, unit=unit) for other in lines[1:]]
 
 
-def _to_json(found: Sequence[_EvaluatedColumn], comparisons: Sequence[Comparison]) -> str:
+def _to_json(results: Sequence[_EvaluatedColumn], comparisons: Sequence[Comparison]) -> str:
     """Return one object: the tables of all columns, and of the comparisons with the first."""
-    tables = [_table(each) for each in found]
-    labels = [each.column.label for each in found]
+    tables = [_table(each) for each in results]
+    labels = [each.column.label for each in results]
     significance = [
         {"first": labels[0], "second": label, **comparison.to_table()}
         for label, comparison in zip(labels[1:], comparisons, strict=False)
@@ -193,35 +185,35 @@ def _to_json(found: Sequence[_EvaluatedColumn], comparisons: Sequence[Comparison
     return json.dumps({"evaluations": tables, "significance": significance}, allow_nan=False)
 
 
-def _describe(found: Sequence[_EvaluatedColumn], comparisons: Sequence[Comparison]) -> list[str]:
+def _describe(results: Sequence[_EvaluatedColumn], comparisons: Sequence[Comparison]) -> list[str]:
     """Return the figures side by side, the flags that repeat what was tuned, and the comparisons with the first."""
-    labels = [each.column.label for each in found]
-    lines = _side_by_side(labels, [each.evaluation for each in found])
-    first = found[0].column.first
+    labels = [each.column.label for each in results]
+    lines = _side_by_side(labels, [each.evaluation for each in results])
+    first = results[0].column.first
     if part := first.text.part_of_file(first.split):
-        lines.insert(-len(found), f"({part})")  # before the protocols
-    lines += [f"the same without --tune: {_flags_of(each)}" for each in found if _can_be_repeated(each)]
+        lines.insert(-len(results), f"({part})")  # before the protocols
+    lines += [f"the same without --tune: {_flags_of(each)}" for each in results if _can_be_repeated(each)]
     for label, comparison in zip(labels[1:], comparisons, strict=False):
         lines += ["", f"{label} against {labels[0]}", *comparison.describe()]
     return lines
 
 
-def _flags_of(found: _EvaluatedColumn) -> str:
+def _flags_of(result: _EvaluatedColumn) -> str:
     """Return the flags that give a column its settings without being tuned again."""
-    methods = ",".join(method.name for method in found.column.methods)
+    methods = ",".join(method.name for method in result.column.methods)
     flags = [f"--method {methods}"] if methods else []
-    if len(found.column.inputs) > 1:
+    if len(result.column.inputs) > 1:
         flags.append("--ensemble")
-    for _, kinds in found.outcome.settings:
+    for _, kinds in result.outcome.settings:
         for name, value in kinds[0].to_table().items():
             shown = ",".join(map(str, value)) if isinstance(value, list) else value
             flags.append(f"--{name.replace('_', '-')} {shown}")
     return " ".join(flags)
 
 
-def _can_be_repeated(found: _EvaluatedColumn) -> bool:
+def _can_be_repeated(result: _EvaluatedColumn) -> bool:
     """Say whether something was tuned, and flags can give it: members of an ensemble may have settings of their own."""
-    return bool(found.outcome.tuned) and all(len(set(kinds)) == 1 for _, kinds in found.outcome.settings)
+    return bool(result.outcome.tuned) and all(len(set(kinds)) == 1 for _, kinds in result.outcome.settings)
 
 
 def _side_by_side(labels: Sequence[str], evaluations: Sequence[Evaluation]) -> list[str]:
@@ -231,23 +223,21 @@ def _side_by_side(labels: Sequence[str], evaluations: Sequence[Evaluation]) -> l
     columns = [evaluation.figures() for evaluation in evaluations]
     names = dict.fromkeys(name for column in columns for name in column)
     rows = [("", *labels), *((name, *(column.get(name, "") for column in columns)) for name in names)]
-    widths = [max(map(len, cells)) for cells in zip(*rows, strict=True)]
-    lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
     protocols = zip(labels, evaluations, strict=True)
-    return [*lines, *(f"({label}: {evaluation.protocol})" for label, evaluation in protocols)]
+    return [*table_lines(rows), *(f"({label}: {evaluation.protocol})" for label, evaluation in protocols)]
 
 
-def _table(found: _EvaluatedColumn) -> dict[str, Any]:
-    first = found.column.first
-    names, run_by = ([getattr(model, of) for model in found.column.models] for of in ("name", "run_by"))
+def _table(result: _EvaluatedColumn) -> dict[str, Any]:
+    first = result.column.first
+    names, run_by = ([getattr(model, of) for model in result.column.models] for of in ("name", "run_by"))
     return {
         "model": names[0] if len(names) == 1 else names,
         "run_by": run_by[0] if len(run_by) == 1 else run_by,
-        "label": found.column.label,
+        "label": result.column.label,
         "text": first.text.named or first.text.origin.text,
         "split": first.split,
         "part_of_file": first.text.part_of_file(first.split),
-        "settings": found.outcome.to_table(),
-        "tuned": list(found.outcome.tuned),
-        **found.evaluation.to_table(),
+        "settings": result.outcome.to_table(),
+        "tuned": list(result.outcome.tuned),
+        **result.evaluation.to_table(),
     }

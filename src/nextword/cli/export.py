@@ -1,6 +1,7 @@
 """`nextword export`: a model that runs without a training framework."""
 
 import json
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple, Self
 
@@ -10,8 +11,9 @@ from nextword.bundle.bundle import Bundle
 from nextword.bundle.origin import Origin
 from nextword.bundle.origin_text import OriginText
 from nextword.cli.options.command import command
-from nextword.cli.options.setting_option import Tables, given_settings
-from nextword.cli.options.shared import OutputFile, bad_bytes_of_splits_option, data_dir_option, json_option
+from nextword.cli.options.parameter_types import DIRECTORY, OutputFile
+from nextword.cli.options.setting_option import CommandOptions, Tables, argument, given_settings, option
+from nextword.cli.options.shared import bad_bytes_of_splits_option, data_dir_option, json_option
 from nextword.cli.options.target import run_or_model_argument
 from nextword.cli.output.messages import say
 from nextword.cli.output.progress import read_split, reading_progress
@@ -25,7 +27,24 @@ from nextword.text.sources.names import SplitOrAll
 _SPLIT: SplitOrAll = "valid"
 
 
+@dataclass(frozen=True, kw_only=True)
+class _ExportOptions(CommandOptions):
+    run_or_model: Path = run_or_model_argument()
+    text: str | None = argument(None)
+    split: SplitOrAll | None = option(None, help="Split of the text to measure the perplexity on.", unset=_SPLIT)
+    keras_output: Path | None = option(None, help="Write a .keras file too.")
+    output: Path | None = option(
+        None, "-o", help="Write the exported model to this new directory.", type=DIRECTORY, unset="RUN_OR_MODEL itself"
+    )
+    html: Path | None = option(None, help="Write a web page with the model inside.", type=OutputFile())
+    passage: bool = option(False, help="Put a passage of the test split into the page, to guess its words.")
+    data_dir: Path | None = data_dir_option()
+    on_bad_bytes: OnBadBytes | None = bad_bytes_of_splits_option()
+    as_json: bool = json_option()
+
+
 @command(
+    _ExportOptions,
     ExportOptions,
     examples=[
         "nextword export runs/demo",
@@ -33,54 +52,7 @@ _SPLIT: SplitOrAll = "valid"
         "nextword export austen --html austen.html",
     ],
 )
-@run_or_model_argument
-@click.argument("text", required=False)
-@click.option(
-    "--split",
-    type=click.Choice(["train", "valid", "test", "all"]),
-    help="Split of the text to measure the perplexity on.",
-    show_default=_SPLIT,
-)
-@click.option(
-    "--keras-output",
-    "keras_path",
-    metavar="FILE",
-    type=click.Path(path_type=Path),
-    help="Write a .keras file too.",
-    show_default="none",
-)
-@click.option(
-    "-o",
-    "--output",
-    metavar="DIR",
-    type=click.Path(path_type=Path, file_okay=False),
-    help="Write the exported model to this new directory.",
-    show_default="RUN_OR_MODEL itself",
-)
-@click.option(
-    "--html",
-    metavar="FILE",
-    type=OutputFile(),
-    help="Write a web page with the model inside.",
-    show_default="none",
-)
-@click.option("--passage", is_flag=True, help="Put a passage of the test split into the page, to guess its words.")
-@data_dir_option
-@bad_bytes_of_splits_option
-@json_option
-def export(
-    run_or_model: Path,
-    text: str | None,
-    split: SplitOrAll | None,
-    keras_path: Path | None,
-    output: Path | None,
-    html: Path | None,
-    passage: bool,
-    data_dir: Path | None,
-    on_bad_bytes: OnBadBytes | None,
-    as_json: bool,
-    given: Tables,
-) -> None:
+def export(options: _ExportOptions, given: Tables) -> None:
     """Make a model run without a training framework.
 
     The command adds model.onnx to the model, after it has compared the two. onnxruntime runs it. With --output, the
@@ -90,15 +62,14 @@ def export(
     With --html alone, the command writes a page and leaves the model as it is. It needs no training framework. The page
     opens in a browser from the disk, without a network. TEXT is the training text there.
     """
-    options = given_settings(given, ExportOptions)
-    is_page_alone = not (options.int8 or options.slim or output or keras_path)
-    _refuse_idle(given, options, split=split, has_text=text is not None, passage=passage, html=html)
-    read = OriginText(Origin.of(run_or_model), text, data_dir, on_bad_bytes)
+    form, html, output = given_settings(given, ExportOptions), options.html, options.output
+    _refuse_idle(given, form, options)
+    read = OriginText(Origin.of(options.run_or_model), options.text, options.data_dir, options.on_bad_bytes)
     if html is not None:
         require_replaceable(html)
-        if is_page_alone:
-            alone = _WrittenPage.of(html, read, with_passage=passage)
-            click.echo(json.dumps(alone.to_table()) if as_json else alone.described)
+        if not (form.int8 or form.slim or output or options.keras_output):
+            alone = _WrittenPage.of(html, read, with_passage=options.passage)
+            click.echo(json.dumps(alone.to_table()) if options.as_json else alone.described)
             return
     try:
         from nextword.export.export import NamedText, export_bundle
@@ -107,24 +78,26 @@ def export(
         raise MissingExtraError.of(need, error.name, "train") from error
 
     def tried(bundle: Bundle) -> NamedText:
-        named = split or _SPLIT
+        named = options.split or _SPLIT
         return NamedText(f"{read.name}, {named}", read_split(read, named, bundle.tokenizer).ids)
 
     report = export_bundle(
         read.origin.bundle,
-        options,
+        form,
         output=output,
-        text=tried if options.int8 or text is not None else None,
-        keras_path=keras_path,
+        text=tried if form.int8 or options.text is not None else None,
+        keras_path=options.keras_output,
         say=lambda what: say(f"{what} ..."),
     )
-    page = None if html is None else _WrittenPage.of(html, read, with_passage=passage)
-    if as_json:
+    page = None if html is None else _WrittenPage.of(html, read, with_passage=options.passage)
+    if options.as_json:
         table = {"model": str(output or read.origin.bundle), **report.to_table(), **(page.to_table() if page else {})}
         click.echo(json.dumps(table, allow_nan=False))
         return
     click.echo("\n".join(report.sentences()))
-    click.echo(f"\nmodel: {output or read.origin.bundle}" + (f"\nKeras: {keras_path}" if keras_path else ""))
+    click.echo(f"\nmodel: {output or read.origin.bundle}")
+    if options.keras_output is not None:
+        click.echo(f"Keras: {options.keras_output}")
     if page is not None:
         click.echo(page.described)
 
@@ -166,17 +139,15 @@ class _WrittenPage(NamedTuple):
         }
 
 
-def _refuse_idle(
-    given: Tables, options: ExportOptions, *, split: SplitOrAll | None, has_text: bool, passage: bool, html: Path | None
-) -> None:
+def _refuse_idle(given: Tables, form: ExportOptions, options: _ExportOptions) -> None:
     """Refuse an option that would do nothing.
 
     Raises:
         SettingError: There is one.
     """
-    if split is not None and not options.int8 and (html is not None or not has_text):
+    if options.split is not None and not form.int8 and (options.html is not None or options.text is None):
         raise SettingError("`--split` needs a TEXT to measure the perplexity on; name one, or leave it out")
-    if "max_loss_percent" in given.get(ExportOptions.group, {}) and not options.int8:
+    if "max_loss_percent" in given.get(ExportOptions.group, {}) and not form.int8:
         raise SettingError("`--max-loss-percent` needs `--int8`; add it, or leave `--max-loss-percent` out")
-    if passage and html is None:
+    if options.passage and options.html is None:
         raise SettingError("`--passage` needs `--html FILE`, the page to put it into; add it, or leave it out")

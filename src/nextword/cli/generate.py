@@ -1,17 +1,18 @@
 """`nextword generate`: text that continues a prompt."""
 
 import json
+from dataclasses import dataclass
 from itertools import batched
 from pathlib import Path
-from typing import Any
 
 import click
 
 from nextword.cli.options.command import command
-from nextword.cli.options.setting_option import Tables, given_settings
+from nextword.cli.options.setting_option import CommandOptions, Tables, argument, given_settings, option
 from nextword.cli.options.shared import bad_bytes_option, json_option
 from nextword.cli.options.target import engine_option, open_text_model, run_or_model_argument
 from nextword.cli.output.messages import say
+from nextword.engine.opening import EngineName
 from nextword.inference.generation.generated_text import GeneratedText
 from nextword.inference.generation.generator import generate_texts, stream_text
 from nextword.inference.generation.request import Request, SearchOptions
@@ -21,7 +22,25 @@ from nextword.text.reading.input_lines import InputLines
 from nextword.text.reading.printable import printable
 
 
+@dataclass(frozen=True, kw_only=True)
+class _GenerateOptions(CommandOptions):
+    run_or_model: Path = run_or_model_argument()
+    text: str = argument("")
+    prompt: str = option("", "-p", help="The same as TEXT.", unset="start a new text")
+    prompts: str | None = option(None, help="File with one prompt per line; - is standard input.", metavar="FILE")
+    max_tokens: int = option(100, help="Number of tokens to write.", at_least=1)
+    stop_at_end: bool = option(False, help="Stop at the end of the line or paragraph.")
+    stop: tuple[str, ...] = option((), help="Stop before this text.")
+    forbid: tuple[str, ...] = option((), help="Never write this word or phrase.", metavar="WORD")
+    require: tuple[str, ...] = option((), help="Write this word or phrase, by beam search.", metavar="WORD")
+    batch_size: int = option(16, help="Number of prompts to continue in parallel.", at_least=1)
+    on_bad_bytes: OnBadBytes = bad_bytes_option()
+    engine: EngineName = engine_option()
+    as_json: bool = json_option()
+
+
 @command(
+    _GenerateOptions,
     SamplingOptions,
     SearchOptions,
     short=["temperature", "top_k", "top_p", "seed", "decoding", "beam_size", "best_of"],
@@ -31,44 +50,21 @@ from nextword.text.reading.printable import printable
         'nextword generate runs/demo "She was" --beam-size 5 --stop-at-end',
     ],
 )
-@run_or_model_argument
-@click.argument("text", default="")
-@click.option("-p", "--prompt", default="", help="The same as TEXT.", show_default="start a new text")
-@click.option(
-    "--prompts", metavar="FILE", help="File with one prompt per line; - is standard input.", show_default="none"
-)
-@click.option("--max-tokens", type=click.IntRange(1), default=100, help="Number of tokens to write.")
-@click.option("--stop-at-end", is_flag=True, help="Stop at the end of the line or paragraph.")
-@click.option("--stop", multiple=True, metavar="TEXT", help="Stop before this text.")
-@click.option("--forbid", multiple=True, metavar="WORD", help="Never write this word or phrase.")
-@click.option("--require", multiple=True, metavar="WORD", help="Write this word or phrase, by beam search.")
-@click.option("--batch-size", default=16, type=click.IntRange(min=1), help="Number of prompts to continue in parallel.")
-@bad_bytes_option
-@engine_option
-@json_option
-def generate(
-    run_or_model: Path,
-    text: str,
-    prompt: str,
-    prompts: str | None,
-    batch_size: int,
-    as_json: bool,
-    on_bad_bytes: OnBadBytes,
-    given: Tables,
-    **asked: Any,
-) -> None:
+def generate(options: _GenerateOptions, given: Tables) -> None:
     """Generate text.
 
     TEXT is the prompt. The text after it appears word by word. With --json, each prompt gives one line with the text
     and its log-probability.
     """
     sampling, search = given_settings(given, SamplingOptions), given_settings(given, SearchOptions)
-    request = Request(sampling=sampling, search=search, **asked)
-    if sum(map(bool, (text, prompt, prompts))) > 1:
+    names = ("max_tokens", "stop_at_end", "stop", "forbid", "require")
+    request = Request(sampling=sampling, search=search, **{name: getattr(options, name) for name in names})
+    prompts, as_json = options.prompts, options.as_json
+    if sum(map(bool, (options.text, options.prompt, prompts))) > 1:
         raise click.UsageError("TEXT, `--prompt` and `--prompts` must not be given together, but are; give one of them")
-    prompt = text or prompt
-    lines = [prompt] if prompts is None else InputLines([prompts], on_bad_bytes=on_bad_bytes)
-    model = open_text_model(run_or_model)
+    prompt = options.text or options.prompt
+    lines = [prompt] if prompts is None else InputLines([prompts], on_bad_bytes=options.on_bad_bytes)
+    model = open_text_model(options.run_or_model)
     if prompts is None and not as_json and not request.is_compared:
         pieces = stream_text(model, prompt, request)
         click.echo(prompt, nl=False)
@@ -76,10 +72,10 @@ def generate(
             click.echo(_shown(piece), nl=False)
         click.echo()
         return
-    for some in batched(lines, batch_size):
-        for found in generate_texts(model, some, request):
-            _warn(found)
-            click.echo(json.dumps(found.to_table()) if as_json else _shown(found.prompt + found.text))
+    for some in batched(lines, options.batch_size):
+        for text in generate_texts(model, some, request):
+            _warn(text)
+            click.echo(json.dumps(text.to_table()) if as_json else _shown(text.prompt + text.text))
 
 
 def _warn(text: GeneratedText) -> None:

@@ -20,6 +20,7 @@ from nextword.bundle.run_directory import LOG_FILE, RunDirectory, read_split_met
 from nextword.bundle.samples import sample_model_name
 from nextword.bundle.store import model_path, read_card, read_config
 from nextword.cli.options.command import command
+from nextword.cli.options.setting_option import CommandOptions, option
 from nextword.cli.options.shared import json_option
 from nextword.cli.options.target import run_or_model_argument
 from nextword.cli.output.console import Console
@@ -32,32 +33,38 @@ from nextword.training.report.log import read_log
 from nextword.training.report.progress_bar import clock
 
 
+@dataclass(frozen=True, kw_only=True)
+class _InfoOptions(CommandOptions):
+    run_or_model: Path = run_or_model_argument()
+    card: bool = option(False, help="Print the model card, in Markdown.")
+    as_json: bool = json_option()
+
+
 @command(
+    _InfoOptions,
     examples=[
         "nextword info austen",
         "nextword info austen --card",
         "nextword info runs/demo --json",
-    ]
+    ],
 )
-@run_or_model_argument
-@click.option("--card", is_flag=True, help="Print the model card, in Markdown.")
-@json_option
-def info(run_or_model: Path, card: bool, as_json: bool) -> None:
+def info(options: _InfoOptions) -> None:
     """Show a model or a run: figures, files, how to use it.
 
     RUN_OR_MODEL is a directory. A run may be in progress. The weights are not read, and no training framework is
     needed.
     """
-    if card and as_json:
+    path = options.run_or_model
+    if options.card and options.as_json:
         raise SettingError("`--card` prints Markdown and must not go with `--json`; leave one out")
-    if card:
-        click.echo("\n".join(map(printable, read_card(model_path(run_or_model)).splitlines())))
+    if options.card:
+        click.echo("\n".join(map(printable, read_card(model_path(path)).splitlines())))
         return
-    found = ModelInfo.of(run_or_model)
-    if as_json:
-        click.echo(json.dumps(found.to_table(), allow_nan=False))
+    model_info = ModelInfo.of(path)
+    if options.as_json:
+        click.echo(json.dumps(model_info.to_table(), allow_nan=False))
     else:
-        found.print()
+        model_info.print()
 
 
 @dataclass(frozen=True)

@@ -8,32 +8,44 @@ import sys
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, nullcontext
+from dataclasses import dataclass
 from types import FrameType
 from typing import IO
 
 import click
 
 from nextword.cli.options.command import command
+from nextword.cli.options.setting_option import CommandOptions, argument, option
 from nextword.errors import SettingError
 from nextword.machine.capacity import count_cores
 from nextword.training.cluster.group import ProcessGroup
 
 
+@dataclass(frozen=True, kw_only=True)
+class _LaunchOptions(CommandOptions):
+    processes: int = option(2, "-n", help="Number of processes.", at_least=1)
+    words: tuple[str, ...] = argument(
+        meaning="a command of nextword, such as train, with its arguments",
+        metavar="COMMAND [ARGUMENTS]...",
+        type=click.UNPROCESSED,
+    )
+
+
 @command(
+    _LaunchOptions,
     examples=[
         "nextword launch -n 2 train my-text.txt --strategy population --run runs/pair",
         "nextword launch -n 2 train --resume runs/pair",
     ],
 )
-@click.option("-n", "--processes", type=click.IntRange(1), default=2, help="Number of processes.")
-@click.argument("words", nargs=-1, required=True, metavar="COMMAND [ARGUMENTS]...", type=click.UNPROCESSED)
-def launch(processes: int, words: tuple[str, ...]) -> None:
+def launch(options: _LaunchOptions) -> None:
     """Start several processes of a command on this machine.
 
     COMMAND is a command of nextword. Each process reads its number and the address of the first one from
     KERAS_DISTRIBUTION_* variables. The output of all processes but the first goes to standard error, and each line
     begins with the number of its process. Ctrl-C reaches all of them. The exit code is that of the first that failed.
     """
+    processes, words = options.processes, options.words
     if words[0] == "launch":
         raise SettingError("COMMAND must be another command than `launch`; name `train`")
     address = f"127.0.0.1:{_free_port()}"
@@ -93,9 +105,9 @@ def _forwarding(started: Sequence[subprocess.Popen[bytes]]) -> Iterator[None]:
         for each in started:
             each.send_signal(number)
 
-    former = {number: signal.signal(number, forward) for number in (signal.SIGINT, signal.SIGTERM)}
+    previous = {number: signal.signal(number, forward) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
         yield
     finally:
-        for number, handler in former.items():
+        for number, handler in previous.items():
             signal.signal(number, handler)

@@ -14,10 +14,10 @@ from typing import Any
 import click
 from click.shell_completion import CompletionItem
 
-from nextword import __version__
+from nextword.cli.options.usage_errors import usage_message
 from nextword.cli.output.messages import Invocation, common_options
-from nextword.cli.output.usage_errors import usage_message
 from nextword.errors import NextwordError, TrainingInterrupted
+from nextword.version import __version__
 
 _GROUPS = {
     "Train": {
@@ -110,8 +110,10 @@ class _LazyGroup(click.Group):
 
     def shell_complete(self, context: click.Context, incomplete: str) -> list[CompletionItem]:
         """Return the commands that begin with what was typed, without importing them."""
-        found = [CompletionItem(name, help=told) for name, told in _COMMANDS.items() if name.startswith(incomplete)]
-        return [*found, *click.Command.shell_complete(self, context, incomplete)]
+        matches = [
+            CompletionItem(name, help=summary) for name, summary in _COMMANDS.items() if name.startswith(incomplete)
+        ]
+        return [*matches, *click.Command.shell_complete(self, context, incomplete)]
 
     def invoke(self, context: click.Context) -> Any:
         """Run the command; closed pipes and stopped runs reach `main`, where click would report them its own way."""
@@ -173,19 +175,19 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 
 def _run(arguments: list[str]) -> None:
-    asked = Invocation(arguments)
+    call = Invocation(arguments)
     try:
-        nextword.main(args=list(asked.arguments), prog_name="nextword", standalone_mode=False, obj=asked)
+        nextword.main(args=list(call.arguments), prog_name="nextword", standalone_mode=False, obj=call)
     except click.exceptions.Exit as request:
         sys.exit(request.exit_code)
     except click.exceptions.NoArgsIsHelpError as request:
         request.show()
         sys.exit(2)
     except click.ClickException as error:
-        _show_error(usage_message(error), asked)
+        _show_error(usage_message(error), call)
         sys.exit(2)
     except NextwordError as error:
-        _show_error(str(error), asked)
+        _show_error(str(error), call)
         sys.exit(error.exit_code)
     except _TrainingStoppedError as stop:
         sys.exit(128 + stop.signal_number)
@@ -200,17 +202,17 @@ def _run(arguments: list[str]) -> None:
         if error.errno not in _DISK_FULL:
             raise
         _let_output_go()
-        _show_error(f"the output cannot be written: {error.strerror}; make room, or name another file", asked)
+        _show_error(f"the output cannot be written: {error.strerror}; make room, or name another file", call)
         sys.exit(2)
 
 
-def _show_error(message: str, asked: Invocation) -> None:
+def _show_error(message: str, call: Invocation) -> None:
     """Print an error in the one form that all errors have, after its traceback if `--verbose`."""
-    if asked.verbosity > 0:
+    if call.verbosity > 0:
         traceback.print_exc()
-    command = next((f" {word}" for word in asked.arguments if word in _COMMANDS), "")
+    command = next((f" {word}" for word in call.arguments if word in _COMMANDS), "")
     text = error_text(message, otherwise=f"see `nextword{command} --help`")
-    click.echo(text, err=True, color=None if asked.color else False)
+    click.echo(text, err=True, color=None if call.color else False)
 
 
 def _let_output_go() -> None:

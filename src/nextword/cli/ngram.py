@@ -10,9 +10,11 @@ import click
 import numpy as np
 
 from nextword.cli.options.command import command
+from nextword.cli.options.parameter_types import OutputFile
 from nextword.cli.options.run_options import complete_text
-from nextword.cli.options.setting_option import Tables, given_settings
-from nextword.cli.options.shared import OutputFile, data_dir_option, json_option
+from nextword.cli.options.setting_option import CommandOptions, Tables, argument, given_settings, option
+from nextword.cli.options.shared import LINE, data_dir_option, json_option
+from nextword.cli.output.console import table_lines
 from nextword.cli.output.messages import say
 from nextword.cli.output.progress import reading_progress, waiting
 from nextword.disk.strict_json import finite
@@ -31,7 +33,7 @@ _NOTE = "words are split at spaces; to compare perplexities with those of `nextw
 
 
 @dataclass(frozen=True, kw_only=True)
-class _Options(TextOptions):
+class _TextOptions(TextOptions):
     """How the text is read; unlike in training, pretokenized by default."""
 
     tokenizer: TokenizerKind = setting("pretokenized", help="How to split text into tokens.", task="text")
@@ -65,8 +67,20 @@ _SHORT = (
 """The settings that the short help shows."""
 
 
+@dataclass(frozen=True, kw_only=True)
+class _NgramOptions(CommandOptions):
+    text: str = argument(complete=complete_text, meaning=LINE)
+    order: int = option(5, help="Length of the longest n-grams.", at_least=1, at_most=_LONGEST)
+    arpa: Path | None = option(
+        None, help="Write the model as an ARPA file, gzipped if FILE ends in .gz.", type=OutputFile()
+    )
+    data_dir: Path | None = data_dir_option()
+    as_json: bool = json_option()
+
+
 @command(
-    _Options,
+    _NgramOptions,
+    _TextOptions,
     short=_SHORT,
     examples=[
         "nextword ngram my-text.txt",
@@ -74,18 +88,7 @@ _SHORT = (
         "nextword ngram austen --tokenizer word --json",
     ],
 )
-@click.argument("text", shell_complete=complete_text)
-@click.option("--order", type=click.IntRange(1, _LONGEST), default=5, help="Length of the longest n-grams.")
-@click.option(
-    "--arpa",
-    type=OutputFile(),
-    metavar="FILE",
-    help="Write the model as an ARPA file, gzipped if FILE ends in .gz.",
-    show_default="none",
-)
-@data_dir_option
-@json_option
-def ngram(text: str, order: int, arpa: Path | None, as_json: bool, data_dir: Path | None, given: Tables) -> None:
+def ngram(options: _NgramOptions, given: Tables) -> None:
     """Train an n-gram model, and write it as an ARPA file.
 
     The command prints the perplexity of the model on the valid and test splits of TEXT. The smoothing is interpolated
@@ -93,8 +96,9 @@ def ngram(text: str, order: int, arpa: Path | None, as_json: bool, data_dir: Pat
     --tokenizer is given. KenLM, SRILM and `nextword.kenlm` read the ARPA file. To mix an n-gram model with a network,
     use `nextword evaluate --method ngram`.
     """
+    order, arpa = options.order, options.arpa
     with reading_progress():
-        corpus = Corpus.load(text, given_settings(given, _Options), data_dir=data_dir)
+        corpus = Corpus.load(options.text, given_settings(given, _TextOptions), data_dir=options.data_dir)
     if "tokenizer" not in given.get(TextOptions.group, {}) and corpus.stored_name not in ("ptb", "wikitext-2"):
         say(f"hint: {_NOTE}")
     vocabulary = corpus.tokenizer.vocabulary
@@ -118,7 +122,7 @@ def ngram(text: str, order: int, arpa: Path | None, as_json: bool, data_dir: Pat
     if arpa is not None and form is not None:
         with waiting(f"writing {arpa}"):
             write_arpa(arpa, form)
-    click.echo(json.dumps(result.to_table(), allow_nan=False) if as_json else "\n".join(result.describe()))
+    click.echo(json.dumps(result.to_table(), allow_nan=False) if options.as_json else "\n".join(result.describe()))
 
 
 @dataclass(frozen=True)
@@ -161,14 +165,15 @@ class _Result:
 
     def describe(self) -> list[str]:
         """Return the result as lines of text."""
-        lines = [f"{'split':<6} {'perplexity':>11}  {'without <unk>':>13}  {'tokens':>9}  {'<unk>':>7}"]
-        for name, found in self.splits.items():
-            without = "" if found.perplexity_without_unknown is None else f"{found.perplexity_without_unknown:.2f}"
-            figures = f"{found.perplexity:>11.2f}  {without:>13}  {found.num_tokens:>9,}  {found.num_unknown:>7,}"
-            lines.append(f"{name:<6} {figures}")
+        rows = [("split", "perplexity", "without <unk>", "tokens", "<unk>")]
+        for name, figures in self.splits.items():
+            without = figures.perplexity_without_unknown
+            known = "" if without is None else f"{without:.2f}"
+            counts = (f"{figures.num_tokens:,}", f"{figures.num_unknown:,}")
+            rows.append((name, f"{figures.perplexity:.2f}", known, *counts))
         sizes = ", ".join(f"{count:,}" for count in self.num_ngrams)
-        lines.append(f"({self.vocabulary_size:,} words; n-grams of length 1 to {self.order}: {sizes})")
-        return [*lines, f"model:  {self.arpa}"] if self.arpa else lines
+        facts = f"({self.vocabulary_size:,} words; n-grams of length 1 to {self.order}: {sizes})"
+        return [*table_lines(rows, "<>>>>"), facts, *([f"model:  {self.arpa}"] if self.arpa else [])]
 
 
 def _measured(model: KneserNeyModel, store: TokenStore, end_id: int, unknown_id: int) -> _Figures:

@@ -4,7 +4,9 @@ import dataclasses
 import json
 import re
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from importlib.util import find_spec
+from pathlib import Path
 from typing import Any
 
 import click
@@ -12,6 +14,7 @@ from rich.table import Table
 
 from nextword.cli.options.command import command
 from nextword.cli.options.run_options import RUN_SETTINGS, config_option, preset_defaults, preset_option, run_config
+from nextword.cli.options.setting_option import CommandOptions, Tables, argument, option
 from nextword.cli.options.shared import json_option
 from nextword.cli.output.console import Console
 from nextword.cli.output.progress import waiting
@@ -45,7 +48,30 @@ class TextSize(click.ParamType[float]):
         return number / _BYTES_PER_WORD if match[3] else number
 
 
+@dataclass(frozen=True, kw_only=True)
+class _PlanOptions(CommandOptions):
+    text_size: float = argument(type=TextSize(), meaning="a number of words, such as 250M, or of bytes, such as 40GB")
+    hosts: int = option(2, help="Number of machines like this one.", at_least=1, at_most=100_000)
+    network: float = option(1.0, help="Bandwidth of each machine in Gb/s.", metavar="GBPS", at_least=1e-3, at_most=1e5)
+    latency: float = option(0.1, help="Time of a small message in ms.", metavar="MS", at_least=0, at_most=1e4)
+    collective: float = option(
+        GLOO_GBPS,
+        help="Speed at which machines sum gradients in memory in Gb/s; the time is added to that of the network.",
+        metavar="GBPS",
+        at_least=1e-3,
+        at_most=1e5,
+    )
+    price: float | None = option(None, help="Price of a machine for an hour.", metavar="PER_HOUR", at_least=0)
+    words_per_second: float | None = option(
+        None, help="Training speed of one machine.", at_least=1e-3, unset="measured here"
+    )
+    preset: str = preset_option("quick")
+    config: Path | None = config_option()
+    as_json: bool = json_option()
+
+
 @command(
+    _PlanOptions,
     *RUN_SETTINGS,
     short=("embedding_size", "hidden_sizes", "maximum_vocabulary", "batch_size", "num_steps", "round_steps"),
     defaults=preset_defaults,
@@ -55,63 +81,27 @@ class TextSize(click.ParamType[float]):
         "nextword plan 1G --preset large --json",
     ],
 )
-@click.argument("text_size", type=TextSize())
-@click.option("--hosts", type=click.IntRange(1, 100_000), default=2, help="Number of machines like this one.")
-@click.option(
-    "--network",
-    metavar="GBPS",
-    type=click.FloatRange(1e-3, 1e5),
-    default=1.0,
-    help="Bandwidth of each machine in Gb/s.",
-)
-@click.option(
-    "--latency", metavar="MS", type=click.FloatRange(0, 1e4), default=0.1, help="Time of a small message in ms."
-)
-@click.option(
-    "--collective",
-    metavar="GBPS",
-    type=click.FloatRange(1e-3, 1e5),
-    default=GLOO_GBPS,
-    help="Speed at which machines sum gradients in memory in Gb/s; the time is added to that of the network.",
-)
-@click.option(
-    "--price",
-    metavar="PER_HOUR",
-    type=click.FloatRange(0),
-    help="Price of a machine for an hour.",
-    show_default="none",
-)
-@click.option(
-    "--words-per-second",
-    type=click.FloatRange(1e-3),
-    help="Training speed of one machine.",
-    show_default="measured here",
-)
-@preset_option("quick")
-@config_option
-@json_option
-@click.pass_context
-def plan(context: click.Context, /, text_size: float, as_json: bool, **_others: Any) -> None:
+def plan(options: _PlanOptions, given: Tables) -> None:
     """Estimate what training on several machines takes.
 
     TEXT_SIZE is in words, such as 250M, or in bytes, such as 40GB. The estimate is for training on the text once,
     without validation. Nothing is written.
     """
-    given, config = context.params, run_config(context)
+    config = run_config(given)
     cluster = Cluster(
-        hosts=given["hosts"],
-        network_gbps=given["network"],
-        latency_ms=given["latency"],
-        price_per_hour=given["price"],
-        collective_gbps=given["collective"],
+        hosts=options.hosts,
+        network_gbps=options.network,
+        latency_ms=options.latency,
+        price_per_hour=options.price,
+        collective_gbps=options.collective,
     )
     architecture = config.model.build(config.text.maximum_vocabulary or _VOCABULARY_SIZE)
-    work = _work(config, architecture, cluster.hosts, given["words_per_second"])
-    forecasts, sizes = forecast_costs(work, cluster), sorted({text_size, *_SIZES})
-    if as_json:
+    work = _work(config, architecture, cluster.hosts, options.words_per_second)
+    forecasts, sizes = forecast_costs(work, cluster), sorted({options.text_size, *_SIZES})
+    if options.as_json:
         click.echo(json.dumps(_to_table(work, cluster, forecasts, sizes), allow_nan=False))
         return
-    for name, value in _facts(work, cluster, architecture, is_measured=given["words_per_second"] is None):
+    for name, value in _facts(work, cluster, architecture, is_measured=options.words_per_second is None):
         click.echo(f"{name:<9} {value}")
     click.echo()
     Console(highlight=False).print(_table(forecasts, sizes))

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import click
@@ -10,6 +11,7 @@ from rich.table import Table
 
 from nextword.cli.options.command import command
 from nextword.cli.options.run_options import complete_preset
+from nextword.cli.options.setting_option import CommandOptions, argument, option
 from nextword.cli.options.shared import json_option
 from nextword.cli.output.console import Console
 from nextword.cli.output.messages import say
@@ -23,32 +25,38 @@ _GENERAL = ("auto", "quick", "tutorial")
 _GROUPS = ("text", "batching", "model", "training")
 
 
+@dataclass(frozen=True, kw_only=True)
+class _PresetsOptions(CommandOptions):
+    name: str | None = argument(None, complete=complete_preset)
+    show_all: bool = option(False, "--all", help="List the presets of papers too.")
+    as_json: bool = json_option()
+
+
 @command(
+    _PresetsOptions,
     examples=[
         "nextword presets",
         "nextword presets tutorial",
         "nextword presets tutorial > my.toml",
-    ]
+    ],
 )
-@click.argument("name", required=False, shell_complete=complete_preset)
-@click.option("--all", "show_all", is_flag=True, help="List the presets of papers too.")
-@json_option
-def presets(name: str | None, show_all: bool, as_json: bool) -> None:
+def presets(options: _PresetsOptions) -> None:
     """List the presets, or print the settings of one.
 
     The settings are TOML. Edit a copy, and train with it: nextword train TEXT --config my.toml. Parameters are counted
     for a vocabulary of 10,000 words.
     """
+    name = options.name
     if name is None:
-        found = [_facts(each) for each in preset_names()]
-        if as_json:
-            click.echo(json.dumps(found, allow_nan=False))
+        rows = [_facts(each) for each in preset_names()]
+        if options.as_json:
+            click.echo(json.dumps(rows, allow_nan=False))
         else:
-            shown = found if show_all else [facts for facts in found if facts["name"] in _GENERAL]
+            shown = rows if options.show_all else [facts for facts in rows if facts["name"] in _GENERAL]
             _print_table(shown)
-            if not show_all:
-                say(f"\n{len(found) - len(shown)} more repeat papers: nextword presets --all")
-    elif as_json:
+            if not options.show_all:
+                say(f"\n{len(rows) - len(shown)} more repeat papers: nextword presets --all")
+    elif options.as_json:
         click.echo(json.dumps({**_facts(name), "settings": _tables(name)}, allow_nan=False))
     else:
         facts = _facts(name)

@@ -1,14 +1,16 @@
 """`nextword rank`: what fits into the gap?"""
 
 import json
+from dataclasses import dataclass
 from pathlib import Path
 
 import click
 
 from nextword.cli.options.command import command
-from nextword.cli.options.setting_option import Tables, given_settings
-from nextword.cli.options.shared import bad_bytes_option, json_option
+from nextword.cli.options.setting_option import CommandOptions, Tables, argument, given_settings, option
+from nextword.cli.options.shared import LINE, bad_bytes_option, json_option
 from nextword.cli.options.target import engine_option, open_text_model, run_or_model_argument
+from nextword.engine.opening import EngineName
 from nextword.errors import SettingError
 from nextword.inference.scoring.gaps import proposals as proposed
 from nextword.inference.scoring.gaps import rank as rank_candidates
@@ -20,7 +22,31 @@ from nextword.text.reading.printable import printable
 _PROPOSALS = 200
 
 
+@dataclass(frozen=True, kw_only=True)
+class _RankOptions(CommandOptions):
+    run_or_model: Path = run_or_model_argument()
+    text: str = argument(meaning=LINE)
+    candidates: tuple[str, ...] = argument(())
+    file: str | None = option(
+        None, "--candidates", help="File with one candidate per line; - is standard input.", metavar="FILE"
+    )
+    gap: str = option("___", help="What marks the gap in TEXT.")
+    top: int | None = option(
+        None, "-k", help="Number of candidates to show.", at_least=1, unset="all that are given, or 10"
+    )
+    proposals: int | None = option(
+        None,
+        help="Number of words that the model proposes if no candidates are given.",
+        at_least=1,
+        unset=str(_PROPOSALS),
+    )
+    on_bad_bytes: OnBadBytes = bad_bytes_option()
+    engine: EngineName = engine_option()
+    as_json: bool = json_option()
+
+
 @command(
+    _RankOptions,
     ScoringOptions,
     without=["carry", "read_ahead"],
     examples=[
@@ -29,74 +55,37 @@ _PROPOSALS = 200
         'nextword rank runs/demo "a ___ b" --candidates words.txt --json',
     ],
 )
-@run_or_model_argument
-@click.argument("text")
-@click.argument("candidates", nargs=-1)
-@click.option(
-    "--candidates",
-    "file",
-    metavar="FILE",
-    help="File with one candidate per line; - is standard input.",
-    show_default="none",
-)
-@click.option("--gap", default="___", help="What marks the gap in TEXT.")
-@click.option(
-    "-k",
-    "--top",
-    "count",
-    type=click.IntRange(1),
-    help="Number of candidates to show.",
-    show_default="all that are given, or 10",
-)
-@click.option(
-    "--proposals",
-    type=click.IntRange(1),
-    help="Number of words that the model proposes if no candidates are given.",
-    show_default=str(_PROPOSALS),
-)
-@bad_bytes_option
-@engine_option
-@json_option
-def rank(
-    run_or_model: Path,
-    text: str,
-    candidates: tuple[str, ...],
-    file: str | None,
-    gap: str,
-    count: int | None,
-    proposals: int | None,
-    as_json: bool,
-    on_bad_bytes: OnBadBytes,
-    given: Tables,
-) -> None:
+def rank(options: _RankOptions, given: Tables) -> None:
     """Rank words or phrases for a gap in a text.
 
     TEXT is one line with ___ where a word is missing. The words after the gap count too. Each line of the output has
     the candidate's probability among all candidates, the natural logarithm of the text's probability, and the
     candidate. Without CANDIDATES, the model proposes words.
     """
-    options = given_settings(given, ScoringOptions)
-    named = _named(candidates, file, on_bad_bytes)
-    if named is not None and proposals is not None:
+    text, gap, count = options.text, options.gap, options.top
+    named = _named(options)
+    if named is not None and options.proposals is not None:
         raise SettingError("`--proposals` does not go with candidates; leave it out")
-    model = open_text_model(run_or_model)
+    model = open_text_model(options.run_or_model)
     if named is None:
-        count, proposals = count or 10, proposals or _PROPOSALS
-        named = proposed(model, text, gap=gap, count=proposals)
-    ranked = rank_candidates(model, text, named, gap=gap, options=options)[:count]
-    if as_json:
-        click.echo(json.dumps({"text": text, "candidates": [found.to_table() for found in ranked]}, allow_nan=False))
+        count = count or 10
+        named = proposed(model, text, gap=gap, count=options.proposals or _PROPOSALS)
+    ranked = rank_candidates(model, text, named, gap=gap, options=given_settings(given, ScoringOptions))[:count]
+    if options.as_json:
+        click.echo(
+            json.dumps({"text": text, "candidates": [candidate.to_table() for candidate in ranked]}, allow_nan=False)
+        )
         return
-    for found in ranked:
-        click.echo(f"{found.probability:8.3%}  {found.log_prob:10.3f}  {printable(found.candidate)}")
+    for candidate in ranked:
+        click.echo(f"{candidate.probability:8.3%}  {candidate.log_prob:10.3f}  {printable(candidate.candidate)}")
 
 
-def _named(candidates: tuple[str, ...], file: str | None, on_bad_bytes: OnBadBytes) -> list[str] | None:
+def _named(options: _RankOptions) -> list[str] | None:
     """Return the candidates that were given, or `None` if the model has to find some."""
-    if file is None:
-        return list(candidates) or None
-    if candidates:
+    if options.file is None:
+        return list(options.candidates) or None
+    if options.candidates:
         raise SettingError(
             "candidates must be arguments or come from `--candidates FILE`, but both are given; leave one out"
         )
-    return [line for line in InputLines([file], on_bad_bytes=on_bad_bytes) if line.strip()]
+    return [line for line in InputLines([options.file], on_bad_bytes=options.on_bad_bytes) if line.strip()]

@@ -4,20 +4,23 @@ import json
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import click
 
 from nextword.cli.options.command import command
-from nextword.cli.options.setting_option import Tables
-from nextword.cli.options.shared import OutputFile, bad_bytes_option, json_option, lowercase_option
+from nextword.cli.options.parameter_types import OutputFile
+from nextword.cli.options.setting_option import CommandOptions, Tables, argument, option
+from nextword.cli.options.shared import bad_bytes_option, json_option, lowercase_option
 from nextword.cli.options.target import engine_option, identity_at, open_text_model, run_or_model_argument
 from nextword.cli.output.messages import say
 from nextword.cli.output.progress import waiting
 from nextword.cli.unknown_words import lower_cased, warn_of_unknown_words
 from nextword.disk.files import replacing
+from nextword.engine.opening import EngineName
 from nextword.errors import SettingError, TextError
 from nextword.inference.rescoring.nbest import REFERENCE, LineSource, NbestList, NbestReader
 from nextword.inference.rescoring.rescorer import ScoredList, score_lists
@@ -29,39 +32,31 @@ from nextword.text.reading.input_lines import STANDARD_INPUT
 from nextword.text.tokens.tokenizer import Tokenizer
 
 
-class Request(NamedTuple):
-    """The arguments of the command line.
-
-    Attributes:
-        nbest: The file with the hypotheses.
-        references: The file with what was said.
-        scores: The columns with first-pass scores, separated by commas.
-        tune: Whether to find the weights.
-        weights: The file with the weights.
-        weights_output: Where to write tuned weights.
-        on_bad_bytes: What to do with bytes that are not UTF-8.
-        output: Where to write the hypotheses.
-        best: Whether to write only the best hypothesis.
-        as_json: Whether the report is JSON.
-        lowercase: Whether the model reads the hypotheses in lower case.
-        given: The weights from flags.
-    """
-
-    nbest: str
-    references: str | None
-    scores: str | None
-    tune: bool
-    weights: Path | None
-    weights_output: Path | None
-    on_bad_bytes: OnBadBytes
-    output: Path | None
-    best: bool
-    as_json: bool
-    lowercase: bool
-    given: dict[str, Any]
+@dataclass(frozen=True, kw_only=True)
+class _RescoreOptions(CommandOptions):
+    run_or_model: Path = run_or_model_argument()
+    nbest: str = argument(meaning="a file with the hypotheses of a recognizer")
+    tune: bool = option(False, help="Find the weights that are not given: those with the fewest word errors.")
+    references: str | None = option(
+        None, help="What was said: lines of utterance, tab, text.", metavar="FILE", unset="the field `reference`"
+    )
+    weights: Path | None = option(None, help="Read the weights that --weights-output wrote.")
+    weights_output: Path | None = option(None, help="Write the weights that --tune found.", type=OutputFile())
+    scores: str | None = option(
+        None, help="Columns with first-pass scores.", metavar="NAME,...", unset="all columns with numbers"
+    )
+    output: Path | None = option(
+        None, "-o", help="Write the hypotheses to this file.", type=OutputFile(), unset="standard output"
+    )
+    best: bool = option(False, help="Write only the best hypothesis of each utterance.")
+    lowercase: bool = lowercase_option()
+    on_bad_bytes: OnBadBytes = bad_bytes_option()
+    engine: EngineName = engine_option()
+    as_json: bool = json_option()
 
 
 @command(
+    _RescoreOptions,
     RescoringWeights,
     short=["model_weight", "length_weight", "first_pass_weights"],
     examples=[
@@ -70,46 +65,7 @@ class Request(NamedTuple):
         "nextword rescore runs/demo test.jsonl --best",
     ],
 )
-@run_or_model_argument
-@click.argument("nbest")
-@click.option("--tune", is_flag=True, help="Find the weights that are not given: those with the fewest word errors.")
-@click.option(
-    "--references",
-    metavar="FILE",
-    help="What was said: lines of utterance, tab, text.",
-    show_default="the field `reference`",
-)
-@click.option(
-    "--weights",
-    metavar="FILE",
-    type=click.Path(path_type=Path),
-    help="Read the weights that --weights-output wrote.",
-    show_default="none",
-)
-@click.option(
-    "--weights-output",
-    metavar="FILE",
-    type=OutputFile(),
-    help="Write the weights that --tune found.",
-    show_default="none",
-)
-@click.option(
-    "--scores", metavar="NAME,...", help="Columns with first-pass scores.", show_default="all columns with numbers"
-)
-@click.option(
-    "-o",
-    "--output",
-    metavar="FILE",
-    type=OutputFile(),
-    help="Write the hypotheses to this file.",
-    show_default="standard output",
-)
-@click.option("--best", is_flag=True, help="Write only the best hypothesis of each utterance.")
-@lowercase_option
-@bad_bytes_option
-@engine_option
-@json_option
-def rescore(run_or_model: Path, given: Tables, **asked: Any) -> None:
+def rescore(options: _RescoreOptions, given: Tables) -> None:
     """Reorder the hypotheses of a speech recognizer.
 
     NBEST is a table with tabs (utterance, text, scores; the first line may name the columns) or JSON Lines with the
@@ -118,57 +74,56 @@ def rescore(run_or_model: Path, given: Tables, **asked: Any) -> None:
     length and the first-pass scores, and get the fields `log_prob`, `total` and `rank`. If references are known, a
     report follows. With --tune or --json, only the report is printed, and hypotheses are written only to --output.
     """
-    request = Request(**asked, given=given.get(RescoringWeights.group, {}))
-    _check(request)
-    _rescore(run_or_model, request)
+    _check(options)
+    _rescore(options, given.get(RescoringWeights.group, {}))
 
 
-def _check(request: Request) -> None:
-    if request.tune and request.weights:
+def _check(options: _RescoreOptions) -> None:
+    if options.tune and options.weights:
         raise SettingError("`--weights` and `--tune` must not be given together, but are; leave one out")
-    if request.weights_output and not request.tune:
+    if options.weights_output and not options.tune:
         raise SettingError("`--weights-output` needs `--tune`; add it, or leave `--weights-output` out")
-    if request.nbest == request.references == STANDARD_INPUT:
+    if options.nbest == options.references == STANDARD_INPUT:
         raise SettingError("lists and references must not both come from standard input, but are both -; name a file")
-    if request.output and request.weights_output and request.output.resolve() == request.weights_output.resolve():
-        raise SettingError(f"`{request.output}` must not be both `--output` and `--weights-output`; name another file")
-    read = {path for path in (request.nbest, request.references, request.weights) if path}
-    for written in (request.output, request.weights_output):
+    if options.output and options.weights_output and options.output.resolve() == options.weights_output.resolve():
+        raise SettingError(f"`{options.output}` must not be both `--output` and `--weights-output`; name another file")
+    read = {path for path in (options.nbest, options.references, options.weights) if path}
+    for written in (options.output, options.weights_output):
         if written is not None and any(Path(path).resolve() == written.resolve() for path in read):
             raise SettingError(f"`{written}` must not be overwritten, because it is read; name another file")
 
 
-def _rescore(path: Path, request: Request) -> None:
-    names = request.scores.split(",") if request.scores else None
-    source = partial(LineSource, on_bad_bytes=request.on_bad_bytes)
-    reader = NbestReader(source(request.nbest), score_names=names)
-    references = References.read(source(request.references)) if request.references else References()
-    is_known = request.references is not None or REFERENCE in reader.format.columns
-    if request.tune and not is_known:
+def _rescore(options: _RescoreOptions, given: dict[str, Any]) -> None:
+    names = options.scores.split(",") if options.scores else None
+    source = partial(LineSource, on_bad_bytes=options.on_bad_bytes)
+    reader = NbestReader(source(options.nbest), score_names=names)
+    references = References.read(source(options.references)) if options.references else References()
+    is_known = options.references is not None or REFERENCE in reader.format.columns
+    if options.tune and not is_known:
         raise SettingError("`--tune` needs what was said, but there is no `reference`; give `--references FILE`")
-    run = RescoringRun(reader, references if is_known else None, model_name=identity_at(path))
-    run.set_weights(request.weights, request.given)
-    if not (request.tune or request.weights or request.given):
+    run = RescoringRun(reader, references if is_known else None, model_name=identity_at(options.run_or_model))
+    run.set_weights(options.weights, given)
+    if not (options.tune or options.weights or given):
         run.notes.append("the weights are the defaults; `--tune` finds those of your recognizer")
-    model = open_text_model(path)
+    model = open_text_model(options.run_or_model)
     counts: Counter[str] = Counter()
-    lists = _counted(reader, model.tokenizer, counts, lowercase=request.lowercase)
-    scored: Iterable[ScoredList] = score_lists(model, lists, lowercase=request.lowercase)
-    if request.tune:
+    lists = _counted(reader, model.tokenizer, counts, lowercase=options.lowercase)
+    scored: Iterable[ScoredList] = score_lists(model, lists, lowercase=options.lowercase)
+    if options.tune:
         with waiting("scoring the hypotheses and tuning the weights"):
-            scored = run.tune(scored, request.given)
-    with _writing(request) as write:
-        for line in run.lines(scored, best_alone=request.best):
+            scored = run.tune(scored, given)
+    with _writing(options) as write:
+        for line in run.lines(scored, best_alone=options.best):
             write(line)
-    if request.weights_output:
-        run.weights_file().write(request.weights_output)
-    warn_of_unknown_words(counts["unknown"], counts["all"], model.tokenizer.vocabulary, lowercase=request.lowercase)
+    if options.weights_output:
+        run.weights_file().write(options.weights_output)
+    warn_of_unknown_words(counts["unknown"], counts["all"], model.tokenizer.vocabulary, lowercase=options.lowercase)
     for note in run.notes:
         say(f"warning: {note}")
-    if request.as_json:
+    if options.as_json:
         click.echo(json.dumps(run.report().to_table(), allow_nan=False))
     elif is_known:
-        (click.echo if request.output is not None or request.tune else say)("\n".join(run.report().describe()))
+        (click.echo if options.output is not None or options.tune else say)("\n".join(run.report().describe()))
 
 
 def _counted(
@@ -183,10 +138,10 @@ def _counted(
 
 
 @contextmanager
-def _writing(request: Request) -> Iterator[Callable[[str], object]]:
+def _writing(options: _RescoreOptions) -> Iterator[Callable[[str], object]]:
     """Give what takes the lines: standard output, or a file that has its name once all are written."""
-    if request.output is None:
-        yield (lambda _line: None) if request.tune or request.as_json else click.echo
+    if options.output is None:
+        yield (lambda _line: None) if options.tune or options.as_json else click.echo
         return
-    with replacing(request.output) as temporary, temporary.open("x", encoding="utf-8", newline="\n") as file:
+    with replacing(options.output) as temporary, temporary.open("x", encoding="utf-8", newline="\n") as file:
         yield lambda line: file.write(f"{line}\n")

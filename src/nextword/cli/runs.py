@@ -16,7 +16,7 @@ from nextword.bundle.run_directory import RunDirectory, is_in_use
 from nextword.cli.info import ModelInfo
 from nextword.cli.options.command import command
 from nextword.cli.options.run_options import runs_folder
-from nextword.cli.options.setting_option import shown
+from nextword.cli.options.setting_option import CommandOptions, argument, shown
 from nextword.cli.options.shared import json_option
 from nextword.cli.options.target import complete_directory
 from nextword.cli.output.console import Console
@@ -31,25 +31,29 @@ _GROUPS = ("text", "batching", "model", "training")
 _COLUMNS_OF_A_FILE = 160
 
 
+@dataclass(frozen=True, kw_only=True)
+class _RunsOptions(CommandOptions):
+    paths: tuple[Path, ...] = argument((), metavar="[DIR | RUN RUN...]", complete=complete_directory)
+    as_json: bool = json_option()
+
+
 @command(
+    _RunsOptions,
     examples=[
         "nextword runs",
         "nextword runs experiments --json",
         "nextword runs runs/first runs/second",
-    ]
+    ],
 )
-@click.argument(
-    "paths", nargs=-1, metavar="[DIR | RUN RUN...]", type=click.Path(path_type=Path), shell_complete=complete_directory
-)
-@json_option
-def runs(paths: tuple[Path, ...], as_json: bool) -> None:
+def runs(options: _RunsOptions) -> None:
     """List training runs, or compare some.
 
     DIR is a folder of runs (default: NEXTWORD_RUNS, or runs). If two or more runs are given, the output shows the
     settings in which they differ, and their figures side by side.
     """
+    paths = options.paths
     if len(paths) > 1:
-        _compare([_required(path) for path in paths], as_json=as_json)
+        _compare([_required(path) for path in paths], as_json=options.as_json)
         return
     folder = paths[0] if paths else runs_folder()
     if (paths or folder.exists()) and not folder.is_dir():
@@ -57,11 +61,11 @@ def runs(paths: tuple[Path, ...], as_json: bool) -> None:
         raise SettingError(
             f"`{folder}` must be a folder of runs, but {found_there}; `nextword train TEXT` makes one, or name another"
         )
-    found = [_summary(path) for path in _runs_in(folder)] if folder.is_dir() else []
-    if as_json:
-        click.echo(json.dumps([run.to_table() for run in found], allow_nan=False))
-    elif found:
-        _print_table(found)
+    summaries = [_summary(path) for path in _runs_in(folder)] if folder.is_dir() else []
+    if options.as_json:
+        click.echo(json.dumps([run.to_table() for run in summaries], allow_nan=False))
+    elif summaries:
+        _print_table(summaries)
     else:
         click.echo(f"no runs in `{folder}` yet; `nextword train TEXT` makes one")
 
@@ -145,14 +149,14 @@ def _state(path: Path) -> State:
     return "finished" if RunDirectory(path).model.is_dir() else "stopped"
 
 
-def _print_table(found: Sequence[RunSummary]) -> None:
+def _print_table(summaries: Sequence[RunSummary]) -> None:
     table = _plain_table()
     for name in ("run", "text", "preset"):
         table.add_column(name)
     for name in ("parameters", "progress", "bits/char", "valid", "test", "time"):
         table.add_column(name, justify="right")
     table.add_column("state")
-    for run in found:
+    for run in summaries:
         figures = _in_words(run.figures)
         cells = (figures.get(name, "") for name in ("text", "preset", *_SHOWN))
         table.add_row(printable(run.path.name), *cells, run.state)
@@ -182,12 +186,12 @@ def _width(column: Column) -> int:
 _SHOWN = ("num_parameters", "progress", "bits_per_character", "valid_perplexity", "test_perplexity", "seconds")
 
 
-def _compare(found: Sequence[RunSummary], *, as_json: bool) -> None:
-    names = [str(run.path) for run in found]
-    settings = _differences([_settings(run) for run in found])
+def _compare(summaries: Sequence[RunSummary], *, as_json: bool) -> None:
+    names = [str(run.path) for run in summaries]
+    settings = _differences([_settings(run) for run in summaries])
     if as_json:
         rows = {name: dict(zip(names, values, strict=True)) for name, values in settings.items()}
-        click.echo(json.dumps({"runs": [run.to_table() for run in found], "settings": rows}, allow_nan=False))
+        click.echo(json.dumps({"runs": [run.to_table() for run in summaries], "settings": rows}, allow_nan=False))
         return
     table = _plain_table()
     table.add_column("setting" if settings else "figure")
@@ -196,7 +200,7 @@ def _compare(found: Sequence[RunSummary], *, as_json: bool) -> None:
     for name, values in settings.items():
         table.add_row(name, *("" if value is None else shown(value) for value in values))
     table.add_section()
-    figures = [{**_in_words(run.figures), "state": run.state} for run in found]
+    figures = [{**_in_words(run.figures), "state": run.state} for run in summaries]
     for name in ("state", *_SHOWN, "rounds", "epochs"):
         table.add_row(
             name.replace("num_", "").replace("_", " ").replace("seconds", "time"), *(each[name] for each in figures)

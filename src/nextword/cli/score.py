@@ -8,16 +8,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TextIO
 
-import click
-
 from nextword.cli.options.command import command
-from nextword.cli.options.setting_option import Tables, given_settings
-from nextword.cli.options.shared import OutputFile, bad_bytes_option, json_option, lowercase_option
+from nextword.cli.options.parameter_types import OutputFile
+from nextword.cli.options.setting_option import CommandOptions, Tables, argument, given_settings, option
+from nextword.cli.options.shared import bad_bytes_option, json_option, lowercase_option
 from nextword.cli.options.target import engine_option, open_text_model, run_or_model_argument
 from nextword.cli.output.messages import say
 from nextword.cli.unknown_words import lower_cased, warn_of_unknown_words
 from nextword.disk.files import replacing, write_file
 from nextword.disk.strict_json import finite
+from nextword.engine.opening import EngineName
 from nextword.inference.scoring.lines import LN_10, LineScore, ScoringOptions, score_lines, shown_tokens
 from nextword.inference.scoring.score_summary import ScoreSummary
 from nextword.text.options import OnBadBytes
@@ -29,7 +29,26 @@ _COLUMNS = ("line", "log_prob", "log10_prob", "tokens", "oov", "perplexity")
 _TOKEN_COLUMNS = ("line", "position", "token", "log_prob", "log10_prob", "rank", "oov")
 
 
+@dataclass(frozen=True, kw_only=True)
+class _ScoreOptions(CommandOptions):
+    run_or_model: Path = run_or_model_argument()
+    files: tuple[str, ...] = argument((), metavar="[FILE]...")
+    tokens: bool = option(False, help="Score each token, not just each line.")
+    output: Path | None = option(
+        None, "-o", help="Write the lines to FILE.", type=OutputFile(), unset="standard output"
+    )
+    no_header: bool = option(False, help="Print no column names.")
+    summary_output: Path | None = option(
+        None, help="Write the totals to this file, as JSON.", type=OutputFile(), unset="standard error, as text"
+    )
+    lowercase: bool = lowercase_option()
+    on_bad_bytes: OnBadBytes = bad_bytes_option()
+    engine: EngineName = engine_option()
+    as_json: bool = json_option()
+
+
 @command(
+    _ScoreOptions,
     ScoringOptions,
     examples=[
         'echo "I am very much obliged to you ." | nextword score austen',
@@ -37,64 +56,34 @@ _TOKEN_COLUMNS = ("line", "position", "token", "log_prob", "log10_prob", "rank",
         "nextword score runs/demo lines.txt --tokens --json",
     ],
 )
-@run_or_model_argument
-@click.argument("files", nargs=-1, metavar="[FILE]...")
-@click.option("--tokens", "each_token", is_flag=True, help="Score each token, not just each line.")
-@click.option(
-    "-o", "--output", metavar="FILE", type=OutputFile(), help="Write the lines to FILE.", show_default="standard output"
-)
-@click.option("--no-header", is_flag=True, help="Print no column names.")
-@click.option(
-    "--summary-output",
-    "summary",
-    metavar="FILE",
-    type=OutputFile(),
-    help="Write the totals to this file, as JSON.",
-    show_default="standard error, as text",
-)
-@lowercase_option
-@bad_bytes_option
-@engine_option
-@json_option
-def score(
-    run_or_model: Path,
-    files: tuple[str, ...],
-    each_token: bool,
-    as_json: bool,
-    no_header: bool,
-    output: Path | None,
-    summary: Path | None,
-    lowercase: bool,
-    on_bad_bytes: OnBadBytes,
-    given: Tables,
-) -> None:
+def score(options: _ScoreOptions, given: Tables) -> None:
     """Score lines: the log-probability of each.
 
     Lines come from FILEs, or from standard input if there is none or FILE is -. Both may be packed. The columns
     are line number, natural and base-10 log-probability, tokens, tokens out of vocabulary, and perplexity, separated by
     tabs. The totals follow on standard error. With --json, each line is an object.
     """
-    options = given_settings(given, ScoringOptions)
-    model = open_text_model(run_or_model)
-    lines = InputLines(files, on_bad_bytes=on_bad_bytes)
-    rows = _Rows(model.tokenizer, lines, each_token=each_token, as_json=as_json, name_files=len(files) > 1)
+    scoring, lowercase = given_settings(given, ScoringOptions), options.lowercase
+    model = open_text_model(options.run_or_model)
+    lines = InputLines(options.files, on_bad_bytes=options.on_bad_bytes)
+    rows = _Rows(model.tokenizer, lines, options)
     totals = ScoreSummary()
-    with _opened(output) as file:
-        if not (as_json or no_header):
+    with _opened(options.output) as file:
+        if not (options.as_json or options.no_header):
             file.write(rows.header)
-        for scored in score_lines(model, lower_cased(lines, lowercase=lowercase), options):
+        for scored in score_lines(model, lower_cased(lines, lowercase=lowercase), scoring):
             totals.add(scored)
             file.write(rows.of(scored))
-            if scored.number % options.read_ahead == 0:
+            if scored.number % scoring.read_ahead == 0:
                 file.flush()  # a program that feeds lines slowly, with a small --read-ahead, waits for these
         file.flush()
     warn_of_unknown_words(
         totals.num_out_of_vocabulary, totals.num_tokens, model.tokenizer.vocabulary, lowercase=lowercase
     )
-    if summary is None:
+    if options.summary_output is None:
         say("\n".join(totals.describe()))
     else:
-        write_file(summary, json.dumps(totals.to_table(), indent=2, allow_nan=False).encode() + b"\n")
+        write_file(options.summary_output, json.dumps(totals.to_table(), indent=2, allow_nan=False).encode() + b"\n")
 
 
 @contextmanager
@@ -113,30 +102,33 @@ class _Rows:
 
     tokenizer: Tokenizer
     lines: InputLines
-    each_token: bool
-    as_json: bool
-    name_files: bool
+    options: _ScoreOptions
+
+    @property
+    def name_files(self) -> bool:
+        """Whether each row names its file."""
+        return len(self.options.files) > 1
 
     @property
     def header(self) -> str:
         """The names of the columns."""
-        names = _TOKEN_COLUMNS if self.each_token else _COLUMNS
+        names = _TOKEN_COLUMNS if self.options.tokens else _COLUMNS
         return "\t".join(("file", *names) if self.name_files else names) + "\n"
 
     def of(self, scored: LineScore) -> str:
         """Return the rows of a line."""
         place = self.lines.place_of(scored.number)
-        if self.as_json:
+        if self.options.as_json:
             table: dict[str, Any] = {"file": place.source} if self.name_files else {}
             table |= {**scored.to_table(), "line": place.line}
-            if self.each_token:
+            if self.options.tokens:
                 table["tokens"] = [
                     token | {name: finite(token[name]) for name in ("log_prob", "log10_prob")}
                     for token in self._tokens(scored)
                 ]
             return json.dumps(table, allow_nan=False) + "\n"
         before = (printable(place.source), place.line) if self.name_files else (place.line,)
-        if self.each_token:
+        if self.options.tokens:
             return "".join(_row(*before, *token.values()) for token in self._tokens(scored))
         perplexity = scored.perplexity if scored.num_tokens else None
         figures = (scored.log_prob, scored.log10_prob, scored.num_tokens, scored.num_out_of_vocabulary, perplexity)

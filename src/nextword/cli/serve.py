@@ -2,6 +2,7 @@
 
 import os
 import sys
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -10,13 +11,14 @@ import click
 from nextword.bundle.origin import Origin
 from nextword.bundle.origin_text import OriginText
 from nextword.cli.options.command import command
-from nextword.cli.options.setting_option import Tables
-from nextword.cli.options.shared import data_dir_option
-from nextword.cli.options.target import complete_methods, engine_name, engine_option, run_or_model_argument
+from nextword.cli.options.setting_option import CommandOptions, Tables, option
+from nextword.cli.options.shared import METHODS_HELP, data_dir_option
+from nextword.cli.options.target import complete_methods, engine_option, run_or_model_argument
 from nextword.cli.output.messages import invocation, say
 from nextword.cli.output.progress import read_split
 from nextword.engine.methods.chain import METHODS, STATIC, methods_of, require_used
 from nextword.engine.methods.method import Splits
+from nextword.engine.opening import EngineName
 from nextword.errors import MissingExtraError
 from nextword.serving.settings import ServingSettings
 from nextword.text.tokens.tokenizer import Tokenizer
@@ -25,7 +27,28 @@ if TYPE_CHECKING:
     from nextword.serving.served_model import ModelSource
 
 
+@dataclass(frozen=True, kw_only=True)
+class _ServeOptions(CommandOptions):
+    run_or_model: Path = run_or_model_argument()
+    host: str = option(
+        "127.0.0.1", help="Address to listen on. Others than this machine's own need a key.", metavar="ADDRESS"
+    )
+    port: int = option(8000, help="Port to listen on; 0 takes a free one.", at_least=0, at_most=65_535)
+    method: str = option(STATIC, help=f"{METHODS_HELP}.", metavar="NAME,...", complete=complete_methods)
+    api_key_file: Path | None = option(
+        None,
+        help="File with an API key in each line; clients send one of them.",
+        type=click.Path(path_type=Path, dir_okay=False),
+        unset="NEXTWORD_SERVE_API_KEYS",
+    )
+    allow_host: tuple[str, ...] = option((), help="Host name that requests may be sent to.", metavar="NAME")
+    allow_origin: tuple[str, ...] = option((), help="Web page that may use the service.", metavar="URL")
+    data_dir: Path | None = data_dir_option()
+    engine: EngineName = engine_option()
+
+
 @command(
+    _ServeOptions,
     *(method.options_type for method in METHODS.values()),
     short=[],
     variables=ServingSettings.variables(),
@@ -35,44 +58,7 @@ if TYPE_CHECKING:
         "nextword serve runs/demo --host 0.0.0.0 --api-key-file keys.txt",
     ],
 )
-@run_or_model_argument
-@click.option(
-    "--host",
-    default="127.0.0.1",
-    metavar="ADDRESS",
-    help="Address to listen on. Others than this machine's own need a key.",
-)
-@click.option("--port", type=click.IntRange(0, 65_535), default=8000, help="Port to listen on; 0 takes a free one.")
-@click.option(
-    "--method",
-    "chain",
-    default=STATIC,
-    metavar="NAME,...",
-    shell_complete=complete_methods,
-    help=f"Methods after training: {', '.join((STATIC, *METHODS))}. Joined by commas, each wraps those before it.",
-)
-@click.option(
-    "--api-key-file",
-    metavar="FILE",
-    type=click.Path(path_type=Path, dir_okay=False),
-    help="File with an API key in each line; clients send one of them.",
-    show_default="NEXTWORD_SERVE_API_KEYS",
-)
-@click.option("--allow-host", "hosts", multiple=True, metavar="NAME", help="Host name that requests may be sent to.")
-@click.option("--allow-origin", "origins", multiple=True, metavar="URL", help="Web page that may use the service.")
-@data_dir_option
-@engine_option
-def serve(
-    run_or_model: Path,
-    host: str,
-    port: int,
-    chain: str,
-    api_key_file: Path | None,
-    hosts: tuple[str, ...],
-    origins: tuple[str, ...],
-    data_dir: Path | None,
-    given: Tables,
-) -> None:
+def serve(options: _ServeOptions, given: Tables) -> None:
     """Serve a model over HTTP, with a page for the browser.
 
     Programs use it like the completions of the OpenAI API; /openapi.json lists all routes. Ctrl-C ends it: requests in
@@ -86,26 +72,27 @@ def serve(
     except ImportError as error:
         raise MissingExtraError.of("the service needs FastAPI and uvicorn", error.name, "serve") from error
     settings = ServingSettings.from_environment()
-    keys = read_api_keys(api_key_file, os.environ)
-    options = ServerOptions(
-        host=host,
-        port=port,
-        access=Access.of(host, keys=keys, allow_hosts=hosts, allow_origins=origins),
+    keys = read_api_keys(options.api_key_file, os.environ)
+    hosts, origins = options.allow_host, options.allow_origin
+    server = ServerOptions(
+        host=options.host,
+        port=options.port,
+        access=Access.of(options.host, keys=keys, allow_hosts=hosts, allow_origins=origins),
         settings=settings,
         say=say,
         log=_log if invocation().verbosity > 0 else None,
     )
-    source = _source(Origin.of(run_or_model), chain, data_dir, given, settings.max_active)
-    sys.exit(serve_model(source, options))
+    sys.exit(serve_model(_source(options, given, settings.max_active), server))
 
 
-def _source(origin: Origin, chain: str, data_dir: Path | None, given: Tables, max_active: int) -> "ModelSource":
+def _source(options: _ServeOptions, given: Tables, max_active: int) -> "ModelSource":
     """Return where the model comes from; a run knows the text that methods read."""
     from nextword.serving.served_model import ModelSource, no_splits
 
-    methods = methods_of(chain.split(","))
+    methods = methods_of(options.method.split(","))
     require_used(given, methods, ensemble=False)
-    text = OriginText(origin, data_dir=data_dir)
+    origin = Origin.of(options.run_or_model)
+    text = OriginText(origin, data_dir=options.data_dir)
 
     def splits(tokenizer: Tokenizer) -> Splits:
         return Splits(
@@ -115,7 +102,7 @@ def _source(origin: Origin, chain: str, data_dir: Path | None, given: Tables, ma
 
     return ModelSource(
         origin.bundle,
-        engine_name(),
+        options.engine,
         methods,
         given,
         no_splits if text.source is None else splits,

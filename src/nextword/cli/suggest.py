@@ -1,15 +1,18 @@
 """`nextword suggest`: what comes next?"""
 
 import json
+from dataclasses import dataclass
 from pathlib import Path
 
 import click
 
 from nextword.cli.options.command import command
-from nextword.cli.options.setting_option import Tables, given_settings
-from nextword.cli.options.shared import OutputFile, bad_bytes_option, json_option
+from nextword.cli.options.parameter_types import OutputFile
+from nextword.cli.options.setting_option import CommandOptions, Tables, argument, given_settings, option
+from nextword.cli.options.shared import bad_bytes_option, json_option
 from nextword.cli.options.target import engine_option, open_text_model, run_or_model_argument
 from nextword.cli.output.messages import say
+from nextword.engine.opening import EngineName
 from nextword.errors import SettingError
 from nextword.inference.suggestion.session import SuggestionSession
 from nextword.inference.suggestion.session_options import SessionOptions
@@ -19,7 +22,23 @@ from nextword.inference.suggestion.user_words import UserWords
 from nextword.text.options import OnBadBytes
 
 
+@dataclass(frozen=True, kw_only=True)
+class _SuggestOptions(CommandOptions):
+    run_or_model: Path = run_or_model_argument()
+    text: str = argument("")
+    top: int = option(5, "-k", help="Number of suggestions.", at_least=1)
+    complete: bool = option(False, help="Complete the last word of TEXT; after a space, suggest the next.")
+    interactive: bool = option(False, help="Answer each line of standard input.")
+    user_words: Path | None = option(
+        None, help="Read your own words from this file; with --interactive, update it.", type=OutputFile()
+    )
+    on_bad_bytes: OnBadBytes = bad_bytes_option()
+    engine: EngineName = engine_option()
+    as_json: bool = json_option()
+
+
 @command(
+    _SuggestOptions,
     SessionOptions,
     short=["learn", "restore_case"],
     examples=[
@@ -28,58 +47,35 @@ from nextword.text.options import OnBadBytes
         "nextword suggest runs/demo --interactive --user-words my-words.json --json",
     ],
 )
-@run_or_model_argument
-@click.argument("text", default="")
-@click.option("-k", "--top", "count", type=click.IntRange(1), default=5, help="Number of suggestions.")
-@click.option("--complete", is_flag=True, help="Complete the last word of TEXT; after a space, suggest the next.")
-@click.option("--interactive", is_flag=True, help="Answer each line of standard input.")
-@click.option(
-    "--user-words",
-    "words_file",
-    metavar="FILE",
-    type=OutputFile(),
-    help="Read your own words from this file; with --interactive, update it.",
-    show_default="none",
-)
-@bad_bytes_option
-@engine_option
-@json_option
-def suggest(
-    run_or_model: Path,
-    text: str,
-    count: int,
-    complete: bool,
-    interactive: bool,
-    words_file: Path | None,
-    as_json: bool,
-    on_bad_bytes: OnBadBytes,
-    given: Tables,
-) -> None:
+def suggest(options: _SuggestOptions, given: Tables) -> None:
     """Suggest the next word, or complete the one being typed.
 
     Each line of the output is a word with its probability. The last word of TEXT counts as complete, unless --complete
     is given. With --interactive, each line of standard input is the whole text typed so far. After a space the answer
     is the next word, else completions. An empty line starts a new text, and learns the words of the one before.
     """
+    text, complete, interactive = options.text, options.complete, options.interactive
     if complete and interactive:
         raise SettingError("`--complete` must be left out with `--interactive`, which completes words anyway")
     if interactive and text:
         raise SettingError(f"TEXT must be left out with `--interactive`, but is {text!r}; write it to standard input")
     if not (complete or interactive):
-        _refuse_session_options(given, words_file)
-        model = open_text_model(run_or_model)
-        _print(text, suggest_words(model, text, count, restore_case=True), as_json=as_json)
+        _refuse_session_options(given, options.user_words)
+        model = open_text_model(options.run_or_model)
+        _print(text, suggest_words(model, text, options.top, restore_case=True), as_json=options.as_json)
         return
-    options = given_settings(given, SessionOptions)
+    words_file = options.user_words
     is_there = words_file is not None and (words_file.exists() or complete)
     words = UserWords.load(words_file) if words_file is not None and is_there else UserWords()
-    session = SuggestionSession(open_text_model(run_or_model), user_words=words, options=options)
+    session = SuggestionSession(
+        open_text_model(options.run_or_model), user_words=words, options=given_settings(given, SessionOptions)
+    )
     if complete:
         session.type(text)
-        _print(text, session.suggestions(count), as_json=as_json)
+        _print(text, session.suggestions(options.top), as_json=options.as_json)
         return
     try:
-        _answer(session, count, on_bad_bytes, as_json=as_json)
+        _answer(session, options)
     finally:
         if words_file is not None:
             session.user_words.save(words_file)
@@ -92,17 +88,17 @@ def _refuse_session_options(given: Tables, words_file: Path | None) -> None:
         raise SettingError(f"`{flag}` needs `--complete` or `--interactive`; add one of them, or leave it out")
 
 
-def _answer(session: SuggestionSession, count: int, on_bad_bytes: OnBadBytes, *, as_json: bool) -> None:
+def _answer(session: SuggestionSession, options: _SuggestOptions) -> None:
     """Answer each line of standard input with what may come after it."""
     from nextword.text.reading.input_lines import InputLines  # here, for it costs a cold start 5 ms
 
-    for text in InputLines(on_bad_bytes=on_bad_bytes):
+    for text in InputLines(on_bad_bytes=options.on_bad_bytes):
         if not text:
             session.finish()
         session.replace(text)
-        found = session.suggestions(count)
-        shown = "  ".join(f"{suggestion.text} {suggestion.probability:.2%}" for suggestion in found)
-        click.echo(_json(text, found) if as_json else shown)
+        suggestions = session.suggestions(options.top)
+        shown = "  ".join(f"{suggestion.text} {suggestion.probability:.2%}" for suggestion in suggestions)
+        click.echo(_json(text, suggestions) if options.as_json else shown)
     session.finish()
 
 

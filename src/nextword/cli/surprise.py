@@ -3,15 +3,17 @@
 import json
 import math
 from collections.abc import Iterable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import click
 
 from nextword.cli.options.command import command
-from nextword.cli.options.setting_option import Tables, given_settings
+from nextword.cli.options.setting_option import CommandOptions, Tables, argument, given_settings, option
 from nextword.cli.options.shared import bad_bytes_option, json_option
 from nextword.cli.options.target import engine_option, open_text_model, run_or_model_argument
+from nextword.engine.opening import EngineName
 from nextword.inference.scoring.lines import ScoringOptions
 from nextword.inference.scoring.surprise import Measure, SurprisingLine, most_surprising_lines, surprising_lines
 from nextword.text.options import OnBadBytes
@@ -22,7 +24,26 @@ _DEFAULT_COUNT = 10
 _MOST_SHOWN = 200
 
 
+@dataclass(frozen=True, kw_only=True)
+class _SurpriseOptions(CommandOptions):
+    run_or_model: Path = run_or_model_argument()
+    files: tuple[str, ...] = argument((), metavar="[FILE]...")
+    top: int | None = option(
+        None, "-k", help="Number of lines to show.", at_least=1, unset=f"{_DEFAULT_COUNT}; all with --threshold"
+    )
+    by: Measure = option(
+        "excess",
+        help="Rank by the surprisal of the tokens: mean, highest, sum, or mean excess over how rare each is by itself.",
+    )
+    threshold: float | None = option(None, help="Show lines of at least X bits, in the order of the text.")
+    top_tokens: int = option(5, help="Number of tokens to show below each line.", at_least=0)
+    on_bad_bytes: OnBadBytes = bad_bytes_option()
+    engine: EngineName = engine_option()
+    as_json: bool = json_option()
+
+
 @command(
+    _SurpriseOptions,
     ScoringOptions,
     examples=[
         'echo "I am very much obliged to the moon ." | nextword surprise austen',
@@ -30,43 +51,7 @@ _MOST_SHOWN = 200
         "nextword surprise runs/demo --by max --threshold 12 < lines.txt",
     ],
 )
-@run_or_model_argument
-@click.argument("files", nargs=-1, metavar="[FILE]...")
-@click.option(
-    "-k",
-    "--top",
-    "count",
-    type=click.IntRange(1),
-    help="Number of lines to show.",
-    show_default=f"{_DEFAULT_COUNT}; all with --threshold",
-)
-@click.option(
-    "--by",
-    "measure",
-    type=click.Choice(["excess", "mean", "max", "sum"]),
-    default="excess",
-    help="Rank by the surprisal of the tokens: mean, highest, sum, or mean excess over how rare each is by itself.",
-)
-@click.option(
-    "--threshold", type=float, help="Show lines of at least X bits, in the order of the text.", show_default="none"
-)
-@click.option(
-    "--top-tokens", "num_words", type=click.IntRange(0), default=5, help="Number of tokens to show below each line."
-)
-@bad_bytes_option
-@engine_option
-@json_option
-def surprise(
-    run_or_model: Path,
-    files: tuple[str, ...],
-    count: int | None,
-    measure: Measure,
-    threshold: float | None,
-    num_words: int,
-    as_json: bool,
-    on_bad_bytes: OnBadBytes,
-    given: Tables,
-) -> None:
+def surprise(options: _SurpriseOptions, given: Tables) -> None:
     """Find the lines or sentences that a model expects least.
 
     Lines come from FILEs, or from standard input if there is none or FILE is -. Both may be packed. In prose whose
@@ -75,19 +60,20 @@ def surprise(
     tokens; a * marks words outside the vocabulary.
     """
     scoring = given_settings(given, ScoringOptions)
-    options: dict[str, Any] = {"measure": measure, "num_words": num_words, "options": scoring}
-    model = open_text_model(run_or_model)
-    lines = InputLines(files, on_bad_bytes=on_bad_bytes)
-    found: Iterable[SurprisingLine]
+    how: dict[str, Any] = {"measure": options.by, "num_words": options.top_tokens, "options": scoring}
+    model = open_text_model(options.run_or_model)
+    lines = InputLines(options.files, on_bad_bytes=options.on_bad_bytes)
+    threshold, count = options.threshold, options.top
+    surprising: Iterable[SurprisingLine]
     if threshold is not None and count is None:
-        found = surprising_lines(model, lines, threshold=threshold, **options)
+        surprising = surprising_lines(model, lines, threshold=threshold, **how)
     else:
         least = -math.inf if threshold is None else threshold
-        found = most_surprising_lines(model, lines, count or _DEFAULT_COUNT, threshold=least, **options)
-    for line in found:
+        surprising = most_surprising_lines(model, lines, count or _DEFAULT_COUNT, threshold=least, **how)
+    for line in surprising:
         place = lines.place_of(line.number)
         table = {"file": place.source, **line.to_table(), "number": place.line}
-        click.echo(json.dumps(table, allow_nan=False) if as_json else _shown(line, place))
+        click.echo(json.dumps(table, allow_nan=False) if options.as_json else _shown(line, place))
 
 
 def _shown(line: SurprisingLine, place: LinePlace) -> str:

@@ -5,6 +5,7 @@ import shlex
 import signal
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,6 +17,7 @@ from nextword.bundle.model_card import SplitMetrics, figures_table, summary_of
 from nextword.bundle.run_directory import RunDirectory, read_split_metrics
 from nextword.cli.info import commands_for
 from nextword.cli.options.command import command
+from nextword.cli.options.parameter_types import DIRECTORY
 from nextword.cli.options.run_options import (
     RUN_SETTINGS,
     complete_text,
@@ -26,7 +28,7 @@ from nextword.cli.options.run_options import (
     run_config,
     runs_folder,
 )
-from nextword.cli.options.setting_option import Tables
+from nextword.cli.options.setting_option import CommandOptions, Tables, argument, option
 from nextword.cli.options.shared import data_dir_option, json_option
 from nextword.cli.options.target import complete_directory
 from nextword.cli.output.console import Console
@@ -54,7 +56,36 @@ _SHORT = ("epochs", "minutes", "seed", "tokenizer", "hidden_sizes", "learning_ra
 """The settings that the short help shows."""
 
 
+@dataclass(frozen=True, kw_only=True)
+class _TrainOptions(CommandOptions):
+    text: str | None = argument(None, complete=complete_text)
+    preset: str = preset_option(DEFAULT_PRESET)
+    config: Path | None = config_option()
+    run: Path | None = option(None, help="Run directory.", type=DIRECTORY, unset="runs/TEXT-PRESET")
+    resume: Path | None = option(
+        None, help="Resume this run.", metavar="RUN", unset="start a new run", complete=complete_directory
+    )
+    finish: Path | None = option(
+        None, help="End this run now, with its best weights.", metavar="RUN", complete=complete_directory, is_rare=True
+    )
+    live: bool = option(False, help="Show a growing curve.")
+    tensorboard: Path | None = option(
+        None, help="Log the run for TensorBoard in DIR/RUN.", type=DIRECTORY, unset="no log", is_rare=True
+    )
+    mlflow: str | None = option(
+        None,
+        help="Log the run to MLflow: a folder, or the address of a server.",
+        metavar="PLACE",
+        unset="no log",
+        is_rare=True,
+    )
+    dry_run: bool = option(False, help="Show size, steps, memory and time of the run. Do not train.")
+    data_dir: Path | None = data_dir_option()
+    as_json: bool = json_option()
+
+
 @command(
+    _TrainOptions,
     *RUN_SETTINGS,
     short=_SHORT,
     defaults=preset_defaults,
@@ -64,96 +95,29 @@ _SHORT = ("epochs", "minutes", "seed", "tokenizer", "hidden_sizes", "learning_ra
         "nextword train austen --preset quick --epochs 1 --dry-run",
     ],
 )
-@click.argument("text", required=False, shell_complete=complete_text)
-@preset_option(DEFAULT_PRESET)
-@config_option
-@click.option(
-    "--run",
-    metavar="DIR",
-    type=click.Path(path_type=Path, file_okay=False),
-    help="Run directory.",
-    show_default="runs/TEXT-PRESET",
-)
-@click.option(
-    "--resume",
-    metavar="RUN",
-    type=click.Path(path_type=Path),
-    help="Resume this run.",
-    show_default="start a new run",
-    shell_complete=complete_directory,
-)
-@click.option(
-    "--finish",
-    metavar="RUN",
-    type=click.Path(path_type=Path),
-    help="End this run now, with its best weights.",
-    show_default="none",
-    shell_complete=complete_directory,
-)
-@click.option("--live", is_flag=True, help="Show a growing curve.")
-@click.option(
-    "--tensorboard",
-    metavar="DIR",
-    type=click.Path(path_type=Path, file_okay=False),
-    help="Log the run for TensorBoard in DIR/RUN.",
-    show_default="no log",
-)
-@click.option(
-    "--mlflow",
-    metavar="PLACE",
-    help="Log the run to MLflow: a folder, or the address of a server.",
-    show_default="no log",
-)
-@click.option("--dry-run", is_flag=True, help="Show size, steps, memory and time of the run. Do not train.")
-@data_dir_option
-@json_option
-@click.pass_context
-def train(
-    context: click.Context,
-    /,
-    text: str | None,
-    run: Path | None,
-    resume: Path | None,
-    finish: Path | None,
-    live: bool,
-    tensorboard: Path | None,
-    mlflow: str | None,
-    dry_run: bool,
-    data_dir: Path | None,
-    as_json: bool,
-    given: Tables,
-    **_preset_and_config: Any,
-) -> None:
+def train(options: _TrainOptions, given: Tables) -> None:
     """Train a language model on a text.
 
     TEXT is a file (plain, JSON Lines, CSV, Parquet; packed or not), a pattern such as 'mail/*.txt', an address, a
     folder, or a sample: austen, ptb, wikitext-2. By default, training takes ten minutes, and the size of the model fits
     this time, the text and this machine. Defaults are those of --preset.
     """
-    began, loggers = time.monotonic(), partial(_loggers, tensorboard, mlflow)
-    watched = _Watched(data_dir, loggers, as_json=as_json, live=live)
-    former = resume or finish
+    began, text = time.monotonic(), options.text
+    watched = _Watched(options)
+    former = options.resume or options.finish
     if former is not None:
-        alone = "resume" if resume else "finish"
-        if others := given_names(context, alone, "data_dir", "as_json", "live", "tensorboard", "mlflow"):
-            raise SettingError(
-                f"`--{alone}` must stand alone, but `{others[0]}` was given too; a run keeps the settings it began with"
-            )
-        own = RunDirectory(own_directory(former))
-        RunConfig.of_run(own)
-        if own.is_finished and not (tensorboard or mlflow or ProcessGroup.from_environment()):
-            watched.show_finished(own)
-            return
-        watched.train(own, lambda context: import_start().resume_run(former, context, finish=resume is None))
+        _continue(former, options, watched)
         return
     if text is None:
-        raise click.UsageError("TEXT must be given: a file, a folder, or a sample such as austen", context)
+        raise click.UsageError(
+            "TEXT must be given: a file, a folder, or a sample such as austen", click.get_current_context()
+        )
     if given.get("training", {}).keys() >= {"epochs", "minutes"}:
         raise SettingError("`--epochs` and `--minutes` must not be given together, but are; leave one out")
-    settings = run_config(context)
-    directory = run or runs_folder() / f"{run_name(text)}-{settings.origin['preset']}"
-    if dry_run:
-        _show_forecast(text, settings, directory, data_dir, as_json=as_json)
+    settings = run_config(given)
+    directory = options.run or runs_folder() / f"{run_name(text)}-{settings.origin['preset']}"
+    if options.dry_run:
+        _show_forecast(text, settings, directory, options)
         return
     own = RunDirectory(own_run(directory, settings)[0])
 
@@ -165,15 +129,30 @@ def train(
     watched.train(own, start)
 
 
-def _show_forecast(text: str, settings: RunConfig, directory: Path, data_dir: Path | None, *, as_json: bool) -> None:
+def _continue(root: Path, options: _TrainOptions, watched: "_Watched") -> None:
+    """Resume a run, or end it; print its figures if it has ended already."""
+    alone = "resume" if options.resume else "finish"
+    if others := given_names(alone, "data_dir", "as_json", "live", "tensorboard", "mlflow"):
+        raise SettingError(
+            f"`--{alone}` must stand alone, but `{others[0]}` was given too; a run keeps the settings it began with"
+        )
+    own = RunDirectory(own_directory(root))
+    RunConfig.of_run(own)
+    if own.is_finished and not (options.tensorboard or options.mlflow or ProcessGroup.from_environment()):
+        watched.show_finished(own)
+        return
+    watched.train(own, lambda context: import_start().resume_run(root, context, finish=options.resume is None))
+
+
+def _show_forecast(text: str, settings: RunConfig, directory: Path, options: _TrainOptions) -> None:
     """Print what a run would be, without training."""
-    context = RunContext(say=say, detail=detail, warn=say, data_dir=data_dir)
+    context = RunContext(say=say, detail=detail, warn=say, data_dir=options.data_dir)
     corpus = _checked_text(text, settings, RunDirectory(directory), context)
     import_start()
     from nextword.training.planning.forecast import forecast_run
 
     forecast = forecast_run(settings, corpus, directory, context)
-    lines = [json.dumps(forecast.to_table(), allow_nan=False)] if as_json else forecast.describe(is_dry=True)
+    lines = [json.dumps(forecast.to_table(), allow_nan=False)] if options.as_json else forecast.describe(is_dry=True)
     click.echo("\n".join(lines))
 
 
@@ -187,23 +166,23 @@ def _checked_text(text: str, config: RunConfig, directory: RunDirectory, context
     return text if ProcessGroup.from_environment() else read_corpus(text, config, context)
 
 
-def _loggers(tensorboard: Path | None, mlflow: str | None, directory: Path) -> list["RunLogger"]:
+def _loggers(options: _TrainOptions, directory: Path) -> list["RunLogger"]:
     """Return the loggers that were asked for.
 
     Raises:
         MissingExtraError: The package of one is not installed.
     """
     loggers: list[RunLogger] = []
-    if tensorboard is not None:
+    if options.tensorboard is not None:
         import_start()
         from nextword.training.report.tensorboard_logger import TensorBoardLogger
 
-        loggers.append(TensorBoardLogger(tensorboard / directory.absolute().name))
-    if mlflow is not None:
+        loggers.append(TensorBoardLogger(options.tensorboard / directory.absolute().name))
+    if options.mlflow is not None:
         import_start()
         from nextword.training.report.mlflow_logger import MlflowLogger
 
-        loggers.append(MlflowLogger(mlflow))
+        loggers.append(MlflowLogger(options.mlflow))
     return loggers
 
 
@@ -213,35 +192,30 @@ class _Watched:
     With `--json`, everything but the figures goes to standard error.
 
     Args:
-        data_dir: The folder of samples.
-        loggers: Returns the loggers of the run in a directory.
-        as_json: Whether the figures are printed as JSON.
-        live: Whether the curve is shown while it grows.
+        options: The options of the command.
     """
 
-    def __init__(
-        self, data_dir: Path | None, loggers: Callable[[Path], Sequence[Any]], *, as_json: bool, live: bool
-    ) -> None:
-        options: dict[str, Any] = {"highlight": False, "soft_wrap": True}
+    def __init__(self, options: _TrainOptions) -> None:
+        form: dict[str, Any] = {"highlight": False, "soft_wrap": True}
         self._verbosity = invocation().verbosity
-        self._console = Console(**options, stderr=as_json, quiet=self._verbosity < 0)
-        self._data_dir, self._as_json, self._loggers = data_dir, as_json, loggers
+        self._console = Console(**form, stderr=options.as_json, quiet=self._verbosity < 0)
+        self._options = options
         moves = self._verbosity >= 0  # a bar would take warnings to the quiet console
-        self._bar = live_bar if live and moves else partial(ProgressBar, moves=moves)
+        self._bar = live_bar if options.live and moves else partial(ProgressBar, moves=moves)
 
     def context(self, **observers: Any) -> RunContext:
         """Return the context of a run that prints its messages."""
         say = partial(self._console.print, markup=False)
-        told: dict[str, Any] = {"say": say, "warn": partial(click.echo, err=True) if self._verbosity < 0 else say}
+        messages: dict[str, Any] = {"say": say, "warn": partial(click.echo, err=True) if self._verbosity < 0 else say}
         if self._verbosity > 0:
-            told["detail"] = say
-        return RunContext(**told, data_dir=self._data_dir, **observers)
+            messages["detail"] = say
+        return RunContext(**messages, data_dir=self._options.data_dir, **observers)
 
     def train(self, directory: RunDirectory, work: Callable[[RunContext], "FinishedRun"]) -> None:
         """Train, and print the figures."""
         resume = f"resume with: nextword train --resume {shlex.quote(str(directory.root))}"
         try:
-            loggers = self._loggers(directory.root)
+            loggers = _loggers(self._options, directory.root)
             with self._bar(self._console) as bar:
                 context = self.context(observer=bar, reading=bar.on_reading, callbacks=loggers)
                 finished = work(context)
@@ -270,7 +244,7 @@ class _Watched:
         self._print(directory, read_split_metrics(directory.metrics_file), table)
 
     def _print(self, directory: RunDirectory, metrics: Sequence[SplitMetrics], table: Mapping[str, Any]) -> None:
-        if self._as_json:
+        if self._options.as_json:
             click.echo(json.dumps({"run": str(directory.root), **table}, allow_nan=False))
         elif self._verbosity < 0:
             click.echo(f"{directory.root}: {summary_of(metrics)}")

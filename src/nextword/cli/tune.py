@@ -2,14 +2,16 @@
 
 import dataclasses
 import shlex
+from dataclasses import dataclass
 from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Literal
 
 import click
 
 from nextword.cli.options.command import command
+from nextword.cli.options.parameter_types import DIRECTORY
 from nextword.cli.options.run_options import (
     RUN_SETTINGS,
     complete_text,
@@ -19,6 +21,7 @@ from nextword.cli.options.run_options import (
     preset_option,
     run_config,
 )
+from nextword.cli.options.setting_option import CommandOptions, Tables, argument, option
 from nextword.cli.options.shared import data_dir_option, json_option
 from nextword.cli.output.console import Console
 from nextword.cli.output.messages import invocation
@@ -39,7 +42,41 @@ _COLUMNS_OF_A_FILE = 160
 _GOES_WITH_ANY = ("study", "trials", "storage", "keep_runs", "data_dir", "as_json")
 
 
+@dataclass(frozen=True, kw_only=True)
+class _TuneOptions(CommandOptions):
+    text: str | None = argument(None, complete=complete_text)
+    study: Path = option(help="Study directory. Several processes may share it.", type=DIRECTORY)
+    trials: int | None = option(None, help="Number of trials, over all processes.", at_least=1, unset="20")
+    preset: str = preset_option("quick")
+    config: Path | None = config_option()
+    search_space: Path | None = option(
+        None,
+        help="TOML file with the settings to vary, such as `training.learning_rate = {low = 0.5, high = 2.0}`.",
+        unset="around the preset",
+    )
+    pruner: Literal["median", "hyperband", "none"] = option("median", help="How to stop poor trials early.")
+    rounds: int = option(8, help="Validations in each trial.", at_least=1, at_most=1000)
+    minutes_per_trial: float | None = option(
+        None, help="Time of a trial. It sets the epochs.", at_least=0.01, unset="set by --epochs"
+    )
+    sampler_seed: int = option(0, help="Seed for the suggested settings.", at_least=0)
+    storage: str | None = option(
+        None,
+        help="Database that several machines share, such as postgresql://HOST/NAME.",
+        metavar="URL",
+        envvar="NEXTWORD_STORAGE",
+        unset="NEXTWORD_STORAGE, else a file in the study directory",
+    )
+    grace_seconds: int = option(
+        120, help="Time without a sign of life after which another machine retries a trial.", at_least=1, at_most=86_400
+    )
+    keep_runs: bool = option(False, help="Keep the checkpoints of finished trials.")
+    data_dir: Path | None = data_dir_option()
+    as_json: bool = json_option()
+
+
 @command(
+    _TuneOptions,
     *RUN_SETTINGS,
     without=("round_steps", "minutes", "strategy"),
     short=["epochs", "seed"],
@@ -50,57 +87,7 @@ _GOES_WITH_ANY = ("study", "trials", "storage", "keep_runs", "data_dir", "as_jso
         "nextword tune --study sweeps/mine",
     ],
 )
-@click.argument("text", required=False, shell_complete=complete_text)
-@click.option(
-    "--study",
-    metavar="DIR",
-    type=click.Path(path_type=Path, file_okay=False),
-    required=True,
-    help="Study directory. Several processes may share it.",
-)
-@click.option("--trials", type=click.IntRange(1), help="Number of trials, over all processes.", show_default="20")
-@preset_option("quick")
-@config_option
-@click.option(
-    "--search-space",
-    "search",
-    metavar="FILE",
-    type=click.Path(path_type=Path),
-    help="TOML file with the settings to vary, such as `training.learning_rate = {low = 0.5, high = 2.0}`.",
-    show_default="around the preset",
-)
-@click.option(
-    "--pruner",
-    type=click.Choice(["median", "hyperband", "none"]),
-    default="median",
-    help="How to stop poor trials early.",
-)
-@click.option("--rounds", type=click.IntRange(1, 1000), default=8, help="Validations in each trial.")
-@click.option(
-    "--minutes-per-trial",
-    type=click.FloatRange(0.01),
-    help="Time of a trial. It sets the epochs.",
-    show_default="set by --epochs",
-)
-@click.option("--sampler-seed", type=click.IntRange(0), default=0, help="Seed for the suggested settings.")
-@click.option(
-    "--storage",
-    metavar="URL",
-    envvar="NEXTWORD_STORAGE",
-    help="Database that several machines share, such as postgresql://HOST/NAME.",
-    show_default="NEXTWORD_STORAGE, else a file in the study directory",
-)
-@click.option(
-    "--grace-seconds",
-    type=click.IntRange(1, 86_400),
-    default=120,
-    help="Time without a sign of life after which another machine retries a trial.",
-)
-@click.option("--keep-runs", is_flag=True, help="Keep the checkpoints of finished trials.")
-@data_dir_option
-@json_option
-@click.pass_context
-def tune(context: click.Context, /, study: Path, keep_runs: bool, as_json: bool, **_others: Any) -> None:
+def tune(options: _TuneOptions, given: Tables) -> None:
     """Search for the best settings for a text.
 
     Each trial is a short training run with other settings, in STUDY/trials. Trials are compared by validation
@@ -109,17 +96,17 @@ def tune(context: click.Context, /, study: Path, keep_runs: bool, as_json: bool,
     for module in ("optuna", "keras", "jax"):
         if find_spec(module) is None:
             raise MissingExtraError.of(f"tuning needs `{module}`", None, "all")
-    console = Console(highlight=False, soft_wrap=True, stderr=as_json, quiet=invocation().verbosity < 0)
+    console = Console(highlight=False, soft_wrap=True, stderr=options.as_json, quiet=invocation().verbosity < 0)
     results = Console(highlight=False, soft_wrap=True)
     for each in (console, results):
         if not each.is_terminal:
             each.width = _COLUMNS_OF_A_FILE
     try:
-        report = _work(context, console, study, keep_checkpoints=keep_runs)
+        report = _work(options, given, console)
     except TrainingInterrupted as stop:
-        click.echo(f"{stop}; resume with: nextword tune --study {shlex.quote(str(study))}", err=True)
+        click.echo(f"{stop}; resume with: nextword tune --study {shlex.quote(str(options.study))}", err=True)
         raise
-    if as_json:
+    if options.as_json:
         click.echo(report.to_json())
         return
     results.print(report.table())
@@ -127,53 +114,51 @@ def tune(context: click.Context, /, study: Path, keep_runs: bool, as_json: bool,
         results.print(sentence, markup=False)
 
 
-def _work(context: click.Context, console: Console, root: Path, *, keep_checkpoints: bool) -> "StudyReport":
+def _work(options: _TuneOptions, given: Tables, console: Console) -> "StudyReport":
     # The door to Optuna and the training framework, opened when they are known to be installed.
     from nextword.training.tuning import opening, report, study_settings, sweep, trial_run
     from nextword.training.tuning.database import Database
 
-    run_context = RunContext(say=partial(console.print, markup=False), data_dir=context.params["data_dir"])
-    url, trials = context.params["storage"], context.params["trials"]
-    database = None if url is None else Database.of(url)
-    directory, wanted = study_settings.StudyDirectory(root), _wanted(context, database)
+    run_context = RunContext(say=partial(console.print, markup=False), data_dir=options.data_dir)
+    database = None if options.storage is None else Database.of(options.storage)
+    directory, settings = study_settings.StudyDirectory(options.study), _settings_of(options, given, database)
     with reading_progress():
-        study, text = opening.open_study(directory, wanted, run_context, trials=trials, database=database)
+        study, text = opening.open_study(directory, settings, run_context, trials=options.trials, database=database)
     run = trial_run.TrialRun(text, study.settings.options, run_context)
-    sweep.Sweep(study, run, lambda: ProgressBar(console), keep_checkpoints=keep_checkpoints).work()
+    sweep.Sweep(study, run, lambda: ProgressBar(console), keep_checkpoints=options.keep_runs).work()
     return report.StudyReport.of(study)
 
 
-def _wanted(context: click.Context, database: "Database | None") -> "StudySettings | None":
+def _settings_of(options: _TuneOptions, given: Tables, database: "Database | None") -> "StudySettings | None":
     """Return the study that the arguments describe, or `None` if they only name one that has begun.
 
     A trial's epochs are fixed before it begins, so that minutes are those of the study, never of its runs.
     """
     from nextword.training.tuning import default_space, study_settings
 
-    given = context.params
-    if given["text"] is None:
-        if others := given_names(context, *_GOES_WITH_ANY):
+    if options.text is None:
+        if others := given_names(*_GOES_WITH_ANY):
             raise SettingError(
                 f"`--{others[0]}` must be given with TEXT, but is given without; a study that has begun keeps its "
                 "settings"
             )
         return None
-    text = stored_name(given["text"])
-    base = run_config(context, text_path=text, command=_command(database))
-    minutes, epochs = given["minutes_per_trial"], given["given"].get("training", {}).get("epochs")
+    text = stored_name(options.text)
+    base = run_config(given, text_path=text, command=_command(database))
+    minutes, epochs = options.minutes_per_trial, given.get("training", {}).get("epochs")
     if minutes is not None and epochs is not None:
         raise SettingError(
             f"`--minutes-per-trial` decides the epochs, but `--epochs {epochs:g}` was given too; "
             "leave out one of the two"
         )
     names = [field.name for field in dataclasses.fields(study_settings.SweepOptions)]
-    fields = {name: given[name] for name in names if given[name] is not None}
+    fields = {name: value for name, value in options.to_table().items() if name in names}
     if database is not None:
         fields["storage"] = database.address
-    options = study_settings.SweepOptions(**{"minutes_per_trial": base.training.minutes, **fields})
+    sweep = study_settings.SweepOptions(**{"minutes_per_trial": base.training.minutes, **fields})
     base = dataclasses.replace(base, training=base.training.replace(minutes=None), plan=None)
-    search = read_tables(given["search"]) if given["search"] else default_space.default_space(base)
-    return study_settings.StudySettings(options, text, base, search)
+    search = read_tables(options.search_space) if options.search_space else default_space.default_space(base)
+    return study_settings.StudySettings(sweep, text, base, search)
 
 
 def _command(database: "Database | None") -> str:

@@ -2,6 +2,7 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
+from typing import override
 
 import numpy as np
 from numpy.typing import NDArray
@@ -76,31 +77,31 @@ class DistributionEngine(ABC):
 
     @abstractmethod
     def start(self, batch_size: int) -> State:
-        """Return the state at the beginning of a text; see `Engine.start`."""
+        """Return the state at the beginning of a text."""
 
     @abstractmethod
     def predict_window(self, inputs: TokenIds, state: State) -> tuple[WindowPrediction, State]:
-        """Return full distributions; see `Engine.predict_window`."""
+        """Return full distributions."""
 
     def select(self, state: State, rows: Rows) -> State:
-        """Select rows of a state of nested tuples of arrays `(B, ...)`; see `Engine.select`."""
+        """Select rows of a state of nested tuples of arrays `(B, ...)`."""
         return select_rows(state, rows)
 
     def join(self, states: Sequence[State]) -> State:
-        """Join states of nested tuples of arrays `(B, ...)`; see `Engine.join`."""
+        """Join states of nested tuples of arrays `(B, ...)`."""
         return join_rows(states)
 
     def step(self, ids: TokenIds, state: State) -> tuple[NDArray[np.float32], State]:
-        """Read one token of each text; see `Engine.step`."""
+        """Read one token of each text."""
         log_probs, state = self.predict_log_probs(np.asarray(ids, np.int32)[:, None], state)
         return log_probs[:, 0], state
 
     def score_window(self, inputs: TokenIds, targets: TokenIds, state: State) -> tuple[TokenScores, State]:
-        """Score a window in pieces; see `Engine.score_window`."""
+        """Score a window in pieces."""
         return score_in_pieces(self._score_piece, inputs, targets, state, self.pieces(*inputs.shape))
 
     def score(self, ids: TokenIds, lengths: NDArray[np.int32]) -> TokenScores:
-        """Score texts from their beginning; see `Engine.score`."""
+        """Score texts from their beginning."""
         return score_from_start(self, ids, lengths)
 
     def predict_log_probs(self, inputs: TokenIds, state: State) -> tuple[NDArray[np.float32], State]:
@@ -133,16 +134,16 @@ class OuterEngine(DistributionEngine):
         )
         self._engine = engine
 
+    @override
     def start(self, batch_size: int) -> State:
-        """Return the state of the inner engine; see `Engine.start`."""
         return self._engine.start(batch_size)
 
+    @override
     def select(self, state: State, rows: Rows) -> State:
-        """Select rows of a state; see `Engine.select`."""
         return self._engine.select(state, rows)
 
+    @override
     def join(self, states: Sequence[State]) -> State:
-        """Join states; see `Engine.join`."""
         return self._engine.join(states)
 
 

@@ -149,11 +149,11 @@ def score_in_pieces(
     Returns:
         The scores of all targets, and the state after the last input.
     """
-    found = []
+    scored = []
     for piece in pieces:
         scores, state = score(inputs[:, piece], targets[:, piece], state)
-        found.append(scores)
-    log_probs, ranks = (np.concatenate(parts, axis=1) for parts in zip(*found, strict=True))
+        scored.append(scores)
+    log_probs, ranks = (np.concatenate(parts, axis=1) for parts in zip(*scored, strict=True))
     return TokenScores(log_probs, ranks), state
 
 

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, override
 
 import numpy as np
 from numpy.typing import NDArray
@@ -65,12 +65,12 @@ class OnnxEngine(DistributionEngine):
         """Return the state at the beginning of a text."""
         return tuple(np.zeros((1, batch_size, width), np.float32) for width in self._widths.values())
 
+    @override
     def select(self, state: State, rows: Rows) -> State:
-        """Select rows of a state; see `Engine.select`."""
         return tuple(array[:, rows] for array in state)
 
+    @override
     def join(self, states: Sequence[State]) -> State:
-        """Join states; see `Engine.join`."""
         return tuple(np.concatenate(arrays, axis=1) for arrays in zip(*states, strict=True))
 
     def predict_log_probs(self, inputs: TokenIds, state: State) -> tuple[NDArray[np.float32], State]:
@@ -78,8 +78,8 @@ class OnnxEngine(DistributionEngine):
         log_probs, *after = self._run(self._results, inputs, state)
         return log_probs, tuple(after)
 
+    @override
     def predict_window(self, inputs: TokenIds, state: State) -> tuple[WindowPrediction, State]:
-        """Return full distributions; see `Engine.predict_window`."""
         log_probs, hidden, *after = self._run([LOG_PROBS, HIDDEN, *self._next_state], inputs, state)
         return WindowPrediction(log_probs, hidden), tuple(after)
 

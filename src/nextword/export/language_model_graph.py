@@ -7,12 +7,12 @@ import onnx
 from numpy.typing import NDArray
 from onnx import TensorProto, helper
 
-from nextword import __version__
 from nextword.bundle.onnx.embeddings import EMBEDDINGS
 from nextword.bundle.onnx.file import HIDDEN, LOG_PROBS, OPSET, TOKENS, next_name, state_widths
 from nextword.export.graph_builder import GraphBuilder
 from nextword.export.recurrence_graph import Layer, add_layer
 from nextword.model.architecture import Architecture
+from nextword.version import __version__
 
 Weights = Mapping[str, NDArray[np.float32]]
 

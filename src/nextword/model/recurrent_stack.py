@@ -1,23 +1,24 @@
 """A stack of recurrent layers with dropout."""
 
+from importlib import import_module
 from typing import Any, NamedTuple, Self
 
 import keras
 
 from nextword.model.architecture import Architecture
+from nextword.model.cells import CELLS, CellName
 from nextword.model.layers.dropout import Dropout
-from nextword.model.layers.gru import GRU
 from nextword.model.layers.initialization import InitializedLayer
-from nextword.model.layers.lstm import LSTM
-from nextword.model.layers.mogrifier_lstm import MogrifierLSTM
 from nextword.model.layers.recurrence import Recurrence, RecurrentState
-from nextword.model.layers.rnn import RNN
 
 State = tuple[RecurrentState, ...]
 
 
-LAYERS: dict[str, type[Recurrence]] = {"lstm": LSTM, "mogrifier_lstm": MogrifierLSTM, "gru": GRU, "rnn": RNN}
-"""Layer class of each cell."""
+def layer_of(cell: CellName) -> type[Recurrence]:
+    """Return the layer class of a cell."""
+    module = import_module(f"nextword.model.layers.{cell}")
+    layer: type[Recurrence] = getattr(module, CELLS[cell].layer)
+    return layer
 
 
 def make_recurrent_layer(architecture: Architecture, index: int, **options: Any) -> Recurrence:
@@ -25,7 +26,7 @@ def make_recurrent_layer(architecture: Architecture, index: int, **options: Any)
 
     `options` are the arguments of `nextword.model.layers.initialization.InitializedLayer`.
     """
-    layer = LAYERS[architecture.cell]
+    layer = layer_of(architecture.cell)
     return layer(
         architecture.hidden_sizes[index],
         state_dropout_rate=architecture.state_dropout_rate,

@@ -7,7 +7,6 @@ from fastapi.exceptions import RequestValidationError
 from starlette.datastructures import State
 from starlette.exceptions import HTTPException
 
-from nextword import __version__
 from nextword.serving.http import openapi
 from nextword.serving.http.access import Access
 from nextword.serving.http.lifecycle import Lifecycle
@@ -21,6 +20,7 @@ from nextword.serving.routes.reload import Reloader
 from nextword.serving.routes.sessions import Sessions
 from nextword.serving.served_model import ModelSlot, ServedModel
 from nextword.serving.settings import ServingSettings
+from nextword.version import __version__
 
 ROUTES = (completions, health, tokenize, score, rescore, rank, suggest, reload, page)
 """The modules with the routes of the service; each has a `router`."""

@@ -1,6 +1,5 @@
 """A trained model is an object with methods; the package exports what they take and return."""
 
-import ast
 import dataclasses
 import inspect
 import math
@@ -258,28 +257,12 @@ def test_all_names_are_there() -> None:
     assert set(nextword.__all__) <= set(dir(nextword))
     assert not {"os", "import_module", "TYPE_CHECKING"} & set(dir(nextword))
     with pytest.raises(AttributeError, match="no attribute 'trian'"):
-        _ = nextword.trian
+        _ = nextword.trian  # type: ignore[attr-defined]
 
 
 def error_names() -> set[str]:
     of_module = (kind for kind in vars(errors).values() if isinstance(kind, type))
     return {kind.__name__ for kind in of_module if kind.__module__ == errors.__name__}
-
-
-def test_type_checkers_see_the_same_names() -> None:
-    blocks = (node for node in ast.parse(inspect.getsource(nextword)).body if isinstance(node, ast.If))
-    (block,) = (node for node in blocks if isinstance(node.test, ast.Name) and node.test.id == "TYPE_CHECKING")
-    imports = [
-        (alias, node.module)
-        for node in block.body
-        if isinstance(node, ast.ImportFrom) and node.module != "nextword"
-        for alias in node.names
-    ]
-    seen: dict[str, Any] = {alias.name: module for alias, module in imports if alias.asname == alias.name}
-    assert [module for alias, module in imports if alias.asname is None] == [errors.__name__]  # by a star
-    assert seen | dict.fromkeys(error_names(), errors.__name__) == {
-        name: f"nextword.{module}" for name, module in nextword._HOMES.items()
-    }
 
 
 def test_every_error_is_there() -> None:

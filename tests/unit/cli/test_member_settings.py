@@ -1,24 +1,28 @@
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import click
 import pytest
 
 from nextword.cli.options.command import command
 from nextword.cli.options.run_options import RUN_SETTINGS, config_option, preset_option, run_config
+from nextword.cli.options.setting_option import CommandOptions, Tables
 from nextword.errors import SettingError
 from nextword.training.config import RunConfig
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Options(CommandOptions):
+    preset: str = preset_option("quick")
+    config: Path | None = config_option()
 
 
 def config_of(file: Path, *flags: str) -> RunConfig:
     found: list[RunConfig] = []
 
-    @command(*RUN_SETTINGS, examples=[])
-    @preset_option("quick")
-    @config_option
-    @click.pass_context
-    def read(context: click.Context, /, **_options: Any) -> None:
-        found.append(run_config(context))
+    @command(_Options, *RUN_SETTINGS, examples=[])
+    def read(given: Tables, **_options: Any) -> None:
+        found.append(run_config(given))
 
     read.main(["--config", str(file), *flags], standalone_mode=False)
     return found[0]

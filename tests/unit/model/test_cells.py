@@ -16,9 +16,10 @@ from nextword.export.recurrence_graph import GRAPHS
 from nextword.inference.evaluation.perplexity import evaluate
 from nextword.inference.generation.generator import generate
 from nextword.inference.generation.sampling import SamplingOptions
-from nextword.model.architecture import CELLS, Architecture, CellName
+from nextword.model.architecture import Architecture
+from nextword.model.cells import CELLS, CellName
 from nextword.model.language_model import LanguageModel
-from nextword.model.recurrent_stack import LAYERS
+from nextword.model.recurrent_stack import layer_of
 from nextword.text.tokens.tokenizer import Tokenizer
 from nextword.text.tokens.vocabulary import Vocabulary
 from nextword.training.step.stream_model import StreamModel
@@ -57,7 +58,7 @@ def test_every_cell_has_a_title_a_layer_and_a_graph_or_an_error(name: CellName) 
     assert row.title
     assert row.state[0] == "hidden"
     assert {option for option in row.options if option not in Architecture.__dataclass_fields__} == set()
-    assert type(layer) is LAYERS[name]
+    assert type(layer) is layer_of(name)
     assert layer.kind is row
     assert layer.initial_state(1)._fields == row.state
     if name in GRAPHS:
@@ -67,8 +68,8 @@ def test_every_cell_has_a_title_a_layer_and_a_graph_or_an_error(name: CellName) 
             language_model_graph(model.architecture, weights)
 
 
-def test_setting_layers_and_graphs_have_the_same_cells() -> None:
-    assert get_args(CellName) == tuple(CELLS) == tuple(LAYERS)
+def test_settings_and_graphs_have_the_same_cells() -> None:
+    assert get_args(CellName) == tuple(CELLS)
     assert GRAPHS.keys() <= CELLS.keys()
 
 

@@ -10,7 +10,8 @@ from typing import Literal
 from nextword.bundle.files import ONNX, check_size, max_onnx_bytes
 from nextword.bundle.onnx.graph import check_model
 from nextword.errors import BundleError
-from nextword.model.architecture import CELLS, Architecture
+from nextword.model.architecture import Architecture
+from nextword.model.cells import CELLS
 
 _INT8_OPERATORS = frozenset(["DynamicQuantizeLSTM", "DynamicQuantizeLinear"])
 """Operators that round numbers to eight bits. Every model with int8 weights has one of them."""

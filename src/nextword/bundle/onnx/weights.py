@@ -22,7 +22,8 @@ from nextword.bundle.onnx.file import check_onnx_file
 from nextword.bundle.onnx.packed_matrix import PackedMatrix
 from nextword.bundle.onnx.protobuf import message, numbers
 from nextword.errors import BundleError
-from nextword.model.architecture import Architecture, Shape
+from nextword.model.architecture import Architecture
+from nextword.model.cells import Shape
 
 Floats = NDArray[np.float32]
 PackedWeight = PackedMatrix | Floats

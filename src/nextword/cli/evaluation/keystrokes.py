@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from nextword.cli.evaluation.columns import Column, EvaluationInput
+from nextword.cli.output.console import table_lines
 from nextword.cli.output.progress import evaluation_progress, waiting
 from nextword.engine.methods.chain import AppliedMethods
 from nextword.engine.methods.ngram import NgramModelEngine
@@ -25,7 +26,7 @@ _PROTOCOL = (
 
 
 @dataclass(frozen=True)
-class _Measured:
+class _MeasuredColumn:
     """A model of a column with its figures.
 
     Attributes:
@@ -98,12 +99,12 @@ def keystrokes_report(
         TextError: A text cannot be read.
     """
     missing: list[str] = []
-    found = []
+    results = []
     for column, outcome in zip(columns, outcomes, strict=True):
         label = column.label if len(columns) > 1 else column.first.model.name
         notes = [outcome.description] if outcome.settings else []
         notes += ["weights in int8"] if any(model.precision == "int8" for model in column.models) else []
-        found.append(_measured(label, column.first, outcome.model, outcome, notes, max_tokens))
+        results.append(_measured(label, column.first, outcome.model, outcome, notes, max_tokens))
     for label, first in _training_texts(columns):
         try:
             model = _kneser_ney(first)
@@ -111,11 +112,11 @@ def keystrokes_report(
             missing.append(f"no column for {label}: {error}")
             continue
         notes = [f"order {_ORDER}, fitted to the train split of `{first.text.origin.text}`"]
-        found.append(_measured(label, first, model, None, notes, max_tokens))
+        results.append(_measured(label, first, model, None, notes, max_tokens))
     if as_json:
-        tables = [table for each in found for table in each.to_tables()]
+        tables = [table for each in results for table in each.to_tables()]
         return json.dumps({"keystrokes": tables, "missing": missing}, allow_nan=False)
-    return "\n".join(_side_by_side(found, missing))
+    return "\n".join(_side_by_side(results, missing))
 
 
 def _measured(
@@ -125,13 +126,13 @@ def _measured(
     outcome: AppliedMethods | None,
     notes: Sequence[str],
     max_tokens: int | None,
-) -> _Measured:
+) -> _MeasuredColumn:
     pretokenized = first.model.tokenizer.kind == "pretokenized"
     lines = list(first.text.lines(first.split, pretokenized=pretokenized))
     with evaluation_progress(f"keystrokes of {first.split}, {label}", None) as on_progress:
         evaluation = evaluate_keystrokes(model, lines, max_tokens=max_tokens, on_progress=on_progress)
     notes = [*notes, *([f"the first {max_tokens:,} tokens"] if max_tokens else [])]
-    return _Measured(label, first, outcome, tuple(notes), evaluation)
+    return _MeasuredColumn(label, first, outcome, tuple(notes), evaluation)
 
 
 def _training_texts(columns: Sequence[Column]) -> Iterator[tuple[str, EvaluationInput]]:
@@ -150,19 +151,18 @@ def _kneser_ney(first: EvaluationInput) -> TextModel:
     return first.model.with_engine(NgramModelEngine(model, end_id=end_id))
 
 
-def _side_by_side(found: Sequence[_Measured], missing: Sequence[str]) -> list[str]:
+def _side_by_side(results: Sequence[_MeasuredColumn], missing: Sequence[str]) -> list[str]:
     """Return the figures under their labels, and the protocols."""
-    parts = [(each.label, learned, figures) for each in found for learned, figures in each.parts]
+    parts = [(each.label, learned, figures) for each in results for learned, figures in each.parts]
     columns = [
         {"": label, "learned words": "yes" if learned else "no"} | figures.figures()
         for label, learned, figures in parts
     ]
     rows = [(name, *(column[name] for column in columns)) for name in columns[0]]
-    widths = [max(map(len, cells)) for cells in zip(*rows, strict=True)]
-    lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
-    first = found[0].first
+    lines = table_lines(rows)
+    first = results[0].first
     if part := first.text.part_of_file(first.split):
         lines.append(f"({part})")
     lines.append(f"({_PROTOCOL})")
-    lines += [f"({each.label}: {'; '.join(each.notes)})" for each in found if each.notes]
+    lines += [f"({each.label}: {'; '.join(each.notes)})" for each in results if each.notes]
     return [*lines, *(f"({line})" for line in missing)]

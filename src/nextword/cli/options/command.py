@@ -1,15 +1,22 @@
 """A command whose help opens with examples, shows every default, and fits two screens."""
 
+import dataclasses
 import inspect
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from types import MappingProxyType
-from typing import Any, Self
+from typing import Any, Self, override
 
 import click
 
-from nextword.cli.options.setting_option import SettingOption, Tables, shown
+from nextword.cli.options.setting_option import (
+    CommandOptions,
+    Option,
+    SettingOption,
+    given_tables,
+    parameters_of,
+    shown,
+)
 from nextword.cli.output.messages import COMMON, common_options
 from nextword.settings import Settings
 
@@ -35,7 +42,7 @@ _SECTIONS = {
 _WIDEST_SPEC = 26
 
 
-@dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True)
 class OptionHelp:
     """What a help says about an option.
 
@@ -58,7 +65,7 @@ class OptionHelp:
         return cls(_spec(option), option.help or "", tuple(_facts(option)), default)
 
     @property
-    def told(self) -> str:
+    def sentence(self) -> str:
         """All of it in one sentence or two."""
         facts = [*self.facts, *([f"default: {self.default}"] if self.default else [])]
         return f"{self.meaning.removesuffix('.')} ({'; '.join(facts)})." if facts else self.meaning
@@ -67,33 +74,51 @@ class OptionHelp:
 class Command(click.Command):
     """A command with the help of all commands.
 
-    Settings that were given as flags come in one argument, `given`: tables by group.
+    A command with `CommandOptions` of its own gets them as `options`, and one with flags for settings gets those that
+    are on the command line as `given`: tables by group.
 
     Attributes:
         examples: Command lines that the help opens with.
+        own: The class of its options.
         short: The settings that `--help` shows, by name, while `--help-all` shows all; `None` if both are one.
         is_common: Whether the command has the options of all commands of `nextword`.
         defaults: Returns what settings are if they are not given, by name; their own defaults otherwise.
         variables: Environment variables for `--help-all`, with their meaning.
     """
 
+    allow_extra_args = True  # for an error of our own in `parse_args`
     examples: tuple[str, ...] = ()
+    own: type[CommandOptions] | None = None
     short: tuple[str, ...] | None = None
     is_common: bool = True
     variables: Mapping[str, str] = MappingProxyType({})
     defaults: Callable[[click.Context], dict[str, str]] = staticmethod(lambda _context: {})
 
+    @override
+    def parse_args(self, context: click.Context, args: list[str]) -> list[str]:
+        try:
+            rest = super().parse_args(context, args)
+        except click.BadOptionUsage as error:
+            error.ctx = context  # of which click's parser knows nothing
+            raise
+        if rest and not context.resilient_parsing:
+            raise click.UsageError(
+                f"`{context.command_path}` takes no further arguments, but got `{' '.join(rest)}`; leave that out, or "
+                "put a text with spaces in quotes",
+                context,
+            )
+        return rest
+
+    @override
     def invoke(self, context: click.Context) -> Any:
-        """Gather the settings, and run the command."""
-        given: Tables = {}
-        settings = [parameter for parameter in self.params if isinstance(parameter, SettingOption)]
-        for option in settings:
-            value = context.params.pop(f"setting_{option.field.name}")
-            if value is not None:
-                given.setdefault(option.group, {})[option.field.name] = value
+        settings = {parameter.name for parameter in self.params if isinstance(parameter, SettingOption)}
+        arguments = {name: value for name, value in context.params.items() if name not in settings}
+        if self.own is not None:
+            names = [field.name for field in dataclasses.fields(self.own)]
+            arguments["options"] = self.own(**{name: arguments.pop(name) for name in names})
         if settings:
-            context.params["given"] = given
-        return super().invoke(context)
+            arguments["given"] = given_tables(context)
+        return context.invoke(self.callback, **arguments) if self.callback else None
 
     def format_help(self, context: click.Context, formatter: click.HelpFormatter) -> None:
         """Write the summary, examples, usage, explanation and options."""
@@ -113,7 +138,7 @@ class Command(click.Command):
         whole = self.short is None or bool(context.meta.get(_WHOLE))
         for heading, rows in self.options_by_task(context, whole=whole).items():
             with formatter.section(heading):
-                formatter.write_dl([(row.spec, row.told) for row in rows], col_max=_WIDEST_SPEC)
+                formatter.write_dl([(row.spec, row.sentence) for row in rows], col_max=_WIDEST_SPEC)
         if whole and self.variables:
             with formatter.section("Environment variables"):
                 formatter.write_dl(list(self.variables.items()), col_max=_WIDEST_SPEC)
@@ -140,7 +165,7 @@ class Command(click.Command):
     def _is_short(self, option: click.Option) -> bool:
         if isinstance(option, SettingOption):
             return option.field.name in (self.short or ())
-        return option.name not in _RARE
+        return not (isinstance(option, Option) and option.is_rare)
 
 
 def command(
@@ -155,7 +180,7 @@ def command(
     """Return a decorator that makes a `Command` with a flag for each field of `kinds`, and the common options.
 
     Args:
-        kinds: Groups of settings.
+        kinds: The options of the command, and groups of settings.
         examples: Command lines for the help.
         without: Names of fields without a flag.
         short: See `Command`.
@@ -170,7 +195,8 @@ def command(
         if defaults is not None:
             made.defaults = defaults
         for kind in kinds:
-            made.params += SettingOption.of(kind, without)
+            made.params += parameters_of(kind, without)
+            made.own = kind if issubclass(kind, CommandOptions) else made.own
         made.is_common, made.variables = is_common, variables
         made.params += [*(common_options() if is_common else ()), *_help_options()]
         return made
@@ -179,9 +205,6 @@ def command(
 
 
 _WHOLE = "nextword.whole_help"
-
-_RARE = ("on_bad_bytes", "data_dir", "engine", "finish", "tensorboard", "mlflow")
-"""Options that a short help leaves out."""
 
 
 def _help_options() -> Iterator[click.Option]:
@@ -224,20 +247,19 @@ def _metavar(option: click.Option) -> str:
         return "NAME"
     if isinstance(option.type, click.Path):
         return "FILE" if option.type.file_okay else "DIR"
-    kinds = ((click.types.IntParamType, "N"), (click.types.FloatParamType, "X"))
-    return next((name for kind, name in kinds if isinstance(option.type, kind)), option.type.name.upper())
+    return option.type.name.upper()
 
 
 def described(option: click.Option, defaults: dict[str, str]) -> str:
     """Return the help of an option with its choices and its default."""
-    return OptionHelp.of(option, defaults).told
+    return OptionHelp.of(option, defaults).sentence
 
 
 def _facts(option: click.Option) -> Iterator[str]:
     """Yield what the help of an option does not say by itself, apart from its default."""
-    told = option.help or ""
+    help_text = option.help or ""
     if isinstance(option.type, click.Choice) and not all(
-        re.search(rf"\b{each}\b", told) for each in option.type.choices
+        re.search(rf"\b{each}\b", help_text) for each in option.type.choices
     ):
         *first, last = option.type.choices
         yield f"{', '.join(first)} or {last}"
@@ -255,6 +277,6 @@ def _default(option: click.Option, defaults: dict[str, str]) -> str:
         return option.show_default
     if option.is_flag and not option.secondary_opts:
         return ""
-    if option.multiple and not isinstance(option.default, list):
+    if option.multiple and not option.default:
         return "none"
-    return shown(option.default) if isinstance(option.default, str | int | float | list) else ""
+    return shown(option.default) if isinstance(option.default, str | int | float | tuple) else ""

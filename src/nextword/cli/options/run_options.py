@@ -2,14 +2,13 @@
 
 import os
 import shlex
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import click
 from click.shell_completion import CompletionItem
 
-from nextword.cli.options.setting_option import shown
+from nextword.cli.options.setting_option import Tables, option, shown
 from nextword.cli.output.messages import COMMON, invocation
 from nextword.model.architecture import ModelOptions
 from nextword.model.presets import preset_names, read_preset
@@ -38,21 +37,15 @@ def complete_text(_context: click.Context, _parameter: click.Parameter, typed: s
     return [*samples, CompletionItem(typed, type="file")]
 
 
-def preset_option(default: str, meaning: str = "Preset to start from") -> Callable[..., Any]:
-    """Return the option `--preset`."""
-    told = f"{meaning}; see `nextword presets`."
-    return click.option(
-        "--preset", metavar="NAME", default=default, is_eager=True, shell_complete=complete_preset, help=told
-    )
+def preset_option(default: str, meaning: str = "Preset to start from") -> Any:
+    """Return the field of `--preset`."""
+    help_text = f"{meaning}; see `nextword presets`."
+    return option(default, help=help_text, metavar="NAME", is_eager=True, complete=complete_preset)
 
 
-config_option = click.option(
-    "--config",
-    metavar="FILE",
-    type=click.Path(path_type=Path),
-    help="TOML file that overrides the preset.",
-    show_default="none",
-)
+def config_option() -> Any:
+    """Return the field of `--config`: a path or `None`."""
+    return option(None, help="TOML file that overrides the preset.")
 
 
 def preset_defaults(context: click.Context) -> dict[str, str]:
@@ -73,24 +66,26 @@ def runs_folder() -> Path:
     return Path(os.environ.get("NEXTWORD_RUNS") or "runs")
 
 
-def given_names(context: click.Context, *besides: str) -> list[str]:
+def given_names(*besides: str) -> list[str]:
     """Return the names of the arguments on the command line, with dashes, except for the parameters `besides`."""
+    context = click.get_current_context()
     names = [str(parameter.name) for parameter in context.command.params if parameter.name not in (*besides, *COMMON)]
     given = [name for name in names if context.get_parameter_source(name) is _FROM_COMMAND_LINE]
     return [name.removeprefix("setting_").replace("_", "-") for name in given]
 
 
-def run_config(context: click.Context, **origin: str) -> RunConfig:
+def run_config(given: Tables, **origin: str) -> RunConfig:
     """Return the settings of a run: those of `--preset`, overridden by `--config`, overridden by flags.
 
     The tables [[member]] of the file override its other tables, each for one member of a population.
     A file that a run wrote starts from the preset of that run, unless `--preset` is given.
 
     Args:
-        context: The context of a command with `preset_option`, `config_option` and `RUN_SETTINGS`.
+        given: The settings that were given as flags.
         origin: Where the run comes from, besides the command.
     """
-    preset, config, given = (context.params[name] for name in ("preset", "config", "given"))
+    context = click.get_current_context()
+    preset, config = context.params["preset"], context.params["config"]
     table = read_tables(config) if config else {}
     if context.get_parameter_source("preset") is not _FROM_COMMAND_LINE:
         preset = recorded_preset(table) or preset

@@ -1,16 +1,104 @@
-"""Flags made from the declarations of settings."""
+"""Flags and arguments made from the declarations of settings.
+
+A command declares its own in a class of `CommandOptions`, one field for each flag or argument. Settings of a model or
+a run have a flag for each field too, without a default: only what is given overrides a preset or a file.
+"""
 
 import dataclasses
 import types
 import typing
-from collections.abc import Sequence
-from typing import Any, Self
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Any, ClassVar
 
 import click
+from click.shell_completion import CompletionItem
 
-from nextword.settings import Settings
+from nextword.cli.options.parameter_types import PATH, Number, Numbers, WordChoice
+from nextword.settings import Settings, setting
 
 Tables = dict[str, dict[str, Any]]
+Complete = Callable[[click.Context, click.Parameter, str], list[CompletionItem]]
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class CommandOptions(Settings):
+    """The base class of the flags and arguments of a command: fields made by `option` and `argument`.
+
+    Example:
+        >>> @dataclasses.dataclass(frozen=True, kw_only=True)
+        ... class Options(CommandOptions):
+        ...     text: str = argument(meaning="a text in quotes")
+        ...     top: int = option(5, "-k", help="Number of results.", at_least=1)
+        >>> [parameter.opts for parameter in parameters_of(Options)]
+        [['text'], ['-k', '--top']]
+    """
+
+    group: ClassVar[str] = "command"
+
+
+def option(
+    default: Any = dataclasses.MISSING,
+    *names: str,
+    help: str,
+    at_least: float | None = None,
+    at_most: float | None = None,
+    unset: str = "",
+    complete: Complete | None = None,
+    is_rare: bool = False,
+    **declared: Any,
+) -> Any:
+    """Return the field of a flag.
+
+    Args:
+        default: Its value if it is not given; the flag must be given if this is left out.
+        names: Its names on the command line; with no long one, the name of the field is added.
+        help: What it does.
+        at_least: The smallest value.
+        at_most: The largest value.
+        unset: The default in words, if the value does not say it; `none` for `None`.
+        complete: Completes its value in a shell.
+        is_rare: Whether the short help leaves it out.
+        declared: What else `click.Option` takes, such as `type`, `metavar` and `envvar`.
+    """
+    field = setting(default, help=help, at_least=at_least, at_most=at_most, unset=unset)
+    own = {"names": names, "is_rare": is_rare, "declared": {**declared, "shell_complete": complete}}
+    return dataclasses.field(default=default, metadata={**field.metadata, **own})
+
+
+def argument(
+    default: Any = dataclasses.MISSING, *, meaning: str = "", complete: Complete | None = None, **declared: Any
+) -> Any:
+    """Return the field of an argument.
+
+    Args:
+        default: Its value if it is not given; it must be given if this is left out.
+        meaning: What it must be, for the error that it is missing.
+        complete: Completes it in a shell.
+        declared: What else `click.Argument` takes, such as `type` and `metavar`.
+    """
+    own = {"meaning": meaning, "may_be_empty": default == (), "declared": {**declared, "shell_complete": complete}}
+    return dataclasses.field(default=default, metadata=own)
+
+
+class Option(click.Option):
+    """A flag of one command.
+
+    Attributes:
+        is_rare: Whether the short help leaves it out.
+    """
+
+    is_rare = False
+
+
+class Argument(click.Argument):
+    """An argument of one command.
+
+    Attributes:
+        meaning: What it must be, for the error that it is missing.
+    """
+
+    meaning = ""
 
 
 class SettingOption(click.Option):
@@ -22,20 +110,12 @@ class SettingOption(click.Option):
     """
 
     def __init__(self, kind: type[Settings], field: dataclasses.Field[Any], hint: Any) -> None:
-        if typing.get_origin(hint) in (types.UnionType, typing.Union):
-            hint = next(option for option in typing.get_args(hint) if option is not types.NoneType)
         name = field.name.replace("_", "-")
         declared = f"--{name}/--no-{name}" if hint is bool else f"--{name}"
         # The prefix tells `--seed` of the settings from a parameter `seed` of the command.
         names, parameter_type = [declared, f"setting_{field.name}"], _parameter_type(hint)
         super().__init__(names, type=parameter_type, default=None, help=field.metadata["help"])
         self.group, self.field = kind.group, field
-
-    @classmethod
-    def of(cls, kind: type[Settings], without: Sequence[str] = ()) -> list[Self]:
-        """Return a flag for each field of `kind`, except for the names in `without`."""
-        hints = typing.get_type_hints(kind)
-        return [cls(kind, field, hints[field.name]) for field in dataclasses.fields(kind) if field.name not in without]
 
     @property
     def shown_default(self) -> str:
@@ -46,20 +126,55 @@ class SettingOption(click.Option):
         return self.field.metadata["unset"] if default in (None, ()) else shown(default)
 
 
-class _Numbers(click.ParamType[Any]):
-    """Numbers separated by commas, such as `650,650`."""
+def parameters_of(kind: type[Settings], without: Sequence[str] = ()) -> Iterator[click.Parameter]:
+    """Yield a flag or an argument for each field of `kind`, except for the names in `without`."""
+    hints = typing.get_type_hints(kind)
+    for field in dataclasses.fields(kind):
+        hint = hints[field.name]
+        if typing.get_origin(hint) in (types.UnionType, typing.Union):
+            hint = next(option for option in typing.get_args(hint) if option is not types.NoneType)
+        if issubclass(kind, CommandOptions):
+            yield _own_argument(field, hint) if "meaning" in field.metadata else _own_option(field, hint)
+        elif field.name not in without:
+            yield SettingOption(kind, field, hint)
 
-    name = "N,N,..."
 
-    def __init__(self, kind: type[int] | type[float]) -> None:
-        self.kind = kind
+def _own_option(field: dataclasses.Field[Any], hint: Any) -> Option:
+    names = list(field.metadata["names"])
+    if not any(name.startswith("--") for name in names):
+        names.append(f"--{field.name.replace('_', '-')}")
+    default = field.metadata["unset"] or ("none" if field.default is None else None)
+    facts: dict[str, Any] = {"is_flag": hint is bool, "multiple": _is_many(hint), "show_default": default}
+    made = Option([*names, field.name], help=field.metadata["help"], **facts, **_declared(field, hint))
+    made.is_rare = field.metadata["is_rare"]
+    return made
 
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
-        try:
-            return tuple(self.kind(part) for part in value.split(","))
-        except ValueError:
-            whole = "whole numbers separated by commas, such as 650,650"
-            self.fail(f"{value!r} must be {whole if self.kind is int else 'numbers separated by commas'}", param, ctx)
+
+def _own_argument(field: dataclasses.Field[Any], hint: Any) -> Argument:
+    made = Argument([field.name], nargs=-1 if _is_many(hint) else 1, **_declared(field, hint))
+    made.meaning = field.metadata["meaning"]
+    return made
+
+
+def _declared(field: dataclasses.Field[Any], hint: Any) -> dict[str, Any]:
+    """Return what flags and arguments have in common, for click."""
+    kind = typing.get_args(hint)[0] if _is_many(hint) else hint
+    declared = {"type": _parameter_type(kind, field.metadata), **field.metadata["declared"]}
+    is_required = field.default is dataclasses.MISSING
+    return declared | ({"required": True} if is_required else {"required": False, "default": field.default})
+
+
+def _is_many(hint: Any) -> bool:
+    return typing.get_origin(hint) is tuple
+
+
+def given_tables(context: click.Context) -> Tables:
+    """Return the settings that were given as flags, by group."""
+    given: Tables = {}
+    for parameter in context.command.params:
+        if isinstance(parameter, SettingOption) and (value := context.params.get(str(parameter.name))) is not None:
+            given.setdefault(parameter.group, {})[parameter.field.name] = value
+    return given
 
 
 def given_settings[Options: Settings](given: Tables, kind: type[Options]) -> Options:
@@ -76,9 +191,11 @@ def shown(value: Any) -> str:
     return f"{value:g}" if isinstance(value, float) else str(value)
 
 
-def _parameter_type(hint: Any) -> Any:
+def _parameter_type(hint: Any, limits: typing.Mapping[str, Any] = types.MappingProxyType({})) -> Any:
     if typing.get_origin(hint) is typing.Literal:
-        return click.Choice(typing.get_args(hint))
-    if typing.get_origin(hint) is tuple:
-        return _Numbers(typing.get_args(hint)[0])
-    return hint
+        return WordChoice(typing.get_args(hint))
+    if _is_many(hint):
+        return Numbers(typing.get_args(hint)[0])
+    if hint in (int, float):
+        return Number(hint, limits.get("at_least"), limits.get("at_most"))
+    return PATH if hint is Path else hint

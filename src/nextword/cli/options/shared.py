@@ -1,51 +1,38 @@
-"""Options and arguments that several commands share."""
+"""Options and arguments that several commands share, as fields of their `CommandOptions`."""
 
-from pathlib import Path
 from typing import Any
 
-import click
+from nextword.cli.options.parameter_types import PATH
+from nextword.cli.options.setting_option import option
+from nextword.engine.methods.chain import METHODS, STATIC
 
-from nextword.disk.files import kind_of
-
-
-class OutputFile(click.Path):
-    """A file to write. Its folder must exist, which is checked before hours of work, not after."""
-
-    def __init__(self) -> None:
-        super().__init__(path_type=Path, dir_okay=False)
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
-        """Return the path, or fail if its folder is missing, or no file can take its place."""
-        path = Path(str(super().convert(value, param, ctx)))
-        if not path.absolute().parent.is_dir():
-            self.fail(f"{str(path)!a} must be in a folder that exists, but {str(path.parent)!a} does not", param, ctx)
-        if path.exists() and not path.is_file():
-            self.fail(f"{str(path)!a} must be a file or a new name, but is {kind_of(path)}", param, ctx)
-        return path
+MODEL = "the directory of a run or a model, or the sample model austen"
+LINE = "a line of text in quotes"
+METHODS_HELP = f"Methods after training: {', '.join((STATIC, *METHODS))}. Joined by commas, each wraps those before it"
+_BAD_BYTES = "Refuse bytes that are not UTF-8 and NULs, or replace them with U+FFFD."
 
 
-data_dir_option = click.option(
-    "--data-dir",
-    metavar="DIR",
-    type=click.Path(path_type=Path),
-    help="Folder of sample texts.",
-    show_default="NEXTWORD_DATA",
-)
+def data_dir_option() -> Any:
+    """Return the field of `--data-dir`: a path or `None`."""
+    return option(None, help="Folder of sample texts.", type=PATH, metavar="DIR", unset="NEXTWORD_DATA", is_rare=True)
 
-lowercase_option = click.option(
-    "--lowercase", is_flag=True, help="Read the lines in lower case, for a model of lower-case text."
-)
 
-json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+def lowercase_option() -> Any:
+    """Return the field of `--lowercase`."""
+    return option(False, help="Read the lines in lower case, for a model of lower-case text.")
 
-_BAD_BYTES: dict[str, Any] = {"type": click.Choice(["strict", "replace"])}
-_BAD_BYTES_HELP = "Refuse bytes that are not UTF-8 and NULs, or replace them with U+FFFD"
 
-bad_bytes_option = click.option("--on-bad-bytes", **_BAD_BYTES, default="strict", help=f"{_BAD_BYTES_HELP}.")
+def json_option() -> Any:
+    """Return the field of `--json`."""
+    return option(False, "--json", help="Print JSON.")
 
-bad_bytes_of_splits_option = click.option(
-    "--on-bad-bytes",
-    **_BAD_BYTES,
-    help=f"{_BAD_BYTES_HELP}.",
-    show_default="as in training for the run's text, else strict",
-)
+
+def bad_bytes_option() -> Any:
+    """Return the field of `--on-bad-bytes`: what bytes that are not UTF-8 come to."""
+    return option("strict", help=_BAD_BYTES, is_rare=True)
+
+
+def bad_bytes_of_splits_option() -> Any:
+    """Return the field of `--on-bad-bytes` for a text that may be that of a run; `None` then follows the run."""
+    default = "as in training for the run's text, else strict"
+    return option(None, help=_BAD_BYTES, unset=default, is_rare=True)

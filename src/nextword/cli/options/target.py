@@ -12,11 +12,11 @@ from click.shell_completion import CompletionItem
 from nextword.bundle.origin import Origin, is_model_at
 from nextword.bundle.samples import SAMPLE_MODELS, sample_model_path
 from nextword.bundle.store import identity_of, is_arpa
+from nextword.cli.options.setting_option import argument, option
+from nextword.cli.options.shared import MODEL
 from nextword.cli.output.messages import detail
-from nextword.engine.opening import ENGINES, EngineName, open_model
+from nextword.engine.opening import EngineName, open_model
 from nextword.engine.text_model import LoadedModel, TextModel
-
-_ENGINE = "nextword.engine"
 
 
 def target_path(argument: str) -> Path:
@@ -36,8 +36,8 @@ def complete_model(_context: click.Context, _parameter: click.Parameter, typed: 
 
     The directory comes first, because bash forgets what comes before it.
     """
-    found = [*SAMPLE_MODELS, *(str(path) for path in _beginning_with(typed) if is_model_at(path))]
-    models = [CompletionItem(name) for name in dict.fromkeys(found) if name.startswith(typed)]
+    candidates = [*SAMPLE_MODELS, *(str(path) for path in _beginning_with(typed) if is_model_at(path))]
+    models = [CompletionItem(name) for name in dict.fromkeys(candidates) if name.startswith(typed)]
     return [CompletionItem(typed, type="dir"), *models]
 
 
@@ -46,11 +46,11 @@ def _beginning_with(typed: str) -> list[Path]:
     from nextword.cli.options.run_options import runs_folder  # here, for it would slow the start of all commands
 
     parent = Path(typed) if typed.endswith("/") else Path(typed).parent
-    found: list[Path] = []
+    candidates: list[Path] = []
     for folder in dict.fromkeys((parent, runs_folder())):
         with suppress(OSError, ValueError):
-            found += sorted(folder.iterdir())
-    return found
+            candidates += sorted(folder.iterdir())
+    return candidates
 
 
 def complete_directory(_context: click.Context, _parameter: click.Parameter, typed: str) -> list[CompletionItem]:
@@ -80,31 +80,27 @@ def identity_at(path: Path) -> str:
         return f"{path.name} {hashlib.file_digest(file, 'sha256').hexdigest()[:12]}"
 
 
-run_or_model_argument = click.argument("run_or_model", type=_RunOrModel(), shell_complete=complete_model)
-
-split_option = click.option(
-    "--split",
-    type=click.Choice(["train", "valid", "test", "all"]),
-    help="Split of the text to read.",
-    show_default="test of the text of the run, all of another file",
-)
+def run_or_model_argument() -> Any:
+    """Return the field of RUN_OR_MODEL, a path."""
+    return argument(meaning=MODEL, type=_RunOrModel(), complete=complete_model)
 
 
-engine_option = click.option(
-    "--engine",
-    type=click.Choice(ENGINES),
-    default="auto",
-    expose_value=False,
-    callback=lambda context, _parameter, value: context.meta.update({_ENGINE: value}),
-    help="What runs the model. auto: onnx if model.onnx and onnxruntime are available, else keras.",
-)
-"""The option `--engine`, which `open_origin` reads."""
+def split_option() -> Any:
+    """Return the field of `--split`: a split of a text, or all of it."""
+    default = "test of the text of the run, all of another file"
+    return option(None, help="Split of the text to read.", unset=default)
+
+
+def engine_option() -> Any:
+    """Return the field of `--engine`, which `engine_name` reads."""
+    help_text = "What runs the model. auto: onnx if model.onnx and onnxruntime are available, else keras."
+    return option("auto", help=help_text, is_rare=True)
 
 
 def engine_name() -> EngineName:
     """Return the engine that `--engine` names in the command that runs."""
     context = click.get_current_context(silent=True)
-    name: EngineName = context.meta.get(_ENGINE, "auto") if context else "auto"
+    name: EngineName = context.params.get("engine", "auto") if context else "auto"
     return name
 
 

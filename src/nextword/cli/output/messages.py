@@ -54,9 +54,9 @@ def detail(message: str) -> None:
 
 def _set(name: str, value: Any) -> Callable[[click.Context, click.Parameter, bool], None]:
     def callback(context: click.Context, _parameter: click.Parameter, given: bool) -> None:
-        asked = context.find_object(Invocation)
-        if given and asked:
-            setattr(asked, name, value)
+        call = context.find_object(Invocation)
+        if given and call:
+            setattr(call, name, value)
 
     return callback
 

@@ -20,7 +20,8 @@ from nextword.display.page.bigrams import BigramTable
 from nextword.display.page.card import card_elements
 from nextword.display.page.page_facts import PageFacts, curve_chart, page_unit
 from nextword.errors import ExportError
-from nextword.model.architecture import CELLS, Architecture
+from nextword.model.architecture import Architecture
+from nextword.model.cells import CELLS
 
 _OTHERS = r"[^\p{L}\p{M}\p{N}_]+"
 """What is not part of a word in `nextword.text.tokens.pre_tokens`."""

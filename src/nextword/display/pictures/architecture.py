@@ -5,7 +5,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from nextword.display.svg import Drawing
-from nextword.model.architecture import CELLS, Architecture
+from nextword.model.architecture import Architecture
+from nextword.model.cells import CELLS
 
 
 @dataclass(frozen=True)

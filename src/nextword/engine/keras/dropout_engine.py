@@ -13,7 +13,7 @@ Source:
 
 from collections.abc import Sequence
 from functools import partial
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, override
 
 import jax
 import keras
@@ -83,13 +83,15 @@ class DropoutEngine(DistributionEngine):
         )
         return DropoutState(state, np.zeros((batch_size, 0), np.int32), 0)
 
+    @override
     def select(self, state: State, rows: Rows) -> State:
-        """Select rows of a state; see `Engine.select`. All rows still share their masks."""
+        """Select rows of a state. All rows still share their masks."""
         before = keras.tree.map_structure(lambda array: ops.take(array, rows, axis=1), state.before)
         return state._replace(before=before, inputs=state.inputs[rows])
 
+    @override
     def join(self, states: Sequence[State]) -> State:
-        """Join states of texts that are equally long, because all rows share their masks; see `Engine.join`."""
+        """Join states of texts that are equally long, because all rows share their masks."""
         if len({(state.block, state.inputs.shape[1]) for state in states}) > 1:
             raise ValueError("texts of different lengths have different masks, so they cannot share a step")
         before = keras.tree.map_structure(
@@ -97,8 +99,9 @@ class DropoutEngine(DistributionEngine):
         )
         return states[0]._replace(before=before, inputs=np.concatenate([state.inputs for state in states]))
 
+    @override
     def predict_window(self, inputs: TokenIds, state: State) -> tuple[WindowPrediction, State]:
-        """Return full distributions, computed block by block; see `Engine.predict_window`."""
+        """Return full distributions, computed block by block."""
         inputs, parts = np.asarray(inputs, np.int32), []
         while inputs.shape[1]:
             before, read, block = state

@@ -16,7 +16,7 @@ Source:
 """
 
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, override
 
 import jax
 import numpy as np
@@ -144,12 +144,14 @@ class DynamicEngine(DistributionEngine):
         recurrent = self.model.initial_state(1)
         return (DynamicState(trainable_weights(self.model), recurrent, recurrent, _NO_IDS),) * batch_size
 
+    @override
     def select(self, state: State, rows: Rows) -> State:
-        """Select rows of a state, each with its own weights; see `Engine.select`."""
+        """Select rows of a state, each with its own weights."""
         return tuple(state[row] for row in rows)
 
+    @override
     def join(self, states: Sequence[State]) -> State:
-        """Join states, each row with its own weights; see `Engine.join`."""
+        """Join states, each row with its own weights."""
         return tuple(row for state in states for row in state)
 
     def predict_window(self, inputs: TokenIds, state: State) -> tuple[WindowPrediction, State]:

@@ -59,30 +59,30 @@ class KerasEngine:
         return self.model.initial_state(batch_size)
 
     def select(self, state: State, rows: Rows) -> State:
-        """Select rows of a state; see `Engine.select`."""
+        """Select rows of a state."""
         return keras.tree.map_structure(lambda array: ops.take(array, rows, axis=0), state)
 
     def join(self, states: Sequence[State]) -> State:
-        """Join states; see `Engine.join`."""
+        """Join states."""
         return keras.tree.map_structure(lambda *arrays: ops.concatenate(arrays, axis=0), *states)
 
     def step(self, ids: TokenIds, state: State) -> tuple[NDArray[np.float32], State]:
-        """Read one token of each text; see `Engine.step`."""
+        """Read one token of each text."""
         log_probs, state = self._step(np.asarray(ids, np.int32)[:, None], state)
         return ops.convert_to_numpy(log_probs), state
 
     def score_window(self, inputs: TokenIds, targets: TokenIds, state: State) -> tuple[TokenScores, State]:
-        """Score a window; see `Engine.score_window`."""
+        """Score a window."""
         log_probs, ranks, state = self._score(np.asarray(inputs, np.int32), np.asarray(targets, np.int32), state)
         return TokenScores(*map(ops.convert_to_numpy, (log_probs, ranks))), state
 
     def predict_window(self, inputs: TokenIds, state: State) -> tuple[WindowPrediction, State]:
-        """Return full distributions; see `Engine.predict_window`."""
+        """Return full distributions."""
         log_probs, hidden, state = self._predict(np.asarray(inputs, np.int32), state)
         return WindowPrediction(*map(ops.convert_to_numpy, (log_probs, hidden))), state
 
     def score(self, ids: TokenIds, lengths: NDArray[np.int32]) -> TokenScores:
-        """Score texts from their beginning; see `Engine.score`."""
+        """Score texts from their beginning."""
         return score_from_start(self, ids, lengths)
 
     def _step_of(self, tokens: Any, state: State) -> tuple[Any, State]:

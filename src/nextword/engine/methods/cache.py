@@ -3,7 +3,7 @@
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from operator import itemgetter
-from typing import Any, ClassVar, NamedTuple
+from typing import Any, ClassVar, NamedTuple, override
 
 import numpy as np
 from numpy.typing import NDArray
@@ -113,8 +113,8 @@ def look_up(memory: Memory, inputs: TokenIds, hidden: Floats) -> tuple[Matches, 
         products, (batch_size, num_steps, size), (rows, columns + each, each), writeable=False
     )
     known = np.arange(size) >= size - memory.num_read[:, None, None] - np.arange(num_steps)[:, None]
-    found = Matches(similarity, np.lib.stride_tricks.sliding_window_view(followers, size, axis=1), known)
-    return found, Memory(keys[:, -size:], followers[:, followers.shape[1] - size + 1 :], memory.num_read + num_steps)
+    matches = Matches(similarity, np.lib.stride_tricks.sliding_window_view(followers, size, axis=1), known)
+    return matches, Memory(keys[:, -size:], followers[:, followers.shape[1] - size + 1 :], memory.num_read + num_steps)
 
 
 def _widened(hidden: Floats, width: int) -> Floats:
@@ -138,6 +138,11 @@ class CacheEngine(OuterEngine):
     Raises:
         SettingError: (at the first prediction) The engine has no hidden states.
 
+    Example:
+        >>> import nextword
+        >>> CacheEngine(nextword.load("austen").engine, CacheOptions(cache_size=50)).vocabulary_size
+        9878
+
     Source:
         Grave, Joulin and Usunier (2017), "Improving Neural Language Models with a Continuous Cache", equations 3 and 5.
     """
@@ -150,24 +155,24 @@ class CacheEngine(OuterEngine):
         """Return the state of the inner engine and an empty memory."""
         return self._engine.start(batch_size), empty_memory(batch_size, self._options.cache_size)
 
+    @override
     def select(self, state: Any, rows: Rows) -> State:
-        """Select rows of a state; see `Engine.select`."""
         inner, memory = state
         return self._engine.select(inner, rows), select_rows(memory, rows)
 
+    @override
     def join(self, states: Sequence[Any]) -> State:
-        """Join states; see `Engine.join`."""
         inner, memories = zip(*states, strict=True)
         width = max(memory.hidden.shape[-1] for memory in memories)
         joined = join_rows([memory._replace(hidden=_widened(memory.hidden, width)) for memory in memories])
         return self._engine.join(inner), joined
 
+    @override
     def predict_window(self, inputs: TokenIds, state: Any) -> tuple[WindowPrediction, State]:
-        """Return full distributions; see `Engine.predict_window`."""
         prediction, inner = self._engine.predict_window(inputs, state[0])
-        found, memory = look_up(state[1], inputs, hidden_of(prediction))
+        matches, memory = look_up(state[1], inputs, hidden_of(prediction))
         log_probs = prediction.log_probs.copy()
-        _interpolate_in_place(found, log_probs, self._options)
+        _interpolate_in_place(matches, log_probs, self._options)
         return prediction._replace(log_probs=log_probs), (inner, memory)
 
     def pieces(self, batch_size: int, num_steps: int) -> list[slice]:
@@ -186,15 +191,15 @@ def hidden_of(prediction: WindowPrediction) -> Floats:
     return prediction.hidden
 
 
-def _interpolate_in_place(found: Matches, log_probs: Floats, options: CacheOptions) -> None:
+def _interpolate_in_place(matches: Matches, log_probs: Floats, options: CacheOptions) -> None:
     """Interpolate `log_probs` `(B, T, V)` with the cache, in place."""
     if not options.cache_weight:
         return
     batch_size, num_steps, vocabulary_size = log_probs.shape
-    log_probs[found.known[..., -1]] += np.float32(np.log1p(-options.cache_weight))
+    log_probs[matches.known[..., -1]] += np.float32(np.log1p(-options.cache_weight))
     rows = np.arange(batch_size * num_steps).reshape(batch_size, num_steps, 1)
-    cells = (rows * vocabulary_size + found.followers).ravel()  # (B * T * size,)
-    mass = np.bincount(cells, found.weights(options.cache_theta).ravel(), minlength=log_probs.size)
+    cells = (rows * vocabulary_size + matches.followers).ravel()  # (B * T * size,)
+    mass = np.bincount(cells, matches.weights(options.cache_theta).ravel(), minlength=log_probs.size)
     touched = np.flatnonzero(mass)
     flat = log_probs.reshape(-1)
     flat[touched] = np.logaddexp(flat[touched], np.log(options.cache_weight * mass[touched]))
@@ -250,10 +255,10 @@ def token_probabilities(
     memory = empty_memory(1, sizes[-1])
     own, remembered = [], []
     for window in predicted_windows(engine, ids, numbers_per_step=4 * sizes[-1]):
-        found, memory = look_up(memory, window.inputs, hidden_of(window.prediction))
+        matches, memory = look_up(memory, window.inputs, hidden_of(window.prediction))
         own.append(np.take_along_axis(window.prediction.log_probs[0], window.targets[0, :, None], axis=1)[:, 0])
-        hits = (found.followers[0] == window.targets[0, :, None]).astype(np.float32)
-        remembered.append(np.stack([_cache_probabilities(found, hits, theta, sizes) for theta in thetas], axis=1))
+        hits = (matches.followers[0] == window.targets[0, :, None]).astype(np.float32)
+        remembered.append(np.stack([_cache_probabilities(matches, hits, theta, sizes) for theta in thetas], axis=1))
     engine_probabilities = np.exp(np.concatenate(own).astype(np.float64))
     of_caches = np.concatenate(remembered, axis=-1)
     of_caches[..., 0] = engine_probabilities[0]
@@ -261,10 +266,10 @@ def token_probabilities(
 
 
 def _cache_probabilities(
-    found: Matches, hits: NDArray[np.float32], theta: float, sizes: Sequence[int]
+    matches: Matches, hits: NDArray[np.float32], theta: float, sizes: Sequence[int]
 ) -> NDArray[np.float32]:
     """Return the cache probability of each target of a window for each size `(S, T)`."""
-    weights = found.weights(theta)[0]
+    weights = matches.weights(theta)[0]
     starts = sizes[-1] - np.array(sizes[::-1])  # first entry of each size, the largest first
     within = [np.add.reduceat(array, starts, axis=1)[:, ::-1].cumsum(axis=1).T for array in (weights * hits, weights)]
     hit, total = within

@@ -8,7 +8,7 @@ import numpy as np
 
 from nextword.engine.engine import Engine
 from nextword.engine.methods.cache import Cache
-from nextword.engine.methods.dropout import Dropout
+from nextword.engine.methods.dropout import DropoutMethod
 from nextword.engine.methods.dynamic import Dynamic
 from nextword.engine.methods.ensemble import EnsembleEngine, EnsembleOptions
 from nextword.engine.methods.method import Method, Splits, mixture_weights
@@ -26,7 +26,7 @@ STATIC = "static"
 """The name for no method: the trained model itself."""
 
 METHODS: dict[str, Method[Any]] = {
-    method.name: method for method in (Temperature(), Cache(), Ngram(), Dynamic(), Dropout())
+    method.name: method for method in (Temperature(), Cache(), Ngram(), Dynamic(), DropoutMethod())
 }
 
 OPTIONS_TYPES: tuple[type[Settings], ...] = (*(method.options_type for method in METHODS.values()), EnsembleOptions)
@@ -85,6 +85,13 @@ def apply_methods(
     Raises:
         BundleError: A method needs the weights of a model, and the model is slim.
         SettingError: A setting is out of range, or models and methods do not fit together.
+
+    Example:
+        >>> import nextword
+        >>> from nextword.engine.methods.method import Splits
+        >>> nothing = Splits(train=lambda: np.zeros(0, np.int32), valid=lambda: np.zeros(0, np.int32))
+        >>> apply_methods([nextword.load("austen")], [Cache()], {"cache": {"cache_size": 50}}, nothing).description
+        'cache (cache_size 50, ...)'
     """
     _require_one_tokenizer(models)
     chain = _Chain(tables, splits, tune)

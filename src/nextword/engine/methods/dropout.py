@@ -33,7 +33,7 @@ class DropoutOptions(Settings):
     dropout_seed: int = setting(0, help="mc_dropout: seed for the masks.", at_least=0, at_most=2**31 - 1, task="method")
 
 
-class Dropout(Method[DropoutOptions]):
+class DropoutMethod(Method[DropoutOptions]):
     """The mean of predictions with dropout enabled; nothing is tuned."""
 
     name = "mc_dropout"

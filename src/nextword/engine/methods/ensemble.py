@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import ClassVar, override
 
 import numpy as np
 
@@ -35,6 +35,12 @@ class EnsembleEngine(DistributionEngine):
 
     Raises:
         SettingError: There are no members, they differ in vocabulary, or the weights do not fit.
+
+    Example:
+        >>> import nextword
+        >>> engine = nextword.load("austen").engine
+        >>> EnsembleEngine([engine, engine]).vocabulary_size
+        9878
     """
 
     def __init__(self, engines: Sequence[Engine], options: EnsembleOptions = EnsembleOptions()) -> None:
@@ -59,17 +65,17 @@ class EnsembleEngine(DistributionEngine):
         """Return the states of all members."""
         return tuple(engine.start(batch_size) for engine in self._engines)
 
+    @override
     def select(self, state: State, rows: Rows) -> State:
-        """Select rows of the states of all members; see `Engine.select`."""
         return tuple(engine.select(own, rows) for engine, own in zip(self._engines, state, strict=True))
 
+    @override
     def join(self, states: Sequence[State]) -> State:
-        """Join the states of all members; see `Engine.join`."""
         members = zip(*states, strict=True)
         return tuple(engine.join(own) for engine, own in zip(self._engines, members, strict=True))
 
+    @override
     def predict_window(self, inputs: TokenIds, state: State) -> tuple[WindowPrediction, State]:
-        """Return full distributions; see `Engine.predict_window`."""
         mean = np.full((*inputs.shape, self.vocabulary_size), -np.inf, np.float32)
         hidden, states = [], []
         for engine, weight, own in zip(self._engines, self._weights, state, strict=True):

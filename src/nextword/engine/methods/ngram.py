@@ -50,8 +50,8 @@ class NgramModelEngine(DistributionEngine):
         """Return the state at the start of a text, after one `<eos>`."""
         return np.full((batch_size, self._model.order - 1), self.end_id, np.int32)
 
+    @override
     def predict_window(self, inputs: TokenIds, state: Any) -> tuple[WindowPrediction, State]:
-        """Predict a window; see `Engine.predict_window`."""
         length = self._model.order - 1
         read = np.concatenate((state, inputs), axis=1).astype(np.int32)  # (B, order - 1 + T)
         contexts = np.lib.stride_tricks.sliding_window_view(read, length, axis=1)[:, 1:] if length else read[..., :0]
@@ -113,6 +113,13 @@ class NgramEngine(OuterEngine):
 
     Raises:
         SettingError: The vocabularies differ in size.
+
+    Example:
+        >>> import nextword
+        >>> engine, ids = nextword.load("austen").engine, np.array([5, 6, 0, 5, 6, 0])
+        >>> model = KneserNeyModel.fit(ids, 2, vocabulary_size=engine.vocabulary_size, end_id=engine.end_id)
+        >>> NgramEngine(engine, model, weight=0.2).vocabulary_size
+        9878
     """
 
     def __init__(self, engine: Engine, model: KneserNeyModel, *, weight: float) -> None:
@@ -129,18 +136,19 @@ class NgramEngine(OuterEngine):
         """Return the state at the start of a text, after one `<eos>`."""
         return self._engine.start(batch_size), np.full((batch_size, self._model.order - 1), self.end_id, np.int32)
 
+    @override
     def select(self, state: Any, rows: Rows) -> State:
-        """Return some rows of a state; see `Engine.select`."""
         inner, latest = state
         return self._engine.select(inner, rows), latest[rows]
 
+    @override
     def join(self, states: Sequence[Any]) -> State:
-        """Return the joined state; see `Engine.join`."""
         inner, latest = zip(*states, strict=True)
         return self._engine.join(inner), np.concatenate(latest)
 
+    @override
     def predict_window(self, inputs: TokenIds, state: Any) -> tuple[WindowPrediction, State]:
-        """Predict a window, always with whole distributions; see `Engine.predict_window`."""
+        """Predict a window, always with whole distributions."""
         prediction, inner = self._engine.predict_window(inputs, state[0])
         length = self._model.order - 1
         read = np.concatenate((state[1], inputs), axis=1).astype(np.int32)  # (B, order - 1 + T)

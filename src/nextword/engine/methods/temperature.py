@@ -2,7 +2,7 @@
 
 from collections.abc import Collection
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import ClassVar, override
 
 import numpy as np
 from numpy.typing import NDArray
@@ -47,14 +47,19 @@ class TemperatureEngine(OuterEngine):
     Args:
         engine: Any engine.
         options: The temperature.
+
+    Example:
+        >>> import nextword
+        >>> TemperatureEngine(nextword.load("austen").engine, TemperatureOptions(temperature=0.9)).vocabulary_size
+        9878
     """
 
     def __init__(self, engine: Engine, options: TemperatureOptions) -> None:
         super().__init__(engine)
         self._options = options
 
+    @override
     def predict_window(self, inputs: TokenIds, state: State) -> tuple[WindowPrediction, State]:
-        """Return full distributions; see `Engine.predict_window`."""
         prediction, state = self._engine.predict_window(inputs, state)
         scaled = prediction.log_probs / np.float32(self._options.temperature)
         scaled -= log_sum_exp(scaled)[..., None]

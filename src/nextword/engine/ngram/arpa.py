@@ -191,13 +191,13 @@ def _numbers(lines: ArpaLines, first_line: int, fields: list[bytes]) -> Floats:
             f"a number must be at most {_LONGEST_NUMBER} bytes long, but is {len(fields[place])}",
         )
     try:
-        found = np.array(fields).astype(np.float64)
+        numbers = np.array(fields).astype(np.float64)
     except ValueError:
-        found = np.array([_number(field) for field in fields])
-    if (bad := np.flatnonzero(~np.isfinite(found))).size:
+        numbers = np.array([_number(field) for field in fields])
+    if (bad := np.flatnonzero(~np.isfinite(numbers))).size:
         shown = fields[int(bad[0])].decode("utf-8", "replace")
         raise lines.fault(first_line + int(bad[0]), f"`{shown}` must be a finite number")
-    return found
+    return numbers
 
 
 def _number(field: bytes) -> float:

@@ -152,12 +152,12 @@ class BackoffModel:
     @cached_property
     def _matters(self) -> list[NDArray[np.bool_]]:
         """Which n-grams of each length but the longest are contexts of longer ones, or have a backoff weight."""
-        found = []
+        by_length = []
         for table, longer in zip(self.tables, self.tables[1:], strict=False):
             matters = table.log10_backoffs[:-1] != 0
             matters[longer.table.contexts] = True
-            found.append(matters)
-        return found
+            by_length.append(matters)
+        return by_length
 
 
 class BackoffTokens:
@@ -176,9 +176,11 @@ class BackoffTokens:
     def log_probs(self, contexts: NDArray[np.integer]) -> NDArray[np.float32]:
         """Return the distribution `(N, V)` after each context `(N, order - 1)`, the latest token last."""
         rows, places = np.unique(self._contexts[contexts], axis=0, return_inverse=True)
-        found = np.stack([self._model.distribution(row)[self._words].astype(np.float32) for row in rows.tolist()])
-        found *= np.float32(math.log(10))
-        return found[places]
+        distributions = np.stack(
+            [self._model.distribution(row)[self._words].astype(np.float32) for row in rows.tolist()]
+        )
+        distributions *= np.float32(math.log(10))
+        return distributions[places]
 
 
 def sorted_table(

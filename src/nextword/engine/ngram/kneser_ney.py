@@ -88,9 +88,9 @@ class CountTable:
         """Return the number of the n-gram of each context and token, or `ABSENT`; all arrays have one shape."""
         if not len(self.keys):
             return np.full(contexts.shape, ABSENT)
-        wanted = contexts * self.vocabulary_size + tokens
-        places = np.minimum(np.searchsorted(self.keys, wanted), len(self.keys) - 1)
-        return np.where((contexts != ABSENT) & (self.keys[places] == wanted), places, ABSENT)
+        keys = contexts * self.vocabulary_size + tokens
+        places = np.minimum(np.searchsorted(self.keys, keys), len(self.keys) - 1)
+        return np.where((contexts != ABSENT) & (self.keys[places] == keys), places, ABSENT)
 
 
 def count_ngrams(ids: TokenIds, order: int, *, vocabulary_size: int, end_id: int) -> list[CountTable]:
@@ -245,13 +245,13 @@ class KneserNeyModel:
 
     def _numbers(self, contexts: NDArray[np.integer]) -> list[Integers]:
         """Return the number of each context's last token, last two tokens, ..., last `order - 1` tokens."""
-        found = []
+        numbers_by_length = []
         for length in range(1, self.order):
             numbers = contexts[:, -length].astype(np.int64)
             for level, tokens in zip(self._levels, contexts.T[self.order - length :], strict=False):
                 numbers = level.table.numbers(numbers, tokens)
-            found.append(numbers)
-        return found
+            numbers_by_length.append(numbers)
+        return numbers_by_length
 
 
 def contexts_of(ids: TokenIds, order: int, *, end_id: int) -> TokenIds:

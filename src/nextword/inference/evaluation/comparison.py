@@ -17,6 +17,7 @@ from nextword.display.table import html_bar, html_table
 from nextword.engine.engine import Engine
 from nextword.engine.stream import predictions
 from nextword.errors import EvaluationError
+from nextword.inference.highest import highest_first
 from nextword.settings import require_at_least
 from nextword.text.batching.window import TokenIds
 from nextword.text.tokens.encoded_lines import shown_pre_token
@@ -188,15 +189,8 @@ def _compared(
         log_probs[unknown_id] = -np.inf
     num_ahead = np.count_nonzero(log_probs > actual) + np.count_nonzero(log_probs[:actual_id] == actual)
     rank = 0 if actual_id == unknown_id else 1 + int(num_ahead)
-    top = tuple(Prediction(int(token), math.exp(log_probs[token])) for token in _most_probable(log_probs, num_top))
+    top = tuple(Prediction(int(token), math.exp(log_probs[token])) for token in highest_first(log_probs, num_top))
     return ComparedToken(position, actual_id, float(actual), rank, top)
-
-
-def _most_probable(log_probs: NDArray[np.float32], count: int) -> NDArray[np.int64]:
-    """Return the `count` most probable tokens, with ties in order of id, without sorting the vocabulary."""
-    count = min(count, len(log_probs))
-    candidates = np.flatnonzero(log_probs >= np.partition(log_probs, -count)[-count])
-    return candidates[np.argsort(-log_probs[candidates], kind="stable")][:count]
 
 
 def _align(cell: str, width: int, left: bool) -> str:

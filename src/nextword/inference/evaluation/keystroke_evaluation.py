@@ -16,7 +16,7 @@ from nextword.inference.suggestion.user_words import UserWords
 from nextword.settings import require_at_least
 
 
-class Piece(Protocol):
+class CountedPiece(Protocol):
     """A word, a mark or a line end; see `nextword.inference.suggestion.ranked_pieces.TypedPiece`."""
 
     @property
@@ -78,7 +78,7 @@ class _Typist:
     saved_by_completion: int = 0
     has_space: bool = False
 
-    def type(self, piece: Piece, ranks: Ranks) -> None:
+    def type(self, piece: CountedPiece, ranks: Ranks) -> None:
         """Type a piece that is not a line end."""
         can_see = self.has_space or not piece.follows_word
         if piece.space_before and not self.has_space:
@@ -126,7 +126,7 @@ class KeystrokeTally:
     _next_word_hits: list[int] = field(default_factory=lambda: [0] * len(HITS))
     _typists: list[_Typist] = field(default_factory=lambda: [_Typist(number) for number in SLOTS])
 
-    def add(self, piece: Piece, ranks: Ranks, *, is_known: bool) -> None:
+    def add(self, piece: CountedPiece, ranks: Ranks, *, is_known: bool) -> None:
         """Count the next piece of the text.
 
         Args:
@@ -158,7 +158,7 @@ class KeystrokeTally:
             completion_hits=self.completion_hits,
         )
 
-    def _count_word(self, piece: Piece, ranks: Ranks, *, is_known: bool) -> None:
+    def _count_word(self, piece: CountedPiece, ranks: Ranks, *, is_known: bool) -> None:
         self.num_words += 1
         if not is_known:
             self.num_out_of_vocabulary += 1

@@ -3,23 +3,24 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
+from typing import override
 
 import numpy as np
 from numpy.typing import NDArray
 
-from nextword.inference.generation.generated_text import EndRule, Hypothesis
-from nextword.inference.generation.lockstep import Branches
+from nextword.inference.generation.generated_text import Continuation, EndRule
+from nextword.inference.generation.lockstep import Branches, Writer
 from nextword.inference.generation.request import length_normalizer
 from nextword.inference.generation.words import ForbiddenWords, RequiredWords
 
 Floats = NDArray[np.float64]
 
-Child = tuple[Hypothesis, int]
+Child = tuple[Continuation, int]
 """An incomplete text, and the index of its parent among the previous texts."""
 
 
 @dataclass(frozen=True)
-class Task:
+class SearchTask:
     """The parameters of a search.
 
     Attributes:
@@ -54,12 +55,12 @@ class BeamGroup:
         rejected: Complete texts without all required words, best first.
     """
 
-    def __init__(self, task: Task) -> None:
+    def __init__(self, task: SearchTask) -> None:
         self._task = task
-        self.texts = [Hypothesis()]
+        self.texts = [Continuation()]
         self.parents = [0]
-        self.complete: list[Hypothesis] = []
-        self.rejected: list[Hypothesis] = []
+        self.complete: list[Continuation] = []
+        self.rejected: list[Continuation] = []
 
     def advance(self, log_probs: NDArray[np.float32], costs: Floats) -> list[int]:
         """Extend every text by one token.
@@ -83,9 +84,9 @@ class BeamGroup:
             self.texts, self.parents = [], []
         return [text.ids[-1] for text in (*ended, *(text for text, _ in kept))]
 
-    def _by_score(self, scores: Floats, ranked: Floats) -> tuple[list[Hypothesis], list[Child]]:
+    def _by_score(self, scores: Floats, ranked: Floats) -> tuple[list[Continuation], list[Child]]:
         size = self._task.size
-        ended: list[Hypothesis] = []
+        ended: list[Continuation] = []
         kept: list[Child] = []
         for rank, (row, token_id) in enumerate(best_first(ranked, 2 * size)):
             if len(kept) == size or (rank >= size and self._is_last):
@@ -97,7 +98,7 @@ class BeamGroup:
                 ended.append(text)
         return ended, kept
 
-    def _by_progress(self, scores: Floats, ranked: Floats) -> tuple[list[Hypothesis], list[Child]]:
+    def _by_progress(self, scores: Floats, ranked: Floats) -> tuple[list[Continuation], list[Child]]:
         cells = sorted(self._pool(ranked), key=lambda cell: (-ranked[cell], cell))
         texts = [(self._extended(row, token_id, float(scores[row, token_id])), row) for row, token_id in cells]
         ended = [text for text, _ in texts if text.ending]
@@ -118,7 +119,7 @@ class BeamGroup:
                     pool.add((row, choice[int(ranked[row, choice].argmax())]))
         return {cell for cell in pool if ranked[cell] > -np.inf}
 
-    def _extended(self, row: int, token_id: int, log_prob: float) -> Hypothesis:
+    def _extended(self, row: int, token_id: int, log_prob: float) -> Continuation:
         text, task = self.texts[row], self._task
         prompt_end = task.read[-1] if len(task.read) > 1 else None
         before = text.ids[-1] if text.ids else prompt_end
@@ -128,7 +129,7 @@ class BeamGroup:
         met, progress = task.required.progress(text.met, task.read[-1], ids)
         if ending and task.required.num_tokens:
             met = task.required.met_by(task.read[-1], ids[: task.rule.num_shown(prompt_end, ids)])
-        return Hypothesis(ids, log_prob, ending, tail, met, progress)
+        return Continuation(ids, log_prob, ending, tail, met, progress)
 
     def _allowed(self, log_probs: NDArray[np.float32]) -> Floats:
         """Return log-probabilities with `-inf` for forbidden tokens, not normalized again."""
@@ -146,7 +147,7 @@ class BeamGroup:
         attainable = max(text.log_prob for text in self.texts) / normalizer
         return self.complete[-1].score(self._task.exponent) >= attainable
 
-    def _best(self, texts: list[Hypothesis]) -> list[Hypothesis]:
+    def _best(self, texts: list[Continuation]) -> list[Continuation]:
         return sorted(texts, key=lambda text: -text.score(self._task.exponent))[: self._task.size]
 
     @property
@@ -192,7 +193,7 @@ def allocate_beam(progress: Sequence[int], max_progress: int, size: int) -> list
     return sorted(kept | set(islice(others, size - len(kept))))
 
 
-class BeamSearch:
+class BeamSearch(Writer):
     r"""Searches for the most probable text; a `Writer` with a row for each incomplete text.
 
     With a beam of all `V ** num_tokens` texts the search is exhaustive; with a beam of 1 it is greedy.
@@ -203,21 +204,21 @@ class BeamSearch:
         diversity: Cost of a token for each text of the earlier groups that has it, in nats.
     """
 
-    def __init__(self, task: Task, *, num_groups: int = 1, diversity: float = 0.0) -> None:
+    def __init__(self, task: SearchTask, *, num_groups: int = 1, diversity: float = 0.0) -> None:
         self._task = task
         self._groups = [BeamGroup(task) for _ in range(num_groups)]
         self._rows: list[Sequence[int]] = [(0,)] * num_groups
         self._diversity = diversity
 
+    @override
     def receive(self, log_probs: NDArray[np.float32]) -> None:
-        """Extend every text by one token; see `Writer.receive`."""
         counts = np.zeros(log_probs.shape[1])
         for group, rows in zip(self._groups, self._rows, strict=True):
             if group.texts:
                 np.add.at(counts, group.advance(log_probs[list(rows)], self._diversity * counts), 1)
 
+    @override
     def next_rows(self) -> Branches | None:
-        """Return the last tokens of all incomplete texts; see `Writer.next_rows`."""
         groups = zip(self._groups, self._rows, strict=True)
         parents = [rows[parent] for group, rows in groups for parent in group.parents]
         ids = [text.ids[-1] for group in self._groups for text in group.texts]
@@ -225,7 +226,7 @@ class BeamSearch:
         self._rows = [range(end - len(group.texts), end) for group, end in zip(self._groups, ends, strict=True)]
         return Branches(parents, ids) if ids else None
 
-    def hypotheses(self) -> list[Hypothesis]:
+    def hypotheses(self) -> list[Continuation]:
         """Return the distinct complete texts of all groups, best first.
 
         If no text has all required words, return texts without them.

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nextword.inference.generation.sampling import LogProbs, SamplingOptions, filtered, normalized, sample
+from nextword.inference.highest import highest
 
 _FIRST_COUNT = 256
 """Tokens that are sorted at first to reach `top_p`; then eight times as many each time."""
@@ -83,7 +84,7 @@ def _kept(relative: NDArray[np.float64], options: SamplingOptions) -> NDArray[np
     number = len(relative) if options.top_k is None else min(options.top_k, len(relative))
     if options.top_p < 1:
         number = _num_reaching(relative, number, options.top_p)
-    kept = _highest(relative, number)
+    kept = highest(relative, number)
     return kept[relative[kept] >= np.log(options.min_p)] if options.min_p > 0 else kept
 
 
@@ -99,30 +100,3 @@ def _num_reaching(relative: NDArray[np.float64], number: int, top_p: float) -> i
         if reached[-1] >= mass or count == number:
             return min(1 + int(np.searchsorted(reached, mass)), count)
         count = min(8 * count, number)
-
-
-def _highest(values: NDArray[np.float64], number: int) -> NDArray[np.int64]:
-    """Return the indices of the `number` highest values, ascending; of ties, the first."""
-    if number == len(values):
-        return np.arange(number)
-    threshold = np.partition(values, len(values) - number)[len(values) - number]
-    kept = values > threshold
-    kept[np.flatnonzero(values == threshold)[: number - np.count_nonzero(kept)]] = True
-    return np.flatnonzero(kept)
-
-
-def most_probable(values: LogProbs, count: int) -> NDArray[np.int64]:
-    """Return the indices of the `count` highest values, the highest first; ties go to the smaller index.
-
-    Example:
-        >>> most_probable(np.array([0.2, 0.5, 0.2, 0.3]), 3).tolist()
-        [1, 3, 0]
-    """
-    size = len(values)
-    if count == 0:
-        return np.zeros(0, np.int64)
-    if count > size // 4:
-        return np.argsort(-values, kind="stable")[:count]
-    threshold = np.partition(values, size - count)[size - count]
-    candidates = np.flatnonzero(values >= threshold)
-    return candidates[np.argsort(-values[candidates], kind="stable")][:count]

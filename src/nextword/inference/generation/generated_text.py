@@ -146,7 +146,7 @@ class GeneratedText:
         return table
 
 
-class Hypothesis(NamedTuple):
+class Continuation(NamedTuple):
     """A complete or incomplete text, immutable.
 
     Attributes:

@@ -7,8 +7,8 @@ from itertools import takewhile
 from nextword.engine.engine import Engine
 from nextword.engine.text_model import TextModel
 from nextword.errors import SettingError
-from nextword.inference.generation.beam import BeamSearch, Task
-from nextword.inference.generation.generated_text import EndRule, GeneratedText, Hypothesis, stop_position, until_stop
+from nextword.inference.generation.beam import BeamSearch, SearchTask
+from nextword.inference.generation.generated_text import Continuation, EndRule, GeneratedText, stop_position, until_stop
 from nextword.inference.generation.lockstep import lockstep
 from nextword.inference.generation.pieces import after_prompt, may_join, text_pieces, whole_characters
 from nextword.inference.generation.request import Request
@@ -140,7 +140,7 @@ class _Generation:
             ]
         size = request.search.group_size(self._required.num_tokens)
         read, exponent = (self._end_id, *prompt_ids), request.search.length_exponent
-        task = Task(read, self._rule, self._forbidden, self._required, size, exponent)
+        task = SearchTask(read, self._rule, self._forbidden, self._required, size, exponent)
         return [BeamSearch(task, num_groups=request.search.beam_groups, diversity=request.search.diversity)]
 
     def text(self, prompt: str, prompt_ids: Sequence[int], writers: Writers) -> GeneratedText:
@@ -152,7 +152,7 @@ class _Generation:
         best, *others = (self._generated(prompt, prompt_ids, text) for text in found)
         return replace(best, others=tuple(others))
 
-    def _generated(self, prompt: str, prompt_ids: Sequence[int], found: Hypothesis) -> GeneratedText:
+    def _generated(self, prompt: str, prompt_ids: Sequence[int], found: Continuation) -> GeneratedText:
         shown = found.ids[:-1] if found.ending == "end" else found.ids
         text = "".join(text_pieces(self._tokenizer, prompt_ids, shown))
         text = text[: stop_position(text, self._request.stop)]

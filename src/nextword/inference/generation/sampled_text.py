@@ -1,18 +1,19 @@
 """Text sampled token by token."""
 
 from collections.abc import Sequence
+from typing import override
 
 import numpy as np
 from numpy.typing import NDArray
 
 from nextword.inference.generation.drawing import draw
-from nextword.inference.generation.generated_text import Ending, EndRule, Hypothesis
-from nextword.inference.generation.lockstep import Branches
+from nextword.inference.generation.generated_text import Continuation, Ending, EndRule
+from nextword.inference.generation.lockstep import Branches, Writer
 from nextword.inference.generation.sampling import SamplingOptions
 from nextword.inference.generation.words import ForbiddenWords
 
 
-class SampledText:
+class SampledText(Writer):
     """Samples each token from the engine's distribution after the filters of the options; a `Writer` of one row.
 
     Args:
@@ -46,8 +47,8 @@ class SampledText:
         self.log_prob = 0.0
         self.ending: Ending | None = None
 
+    @override
     def receive(self, log_probs: NDArray[np.float32]) -> None:
-        """Sample the next token; see `Writer.receive`."""
         count = len(self.ids) + 1
         forbidden = self._forbidden.after(self._read, is_last=count == self._rule.num_tokens)
         recent = self._read[-self._options.repetition_window :]
@@ -58,13 +59,13 @@ class SampledText:
         self.ids.append(token_id)
         self._read.append(token_id)
 
+    @override
     def next_rows(self) -> Branches | None:
-        """Return the last token; see `Writer.next_rows`."""
         return None if self.ending else Branches((0,), (self.ids[-1],))
 
-    def hypotheses(self) -> list[Hypothesis]:
+    def hypotheses(self) -> list[Continuation]:
         """Return the text."""
-        return [Hypothesis(tuple(self.ids), self.log_prob, self.ending, self._tail)]
+        return [Continuation(tuple(self.ids), self.log_prob, self.ending, self._tail)]
 
 
 def random_generator(options: SamplingOptions, sample_number: int = 0) -> np.random.Generator:

@@ -115,18 +115,3 @@ def _bare(token: str) -> str:
     """Return a token without one space at each end; a token with more spaces is unchanged."""
     bare = token.strip(" ")
     return bare if token in (bare, f" {bare}", f"{bare} ", f" {bare} ") else token
-
-
-def top_k(values: NDArray[np.float64], k: int) -> NDArray[np.intp]:
-    """Return the indices of the `k` largest positive values, in descending order; ties go in order of index.
-
-    Example:
-        >>> top_k(np.array([0.1, 0.3, 0.0, 0.3]), 3).tolist()
-        [1, 3, 0]
-    """
-    if k < len(values):
-        least = np.partition(values, len(values) - k)[len(values) - k]
-        candidates = np.flatnonzero((values >= least) & (values > 0))
-    else:
-        candidates = np.flatnonzero(values > 0)
-    return candidates[np.argsort(-values[candidates], kind="stable")[:k]]

@@ -16,7 +16,7 @@ from nextword.inference.suggestion.lexicon import lexicon_of, variants_of
 from nextword.inference.suggestion.reader import TextReader
 from nextword.inference.suggestion.session_options import SessionOptions
 from nextword.inference.suggestion.spelling import SPELLED
-from nextword.inference.suggestion.state_tree import Prediction
+from nextword.inference.suggestion.state_tree import NodePrediction
 from nextword.inference.suggestion.typed_text import TypedText
 from nextword.inference.suggestion.user_words import UserWords
 from nextword.inference.suggestion.word_cache import WordCache
@@ -255,7 +255,7 @@ class PieceRanker:
         fits = any(ranks) and self._fits(piece, prediction)
         return [(rank, rank > 0 and fits) for rank in ranks]
 
-    def _fits(self, piece: TypedPiece, prediction: Prediction) -> bool:
+    def _fits(self, piece: TypedPiece, prediction: NodePrediction) -> bool:
         """Return whether accepting a piece gives the text, up to a space that the next key replaces."""
         if mark := spaced_mark(self._tokenizer, piece.text, prediction.log_probs):
             return mark == piece.spaced and mark.startswith(" ") == piece.space_before
@@ -271,12 +271,12 @@ class PieceRanker:
             return ranks, ranks
         return ranks, tuple(_rank(piece.text, learned.completions(prefix, self._k)) for prefix in prefixes)
 
-    def _variants(self, prediction: Prediction) -> tuple[WordCandidates, WordCandidates]:
+    def _variants(self, prediction: NodePrediction) -> tuple[WordCandidates, WordCandidates]:
         """Return the candidates after the text without and with learned words."""
         plain = self._cached(prediction, self._no_words)
         return plain, self._cached(prediction, self._reader.cache) if self._reader.cache.words else plain
 
-    def _cached(self, prediction: Prediction, cache: WordCache) -> WordCandidates:
+    def _cached(self, prediction: NodePrediction, cache: WordCache) -> WordCandidates:
         key = (self._reader.node, cache.version)
         found = self._candidates.get(cache is self._no_words)
         if found is None or found[0] != key:

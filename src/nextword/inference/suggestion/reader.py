@@ -6,7 +6,7 @@ from typing import NamedTuple
 from nextword.engine.text_model import TextModel
 from nextword.inference.suggestion.session_options import SessionOptions
 from nextword.inference.suggestion.spelling import SPELLED
-from nextword.inference.suggestion.state_tree import Node, Prediction, StateTree
+from nextword.inference.suggestion.state_tree import Node, NodePrediction, StateTree
 from nextword.inference.suggestion.typed_text import TypedText
 from nextword.inference.suggestion.user_words import UserWords, is_learnable
 from nextword.inference.suggestion.word_cache import WordCache, WordUse
@@ -73,7 +73,7 @@ class TextReader:
         """Remove characters from the end of the text."""
         self._update(self.typed.remove(num_characters))
 
-    def read(self) -> Prediction:
+    def read(self) -> NodePrediction:
         """Add the words of the text to the cache, and return the prediction after the text."""
         for use in self._uses[self._num_learned :]:
             self.cache.learn(self._with_context(use))

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from nextword.engine.engine import Engine, State
 
 
-class Prediction(NamedTuple):
+class NodePrediction(NamedTuple):
     """The output of an engine after a text.
 
     Attributes:
@@ -40,7 +40,7 @@ class Node:
     parent: "Node | None"
     token_id: int
     keeps_hidden: bool = False
-    prediction: Prediction | None = None
+    prediction: NodePrediction | None = None
     hidden: NDArray[np.float32] | None = None
     children: dict[int, "Node"] = field(default_factory=dict)
 
@@ -67,7 +67,7 @@ class StateTree:
             node.children[token_id] = Node(node, token_id)
         return node.children[token_id]
 
-    def read(self, node: Node) -> Prediction:
+    def read(self, node: Node) -> NodePrediction:
         """Return the prediction after a text."""
         if node.prediction is not None:
             self._keep(node)
@@ -88,22 +88,22 @@ class StateTree:
             return None
         return node.hidden if node.hidden is not None else self.read(node).hidden
 
-    def _read_next(self, node: Node, state: State) -> Prediction:
+    def _read_next(self, node: Node, state: State) -> NodePrediction:
         node.prediction = prediction = self._step(node.token_id, state)
         if node.keeps_hidden:
             node.hidden = prediction.hidden
         self._keep(node)
         return prediction
 
-    def _step(self, token_id: int, state: State) -> Prediction:
+    def _step(self, token_id: int, state: State) -> NodePrediction:
         if not self._with_hidden:
             log_probs, state = self._engine.step(np.array([token_id], np.int32), state)
-            return Prediction(log_probs[0], state, None)
+            return NodePrediction(log_probs[0], state, None)
         prediction, state = self._engine.predict_window(np.array([[token_id]], np.int32), state)
         if prediction.hidden is None:
             self._with_hidden = False
-            return Prediction(prediction.log_probs[0, 0], state, None)
-        return Prediction(prediction.log_probs[0, 0], state, prediction.hidden[0, 0])
+            return NodePrediction(prediction.log_probs[0, 0], state, None)
+        return NodePrediction(prediction.log_probs[0, 0], state, prediction.hidden[0, 0])
 
     def _keep(self, node: Node) -> None:
         self._kept[node] = None

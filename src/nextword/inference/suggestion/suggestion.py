@@ -7,8 +7,9 @@ import numpy as np
 from nextword.display.table import html_bar, html_table
 from nextword.engine.engine import read_text
 from nextword.engine.text_model import TextModel
+from nextword.inference.highest import highest_positive
 from nextword.inference.suggestion.letter_case import begins_sentence, capitalized
-from nextword.inference.suggestion.lexicon import lexicon_of, top_k
+from nextword.inference.suggestion.lexicon import lexicon_of
 from nextword.inference.suggestion.spelling import WordParts, spell
 from nextword.inference.suggestion.typed_text import TypedText
 from nextword.settings import require_at_least, require_text
@@ -78,7 +79,7 @@ def suggest(model: TextModel, text: str, k: int = 5, *, restore_case: bool = Fal
         best = spell(engine, (log_probs[0], state), word_parts, ("", typed.unread), k)
     else:
         probabilities = lexicon.word_probabilities(np.exp(log_probs[0].astype(np.float64)))
-        words = top_k(probabilities, k).tolist()
+        words = highest_positive(probabilities, k).tolist()
         best = [(tokenizer.display(int(lexicon.first_tokens[word])), float(probabilities[word])) for word in words]
     capital = restore_case and lexicon.is_lower_cased and begins_sentence(piece.text for piece in reversed(pieces))
     return Suggestions(Suggestion(capitalized(word) if capital else word, probability) for word, probability in best)

@@ -6,10 +6,11 @@ from collections.abc import Iterable
 import numpy as np
 from numpy.typing import NDArray
 
+from nextword.inference.highest import highest_positive
 from nextword.inference.suggestion.letter_case import capitalized, folded, in_case_of
-from nextword.inference.suggestion.lexicon import Lexicon, top_k
+from nextword.inference.suggestion.lexicon import Lexicon
 from nextword.inference.suggestion.session_options import SessionOptions
-from nextword.inference.suggestion.state_tree import Prediction
+from nextword.inference.suggestion.state_tree import NodePrediction
 from nextword.inference.suggestion.word_cache import WordCache, mix_probabilities
 
 Candidates = list[tuple[str, float]]
@@ -26,7 +27,7 @@ class WordCandidates:
         options: Weights of words outside the vocabulary and of case.
     """
 
-    def __init__(self, prediction: Prediction, lexicon: Lexicon, cache: WordCache, options: SessionOptions) -> None:
+    def __init__(self, prediction: NodePrediction, lexicon: Lexicon, cache: WordCache, options: SessionOptions) -> None:
         probabilities = np.exp(prediction.log_probs.astype(np.float64))
         unknown = float(probabilities[lexicon.unknown_id])
         weights = cache.weights(prediction.hidden)
@@ -39,12 +40,12 @@ class WordCandidates:
     def next_words(self, k: int) -> Candidates:
         """Return the `k` most probable next words and their probabilities."""
         values = np.concatenate((self._known, self._outside))
-        best = top_k(values, k).tolist()
+        best = highest_positive(values, k).tolist()
         return [(self._word(index), float(values[index])) for index in best]
 
     def sentence_beginnings(self, k: int) -> Candidates:
         """Return the `k` most probable words, capitalized; words that differ only in case are merged."""
-        outside = self._outside_words(top_k(self._outside, k).tolist())
+        outside = self._outside_words(highest_positive(self._outside, k).tolist())
         best = _Spellings(self._lexicon, "", self._known, outside, case_weight=1.0)
         return [(capitalized(word), value) for word, value in best.most_probable(k)]
 
@@ -106,7 +107,7 @@ class _Spellings:
 
     def most_probable(self, k: int) -> Candidates:
         """Return a word for each of the `k` best spellings, and the weight of the spelling."""
-        best = top_k(self._values, k).tolist()
+        best = highest_positive(self._values, k).tolist()
         return [(self._best_word(index), float(self._values[index])) for index in best]
 
     def _sum_words(self) -> NDArray[np.float64]:

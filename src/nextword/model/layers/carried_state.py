@@ -6,7 +6,7 @@ from typing import Any
 import keras
 from keras import ops
 
-from nextword.model.architecture import CELLS, CellName
+from nextword.model.cells import CELLS, CellName
 from nextword.model.layers.recurrence import STATE_TYPES, RecurrentState
 
 

@@ -6,7 +6,7 @@ from typing import Any
 import keras
 from keras import ops
 
-from nextword.model.architecture import CELLS
+from nextword.model.cells import CELLS
 from nextword.model.layers.recurrence import HiddenState, Recurrence
 from nextword.model.ops.recurrence import Multiply, Tensors, masked, project, run_recurrence, sigmoid
 

@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 import keras
 from keras import ops
 
-from nextword.model.architecture import CELLS
+from nextword.model.cells import CELLS
 from nextword.model.layers.recurrence import Recurrence
 from nextword.model.ops.lstm import LSTMState, update_cell
 from nextword.model.ops.recurrence import Multiply, Tensors, masked, run_recurrence, sigmoid

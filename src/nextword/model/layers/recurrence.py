@@ -6,7 +6,8 @@ from typing import Any, ClassVar, NamedTuple
 import keras
 from keras import ops
 
-from nextword.model.architecture import Architecture, Cell
+from nextword.model.architecture import Architecture
+from nextword.model.cells import Cell
 from nextword.model.layers.dropout import WeightDrop
 from nextword.model.layers.initialization import InitializedLayer
 from nextword.model.ops.dropout import dropout

@@ -136,7 +136,11 @@ def update_cell(
     squash: Callable[[Any], Any] = ops.tanh,
     sigmoid: Callable[[Any], Any] = sigmoid,
 ) -> tuple[Any, Any]:
-    """Return the next hidden state and cell `(B, H)` from the pre-activations `(B, 4H)` and the cell."""
+    """Return the next hidden state and cell `(B, H)` from the pre-activations `(B, 4H)` and the cell.
+
+    The reference and the cells with other steps run this. The fast path on JAX, `lstm_jax`, repeats it, because its
+    gradient also needs the gates.
+    """
     i, f, g, o = ops.split(gates, 4, axis=-1)
     i, f, g, o = sigmoid(i), sigmoid(f), ops.tanh(g), sigmoid(o)
     if cap_input_gate:

@@ -1,7 +1,7 @@
 """The states of the texts that are in work, and the steps of the engine for them."""
 
 from collections.abc import Sequence
-from typing import Protocol
+from typing import Protocol, override
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,7 +24,7 @@ class RowBatch(Protocol):
         """Read a token of each text, and return the log-probabilities `(V,)` of the next for each."""
 
 
-class SharedSteps:
+class SharedSteps(RowBatch):
     """Rows that share the steps of an engine.
 
     Args:
@@ -38,8 +38,8 @@ class SharedSteps:
         self._state: State = None
         self._num_rows = 0
 
+    @override
     def change(self, rows: Sequence[int], joining: Sequence[State]) -> None:
-        """Keep some rows and add others; see `RowBatch.change`."""
         states = list(joining)
         if len(rows) == self._num_rows and rows:
             states.insert(0, self._state)
@@ -48,8 +48,8 @@ class SharedSteps:
         self._num_rows = len(rows) + len(joining)
         self._state = None if not states else states[0] if len(states) == 1 else self._engine.join(states)
 
+    @override
     def step(self, ids: Sequence[int]) -> Sequence[LogProbs]:
-        """Step all rows at once; see `RowBatch.step`."""
         num_rows, state = len(ids), self._state
         tokens = np.array(ids, np.int32)
         if num_rows < self._smallest:
@@ -62,7 +62,7 @@ class SharedSteps:
         return list(log_probs)
 
 
-class SeparateSteps:
+class SeparateSteps(RowBatch):
     """Rows that are stepped one by one, for an engine in which texts of a batch change each other's results.
 
     Args:
@@ -73,12 +73,12 @@ class SeparateSteps:
         self._engine = engine
         self._states: list[State] = []
 
+    @override
     def change(self, rows: Sequence[int], joining: Sequence[State]) -> None:
-        """Keep some rows and add others; see `RowBatch.change`."""
         self._states = [*(self._states[row] for row in rows), *joining]
 
+    @override
     def step(self, ids: Sequence[int]) -> Sequence[LogProbs]:
-        """Step the rows one after the other; see `RowBatch.step`."""
         results = [
             self._engine.step(np.array([token_id], np.int32), state)
             for token_id, state in zip(ids, self._states, strict=True)

@@ -7,9 +7,9 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from nextword.inference.generation.drawing import most_probable
 from nextword.inference.generation.generated_text import Ending
 from nextword.inference.generation.sampled_text import SampledText
+from nextword.inference.highest import highest_first
 
 LogProbs = NDArray[np.float32]
 
@@ -170,6 +170,6 @@ class TextTask:
         self._prompt, self._tokens = [], []
 
     def _scored(self, token_id: int, log_probs: LogProbs) -> TokenScore:
-        best = most_probable(log_probs, min(self._num_top, len(log_probs)))
+        best = highest_first(log_probs, min(self._num_top, len(log_probs)))
         top = tuple(zip(best.tolist(), log_probs[best].tolist(), strict=True))
         return TokenScore(int(token_id), float(log_probs[token_id]), top)

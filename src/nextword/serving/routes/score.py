@@ -12,9 +12,10 @@ from pydantic import BaseModel, Field, model_validator
 from nextword.disk.strict_json import finite
 from nextword.engine.distribution_engine import even_pieces
 from nextword.engine.text_model import TextModel
+from nextword.inference.highest import highest_positive
 from nextword.inference.scoring.lines import LN_10, LineScore, ScoringOptions, score_lines, shown_tokens
 from nextword.inference.scoring.score_summary import ScoreSummary
-from nextword.inference.suggestion.lexicon import lexicon_of, top_k
+from nextword.inference.suggestion.lexicon import lexicon_of
 from nextword.serving.http.body import FIRST_FAULT, ModelRequest, StrictRoute
 from nextword.serving.http.openapi import ERRORS, NOT_FOUND, example
 from nextword.serving.routes.work import Answer, WordProbability, Work, origin_of, require_at_most, require_tokens
@@ -218,7 +219,7 @@ def _top_words(model: TextModel, ids: NDArray[np.int32], first: int, count: int)
         prediction, state = model.engine.predict_window(inputs[None, piece], state)
         for log_probs in prediction.log_probs[0]:
             probabilities = lexicon.word_probabilities(np.exp(log_probs.astype(np.float64)))
-            best = top_k(probabilities, count).tolist()
+            best = highest_positive(probabilities, count).tolist()
             words = [(display(int(lexicon.first_tokens[word])), float(probabilities[word])) for word in best]
             tops.append([WordProbability(text=text, probability=value) for text, value in words])
     return tops

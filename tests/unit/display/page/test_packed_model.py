@@ -13,7 +13,8 @@ from nextword.display.page.bigrams import BigramTable
 from nextword.display.page.packed_model import pack_model, word_character_ranges
 from nextword.display.page.page_facts import PageFacts
 from nextword.errors import ExportError
-from nextword.model.architecture import CELLS, Architecture
+from nextword.model.architecture import Architecture
+from nextword.model.cells import CELLS
 from nextword.text.tokens.pre_tokens import is_word_character
 from support.packed import ARCHITECTURES, TOKENS, arrays_of, header_of, random_bundle, weights_of
 

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from nextword.engine.engine import WindowPrediction
 from nextword.engine.keras.dropout_engine import DropoutEngine
 from nextword.engine.keras.keras_engine import KerasEngine
-from nextword.engine.methods.dropout import Dropout, DropoutOptions
+from nextword.engine.methods.dropout import DropoutMethod, DropoutOptions
 from nextword.engine.methods.dynamic import Dynamic
 from nextword.engine.methods.method import Method, Splits
 from nextword.errors import SettingError
@@ -162,7 +162,7 @@ def test_a_model_without_dropout_is_refused() -> None:
         DropoutEngine(engine_of(**none), DropoutOptions())
 
 
-@pytest.mark.parametrize("method", [Dropout(), Dynamic()])
+@pytest.mark.parametrize("method", [DropoutMethod(), Dynamic()])
 def test_another_backend_is_refused(
     engine: KerasEngine, monkeypatch: pytest.MonkeyPatch, splits_of: Callable[..., Splits], method: Method[Any]
 ) -> None:

@@ -9,8 +9,8 @@ from hypothesis.extra import numpy as arrays
 from numpy.typing import NDArray
 
 from nextword.engine.engine import Engine, read_text
-from nextword.inference.generation.beam import BeamSearch, Task, allocate_beam, best_first
-from nextword.inference.generation.generated_text import EndRule, Hypothesis
+from nextword.inference.generation.beam import BeamSearch, SearchTask, allocate_beam, best_first
+from nextword.inference.generation.generated_text import Continuation, EndRule
 from nextword.inference.generation.generator import generate
 from nextword.inference.generation.lockstep import lockstep
 from nextword.inference.generation.request import length_normalizer
@@ -62,18 +62,18 @@ def task_of(
     forbidden: ForbiddenWords = NO_WORDS,
     required: RequiredWords = NOTHING_REQUIRED,
     exponent: float = 0.6,
-) -> Task:
-    return Task((0, *PROMPT), rule, forbidden, required, size, exponent)
+) -> SearchTask:
+    return SearchTask((0, *PROMPT), rule, forbidden, required, size, exponent)
 
 
-def search(engine: Engine, task: Task, *, num_groups: int = 1, diversity: float = 0.0) -> list[Hypothesis]:
+def search(engine: Engine, task: SearchTask, *, num_groups: int = 1, diversity: float = 0.0) -> list[Continuation]:
     writer = BeamSearch(task, num_groups=num_groups, diversity=diversity)
     for _ in lockstep(engine, [PROMPT], [writer]):
         pass
     return writer.hypotheses()
 
 
-def plain(found: list[Hypothesis]) -> list[Found]:
+def plain(found: list[Continuation]) -> list[Found]:
     return [(text.ids, text.log_prob) for text in found]
 
 

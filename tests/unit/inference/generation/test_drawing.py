@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from nextword.errors import SettingError
-from nextword.inference.generation.drawing import draw, drawn_index, most_probable
+from nextword.inference.generation.drawing import draw, drawn_index
 from nextword.inference.generation.sampling import SamplingOptions, filtered, sample
 
 OPTIONS: list[dict[str, Any]] = [
@@ -43,14 +43,6 @@ def test_it_draws_the_token_of_the_defined_distribution(changes: dict[str, Any],
         log_probs, forbidden, read = distribution(seed, size, scale), {0} if size > 2 else set(), [1, 1, size - 1]
         expected = sample(filtered(log_probs, options, forbidden, read), np.random.default_rng(seed))
         assert draw(log_probs, options, forbidden, read, np.random.default_rng(seed)) == expected
-
-
-@given(
-    values=st.lists(st.sampled_from([-np.inf, -3.0, -2.0, -1.0, 0.0]), min_size=1, max_size=60), count=st.integers(1, 9)
-)
-def test_the_most_probable_are_those_of_a_stable_sort(values: list[float], count: int) -> None:
-    array = np.array(values)
-    assert most_probable(array, count).tolist() == np.argsort(-array, kind="stable")[:count].tolist()
 
 
 @given(

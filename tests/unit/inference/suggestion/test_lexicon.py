@@ -2,7 +2,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nextword.inference.suggestion.lexicon import Lexicon, PrefixIndex, lexicon_of, top_k
+from nextword.inference.suggestion.lexicon import Lexicon, PrefixIndex, lexicon_of
 from nextword.text.tokens.vocabulary import Vocabulary
 
 texts = st.text("aAbß'\U0010ffff", max_size=4)
@@ -14,12 +14,6 @@ def test_a_prefix_finds_all_strings_that_begin_with_it(strings: list[str], prefi
     found = list(index.strings[index.prefix_range(prefix)])
     assert found == sorted(string for string in strings if string.startswith(prefix))
     assert list(index.strings[index.exact_range(prefix)]) == [string for string in strings if string == prefix]
-
-
-@given(values=st.lists(st.sampled_from([0.0, 0.1, 0.2, 0.3])), k=st.integers(1, 9))
-def test_the_largest_come_first_and_ties_go_in_order_of_index(values: list[float], k: int) -> None:
-    expected = sorted((place for place, value in enumerate(values) if value), key=lambda place: (-values[place], place))
-    assert top_k(np.array(values, np.float64), k).tolist() == expected[:k]
 
 
 @given(tokens=st.lists(st.text("aAb ", min_size=1, max_size=4), unique=True))

@@ -9,7 +9,8 @@ from numpy.typing import NDArray
 
 from nextword.bundle.bundle import Bundle
 from nextword.errors import SettingError
-from nextword.model.architecture import CELLS, Architecture
+from nextword.model.architecture import Architecture
+from nextword.model.cells import CELLS
 
 Doubles = NDArray[np.float64]
 

@@ -1,0 +1,85 @@
+"""The table of cells: the kinds of recurrent layers, and the shapes of their weights."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+if TYPE_CHECKING:
+    from nextword.model.architecture import Architecture
+
+Shape = tuple[int, ...]
+
+CellName = Literal["lstm", "mogrifier_lstm", "gru", "rnn"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Cell:
+    """A kind of recurrent layer: a row of the table of cells.
+
+    To add one, write its layer in `layers/NAME.py`, add its name and its row here and, if it can be exported, its
+    graph to `GRAPHS` of `nextword.export.recurrence_graph`.
+
+    Attributes:
+        title: Name for readers.
+        layer: Name of its class in `nextword.model.layers.NAME`.
+        num_gates: Number of gates, each `H` columns of the kernels.
+        state: Names of the state arrays `(B, H)`.
+        options: Fields of `Architecture` that this cell supports and others may not; disabled by default.
+        extra_shapes: Returns names and shapes of the weights besides kernel, recurrent kernel and bias, for an
+            architecture, `I` and `H`.
+        in_page: Whether `display/page/site/js/model/cells.js` has its arithmetic, for the page in the browser.
+    """
+
+    title: str
+    layer: str
+    num_gates: int
+    state: tuple[str, ...]
+    options: tuple[str, ...] = ()
+    extra_shapes: "Callable[[Architecture, int, int], dict[str, Shape]]" = lambda *_: {}
+    in_page: bool = False
+
+
+def _normalization_shapes(architecture: "Architecture", _input_size: int, hidden_size: int) -> dict[str, Shape]:
+    if not architecture.layer_normalization:
+        return {}
+    gates, cell = (4 * hidden_size,), (hidden_size,)
+    return {"input_gain": gates, "recurrent_gain": gates, "cell_gain": cell, "cell_bias": cell}
+
+
+def _modulation_shapes(architecture: "Architecture", input_size: int, hidden_size: int) -> dict[str, Shape]:
+    shapes: dict[str, Shape] = {}
+    source, target, rank = hidden_size, input_size, architecture.mogrifier_rank
+    for index in range(1, architecture.mogrifier_rounds + 1):
+        name = f"modulation_{index}"
+        if rank is None:
+            shapes[f"{name}_kernel"] = (source, target)
+        else:
+            shapes |= {f"{name}_left": (source, rank), f"{name}_right": (rank, target)}
+        shapes[f"{name}_bias"] = (target,)
+        source, target = target, source
+    return shapes
+
+
+CELLS: dict[CellName, Cell] = {
+    "lstm": Cell(
+        title="LSTM",
+        layer="LSTM",
+        num_gates=4,  # input, forget, candidate, output
+        state=("hidden", "cell"),
+        options=("cap_input_gate", "layer_normalization"),
+        extra_shapes=_normalization_shapes,
+        in_page=True,
+    ),
+    "mogrifier_lstm": Cell(
+        title="Mogrifier LSTM",
+        layer="MogrifierLSTM",
+        num_gates=4,
+        state=("hidden", "cell"),
+        options=("cap_input_gate", "mogrifier_rank"),
+        extra_shapes=_modulation_shapes,
+        in_page=True,
+    ),
+    "gru": Cell(title="GRU", layer="GRU", num_gates=3, state=("hidden",), in_page=True),  # update, reset, candidate
+    "rnn": Cell(title="RNN", layer="RNN", num_gates=1, state=("hidden",), in_page=True),
+}
+"""The table of cells: the differences between the kinds of recurrent layers."""

@@ -5,11 +5,12 @@ The text is text, there is no background, and colors are variables of CSS. The s
 
 import math
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from xml.sax.saxutils import escape
 
+from nextword.display.chart import Axis
 from nextword.display.svg import COLORS, SANS, number, style_sheet
 from nextword.display.text_width import text_width
 from nextword.errors import SettingError
@@ -91,23 +92,6 @@ class Panel:
     limits: tuple[float, float] | None = None
 
 
-@dataclass(frozen=True)
-class _Scale:
-    """Maps values from `low` to `high` to coordinates from `start` to `end`."""
-
-    low: float
-    high: float
-    start: float
-    end: float
-    is_log: bool = False
-
-    def __call__(self, value: float) -> float:
-        """Return the coordinate of a value."""
-        scale = math.log if self.is_log else float
-        share = (scale(value) - scale(self.low)) / (scale(self.high) - scale(self.low))
-        return self.start + share * (self.end - self.start)
-
-
 def bars(
     labels: Sequence[str],
     values: Sequence[float],
@@ -134,7 +118,7 @@ def bars(
     below, above = errors or ([0.0] * len(values), [0.0] * len(values))
     ends = [value + error for value, error in zip(values, above, strict=True)]
     room = max((text_width(number_format.format(value), _SIZE) for value in values), default=0.0) + 8
-    x = _Scale(min([0.0, *values]), max([*ends, 1e-9]), 1.0, _WIDTH - room)
+    x = _along(Axis(x_label, min([0.0, *values]), max([*ends, 1e-9])), 1.0, _WIDTH - room)
     parts, top = list[str](), 4.0
     for index, (label, value, end) in enumerate(zip(labels, values, ends, strict=True)):
         if headings and index in headings:
@@ -172,10 +156,9 @@ def lines(
         parts += [*_sample(entry, top + 8), _text(32, top + 12, label)]
         top += _LINE
     across = [value for panel in panels for line in panel.lines for value in line.x] or [1.0, 2.0]
-    low, high = min(across), max(across)
-    ends = _padded(low, high, 0.03, is_log=has_log_x)
-    x = _Scale(*ends, _LEFT, _WIDTH - _RIGHT, has_log_x)
-    ticks = spread_ticks(x_ticks or even_ticks(*ends, 8), *ends, is_log=has_log_x)
+    axis = Axis(x_label, *_padded(min(across), max(across), 0.03, is_log=has_log_x), has_log_x)
+    x = _along(axis, _LEFT, _WIDTH - _RIGHT)
+    ticks = spread_ticks(x_ticks or axis.ticks(8), axis)
     for panel in panels:
         top += _LINE * (2 if panel.title else 1) + 6
         parts += _panel(panel, x, ticks, top)
@@ -185,17 +168,18 @@ def lines(
     return _svg(parts, top + _LINE, title)
 
 
-def _panel(panel: Panel, x: _Scale, x_ticks: Sequence[float], top: float) -> list[str]:
+def _panel(panel: Panel, x: Callable[[float], float], x_ticks: Sequence[float], top: float) -> list[str]:
     """Return a panel whose highest line is at `top`."""
     values = [value for line in panel.lines for value in line.y]
     values += [value + error for line in panel.lines for value, error in zip(line.y, line.errors or (), strict=False)]
     values = values or [1.0, 2.0]
     low, high = panel.limits or _padded(min(values), max(values), 0.05, is_log=panel.is_log)
-    y = _Scale(low, high, top + _PANEL, top, panel.is_log)
+    axis = Axis(panel.y_label, low, high, panel.is_log)
+    y = _along(axis, top + _PANEL, top)
     right = number(_WIDTH - _RIGHT)
     parts = [_text(0, top - 8 - _LINE, panel.title, "bold")] if panel.title else []
     parts.append(_text(0, top - 8, panel.y_label))
-    for tick in spread_ticks(panel.ticks or even_ticks(low, high, 6), low, high, is_log=panel.is_log):
+    for tick in spread_ticks(panel.ticks or axis.ticks(6), axis):
         parts.append(_path(f"M{number(_LEFT)} {number(y(tick))}H{right}", "grid"))
         parts.append(_text(_LEFT - 5, y(tick) + 4, tick_label(tick), anchor="end"))
     parts += [_path(f"M{number(x(tick))} {number(top)}v{number(_PANEL)}", "grid") for tick in x_ticks]
@@ -237,31 +221,22 @@ def _padded(low: float, high: float, share: float, *, is_log: bool) -> tuple[flo
     return low - pad, high + pad
 
 
-def even_ticks(low: float, high: float, count: int) -> list[float]:
-    """Return the multiples of a round number between two others, at most about `count`.
+def _along(axis: Axis, start: float, end: float) -> Callable[[float], float]:
+    """Return what maps a value of an axis to its coordinate between two ends."""
+    return lambda value: start + axis.share(value) * (end - start)
+
+
+def spread_ticks(ticks: Sequence[float], axis: Axis) -> list[float]:
+    """Return the ticks on an axis, without those that are too near the one before.
 
     Example:
-        >>> even_ticks(0, 2.3, 4)
-        [0.0, 1.0, 2.0]
-    """
-    power = 10.0 ** math.floor(math.log10((high - low) / count))
-    step = next(digit * power for digit in (1, 2, 5, 10) if digit * power * count >= high - low)
-    return [round(step * index, 10) for index in range(math.ceil(low / step), math.floor(high / step) + 1)]
-
-
-def spread_ticks(ticks: Sequence[float], low: float, high: float, *, is_log: bool) -> list[float]:
-    """Return the ticks between two ends, without those that are too near the one before.
-
-    Example:
-        >>> spread_ticks([1, 2, 2.1, 3, 9], 1, 4, is_log=True)
+        >>> spread_ticks([1, 2, 2.1, 3, 9], Axis("perplexity", 1, 4, is_log=True))
         [1, 2, 3]
     """
-    scale = math.log if is_log else float
     kept: list[float] = []
     for tick in sorted(ticks):
-        if low <= tick <= high and (
-            not kept or scale(tick) - scale(kept[-1]) > _MIN_TICK_DISTANCE * (scale(high) - scale(low))
-        ):
+        is_apart = not kept or axis.share(tick) - axis.share(kept[-1]) > _MIN_TICK_DISTANCE
+        if axis.low <= tick <= axis.high and is_apart:
             kept.append(tick)
     return kept
 

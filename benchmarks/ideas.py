@@ -47,7 +47,7 @@ def ideas(names: tuple[str, ...], seeds: tuple[int, ...], runs: Path, json_path:
         corpus, command = Corpus.load(terms["corpus"]), report.origin["command"]
         for idea in chosen:
             for group in [seeds] if idea.is_ensemble else [(seed,) for seed in seeds]:
-                held = any((each["idea"], each["seed"]) == (idea.name, group[0]) for each in figures)
+                held = any((figure["idea"], figure["seed"]) == (idea.name, group[0]) for figure in figures)
                 if held or (idea.is_ensemble and len(group) < 2):
                     continue
                 report.say(f"{idea.name}, seed {', '.join(map(str, group))}")
@@ -81,7 +81,7 @@ def _former(path: Path, terms: dict[str, Any]) -> list[dict[str, Any]]:
 
 def _write(path: Path, terms: dict[str, Any], command: str, figures: Sequence[Mapping[str, Any]]) -> None:
     order = list(IDEAS)
-    ordered = sorted(figures, key=lambda each: (order.index(each["idea"]), each["seed"]))
+    ordered = sorted(figures, key=lambda figure: (order.index(figure["idea"]), figure["seed"]))
     table = {"terms": terms, "command": command, "worth": worths(ordered), "figures": ordered}
     write_file(path, json.dumps(table, indent=1, allow_nan=False).encode() + b"\n")
 

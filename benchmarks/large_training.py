@@ -76,20 +76,20 @@ def large_training(
         else:
             read = text
         arguments = [str(read), str(texts / "cache"), f"{scratch}/run", str(train_words), json.dumps(settings)]
-        found = measure(arguments, train_words, timeout, report)
-        entropy = generated.token_entropy_of(found["vocabulary_size"] - _NUM_MARKS) if text is None else None
-        report.add("training", text=Path(read).stem, softmax=softmax, **found, entropy=entropy)
+        result = measure(arguments, train_words, timeout, report)
+        entropy = generated.token_entropy_of(result["vocabulary_size"] - _NUM_MARKS) if text is None else None
+        report.add("training", text=Path(read).stem, softmax=softmax, **result, entropy=entropy)
 
 
 def _splits(text: ZipfText, texts: Path, scratch: Path, size: int, held_out: int, report: Report) -> Path:
     """Return a folder with the three splits of a text, whose training split is kept in `texts`."""
-    kept = texts / f"zipf-{text.vocabulary_size}-{size}.txt"
-    if not kept.exists():
+    stored = texts / f"zipf-{text.vocabulary_size}-{size}.txt"
+    if not stored.exists():
         report.say(f"writing {size:,} MiB of text")
-        text.write(kept, size * 2**20)
-    folder = scratch / kept.stem
+        text.write(stored, size * 2**20)
+    folder = scratch / stored.stem
     folder.mkdir()
-    os.link(kept, folder / "train.txt")
+    os.link(stored, folder / "train.txt")
     for seed, name in enumerate(("valid", "test"), start=text.seed + 1):
         ZipfText(text.vocabulary_size, text.exponent, seed).write(folder / f"{name}.txt", held_out)
     return folder
@@ -130,15 +130,15 @@ def steadiness(parts: Sequence[dict[str, float]], looks: Sequence[Look]) -> list
     They are words per second, words per second of the processor, summed over its cores, and resident memory in MB
     without the pages of the text that are mapped.
     """
-    quarter, found = max(1, len(parts) // 4), []
+    quarter, medians = max(1, len(parts) // 4), list[dict[str, float]]()
     for chosen in (parts[: 2 * quarter][-quarter:], parts[-quarter:]):
         first, last = chosen[0]["time"], chosen[-1]["time"]
-        seen = [look.resident.own for look in looks if first <= look.time <= last]
+        resident = [look.resident.own for look in looks if first <= look.time <= last]
         nearest = min(looks, key=lambda look: abs(look.time - last)).resident.own
         names = ("words_per_second", "words_per_cpu_second")
         speeds = {name: round(median(part[name] for part in chosen), 1) for name in names}
-        found.append({**speeds, "own_mb": round(median(seen or [nearest]) / 1e6, 1)})
-    return found
+        medians.append({**speeds, "own_mb": round(median(resident or [nearest]) / 1e6, 1)})
+    return medians
 
 
 if __name__ == "__main__":

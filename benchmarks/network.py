@@ -16,7 +16,7 @@ from harness.cut_link import cut_link
 from harness.hosts import Hosts
 from harness.links import measure_link, measure_sum
 from harness.report import Report, json_option, reporting
-from harness.strategies import StrategyWork, forecast, measure_strategy, places_of
+from harness.strategies import StrategyWork, forecast, measure_strategy, prefixes_of
 from nextword.training.cluster.group import Strategy
 from nextword.training.planning.cost_forecast import BYTES_PER_PARAMETER
 
@@ -44,30 +44,30 @@ def network(
     signal.signal(signal.SIGTERM, lambda number, _frame: sys.exit(128 + number))  # the hosts are removed
     cores = sorted(os.sched_getaffinity(0))
     with reporting("network", json_path) as report, Hosts(_HOSTS) as hosts:
-        places = [hosts.place(number, cores[number % len(cores)]) for number in range(_HOSTS)]
+        prefixes = [hosts.prefix(number, cores[number % len(cores)]) for number in range(_HOSTS)]
         if sums:
-            measure_sums(hosts, places, rates, report)
+            measure_sums(hosts, prefixes, rates, report)
         if speed:
-            measure_speeds(hosts, places, rates, report, timeout)
+            measure_speeds(hosts, prefixes, rates, report, timeout)
         hosts.limit(1.0)
         strategies: tuple[Strategy, ...] = ("data-parallel", "local-steps")
         for strategy in strategies if cut else ():
             report.say(f"{strategy} with a link that is cut")
-            report.add("cut", **cut_link(hosts, places, strategy, timeout))
+            report.add("cut", **cut_link(hosts, prefixes, strategy, timeout))
 
 
-def measure_sums(hosts: Hosts, places: list[list[str]], rates: tuple[float, ...], report: Report) -> None:
+def measure_sums(hosts: Hosts, prefixes: list[list[str]], rates: tuple[float, ...], report: Report) -> None:
     """Measure the sum of as many bytes as the gradients have, over each network."""
     num_bytes = BYTES_PER_PARAMETER * _WORK.num_parameters
     for rate in (None, *rates):
         hosts.limit(rate)
-        link = measure_link(places, hosts.address(0))
-        found = measure_sum(places, num_bytes, link["gbps"], hosts.address(0))
-        report.add("sum", network=_named(rate), **link, **found)
+        link = measure_link(prefixes, hosts.address(0))
+        total = measure_sum(prefixes, num_bytes, link["gbps"], hosts.address(0))
+        report.add("sum", network=_named(rate), **link, **total)
 
 
 def measure_speeds(
-    hosts: Hosts, places: list[list[str]], rates: tuple[float, ...], report: Report, timeout: float
+    hosts: Hosts, prefixes: list[list[str]], rates: tuple[float, ...], report: Report, timeout: float
 ) -> None:
     """Measure one process, and two over each network, with their forecasts."""
     cores = sorted(os.sched_getaffinity(0))
@@ -75,21 +75,21 @@ def measure_speeds(
     def measured(work: StrategyWork, strategy: Strategy | None, where: list[list[str]], **how: Any) -> dict[str, Any]:
         return report.add("strategy", **measure_strategy(work, strategy, where, timeout=timeout, **how))
 
-    alone = measured(_WORK, None, places_of(1, cores), cores=1)["words_per_s"]
+    alone = measured(_WORK, None, prefixes_of(1, cores), cores=1)["words_per_s"]
     both: dict[str, Any] = {"cores": min(len(cores), _HOSTS), "one_process": alone}
     # The cores of one machine share its memory, so a host is as fast as a process whose neighbor computes too.
     half = replace(_WORK, batch_size=_WORK.batch_size // _HOSTS)
-    pairs = {work.batch_size: measured(work, "population", places, network="none", **both) for work in (_WORK, half)}
+    pairs = {work.batch_size: measured(work, "population", prefixes, network="none", **both) for work in (_WORK, half)}
     speeds = {batch_size: pair["words_per_s"] / _HOSTS for batch_size, pair in pairs.items()}
     saving = pairs[_WORK.batch_size]["saving_seconds"]
     for rate in (None, *rates):
         hosts.limit(rate)
-        link = measure_link(places, hosts.address(0))
+        link = measure_link(prefixes, hosts.address(0))
         report.add("link", network=_named(rate), **link)
         how = {**both, "host": hosts.address(0), "network": _named(rate), "saving_seconds": saving}
         rows: tuple[tuple[StrategyWork, Strategy], ...] = ((_SHORT, "data-parallel"), (_WORK, "local-steps"))
         for work, strategy in rows:
-            report.add("forecast", **forecast(work, measured(work, strategy, places, **how), speeds, link))
+            report.add("forecast", **forecast(work, measured(work, strategy, prefixes, **how), speeds, link))
 
 
 def _named(rate: float | None) -> str:

@@ -138,8 +138,8 @@ def _trained(name: str, task: dict[str, Any], pytorch: str | None, say: Callable
     if not math.isfinite(valid) or not math.isfinite(test):
         raise PeerError(f"came to perplexities that are not finite, {perplexities}")
     speed = result["tokens"] / result["seconds"]
-    found = {"valid_perplexity": valid, "test_perplexity": test, "method": method, "words_per_second": speed}
-    return {**found, **result, "rounds": rounds, "environment": environment}
+    headline = {"valid_perplexity": valid, "test_perplexity": test, "method": method, "words_per_second": speed}
+    return {**headline, **result, "rounds": rounds, "environment": environment}
 
 
 if __name__ == "__main__":

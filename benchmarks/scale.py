@@ -18,7 +18,7 @@ from harness.links import measure_link
 from harness.memory import PeakMemory, resident
 from harness.process import PROGRAMS, Process
 from harness.report import Report, json_option, reporting
-from harness.strategies import STRATEGIES, StrategyWork, forecast, measure_strategy, places_of, train_to_the_end
+from harness.strategies import STRATEGIES, StrategyWork, forecast, measure_strategy, prefixes_of, train_to_the_end
 from harness.zipf_text import ZipfText
 from nextword.machine.capacity import count_cores
 from nextword.training.cluster.group import Strategy
@@ -75,8 +75,8 @@ def scale(
                 with TemporaryDirectory(dir=folder, prefix="scale-") as name:
                     path = Path(name) / f"zipf-{size}.txt"
                     text.write(path, size * 2**20)
-                    found = read_text(path, options, processes or count_cores(), timeout, report)
-                    report.add("text", **found, **options)
+                    reading = read_text(path, options, processes or count_cores(), timeout, report)
+                    report.add("text", **reading, **options)
         if only != "text":
             strategies(StrategyWork(), _COUNTS, report, timeout, quality=quality)
 
@@ -90,14 +90,14 @@ def read_text(path: Path, options: dict[str, Any], processes: int, timeout: floa
         baseline = resident(number).whole
         report.say(f"reading {num_bytes / 1e6:,.0f} MB with {processes} processes")
         with PeakMemory(number) as memory:
-            found = program.request({}, timeout)
+            result = program.request({}, timeout)
         report.say("the tokenizers library alone, on lines in memory with a known vocabulary")
         library = program.request({}, timeout)["bytes_per_s"]
     return {
         "num_bytes": num_bytes,
-        **found,
+        **result,
         "processes": processes,
-        "mb_per_s": round(num_bytes / 1e6 / found["seconds"], 2),
+        "mb_per_s": round(num_bytes / 1e6 / result["seconds"], 2),
         "library_mb_per_s": round(library / 1e6, 2),
         "baseline_mb": round(baseline / 1e6, 1),
         "peak_mb": round((memory.peak_bytes - baseline) / 1e6, 1),
@@ -107,26 +107,26 @@ def read_text(path: Path, options: dict[str, Any], processes: int, timeout: floa
 def strategies(work: StrategyWork, counts: tuple[int, ...], report: Report, timeout: float, *, quality: bool) -> None:
     """Measure one process on one core, and each strategy with each number of processes over loopback."""
     cores = sorted(os.sched_getaffinity(0))
-    link = measure_link(places_of(2, cores))
+    link = measure_link(prefixes_of(2, cores))
     report.add("link", network="loopback", **link)
-    one = report.add("strategy", **measure_strategy(work, None, places_of(1, cores), cores=1, timeout=timeout))
+    one = report.add("strategy", **measure_strategy(work, None, prefixes_of(1, cores), cores=1, timeout=timeout))
     speeds: dict[int, float] = {}
     for count in counts:  # the cores of one machine share its memory, so all of them compute
         share = replace(work, batch_size=work.batch_size // count)
         report.say(f"a process with batches of {share.batch_size} on each core")
         strategy: Strategy | None = "population" if len(cores) > 1 else None
-        all_cores = places_of(len(cores), cores)
-        found = measure_strategy(share, strategy, all_cores, cores=len(cores), timeout=timeout)
-        speeds[share.batch_size] = found["words_per_s"] / len(cores)
+        all_cores = prefixes_of(len(cores), cores)
+        measured = measure_strategy(share, strategy, all_cores, cores=len(cores), timeout=timeout)
+        speeds[share.batch_size] = measured["words_per_s"] / len(cores)
     saving, pair = dict[int, float](), dict[str, Any]()
     for strategy in STRATEGIES:
         for count in (count for count in counts if count > 1):
             report.say(f"{strategy} with {count} processes")
             how: dict[str, Any] = {"cores": min(count, len(cores)), "timeout": timeout}
             how |= {"one_process": one["words_per_s"], "saving_seconds": saving.get(count, 0.0)}
-            found = report.add("strategy", **measure_strategy(work, strategy, places_of(count, cores), **how))
-            report.add("forecast", **forecast(work, found, speeds, link))
-            saving[count], pair = found["saving_seconds"], found if count == 2 else pair
+            measured = report.add("strategy", **measure_strategy(work, strategy, prefixes_of(count, cores), **how))
+            report.add("forecast", **forecast(work, measured, speeds, link))
+            saving[count], pair = measured["saving_seconds"], measured if count == 2 else pair
     if quality and len(cores) > 1:
         factor = pair["words_per_s"] / one["words_per_s"]
         for strategy, steps, epochs in ((None, 100, 1.0), ("local-steps", 100, factor), ("local-steps", 50, factor)):

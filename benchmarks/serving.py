@@ -57,13 +57,13 @@ def overload(scene: Scene) -> None:
             rate = max(effort.overload * capacities[-1].requests_per_second, 1.0)
             loads.append(asyncio.run(run_arrivals(server.port, requests, rate, effort.scenario_seconds)))
     pairs = list(zip(loads, capacities, strict=True))
-    kept = [load.tokens_per_second / capacity.tokens_per_second for load, capacity in pairs]
+    goodputs = [load.tokens_per_second / capacity.tokens_per_second for load, capacity in pairs]
     samples = [sample for load in loads for sample in load.samples]
     accepted = [sample.seconds for sample in samples if sample.ok]
     scene.report.add(
         "overload",
-        goodput=median(kept),
-        goodput_of_turns=kept,
+        goodput=median(goodputs),
+        goodput_of_turns=goodputs,
         capacity_tokens_per_second=median(load.tokens_per_second for load in capacities),
         capacity_requests_per_second=median(load.requests_per_second for load in capacities),
         requests=len(samples),

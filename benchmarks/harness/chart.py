@@ -233,12 +233,12 @@ def spread_ticks(ticks: Sequence[float], axis: Axis) -> list[float]:
         >>> spread_ticks([1, 2, 2.1, 3, 9], Axis("perplexity", 1, 4, is_log=True))
         [1, 2, 3]
     """
-    kept: list[float] = []
+    spread: list[float] = []
     for tick in sorted(ticks):
-        is_apart = not kept or axis.share(tick) - axis.share(kept[-1]) > _MIN_TICK_DISTANCE
+        is_apart = not spread or axis.share(tick) - axis.share(spread[-1]) > _MIN_TICK_DISTANCE
         if axis.low <= tick <= axis.high and is_apart:
-            kept.append(tick)
-    return kept
+            spread.append(tick)
+    return spread
 
 
 def tick_label(tick: float) -> str:

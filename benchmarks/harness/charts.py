@@ -215,11 +215,11 @@ def programs_of(results: Sequence[Result], corpus: str, minutes: float) -> tuple
     counts = Counter(machine for machine, _ in {(group.machine, group.first.preset) for group in programs})
     machine = max(counts, key=lambda name: (counts[name], name), default="")
     best = _best_programs([group for group in [*ours, *programs] if group.machine == machine])
-    found = {}
+    perplexities = {}
     for preset, group in best.items():
         name = "nextword" if preset == "auto" else preset.removeprefix("contest/")
-        found[_PROGRAMS.get(name, name)] = _best_method(group).values("test_perplexity")[0]
-    return dict(sorted(found.items(), key=lambda pair: pair[1])), machine
+        perplexities[_PROGRAMS.get(name, name)] = _best_method(group).values("test_perplexity")[0]
+    return dict(sorted(perplexities.items(), key=lambda pair: pair[1])), machine
 
 
 def _best_programs(groups: Sequence[Group]) -> dict[str, Group]:
@@ -242,11 +242,11 @@ def _minutes_panel(ours: Sequence[Group], method: str, others: Sequence[Line]) -
     styles = dict(zip(dict.fromkeys(group.machine for group in ours), cycle(_STYLES), strict=False))
     drawn: list[Line] = []
     for machine, (hue, marker) in styles.items():
-        found = [group.by_method.get(method) for group in ours if group.machine == machine]
-        parts = [part for part in found if part]
+        own = [group.by_method for group in ours if group.machine == machine and method in group.by_method]
+        parts = [by_method[method] for by_method in own]
         values = [part.values("test_perplexity") for part in parts]
-        minutes, means = [part.first.minutes for part in parts], [fmean(each) for each in values]
-        spreads = [stdev(each) if len(each) > 1 else 0.0 for each in values]
+        minutes, means = [part.first.minutes for part in parts], [fmean(group_values) for group_values in values]
+        spreads = [stdev(group_values) if len(group_values) > 1 else 0.0 for group_values in values]
         drawn.append(Line(f"nextword, {machine}", minutes, means, hue, marker=marker, errors=spreads))
     title = _METHODS.get(method, method.replace(",", ", "))
     return Panel("test perplexity", [*drawn, *others], title, _MINUTE_TICKS, is_log=True)

@@ -16,20 +16,20 @@ _EPOCHS = 0.2
 _ENVIRONMENT = {"NEXTWORD_EXCHANGE_SECONDS": "10"}
 
 
-def cut_link(hosts: Hosts, places: Sequence[Sequence[str]], strategy: Strategy, timeout: float) -> dict[str, Any]:
+def cut_link(hosts: Hosts, prefixes: Sequence[Sequence[str]], strategy: Strategy, timeout: float) -> dict[str, Any]:
     """Cut the link of the last host after three rounds, connect it again, resume, and compare with a whole run.
 
     The result has the seconds from the cut until all processes ended, their exit codes and last lines, the rounds of
     each log then and at the end, and whether the weights are those of a run that was not cut, bit by bit.
     """
-    last, host = len(places) - 1, hosts.address(0)
+    last, host = len(prefixes) - 1, hosts.address(0)
     with TemporaryDirectory(prefix="network-cut-") as name:
         folder = Path(name)
         whole, run = folder / "whole", folder / "run"
 
         def group(arguments: Sequence[str | Path], started_by: Strategy | None) -> TrainingGroup:
             how: dict[str, Any] = {"strategy": started_by, "host": host, "environment": _ENVIRONMENT}
-            return TrainingGroup(arguments, places, folder, **how)
+            return TrainingGroup(arguments, prefixes, folder, **how)
 
         with group(_WORK.arguments(whole, _EPOCHS), strategy) as uncut:
             uncut.finish(timeout)
@@ -37,14 +37,14 @@ def cut_link(hosts: Hosts, places: Sequence[Sequence[str]], strategy: Strategy, 
             cut.wait_for_rounds(run, 3, timeout)
             hosts.cut(last)
             start = time.monotonic()
-            codes = [cut.wait(number, timeout) for number in range(len(places))]
+            codes = [cut.wait(number, timeout) for number in range(len(prefixes))]
             seconds, before = time.monotonic() - start, [len(rounds) for rounds in rounds_in(run)]
-            messages = [cut.last_line_of(number) for number in range(len(places))]
+            messages = [cut.last_line_of(number) for number in range(len(prefixes))]
         hosts.repair(last)
         if any(codes):
             with group(("--resume", run), None) as resumed:
                 resumed.finish(timeout)
-        weights = [(each / "model" / "weights.safetensors").read_bytes() for each in (whole, run)]
+        weights = [(directory / "model" / "weights.safetensors").read_bytes() for directory in (whole, run)]
         return {
             "strategy": strategy,
             "seconds_to_stop": round(seconds, 1),

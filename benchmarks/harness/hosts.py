@@ -48,7 +48,7 @@ class Hosts:
         """Return the address of a host."""
         return f"10.77.0.{number + 1}"
 
-    def place(self, number: int, core: int) -> list[str]:
+    def prefix(self, number: int, core: int) -> list[str]:
         """Return the beginning of a command that runs on a host, on one core."""
         return ["ip", "netns", "exec", self._names[number], *on_core(core)]
 

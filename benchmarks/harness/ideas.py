@@ -86,15 +86,15 @@ def worths(figures: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
 
     An idea that the reference uses is worth what leaving it out costs. Seeds without a reference are left out.
     """
-    reference = {each["seed"]: each["test_perplexity"] for each in figures if each["idea"] == REFERENCE}
+    reference = {figure["seed"]: figure["test_perplexity"] for figure in figures if figure["idea"] == REFERENCE}
     rows = []
     for idea in IDEAS.values():
-        own = [each for each in figures if each["idea"] == idea.name and each["seed"] in reference]
+        own = [figure for figure in figures if figure["idea"] == idea.name and figure["seed"] in reference]
         if idea.name == REFERENCE or not own:
             continue
         without = dict.fromkeys(reference, fmean(reference.values())) if idea.is_ensemble else reference
         sign = -1 if idea.in_reference else 1
-        gains = [sign * (without[each["seed"]] - each["test_perplexity"]) for each in own]
+        gains = [sign * (without[figure["seed"]] - figure["test_perplexity"]) for figure in own]
         rows.append(
             {
                 "idea": idea.name,
@@ -103,8 +103,8 @@ def worths(figures: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
                 "after_training": not idea.needs_training,
                 "gain": round(fmean(gains), 2),
                 "gains": [round(gain, 2) for gain in gains],
-                "test_perplexity": round(fmean(each["test_perplexity"] for each in own), 2),
-                "seconds": round(fmean(each["seconds"] for each in own)),
+                "test_perplexity": round(fmean(figure["test_perplexity"] for figure in own), 2),
+                "seconds": round(fmean(figure["seconds"] for figure in own)),
             }
         )
     return rows

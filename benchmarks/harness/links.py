@@ -13,26 +13,26 @@ from harness.server import free_port
 _BYTES = 2**26
 _SECONDS = 120
 
-Places = Sequence[Sequence[str]]
+Prefixes = Sequence[Sequence[str]]
 """For each of two processes, the beginning of its command."""
 
 
 def measure_link(
-    places: Places, host: str = "127.0.0.1", num_bytes: int = _BYTES, timeout: float = _SECONDS
+    prefixes: Prefixes, host: str = "127.0.0.1", num_bytes: int = _BYTES, timeout: float = _SECONDS
 ) -> dict[str, float]:
     """Return the bandwidth in one direction in Gb/s, and half of the time of a round trip in milliseconds.
 
     Args:
-        places: Where the two processes run.
+        prefixes: Where the two processes run.
         host: The address of the first one.
         num_bytes: How much travels.
         timeout: Seconds to wait.
     """
     command = [sys.executable, str(PROGRAMS / "network_link.py"), host, str(num_bytes)]
-    with subprocess.Popen([*places[0], *command], stdout=subprocess.PIPE, text=True) as first:
+    with subprocess.Popen([*prefixes[0], *command], stdout=subprocess.PIPE, text=True) as first:
         try:
             port = first.stdout.readline().strip() if first.stdout else ""
-            second = subprocess.run([*places[1], *command, port], stdout=subprocess.PIPE, check=True, timeout=timeout)
+            second = subprocess.run([*prefixes[1], *command, port], stdout=subprocess.PIPE, check=True, timeout=timeout)
             return {name: round(value, 4) for name, value in json.loads(second.stdout).items()}
         except (OSError, ValueError, subprocess.SubprocessError) as error:
             raise PeerError(f"the network at {host} cannot be measured: {error}") from error
@@ -40,17 +40,17 @@ def measure_link(
             first.kill()
 
 
-def measure_sum(places: Places, num_bytes: int, gbps: float, host: str = "127.0.0.1") -> dict[str, float | None]:
+def measure_sum(prefixes: Prefixes, num_bytes: int, gbps: float, host: str = "127.0.0.1") -> dict[str, float | None]:
     """Return the seconds in which two processes sum an array, and the speed without the network in Gb/s.
 
     Args:
-        places: Where the two processes run.
+        prefixes: Where the two processes run.
         num_bytes: Size of the array.
         gbps: Bandwidth between them in Gb/s.
         host: The address of the first one.
     """
     program = [sys.executable, str(PROGRAMS / "network_sum.py"), f"{host}:{free_port()}"]
-    commands = [[*place, *program, str(number), str(num_bytes)] for number, place in enumerate(places)]
+    commands = [[*prefix, *program, str(number), str(num_bytes)] for number, prefix in enumerate(prefixes)]
     how: dict[str, Any] = {"env": {**os.environ, "NPROC": "1"}, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
     with subprocess.Popen(commands[1], **how) as second:
         try:

@@ -74,13 +74,13 @@ class Documents:
 def _choices(lines: Sequence[Sequence[str]]) -> list[dict[str, Any]]:
     """Return each line's beginning with the words that follow, and with those of the lines after it."""
     ends = [" ".join(words[_BEGINNING : _BEGINNING + _CONTINUATION]) for words in lines]
-    found = []
+    rows = []
     for number, words in enumerate(lines):
         choices = [ends[(number + step) % len(lines)] for step in range(1, _NUM_CHOICES)]
         right = number % _NUM_CHOICES
         choices.insert(right, ends[number])
-        found.append({"context": " ".join(words[:_BEGINNING]), "choices": choices, "right": right})
-    return found
+        rows.append({"context": " ".join(words[:_BEGINNING]), "choices": choices, "right": right})
+    return rows
 
 
 def _write(folder: Path, name: str, task: dict[str, Any], rows: Sequence[dict[str, Any]]) -> None:

@@ -93,7 +93,7 @@ class Load:
 def percentiles(loads: Sequence[Load]) -> dict[str, float | None]:
     """Return percentiles of the latency and of the time to the first byte, over several loads, in ms."""
     counted = [sample for load in loads for sample in load.samples if sample.ok and sample.start >= load.start]
-    columns = {"p": [each.seconds for each in counted], "first_p": [each.first_seconds for each in counted]}
+    columns = {"p": [sample.seconds for sample in counted], "first_p": [sample.first_seconds for sample in counted]}
     return {
         f"{name}{percent}_ms": 1000 * float(np.percentile(values, percent)) if values else None
         for name, values in columns.items()
@@ -205,7 +205,7 @@ async def run_clients(port: int, requests: Requests, clients: int, seconds: floa
     await asyncio.sleep(seconds)
     ended.set()
     end, processor_end = time.perf_counter(), time.process_time()
-    samples = [sample for found in await asyncio.gather(*tasks) for sample in found]
+    samples = [sample for group in await asyncio.gather(*tasks) for sample in group]
     return Load(samples, start, end, (processor_end - processor_start) / (end - start))
 
 

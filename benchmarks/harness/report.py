@@ -69,7 +69,7 @@ class Report:
         line = {"kind": kind, **values}
         self._add(line)
         if self._path is not None:
-            write_file(self._path, "".join(json.dumps(each, allow_nan=False) + "\n" for each in self.lines).encode())
+            write_file(self._path, "".join(json.dumps(item, allow_nan=False) + "\n" for item in self.lines).encode())
         return line
 
     @contextmanager
@@ -223,8 +223,8 @@ def _is_shown(name: str, rows: Sequence[Mapping[str, str | None]]) -> bool:
 def _shown(value: Any) -> str | None:
     """Return a value as a table shows it; `None` for lists, and for tables with anything but numbers."""
     if isinstance(value, dict):
-        is_flat = value and all(isinstance(each, int | float | None) for each in value.values())
-        return ", ".join(f"{name} {_shown(each) or '-'}" for name, each in value.items()) if is_flat else None
+        is_flat = value and all(isinstance(item, int | float | None) for item in value.values())
+        return ", ".join(f"{name} {_shown(item) or '-'}" for name, item in value.items()) if is_flat else None
     if isinstance(value, bool):
         return "yes" if value else "no"
     if isinstance(value, float):

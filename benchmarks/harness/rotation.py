@@ -59,11 +59,11 @@ class Peer:
         """
         with self._process.ended_on_error():
             answer = self._process.request({"steps": steps}, self.timeout)
-            found: dict[str, list[float]] = answer["seconds"]
+            seconds_by_task: dict[str, list[float]] = answer["seconds"]
             self.peak_memory_bytes = max(self.peak_memory_bytes, answer["peak_memory_bytes"])
-        for task, seconds in found.items():
+        for task, seconds in seconds_by_task.items():
             self.seconds.setdefault(task, []).extend(seconds)
-        return found
+        return seconds_by_task
 
     def median(self, task: str) -> float | None:
         """Return the median seconds of a task; `None` if it was not measured."""

@@ -58,15 +58,15 @@ def _num_parameters(preset: str, text: str) -> int:
     return config.model.build(Corpus.load(text, config.text).tokenizer.vocabulary_size).num_parameters
 
 
-def places_of(processes: int, cores: Sequence[int]) -> list[list[str]]:
-    """Return where processes run: each on one core, in turn."""
+def prefixes_of(processes: int, cores: Sequence[int]) -> list[list[str]]:
+    """Return for each process the beginning of its command: it runs on one core, in turn."""
     return [on_core(cores[number % len(cores)]) for number in range(processes)]
 
 
 def measure_strategy(
     work: StrategyWork,
     strategy: Strategy | None,
-    places: Sequence[Sequence[str]],
+    prefixes: Sequence[Sequence[str]],
     *,
     cores: int,
     timeout: float,
@@ -84,8 +84,8 @@ def measure_strategy(
     Args:
         work: The run.
         strategy: How the processes share it; `None` for one process.
-        places: For each process, the beginning of its command.
-        cores: Number of different cores in the places.
+        prefixes: For each process, the beginning of its command.
+        cores: Number of different cores that they run on.
         timeout: Seconds to wait for the run.
         one_process: Words per second of one process on one core.
         saving_seconds: Seconds in which as many processes save a round: what `local-steps` takes beyond them is the
@@ -93,11 +93,11 @@ def measure_strategy(
         network: What connects the processes.
         host: The address of process 0.
     """
-    count, is_shared = len(places), strategy == "data-parallel"
+    count, is_shared = len(prefixes), strategy == "data-parallel"
     with TemporaryDirectory(prefix="scale-strategy-") as name:
         folder, run = Path(name), Path(name) / "run"
         # More epochs than are trained: the group is ended when the rounds are done.
-        with TrainingGroup(work.arguments(run, 100.0), places, folder, strategy=strategy, host=host) as group:
+        with TrainingGroup(work.arguments(run, 100.0), prefixes, folder, strategy=strategy, host=host) as group:
             logs = group.wait_for_rounds(run, work.rounds + 1, timeout, logs=1 if is_shared else count)
     words, own, others = work.round_steps * work.batch_size * work.num_steps, list[list[float]](), list[float]()
     for rounds in logs:
@@ -124,19 +124,19 @@ def train_to_the_end(
     work: StrategyWork, strategy: Strategy | None, epochs: float, cores: Sequence[int], timeout: float
 ) -> dict[str, Any]:
     """Train to the end, and return the seconds with validation and the best validation perplexity."""
-    places = places_of(2 if strategy else 1, cores)
+    prefixes = prefixes_of(2 if strategy else 1, cores)
     with TemporaryDirectory(prefix="scale-quality-") as name:
         run = Path(name) / "run"
-        with TrainingGroup(work.arguments(run, epochs), places, Path(name), strategy=strategy) as group:
+        with TrainingGroup(work.arguments(run, epochs), prefixes, Path(name), strategy=strategy) as group:
             group.finish(timeout)
         rounds = rounds_in(run)[0]
     return {
         "strategy": strategy or "one-process",
-        "processes": len(places),
+        "processes": len(prefixes),
         "round_steps": work.round_steps,
         "epochs": round(epochs, 3),
         "seconds": round(rounds[-1]["seconds"], 1),
-        "valid_perplexity": round(min(each["valid_perplexity"] for each in rounds), 2),
+        "valid_perplexity": round(min(record["valid_perplexity"] for record in rounds), 2),
     }
 
 
@@ -172,9 +172,9 @@ def forecast(
     cluster = Cluster(
         hosts=processes, network_gbps=link["gbps"], latency_ms=link["latency_ms"], collective_gbps=GLOO_GBPS
     )
-    (found,) = (each for each in forecast_costs(planned, cluster) if each.strategy == measured["strategy"])
+    (expected,) = (outcome for outcome in forecast_costs(planned, cluster) if outcome.strategy == measured["strategy"])
     trained = processes if measured["strategy"] == "population" else 1  # each trains on all words of the text
-    words_per_s = trained * found.text_words_per_second
+    words_per_s = trained * expected.text_words_per_second
     return {
         **{name: measured[name] for name in ("strategy", "processes", "network")},
         "forecast": round(words_per_s, 1),

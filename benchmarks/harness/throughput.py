@@ -36,8 +36,8 @@ class Effort(Settings):
     turns: int = setting(3, help="Turns of each server.", at_least=1, at_most=1000)
     seconds: float = setting(4.0, help="Seconds that count of each turn and load.", at_least=0.05, at_most=600.0)
     prompt_words: int = setting(8, help="Words of a prompt.", at_least=1, at_most=1000)
-    least_tokens: int = setting(16, help="Tokens of the shortest answer.", at_least=1, at_most=1024)
-    most_tokens: int = setting(48, help="Tokens of the longest answer.", at_least=1, at_most=1024)
+    min_tokens: int = setting(16, help="Tokens of the shortest answer.", at_least=1, at_most=1024)
+    max_tokens: int = setting(48, help="Tokens of the longest answer.", at_least=1, at_most=1024)
     temperature: float = setting(0.8, help="Sampling temperature of all servers.", at_least=0.01, at_most=2.0)
     overload: float = setting(8.0, help="Overload: times the capacity.", at_least=1.0, at_most=1000.0)
     overload_tokens: int = setting(128, help="Overload: tokens of an answer.", at_least=1, at_most=1024)
@@ -68,7 +68,7 @@ class Scene:
         """
         words = json.loads((self.folder / "words.json").read_text(encoding="utf-8"))
         known = [word for word in words if word.isalpha()]
-        lengths = tokens or (self.effort.least_tokens, max(self.effort.least_tokens, self.effort.most_tokens))
+        lengths = tokens or (self.effort.min_tokens, max(self.effort.min_tokens, self.effort.max_tokens))
         sampling: dict[str, Any] = {"temperature": self.effort.temperature}
         sampling |= {"stream": True, "stream_options": {"include_usage": True}} if stream else {}
 
@@ -108,13 +108,13 @@ def throughput(scene: Scene) -> None:
                     del servers[name]
             for engine in engines:
                 engine.run(_STEPS)
-    left = {key: found for key, found in loads.items() if key[0].removesuffix("-streamed") not in report.missing}
+    left = {key: group for key, group in loads.items() if key[0].removesuffix("-streamed") not in report.missing}
     rates: dict[str, float] = {}
-    for (name, clients), found in left.items():
-        turns = [load.tokens_per_second for load in found]
+    for (name, clients), group in left.items():
+        turns = [load.tokens_per_second for load in group]
         rates[f"{name}-{clients}"] = median(turns)
-        values = {"requests_per_second": median(load.requests_per_second for load in found), **percentiles(found)}
-        values["client_share"] = max(load.client_share for load in found)
+        values = {"requests_per_second": median(load.requests_per_second for load in group), **percentiles(group)}
+        values["client_share"] = max(load.client_share for load in group)
         report.add("server", server=name, clients=clients, tokens_per_second=median(turns), **values, turns=turns)
     ceilings = {
         f"{engine.name}-{batch}": int(batch) / median(seconds)
@@ -138,15 +138,15 @@ def _ratios(rates: dict[str, float], clients: Sequence[int]) -> dict[str, dict[s
     """Return how many times as many tokens per second nextword generates as another way of serving."""
     ratios: dict[str, float | None] = {}
     others: dict[str, float | None] = {}
-    for each in clients:
-        ours, int8 = rates.get(f"nextword-float32-{each}"), rates.get(f"nextword-int8-{each}")
-        theirs = {name: rates.get(f"pytorch-{name}-{each}") for name in ("one-at-a-time", "threads")}
+    for count in clients:
+        ours, int8 = rates.get(f"nextword-float32-{count}"), rates.get(f"nextword-int8-{count}")
+        theirs = {name: rates.get(f"pytorch-{name}-{count}") for name in ("one-at-a-time", "threads")}
         best = max((rate for rate in theirs.values() if rate is not None), default=None)
-        ratios |= {f"batched-{each}": ratio(ours, rates.get(f"nextword-float32-unbatched-{each}"))}
-        ratios |= {f"pytorch-{each}": ratio(ours, best)}
-        others |= {f"int8-batched-{each}": ratio(int8, rates.get(f"nextword-int8-unbatched-{each}"))}
-        others |= {f"int8-over-float32-{each}": ratio(int8, ours)}
-        others |= {f"pytorch-{name}-{each}": ratio(ours, rate) for name, rate in theirs.items()}
+        ratios |= {f"batched-{count}": ratio(ours, rates.get(f"nextword-float32-unbatched-{count}"))}
+        ratios |= {f"pytorch-{count}": ratio(ours, best)}
+        others |= {f"int8-batched-{count}": ratio(int8, rates.get(f"nextword-int8-unbatched-{count}"))}
+        others |= {f"int8-over-float32-{count}": ratio(int8, ours)}
+        others |= {f"pytorch-{name}-{count}": ratio(ours, rate) for name, rate in theirs.items()}
     return {"ratios": ratios, "other_ratios": others}
 
 

@@ -1,4 +1,4 @@
-"""`nextword train` in several processes, each in its place: on a core of its own, or on a host of its own."""
+"""`nextword train` in several processes, each on a core of its own, or on a host of its own."""
 
 import json
 import os
@@ -27,7 +27,7 @@ class TrainingGroup:
 
     Args:
         arguments: The arguments after `nextword train`.
-        places: For each process, the beginning of its command.
+        prefixes: For each process, the beginning of its command, which says where it runs.
         folder: Where the processes write what they print.
         strategy: How they train; `None` for a run of one process, or one that is resumed.
         host: The address of process 0.
@@ -37,7 +37,7 @@ class TrainingGroup:
     def __init__(
         self,
         arguments: Sequence[str | Path],
-        places: Sequence[Sequence[str]],
+        prefixes: Sequence[Sequence[str]],
         folder: Path,
         *,
         strategy: Strategy | None = None,
@@ -45,15 +45,15 @@ class TrainingGroup:
         environment: Mapping[str, str] | None = None,
     ) -> None:
         self._arguments = [*map(str, arguments), *(["--strategy", strategy] if strategy else [])]
-        self._places = places
+        self._prefixes = prefixes
         self._folder = folder
-        self._address = f"{host}:{free_port()}" if len(places) > 1 else None
+        self._address = f"{host}:{free_port()}" if len(prefixes) > 1 else None
         self._environment = dict(environment or {})
         self.processes: list[subprocess.Popen[bytes]] = []
 
     def __enter__(self) -> Self:
         try:
-            for number in range(len(self._places)):
+            for number in range(len(self._prefixes)):
                 self.processes.append(self.start(number))
         except BaseException:
             self._end()
@@ -70,10 +70,10 @@ class TrainingGroup:
 
     def start(self, number: int) -> subprocess.Popen[bytes]:
         """Start one process."""
-        group = ProcessGroup(len(self._places), number, self._address)
+        group = ProcessGroup(len(self._prefixes), number, self._address)
         variables = {} if self._address is None else group.to_environment()
         paths = {"PYTHONPATH": ":".join(filter(None, sys.path)), "NEXTWORD_CACHE": str(self._folder / "cache")}
-        command = [*self._places[number], sys.executable, "-m", "nextword", "train", *self._arguments]
+        command = [*self._prefixes[number], sys.executable, "-m", "nextword", "train", *self._arguments]
         with self.output_of(number).open("ab") as output:
             return subprocess.Popen(
                 command,
@@ -112,13 +112,13 @@ class TrainingGroup:
         With some strategies each process writes a log of its own, in a folder of the run directory.
         """
         end = time.monotonic() + timeout
-        while len(found := [rounds for rounds in rounds_in(run) if len(rounds) >= count]) < logs:
+        while len(ready := [rounds for rounds in rounds_in(run) if len(rounds) >= count]) < logs:
             if time.monotonic() > end:
-                raise PeerError(f"{len(found)} of {logs} logs have {count} rounds after {timeout:g} seconds")
+                raise PeerError(f"{len(ready)} of {logs} logs have {count} rounds after {timeout:g} seconds")
             if all(process.poll() is not None for process in self.processes):
                 raise PeerError(f"ended before round {count}: {self.last_line_of(0)}")
             time.sleep(_INTERVAL_S)
-        return [rounds[:count] for rounds in found]
+        return [rounds[:count] for rounds in ready]
 
 
 def rounds_in(run: Path) -> list[list[dict[str, Any]]]:

@@ -162,8 +162,8 @@ def total_loss(model: Transformer, ids: Ids, end_id: int, stride: int) -> float:
         counted = torch.cat([targets[window.counted : window.stop] for window in batch])
         with torch.no_grad():
             hidden = model.hidden(torch.stack([inputs[window.start : window.stop] for window in batch]))
-            kept = [row[window.counted - window.start :] for row, window in zip(hidden, batch, strict=True)]
-            logits = model.logits(torch.cat(kept))
+            counted_rows = [row[window.counted - window.start :] for row, window in zip(hidden, batch, strict=True)]
+            logits = model.logits(torch.cat(counted_rows))
         total += functional.cross_entropy(logits, counted, reduction="sum").item()
     model.train()
     return total

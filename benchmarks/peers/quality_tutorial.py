@@ -114,7 +114,7 @@ def train(task: Task, say: Say) -> Outcome:
     network = build({**recipe, "vocabulary_size": task.vocabulary_size}, num_steps)
     until = UntilOver(clock, rows * num_steps)
     ids, valid = (task.split(name).astype(np.int32) for name in ("train", "valid"))
-    training, validation = (batches(each, task.vocabulary_size, rows, num_steps) for each in (ids, valid))
+    training, validation = (batches(split, task.vocabulary_size, rows, num_steps) for split in (ids, valid))
     for _ in range(recipe["epochs"]):
         steps = max(1, len(ids) // (rows * num_steps))
         network.fit(training, steps_per_epoch=steps, shuffle=False, verbose=0, callbacks=[until])

@@ -45,13 +45,13 @@ class Network(nn.Module):
 
     def set_weights(self, weights: dict[str, Any]) -> None:
         """Load the weights of a bundle; its gates have the same order, and one bias each."""
-        given = {name: torch.from_numpy(weight) for name, weight in weights.items()}
-        self.embedding.weight.copy_(given["embedding/embeddings"])
-        self.projection.bias.copy_(given["projection/bias"])
+        tensors = {name: torch.from_numpy(weight) for name, weight in weights.items()}
+        self.embedding.weight.copy_(tensors["embedding/embeddings"])
+        self.projection.bias.copy_(tensors["projection/bias"])
         for layer, cell in enumerate(self.cells):
-            cell.weight_ih.copy_(given[f"lstm_{layer}/kernel"].T)
-            cell.weight_hh.copy_(given[f"lstm_{layer}/recurrent_kernel"].T)
-            cell.bias_ih.copy_(given[f"lstm_{layer}/bias"])
+            cell.weight_ih.copy_(tensors[f"lstm_{layer}/kernel"].T)
+            cell.weight_hh.copy_(tensors[f"lstm_{layer}/recurrent_kernel"].T)
+            cell.bias_ih.copy_(tensors[f"lstm_{layer}/bias"])
             cell.bias_hh.zero_()
 
 
@@ -74,11 +74,11 @@ class Generator:
 
     def log_probs(self, ids: list[int]) -> list[float]:
         """Return the log-probability of each id after those before it, the first after `<eos>`."""
-        found, states = [], self._start()
+        log_probs, states = [], self._start()
         for before, after in zip([self._end, *ids], ids):  # noqa: B905  # the last is not read
             hidden, states = self._network.read(torch.tensor([before]), states)
-            found.append(float(torch.log_softmax(self._network.projection(hidden), -1)[0, after]))
-        return found
+            log_probs.append(float(torch.log_softmax(self._network.projection(hidden), -1)[0, after]))
+        return log_probs
 
     def generate(self, prompt: str, *, max_tokens: int, temperature: float, top_p: float, seed: int) -> list[int]:
         """Return the ids of a sampled text; `<eos>` ends it."""

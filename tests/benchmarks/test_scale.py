@@ -19,7 +19,7 @@ from harness.hosts import Hosts
 from harness.links import measure_link
 from harness.memory import resident
 from harness.process import PeerError, PeerUnableError
-from harness.strategies import StrategyWork, forecast, measure_strategy, places_of
+from harness.strategies import StrategyWork, forecast, measure_strategy, prefixes_of
 from harness.training_group import TrainingGroup, rounds_in
 from harness.zipf_text import TOKENS_PER_LINE, WORDS_PER_LINE, ZipfText
 
@@ -68,7 +68,7 @@ def test_training_on_a_generated_text_is_measured(benchmark: Callable[..., Any])
 @pytest.mark.timeout(600)
 @pytest.mark.parametrize("strategy", ["data-parallel", "population", "local-steps"])
 def test_two_processes_are_measured(strategy: Any) -> None:
-    found = measure_strategy(TINY, strategy, places_of(2, [0]), cores=1, timeout=500, one_process=1000.0)
+    found = measure_strategy(TINY, strategy, prefixes_of(2, [0]), cores=1, timeout=500, one_process=1000.0)
     assert (found["strategy"], found["processes"], len(found["rounds"])) == (strategy, 2, TINY.rounds)
     assert found["words_per_s"] > 0
     assert found["efficiency"] == pytest.approx(found["words_per_s"] / 1000, abs=1e-3)
@@ -92,17 +92,17 @@ def test_hosts_reach_each_other_until_a_link_is_cut() -> None:
     core = min(os.sched_getaffinity(0))
     try:
         with Hosts(2) as hosts:
-            places = [hosts.place(number, core) for number in range(2)]
+            prefixes = [hosts.prefix(number, core) for number in range(2)]
             hosts.limit(0.1)
-            assert measure_link(places, hosts.address(0), num_bytes=2**20)["gbps"] < 1
+            assert measure_link(prefixes, hosts.address(0), num_bytes=2**20)["gbps"] < 1
             hosts.limit(None)
             hosts.cut(1)
             with pytest.raises(PeerError, match=r"the network at 10\.77\.0\.1 cannot be measured"):
-                measure_link(places, hosts.address(0), num_bytes=2**20, timeout=2)
+                measure_link(prefixes, hosts.address(0), num_bytes=2**20, timeout=2)
             hosts.repair(1)
-            measure_link(places, hosts.address(0), num_bytes=2**20)
+            measure_link(prefixes, hosts.address(0), num_bytes=2**20)
             own_name = "import socket; print(socket.gethostbyname(socket.gethostname()))"
-            named = subprocess.run([*places[1], sys.executable, "-c", own_name], capture_output=True, check=True)
+            named = subprocess.run([*prefixes[1], sys.executable, "-c", own_name], capture_output=True, check=True)
             assert named.stdout.decode().strip() == hosts.address(1)
     except PeerUnableError as error:  # a container without the right to do so
         pytest.skip(str(error))

@@ -46,7 +46,7 @@ def test_all_processes_end_with_the_name_of_the_machine(hosts: Hosts, tmp_path: 
     with ExitStack() as running:
         started = [
             subprocess.Popen(
-                [*hosts.place(number, core), *command, "--run", str(tmp_path / "run")],
+                [*hosts.prefix(number, core), *command, "--run", str(tmp_path / "run")],
                 env={
                     **os.environ,
                     "NEXTWORD_CACHE": str(tmp_path / "cache"),

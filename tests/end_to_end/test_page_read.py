@@ -46,7 +46,7 @@ def test_surprising_words_differ_by_colour_and_by_underline(page: "Page") -> Non
     assert much[2] != table[2]
 
 
-def test_arrow_keys_show_the_details_of_each_word(page: "Page") -> None:
+def test_arrow_keys_a_pointer_and_a_tap_show_the_details_of_a_word(page: "Page") -> None:
     _read(page, "I am very much obliged")
     page.locator(".token").first.focus()
     for _ in range(4):
@@ -56,10 +56,6 @@ def test_arrow_keys_show_the_details_of_each_word(page: "Page") -> None:
     assert "its first choice" in (details.text_content() or "")
     assert details.locator(".is-actual .bar-word").text_content() == "obliged"
     assert page.evaluate("document.querySelectorAll('.token[tabindex=\"0\"]').length") == 1
-
-
-def test_a_pointer_and_a_tap_show_the_details(page: "Page") -> None:
-    _read(page, "I am very much obliged")
     page.locator(".token").nth(2).hover()
     assert page.locator(".details h2").text_content() == "very"
     page.locator(".token").nth(1).click()

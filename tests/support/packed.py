@@ -12,6 +12,7 @@ from nextword.engine.onnx_engine import OnnxEngine
 from nextword.engine.text_model import TextModel
 from nextword.export.language_model_graph import language_model_graph
 from nextword.model.architecture import Architecture
+from nextword.text.options import LineEnds, TokenizerKind
 from nextword.text.tokens.tokenizer import Tokenizer
 from nextword.text.tokens.vocabulary import Vocabulary
 
@@ -48,6 +49,15 @@ def random_bundle(architecture: Architecture, tokenizer: Tokenizer | None = None
         for name, shape in architecture.weight_shapes().items()
     }
     return Bundle("tiny", architecture, tokenizer or Tokenizer("word", "line", Vocabulary(TOKENS)), weights, "# tiny\n")
+
+
+def bundle_of_tokens(
+    *tokens: str, kind: TokenizerKind = "word", line_ends: LineEnds = "line", scale: float = 0.7
+) -> Bundle:
+    """Return a small model of some tokens besides `<unk>` and `<eos>`, with random weights."""
+    vocabulary = Vocabulary(("<unk>", "<eos>", *tokens))
+    architecture = Architecture(vocabulary_size=len(vocabulary), embedding_size=5, hidden_sizes=(6,))
+    return random_bundle(architecture, Tokenizer(kind, line_ends, vocabulary), scale=scale)
 
 
 def header_of(packed: bytes) -> dict[str, Any]:

@@ -12,12 +12,9 @@ from nextword.display.page.bigrams import BigramTable
 from nextword.display.page.html_file import bytes_as_text, write_html
 from nextword.display.page.packed_model import packed_weights
 from nextword.errors import StorageError
-from nextword.model.architecture import Architecture
 from nextword.text.corpus import Corpus
-from nextword.text.tokens.tokenizer import Tokenizer
-from nextword.text.tokens.vocabulary import Vocabulary
 from support.browser import checked_page, served
-from support.packed import ARCHITECTURES, random_bundle
+from support.packed import ARCHITECTURES, bundle_of_tokens, random_bundle
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser
@@ -78,9 +75,7 @@ def test_the_page_may_not_ask_any_server(browser: "Browser", page_of_austen: Pat
 
 
 def test_a_vocabulary_never_becomes_markup(browser: "Browser", tmp_path: Path) -> None:
-    vocabulary = Vocabulary(("<unk>", "<eos>", *HOSTILE, "the"))
-    architecture = Architecture(vocabulary_size=len(vocabulary), embedding_size=4, hidden_sizes=(4,))
-    bundle = random_bundle(architecture, Tokenizer("pretokenized", "line", vocabulary))
+    bundle = bundle_of_tokens(*HOSTILE, "the", kind="pretokenized")
     attack, text = HOSTILE[0], "the </script><script>alert(2)</script> the"
     card = f"# {attack}\n\n| a | b |\n|---|---|\n| {attack} | [x](javascript:alert(4)) |\n\n- **{attack}** `{attack}`\n"
     path = tmp_path / "hostile.html"

@@ -1,5 +1,6 @@
 """`site/js/local_model.js` in Node, beside the Python program on the same rounded weights."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -17,31 +18,32 @@ from nextword.inference.generation.sampling import SamplingOptions
 from nextword.inference.scoring.lines import ScoringOptions, score_lines
 from nextword.inference.suggestion.session import SuggestionSession, complete
 from nextword.inference.suggestion.suggestion import Suggestion, suggest
-from nextword.model.architecture import Architecture
 from nextword.serving.served_model import ServedModel
 from nextword.text.options import TokenizerKind
-from nextword.text.tokens.tokenizer import Tokenizer
-from nextword.text.tokens.vocabulary import Vocabulary
-from support.packed import random_bundle, same_model
+from support.packed import bundle_of_tokens, same_model
 from support.text_service import answered, service_of
 
-TEXTS = [
-    "",
-    "I am very much ",
-    "I am very much obl",
-    "She said, ",
-    "She said,",
-    'He said. "',
-    'He said, "',
-    "Mr. Zylberg and Mr. Zy",
-    "Zylberg was there. THE",
-    "It was Zylberg, and not ",
-    "It is a truth\n",
-    "It is a truth\n\nun",
-    "ELIZABETH and el",
-    "don'",
-    "xqzv",
-]
+SENTENCES = (
+    *("", "I am very much ", "I am very much obl", "She said, ", "She said,", 'He said. "', 'He said, "'),
+    *("Mr. Zylberg and Mr. Zy", "Zylberg was there. THE", "It was Zylberg, and not ", "It is a truth\n"),
+    *("It is a truth\n\nun", "ELIZABETH and el", "don'", "xqzv"),
+)
+TYPED = (
+    *("", "The", "the ", "the th", "She sat on a", "the cat. ", 'the cat. "', "a Qat and a Q", "he\n", "Th", "a-"),
+    *("I don't ", "I don'", "don't", 'no, "I', 'no, "', 'no" ', "no--", "no--I ", "O\u2019c", "Tom's "),
+    *("o\u2019clock ", "ca\u2019", "can\u2019"),
+)
+"""Sentences, quotes and dashes as they are typed."""
+
+LETTERS = tuple("abcdehinorst'., ")
+SUBWORDS = (*LETTERS, "th", " th", "the", " the", " a", " s", "ing", "er", " he", "re")
+WORDS = ("the", "cat", "sat", "on", ", ", ".", ". ", '" ', ' "', "mat", "dog", "and", "Zoo", "1st", "-")
+CURLY_WORDS = (
+    *("I", "don\u2019t", "Don\u2019t", "o'clock", " \u201c", "\u201c", "\u201d", "\u201d ", "\u2014", "-"),
+    *("know", ", ", "no", "can't"),
+)
+CURLY_LETTERS = tuple(dict.fromkeys("".join(CURLY_WORDS)))
+CURLY_SUBWORDS = (*CURLY_LETTERS, " I", "don", "\u2019t", " don", "\u2019" * 2, "cl", " o'c")
 
 
 @pytest.fixture(scope="module")
@@ -60,108 +62,40 @@ _SUGGESTED = """async ({ texts, complete, k }, { model }, js) => {
 
 
 def assert_same(found: list[dict[str, Any]], expected: list[Suggestion], text: str) -> None:
-    assert [each["text"] for each in found] == [each.text for each in expected], repr(text)
+    assert [word["text"] for word in found] == [word.text for word in expected], repr(text)
     np.testing.assert_allclose(
-        [each["probability"] for each in found], [each.probability for each in expected], rtol=1e-3, err_msg=text
+        [word["probability"] for word in found], [word.probability for word in expected], rtol=1e-3, err_msg=text
     )
 
 
-@pytest.mark.parametrize("completes", [True, False])
-def test_suggestions_are_those_of_python(
-    completes: bool, scripts: Any, austen_model: TextModel, packed_austen: bytes
-) -> None:
-    found = scripts.run(_SUGGESTED, {"texts": TEXTS, "complete": completes, "k": 5}, model=packed_austen)
-    for text, ours in zip(TEXTS, found, strict=True):
-        expected = complete(austen_model, text) if completes else suggest(austen_model, text, restore_case=True)
-        assert_same(ours, expected, text)
+def assert_same_suggestions(scripts: Any, packed: bytes, model: TextModel, texts: Sequence[str], k: int) -> None:
+    for completes in (True, False):
+        found = scripts.run(_SUGGESTED, {"texts": texts, "complete": completes, "k": k}, model=packed)
+        for text, ours in zip(texts, found, strict=True):
+            expected = complete(model, text, k) if completes else suggest(model, text, k, restore_case=True)
+            assert_same(ours, expected, text)
 
 
-LETTERS = tuple("abcdehinorst'., ")
-SUBWORDS = (*LETTERS, "th", " th", "the", " the", " a", " s", "ing", "er", " he", "re")
-LOWER_CASED = ("the", "cat", "sat", "on", ", ", ".", ". ", '" ', ' "', "mat", "dog", "and", "Zoo", "1st", "-")
+def test_suggestions_are_those_of_python(scripts: Any, austen_model: TextModel, packed_austen: bytes) -> None:
+    assert_same_suggestions(scripts, packed_austen, austen_model, SENTENCES, 5)
 
 
 @pytest.mark.parametrize(
     ("kind", "tokens"),
-    [("character", LETTERS), ("subword", SUBWORDS), ("word", LOWER_CASED), ("pretokenized", LOWER_CASED)],
+    [
+        *(("character", LETTERS), ("subword", SUBWORDS), ("word", WORDS), ("pretokenized", WORDS)),
+        *(("character", CURLY_LETTERS), ("subword", CURLY_SUBWORDS), ("word", CURLY_WORDS)),
+        ("pretokenized", tuple(dict.fromkeys(word.strip() for word in CURLY_WORDS))),
+    ],
 )
-def test_suggestions_for_each_tokenizer(kind: TokenizerKind, tokens: tuple[str, ...], scripts: Any) -> None:
-    vocabulary = Vocabulary(
-        ("<unk>", "<eos>", *(token for token in tokens if kind != "pretokenized" or " " not in token))
+def test_suggestions_for_each_tokenizer_with_straight_or_curly_quotes(
+    kind: TokenizerKind, tokens: tuple[str, ...], scripts: Any
+) -> None:
+    bundle = bundle_of_tokens(
+        *(token for token in tokens if kind != "pretokenized" or " " not in token), kind=kind, scale=1.5
     )
-    sizes: dict[str, Any] = {"vocabulary_size": len(vocabulary), "embedding_size": 5, "hidden_sizes": (6,)}
-    bundle = random_bundle(Architecture(**sizes), Tokenizer(kind, "line", vocabulary), scale=1.5)
     packed = pack_model(bundle)
-    model = same_model(packed, bundle)
-    texts = [
-        "",
-        "The",
-        "the ",
-        "the th",
-        "She sat on a",
-        "the cat. ",
-        'the cat. "',
-        "a Qat and a Q",
-        "he\n",
-        "Th",
-        "a-",
-    ]
-    for completes in (True, False):
-        found = scripts.run(_SUGGESTED, {"texts": texts, "complete": completes, "k": 4}, model=packed)
-        for text, ours in zip(texts, found, strict=True):
-            expected = complete(model, text, 4) if completes else suggest(model, text, 4, restore_case=True)
-            assert_same(ours, expected, text)
-
-
-CURLY = (
-    "I",
-    "don\u2019t",
-    "Don\u2019t",
-    "o'clock",
-    " \u201c",
-    "\u201c",
-    "\u201d",
-    "\u201d ",
-    "\u2014",
-    "-",
-    "know",
-    ", ",
-    "no",
-    "can't",
-)
-TYPED = [
-    "I don't ",
-    "I don'",
-    "don't",
-    'no, "I',
-    'no, "',
-    'no" ',
-    "no--",
-    "no--I ",
-    "O\u2019c",
-    "o\u2019clock ",
-    "ca\u2019",
-    "can\u2019",
-    "Tom's ",
-]
-
-
-@pytest.mark.parametrize("kind", ["word", "subword", "character", "pretokenized"])
-def test_quotes_and_dashes_are_read_as_in_python(kind: TokenizerKind, scripts: Any) -> None:
-    words = {"word": CURLY, "pretokenized": [*dict.fromkeys(word.strip() for word in CURLY)]}
-    letters = dict.fromkeys("".join(CURLY))
-    parts = [*letters, " I", "don", "\u2019t", " don", "\u2019" * 2, "cl", " o'c"]
-    tokens = words.get(kind, letters if kind == "character" else parts)
-    vocabulary = Vocabulary(("<unk>", "<eos>", *tokens))
-    sizes: dict[str, Any] = {"vocabulary_size": len(vocabulary), "embedding_size": 5, "hidden_sizes": (6,)}
-    bundle = random_bundle(Architecture(**sizes), Tokenizer(kind, "line", vocabulary), scale=1.5)
-    packed = pack_model(bundle)
-    model = same_model(packed, bundle)
-    for completes in (True, False):
-        found = scripts.run(_SUGGESTED, {"texts": TYPED, "complete": completes, "k": 4}, model=packed)
-        for text, ours in zip(TYPED, found, strict=True):
-            expected = complete(model, text, 4) if completes else suggest(model, text, 4, restore_case=True)
-            assert_same(ours, expected, text)
+    assert_same_suggestions(scripts, packed, same_model(packed, bundle), TYPED, 4)
 
 
 def test_learned_words_of_a_finished_text_are_suggested(
@@ -297,9 +231,7 @@ def test_a_text_without_a_line_end_is_scored_to_its_end(
 
 
 def test_the_last_line_of_a_model_of_lines_ends_once(scripts: Any) -> None:
-    tokenizer = Tokenizer("pretokenized", "line", Vocabulary(("<unk>", "<eos>", "a", "b")))
-    sizes: dict[str, Any] = {"vocabulary_size": 4, "embedding_size": 3, "hidden_sizes": (3,)}
-    packed = pack_model(random_bundle(Architecture(**sizes), tokenizer))
+    packed = pack_model(bundle_of_tokens("a", "b", kind="pretokenized"))
     texts = ["a", "a\n", "a\nb", "a\n\n", "\n", "  ", "\n "]
     found = scripts.run(
         """async (texts, { model }, js) => {
@@ -313,9 +245,8 @@ def test_the_last_line_of_a_model_of_lines_ends_once(scripts: Any) -> None:
 
 
 def test_bigrams_come_from_the_table_or_from_the_model(scripts: Any) -> None:
-    vocabulary = Vocabulary(("<unk>", "<eos>", "the", "cat", "dog", ", ", ","))
-    architecture = Architecture(vocabulary_size=len(vocabulary), embedding_size=4, hidden_sizes=(4,))
-    bundle = random_bundle(architecture, Tokenizer("word", "line", vocabulary))
+    bundle = bundle_of_tokens("the", "cat", "dog", ", ", ",")
+    vocabulary = bundle.tokenizer.vocabulary
     table = BigramTable.fit(np.array([2, 3, 1, 2, 3, 5, 2, 4, 1], np.int32), vocabulary)
     asked = """async (text, { model }, js) => {
       const local = new js.local_model.LocalModel(model);
@@ -373,17 +304,12 @@ _LONG_TEXT = """async ({ words }, { model }, js) => {
 }"""
 
 
-def packed_words(*words: str) -> bytes:
-    """Return a small model of words."""
-    vocabulary = Vocabulary(("<unk>", "<eos>", *words))
-    sizes: dict[str, Any] = {"vocabulary_size": len(vocabulary), "embedding_size": 5, "hidden_sizes": (6,)}
-    return pack_model(random_bundle(Architecture(**sizes), Tokenizer("word", "paragraph", vocabulary)))
-
-
 def test_a_long_text_is_read_once_and_in_turns(scripts: Any) -> None:
     # More tokens than the tree keeps besides; every tenth word is outside the vocabulary.
     words = [f"Zylberg{number}" if number % 10 == 0 else "very" for number in range(5000)]
-    found = scripts.run(_LONG_TEXT, {"words": words}, model=packed_words("very", "a", "ab"))
+    found = scripts.run(
+        _LONG_TEXT, {"words": words}, model=pack_model(bundle_of_tokens("very", "a", "ab", line_ends="paragraph"))
+    )
     first, *rest = found["costs"]
     assert 5000 <= first <= 5050
     assert max(rest) <= 20
@@ -404,7 +330,7 @@ def test_the_memory_of_edits_is_bounded(scripts: Any) -> None:
     # Each text begins with another word, so nothing of one can be used for the next.
     starts = ("it", "she", "he", "they", "we", "never", "all", "to")
     texts = [f"{word} " + "it is not so " * 250 for word in starts]
-    packed = packed_words(*starts, "is", "not", "so")
+    packed = pack_model(bundle_of_tokens(*starts, "is", "not", "so", line_ends="paragraph"))
     found = scripts.run(_EDITS, {"texts": texts}, model=packed)
     assert found["numNodes"] <= 4096 + 2 * 1001
     assert found["found"][-1] == scripts.run(_EDITS, {"texts": texts[-1:]}, model=packed)["found"][0]

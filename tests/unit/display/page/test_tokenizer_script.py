@@ -18,16 +18,8 @@ _ODD = [
     *"\U0001f1e9\U0001f1ea\U0001d4b3\U00010400\u0130\u0131\u017f\ufb01\u0661\u0662\x0b\x0c\x07\u0600\u1680\u180e",
 ]
 _PHRASES = [
-    "<unk>",
-    "said, ",
-    "don't ",
-    " 'tis",
-    " o\u2019clock ",
-    "\r\n",
-    "\n\n",
-    "x" * 70,
-    " " + "\u6f22" * 70,
-    "--" * 40,
+    *("<unk>", "said, ", "don't ", " 'tis", " o\u2019clock ", "\r\n", "\n\n"),
+    *("x" * 70, " " + "\u6f22" * 70, "--" * 40),
 ]
 
 _ENCODED = """async ({ tokenizer, texts }, _, js) => {

@@ -1,5 +1,6 @@
 """`site/js/unknown_word.js` in Node, beside the Python program."""
 
+import dataclasses
 import random
 from typing import Any
 
@@ -9,22 +10,11 @@ import pytest
 from nextword.bundle.bundle import Bundle
 from nextword.display.page.packed_model import pack_model
 from nextword.inference.scoring.lines import ScoringOptions, score_lines
-from nextword.model.architecture import Architecture
 from nextword.text.options import TokenizerKind
 from nextword.text.tokens.spelling import SpellingModel
-from nextword.text.tokens.tokenizer import Tokenizer
-from nextword.text.tokens.vocabulary import Vocabulary
-from support.packed import header_of, random_bundle, same_model
+from support.packed import bundle_of_tokens, header_of, same_model
 
-_ODD = [
-    *"abcdefghijklmnopqrstuvwxyzAEZ'-019 .,\0_",
-    "\u2019",
-    "\u00e9",
-    "\u6f22",
-    "\U0001f642",
-    "\U0001d4b3",
-    "\U0010ffff",
-]
+_ODD = [*"abcdefghijklmnopqrstuvwxyzAEZ'-019 .,\0_\u2019\u00e9\u6f22\U0001f642\U0001d4b3\U0010ffff"]
 
 _SPELLED = """async (words, { model }, js) => {
   const { spelling } = js.packed_model.unpackModel(model);
@@ -47,19 +37,18 @@ def test_a_spelling_costs_what_it_does_in_python(scripts: Any, austen: Bundle, p
 
 def test_contexts_are_characters_and_not_units_of_utf_16(scripts: Any) -> None:
     spelling = SpellingModel.fit(["\U0001d4b3\U0001d4b3ab", "\U0001d4b3\U0001d4b3ac", "1\U0001d4b3", "1\U0001d4b3d"])
-    vocabulary = Vocabulary(("<unk>", "<eos>", "a"))
-    tokenizer = Tokenizer("pretokenized", "line", vocabulary, spelling)
-    packed = pack_model(random_bundle(_architecture(vocabulary), tokenizer))
+    bundle = bundle_of_tokens("a", kind="pretokenized")
+    spelled = dataclasses.replace(bundle, tokenizer=dataclasses.replace(bundle.tokenizer, spelling=spelling))
+    packed = pack_model(spelled)
     words = ["\U0001d4b3\U0001d4b3ab", "1\U0001d4b3", "\U0001d4b4", "b"]
     found = scripts.run(_SPELLED, words, model=packed)
     np.testing.assert_allclose(found, [spelling.log_prob(word) for word in words], rtol=0, atol=1e-6)
 
 
 def test_a_model_without_a_spelling_model_gets_one_of_its_vocabulary() -> None:
-    vocabulary = Vocabulary(("<unk>", "<eos>", "talked", "walked"))
-    tokenizer = Tokenizer("word", "line", vocabulary)
-    assert tokenizer.spelling is None
-    header = header_of(pack_model(random_bundle(_architecture(vocabulary), tokenizer)))
+    bundle = bundle_of_tokens("talked", "walked")
+    assert bundle.tokenizer.spelling is None
+    header = header_of(pack_model(bundle))
     assert header["spelling"]["followers"]["alke"] == ["d", [2], 1]
 
 
@@ -71,8 +60,7 @@ _SCORED = """async (text, { model }, js) => {
 
 @pytest.mark.parametrize("kind", ["pretokenized", "word", "subword", "character"])
 def test_unknown_tokens_of_every_kind_score_as_in_python(kind: TokenizerKind, scripts: Any) -> None:
-    vocabulary = Vocabulary(("<unk>", "<eos>", *"abcde ", " a", "ab", "cd", ", ", "."))
-    bundle = random_bundle(_architecture(vocabulary), Tokenizer(kind, "line", vocabulary))
+    bundle = bundle_of_tokens(*"abcde ", " a", "ab", "cd", ", ", ".", kind=kind)
     packed = pack_model(bundle)
     line = "ab xyz, \U0001f642\U0001f642a \u2014 abxyz <unk> cd. q"
     (score,) = score_lines(same_model(packed, bundle), [line], ScoringOptions())
@@ -81,7 +69,3 @@ def test_unknown_tokens_of_every_kind_score_as_in_python(kind: TokenizerKind, sc
     assert [token[2] for token in found] == [rank or None for rank in score.ranks.tolist()]
     assert [token[3] for token in found] == score.out_of_vocabulary.tolist()
     assert score.num_out_of_vocabulary > 2
-
-
-def _architecture(vocabulary: Vocabulary) -> Architecture:
-    return Architecture(vocabulary_size=len(vocabulary), embedding_size=3, hidden_sizes=(3,))

@@ -120,22 +120,6 @@ def test_completions_of_a_word(client: TestClient, model: nextword.TrainedModel,
     assert by_service["suggestions"] == by_command["suggestions"] == [vars(each) for each in model.complete(text)]
 
 
-def test_a_session_suggests_as_the_interactive_command(client: TestClient, command: Command) -> None:
-    texts = ["My friend Tolu ", "My friend Tolu said that To", "", "My friend T"]
-    printed = command("suggest", "austen", "--interactive", "--json", typed="\n".join(texts) + "\n")
-    session, answer = "new", dict[str, Any]()
-    for line, following in zip(printed.splitlines(), [*texts[1:], None], strict=True):
-        shown = json.loads(line)
-        body: dict[str, Any] = {"text": shown["text"], "complete": True, "session": session}
-        answer = answered(client, "/v1/suggest", **body, finish=following == "")
-        session = answer["session"]
-        assert [each["text"] for each in answer["suggestions"]] == [each["text"] for each in shown["suggestions"]]
-        assert [each["probability"] for each in answer["suggestions"]] == pytest.approx(
-            [each["probability"] for each in shown["suggestions"]]
-        )
-    assert "Tolu" in [each["text"] for each in answer["suggestions"]]  # it was learned
-
-
 @pytest.mark.parametrize(
     "settings",
     [

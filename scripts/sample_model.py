@@ -24,7 +24,7 @@ EXPORTED = Path("runs/sample-model-int8")
 FINISHED = Path("runs/sample-model-finished")
 TARGET = Path("src/nextword/bundle/samples") / NAME
 
-MOST_BYTES = 4_200_000
+MAX_BYTES = 4_200_000
 """The largest size of the model's directory."""
 
 
@@ -86,8 +86,8 @@ def install(figures: dict[str, Any]) -> None:
     finished = ROOT / FINISHED
     write_bundle(finished, replace(exported, name=NAME, card=card), replace=True)
     num_bytes = sum(path.stat().st_size for path in finished.iterdir())
-    if num_bytes > MOST_BYTES:
-        raise SystemExit(f"the sample model must have at most {MOST_BYTES:,} bytes, but has {num_bytes:,}")
+    if num_bytes > MAX_BYTES:
+        raise SystemExit(f"the sample model must have at most {MAX_BYTES:,} bytes, but has {num_bytes:,}")
     shutil.rmtree(ROOT / TARGET, ignore_errors=True)
     shutil.move(finished, ROOT / TARGET)
     print(f"{TARGET}: {num_bytes:,} bytes")

@@ -18,7 +18,7 @@ from nextword.training.config import RunConfig, recorded_preset
 
 ROOT = Path(__file__).parents[2]
 TIMEOUT = 240
-MOST_BYTES = 4_200_000
+MAX_BYTES = 4_200_000
 
 WITHOUT_FRAMEWORKS = """
 import sys
@@ -55,7 +55,7 @@ def test_it_is_slim_and_small() -> None:
     assert {file.name for file in path.iterdir()} == {
         *("config.json", "tokenizer.json", "spelling.json", "model.onnx", "README.md", "MANIFEST.json")
     }
-    assert sum(file.stat().st_size for file in path.iterdir()) <= MOST_BYTES
+    assert sum(file.stat().st_size for file in path.iterdir()) <= MAX_BYTES
     assert read_bundle(path).is_slim
 
 

@@ -11,7 +11,7 @@ from filelock import FileLock, Timeout
 # Its name is private, but machine code for another processor must not be found here either.
 from nextword.machine.setup import _processor_key
 
-_MOST_BYTES = 2**30
+_MAX_BYTES = 2**30
 _FINISHED = "finished.txt"
 
 
@@ -37,7 +37,7 @@ class CompiledPrograms:
             shutil.rmtree(other, ignore_errors=True)
         self.folder.mkdir(exist_ok=True)
         entries = {path.name: path.stat().st_size for path in self.folder.iterdir()}
-        kept = self._finished() if sum(entries.values()) < _MOST_BYTES else set()
+        kept = self._finished() if sum(entries.values()) < _MAX_BYTES else set()
         for name in entries.keys() - kept:
             (self.folder / name).unlink(missing_ok=True)
         os.environ["JAX_COMPILATION_CACHE_DIR"] = str(self.folder)

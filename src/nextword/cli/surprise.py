@@ -21,7 +21,7 @@ from nextword.text.reading.input_lines import InputLines, LinePlace
 from nextword.text.reading.printable import printable
 
 _DEFAULT_COUNT = 10
-_MOST_SHOWN = 200
+_MAX_SHOWN = 200
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -83,4 +83,4 @@ def _shown(line: SurprisingLine, place: LinePlace) -> str:
 
 
 def _cut(text: str) -> str:
-    return text if len(text) <= _MOST_SHOWN else f"{text[:_MOST_SHOWN]}…"
+    return text if len(text) <= _MAX_SHOWN else f"{text[:_MAX_SHOWN]}…"

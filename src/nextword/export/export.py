@@ -31,9 +31,9 @@ from nextword.inference.generation.sampling import SamplingOptions
 from nextword.model.language_model import LanguageModel
 from nextword.text.batching.window import TokenIds
 
-_MOST_BYTES = 2**31 - 2**24  # a protocol-buffer message holds less than 2 GiB
+_MAX_BYTES = 2**31 - 2**24  # a protocol-buffer message holds less than 2 GiB
 _ROW_TOKENS = 1024
-_MOST_ROWS = 32
+_MAX_ROWS = 32
 _GENERATED_TOKENS = 128
 
 
@@ -137,9 +137,9 @@ def exported(
 
 def _checked_graph(bundle: Bundle) -> onnx.ModelProto:
     num_bytes = num_weight_bytes(bundle.architecture)
-    if num_bytes > _MOST_BYTES:
+    if num_bytes > _MAX_BYTES:
         raise SettingError(
-            f"a model must have at most {_MOST_BYTES / 1e9:.1f} GB of weights to be one ONNX file, but has "
+            f"a model must have at most {_MAX_BYTES / 1e9:.1f} GB of weights to be one ONNX file, but has "
             f"{num_bytes / 1e9:.1f}; train a smaller one"
         )
     graph = language_model_graph(bundle.architecture, bundle.weights)
@@ -154,7 +154,7 @@ def _generated(engine: Engine) -> TokenIds:
 
 
 def _cost(engine: Engine, int8_engine: Engine, text: NamedText, options: ExportOptions) -> Int8Cost:
-    rows = max(1, min(_MOST_ROWS, len(text.ids) // _ROW_TOKENS))
+    rows = max(1, min(_MAX_ROWS, len(text.ids) // _ROW_TOKENS))
     before, after = (evaluate(each, text.ids, batch_size=rows).perplexity for each in (engine, int8_engine))
     cost = Int8Cost(perplexity=before, int8_perplexity=after, num_tokens=len(text.ids), text=text.name)
     if not cost.percent <= options.max_loss_percent:

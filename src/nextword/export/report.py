@@ -15,7 +15,7 @@ TOLERANCE = 1e-4
 """The largest allowed difference between the log-probabilities of two engines that run one model."""
 
 _SHAPE = (3, 24)
-_MOST_TOKENS = 256
+_MAX_TOKENS = 256
 
 _HEADING = "\n## Export\n"
 
@@ -45,7 +45,7 @@ def require_agreement(exported: Engine, original: Engine, text: TokenIds, tolera
         ExportError: A log-probability differs by more.
     """
     random_ids = np.random.default_rng(0).integers(original.vocabulary_size, size=_SHAPE, dtype=np.int32)
-    parts = [np.ravel(_differences(exported, original, ids)) for ids in (random_ids, text[None, :_MOST_TOKENS])]
+    parts = [np.ravel(_differences(exported, original, ids)) for ids in (random_ids, text[None, :_MAX_TOKENS])]
     differences = np.concatenate(parts)
     found = Agreement(float(differences.max()), differences.size)
     if not found.largest_difference <= tolerance:  # a NaN fails too

@@ -7,7 +7,7 @@ import platform
 from functools import cache
 from pathlib import Path
 
-_MOST_BYTES = 2**30
+_MAX_BYTES = 2**30
 
 # Parameters of mallopt(3) and their values: M_ARENA_MAX, M_MMAP_MAX and M_TRIM_THRESHOLD in glibc's malloc.h.
 _MALLOPT = ((-8, 1), (-4, 0), (-1, 2**31 - 1))
@@ -34,7 +34,7 @@ def use_compilation_cache(root: Path) -> Path | None:
     except OSError:
         return None
     jax.config.update("jax_compilation_cache_dir", str(folder))
-    jax.config.update("jax_compilation_cache_max_size", _MOST_BYTES)
+    jax.config.update("jax_compilation_cache_max_size", _MAX_BYTES)
     jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.1)
     return folder
 

@@ -4,7 +4,7 @@ import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, override
+from typing import Any
 
 from nextword.errors import TrainingWarning
 from nextword.text.reading.progress import Receiver
@@ -34,6 +34,16 @@ class TrainingObserver:
         """A round ended and its checkpoint is saved; `plan` is the plan for the next rounds."""
 
 
+def _to_all(name: str) -> Callable[..., None]:
+    """Return a method of `Observers` that passes the event `name` to each."""
+
+    def dispatch(observers: "Observers", *event: Any) -> None:
+        for observer in observers.observers:
+            getattr(observer, name)(*event)
+
+    return dispatch
+
+
 @dataclass(frozen=True)
 class Observers(TrainingObserver):
     """Passes progress events to several observers, in order.
@@ -44,30 +54,11 @@ class Observers(TrainingObserver):
 
     observers: Sequence[TrainingObserver]
 
-    @override
-    def on_start(self, plan: Plan, progress: TrainingProgress) -> None:
-        for observer in self.observers:
-            observer.on_start(plan, progress)
-
-    @override
-    def on_step(self, step: int, train_perplexity: float, words_per_second: float) -> None:
-        for observer in self.observers:
-            observer.on_step(step, train_perplexity, words_per_second)
-
-    @override
-    def on_point(self, point: TrainingPoint) -> None:
-        for observer in self.observers:
-            observer.on_point(point)
-
-    @override
-    def on_validation(self) -> None:
-        for observer in self.observers:
-            observer.on_validation()
-
-    @override
-    def on_round(self, record: RoundRecord, plan: Plan, progress: TrainingProgress) -> None:
-        for observer in self.observers:
-            observer.on_round(record, plan, progress)
+    on_start = _to_all("on_start")
+    on_step = _to_all("on_step")
+    on_point = _to_all("on_point")
+    on_validation = _to_all("on_validation")
+    on_round = _to_all("on_round")
 
 
 def warn_user(message: str) -> None:

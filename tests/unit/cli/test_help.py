@@ -16,10 +16,10 @@ from nextword.cli.options.command import Command
 Run = Callable[..., int]
 Captured = pytest.CaptureFixture[str]
 
-MOST_LINES = 48
+MAX_LINES = 48
 """Two screens of 24 lines."""
 
-MOST_COLUMNS = 80
+MAX_COLUMNS = 80
 NOT_RUN = ("train", "launch", "tune", "plan", "doctor", "serve")
 """Commands whose examples take minutes, or have no end; they are only parsed."""
 
@@ -54,7 +54,7 @@ def test_a_help_is_a_summary_examples_usage_and_options(name: str) -> None:
     first, *lines = examples.splitlines()
     assert first == "Examples:"
     assert 2 <= len(lines) <= 3
-    assert all(line.startswith("  ") and len(line) <= MOST_COLUMNS and f"nextword {name}" in line for line in lines)
+    assert all(line.startswith("  ") and len(line) <= MAX_COLUMNS and f"nextword {name}" in line for line in lines)
     assert usage.startswith(f"Usage: nextword {name}")
     assert summary in help_of_all()
 
@@ -66,8 +66,8 @@ def help_of_all() -> str:
 @pytest.mark.parametrize("name", commands())
 def test_a_help_fits_two_screens(name: str) -> None:
     lines = help_of(name).splitlines()
-    assert len(lines) <= MOST_LINES
-    assert max(map(len, lines)) <= MOST_COLUMNS
+    assert len(lines) <= MAX_LINES
+    assert max(map(len, lines)) <= MAX_COLUMNS
 
 
 @pytest.mark.parametrize("name", [name for name in commands() if command_of(name).short is None])

@@ -120,7 +120,7 @@ def test_a_graph_that_computes_something_else_is_not_kept(
 
 
 def test_a_model_too_large_for_one_file_is_refused(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "_MOST_BYTES", 1000)
+    monkeypatch.setattr(module, "_MAX_BYTES", 1000)
     with pytest.raises(SettingError, match="to be one ONNX file"):
         export_bundle(path, FLOAT)
 

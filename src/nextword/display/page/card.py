@@ -5,7 +5,7 @@ from typing import Any
 
 from markdown_it import MarkdownIt
 
-_MOST_OPEN = 50
+_MAX_OPEN = 50
 """How deep elements may be nested; JSON is read and written recursively."""
 
 _PARSER = MarkdownIt("commonmark", {"html": False}).enable("table").disable(["autolink", "image"])
@@ -26,7 +26,7 @@ def card_elements(card: str) -> list[Any]:
         inner = stack[-1]
         if token.nesting == 1:
             addresses.append(token.attrs.get("href"))
-            if not (token.hidden or token.tag == "a" or len(stack) > _MOST_OPEN):
+            if not (token.hidden or token.tag == "a" or len(stack) > _MAX_OPEN):
                 inner.append([f"h{min(6, int(token.tag[1]) + 1)}" if token.type == "heading_open" else token.tag])
                 inner = inner[-1]
             stack.append(inner)

@@ -53,7 +53,7 @@ def _joined(points: list[int]) -> list[tuple[int, int]]:
 
 MAGIC = b"nextword"
 FORMAT = 1
-MOST_BYTES = 2**29
+MAX_BYTES = 2**29
 """The largest packed model. A browser holds it several times while it opens the page."""
 
 _ALIGNMENT = 8
@@ -119,9 +119,9 @@ def require_packable(architecture: Architecture) -> None:
             f"a model must have one of the cells {drawn} to run in a page, but `cell` is {architecture.cell}; train "
             "one of these"
         )
-    if architecture.num_parameters > MOST_BYTES:
+    if architecture.num_parameters > MAX_BYTES:
         raise ExportError(
-            f"a model must have at most {MOST_BYTES / 1e6:,.0f} million weights to run in a page, but has "
+            f"a model must have at most {MAX_BYTES / 1e6:,.0f} million weights to run in a page, but has "
             f"{architecture.num_parameters / 1e6:,.0f}; train a smaller one"
         )
 

@@ -4,7 +4,7 @@ from nextword.display.pictures.words import words_of
 from nextword.display.svg import Drawing, number
 
 DEFAULT_TEXT = "she was very happy to see"
-MOST_WORDS = 12
+MAX_WORDS = 12
 
 _COLUMN, _BOX = 100.0, 58.0
 _LEFT = 20.0
@@ -25,7 +25,7 @@ def draw_network(text: str = DEFAULT_TEXT) -> Drawing:
         >>> draw_network("it is so").to_svg()[:4]
         '<svg'
     """
-    words = words_of(text, at_least=2, at_most=MOST_WORDS, what="the picture of a network")
+    words = words_of(text, at_least=2, at_most=MAX_WORDS, what="the picture of a network")
     num_steps = len(words) - 1
     drawing = Drawing(
         max(540.0, 2 * _LEFT + num_steps * _COLUMN),

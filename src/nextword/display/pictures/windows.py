@@ -12,8 +12,8 @@ from nextword.text.batching.window import Window
 from nextword.text.batching.windows import SuccessiveWindows
 
 DEFAULT_TEXT = "she had a lively playful mind and was happy to see him again"
-MOST_ROWS, MOST_STEPS = 6, 6
-_NUM_BATCHES, _MOST_WORDS = 2, 1000
+MAX_ROWS, MAX_STEPS = 6, 6
+_NUM_BATCHES, _MAX_WORDS = 2, 1000
 
 _WIDTH, _LEFT, _STATE, _BETWEEN, _END = 540.0, 6.0, 36.0, 62.0, 28.0
 _CELL, _ROW = 50.0, 64.0
@@ -30,11 +30,11 @@ def draw_windows(text: str = DEFAULT_TEXT, *, batch_size: int = 2, num_steps: in
     Raises:
         SettingError: A number is out of range, or the text has too few words.
     """
-    for name, value, low, high in (("batch_size", batch_size, 1, MOST_ROWS), ("num_steps", num_steps, 2, MOST_STEPS)):
+    for name, value, low, high in (("batch_size", batch_size, 1, MAX_ROWS), ("num_steps", num_steps, 2, MAX_STEPS)):
         if not low <= value <= high:
             raise SettingError(f"`{name}` must be from {low} to {high} in a picture of windows, but is {value}")
     count = _NUM_BATCHES * batch_size * num_steps
-    words = words_of(text, at_least=count + 1, at_most=_MOST_WORDS, what="the picture of windows")[:count]
+    words = words_of(text, at_least=count + 1, at_most=_MAX_WORDS, what="the picture of windows")[:count]
     ids = np.arange(count + 1, dtype=np.int32)
     sizes = {"batch_size": batch_size, "num_steps": num_steps}
     successive = SuccessiveWindows(ids, **sizes, skip_step=num_steps)

@@ -39,7 +39,7 @@ _CHUNK = 2**16
 """Entries parsed at once."""
 
 _LONGEST_NUMBER = 64
-_MOST_DIGITS = 18
+_MAX_DIGITS = 18
 
 _BINARY = b"mmap lm http://kheafield.com/code"
 """How the files begin that KenLM's `build_binary` writes."""
@@ -137,8 +137,8 @@ def _read_counts(lines: ArpaLines) -> list[int]:
         name, _, value = line.decode("utf-8", "replace").partition("=")
         if name.split() != ["ngram", str(len(counts) + 1)] or not value.strip().isdecimal():
             raise lines.fault(number, f"an ARPA file must have `ngram {len(counts) + 1}=COUNT` here")
-        if len(value.strip()) > _MOST_DIGITS:
-            raise lines.fault(number, f"a count must have at most {_MOST_DIGITS} digits, but has {len(value.strip())}")
+        if len(value.strip()) > _MAX_DIGITS:
+            raise lines.fault(number, f"a count must have at most {_MAX_DIGITS} digits, but has {len(value.strip())}")
         counts.append(int(value))
     raise lines.fault(number, "an ARPA file must continue after its counts, but ends here")
 

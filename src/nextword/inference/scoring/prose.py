@@ -19,7 +19,7 @@ from nextword.text.tokens.encoded_lines import shown_pre_token, surface
 from nextword.text.tokens.line_ends import LineRuns
 from nextword.text.tokens.tokenizer import Tokenizer
 
-_MOST_BITS, _MOST_OPACITY = 16.0, 0.75
+_MAX_BITS, _MAX_OPACITY = 16.0, 0.75
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -56,7 +56,7 @@ class ShownLine(LineScore):
 
 def _token(text: str, bits: float, rank: int) -> str:
     """Return a token on a background that is darker the less the model expected it."""
-    opacity = _MOST_OPACITY * min(bits, _MOST_BITS) / _MOST_BITS
+    opacity = _MAX_OPACITY * min(bits, _MAX_BITS) / _MAX_BITS
     number = f"{bits:.1f}" if math.isfinite(bits) else "∞"
     place = f"rank {rank:,}" if rank else "not in the vocabulary"
     return (

@@ -17,7 +17,7 @@ from nextword.training.report.run_logger import Row, RunLogger
 _RUN_FILE = "mlflow.json"
 _PACKAGES = ("mlflow", "alembic", "sqlalchemy")
 """MLflow, and what it needs for a database."""
-_MOST_METRICS = 1_000
+_MAX_METRICS = 1_000
 """Most metrics that MLflow takes at once."""
 _RETRIES, _TIMEOUT = "MLFLOW_HTTP_REQUEST_MAX_RETRIES", "MLFLOW_HTTP_REQUEST_TIMEOUT"
 _AT_START = {_RETRIES: "1", _TIMEOUT: "10"}
@@ -97,7 +97,7 @@ class MlflowLogger(RunLogger):
                 # MLflow drops a metric that it has with the same time: what a lost answer was to arrives once.
                 sent_at = self._sent_at.setdefault(step, now)
                 metrics = [self._package.entities.Metric(name, value, sent_at, step) for name, value in figures.items()]
-                if len(batch) + len(metrics) > _MOST_METRICS:
+                if len(batch) + len(metrics) > _MAX_METRICS:
                     self._client.log_batch(self.run_id, metrics=batch)
                     batch = []
                 batch += metrics

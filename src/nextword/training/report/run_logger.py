@@ -23,7 +23,7 @@ Row = tuple[int, Mapping[str, float]]
 """A step, and its figures by name."""
 
 _UNTOLD = frozenset(("origin", "plan"))
-_MOST_SECONDS = 5.0
+_MAX_SECONDS = 5.0
 """How long failed writes may hold up a training run before the next one waits for the end of the run."""
 
 
@@ -152,7 +152,7 @@ class RunLogger(keras.callbacks.Callback, TrainingObserver, ABC):
     def _send(self, rows: Sequence[Row], *, last: bool = False) -> None:
         """Write the rows that the log lacks, unless failures have taken too long and this is not the last time."""
         self._missing = [row for row in rows if row[0] > self._sent]
-        if not self._missing or (self._seconds >= _MOST_SECONDS and not last):
+        if not self._missing or (self._seconds >= _MAX_SECONDS and not last):
             return
         began = time.monotonic()
         try:

@@ -16,7 +16,7 @@ _DOTS = ((0x01, 0x08), (0x02, 0x10), (0x04, 0x20), (0x40, 0x80))
 _FIRST_BRAILLE = 0x2800
 _COLUMNS, _ROWS = 2, 4
 
-_MOST_WIDTH, _MOST_HEIGHT, _LEAST_WIDTH, _LEAST_HEIGHT = 100, 14, 30, 5
+_MAX_WIDTH, _MAX_HEIGHT, _MIN_WIDTH, _MIN_HEIGHT = 100, 14, 30, 5
 _LINES_AROUND = 6
 """Lines of the terminal that are left for the bar, the axis, the legend and what was printed before."""
 
@@ -38,8 +38,8 @@ class TerminalChart:
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         """Draw the curve as it is now."""
-        width, height = min(options.max_width, _MOST_WIDTH), min(console.height - _LINES_AROUND, _MOST_HEIGHT)
-        if not self._curve.is_empty and width >= _LEAST_WIDTH and height >= _LEAST_HEIGHT:
+        width, height = min(options.max_width, _MAX_WIDTH), min(console.height - _LINES_AROUND, _MAX_HEIGHT)
+        if not self._curve.is_empty and width >= _MIN_WIDTH and height >= _MIN_HEIGHT:
             yield from chart_lines(self._curve, width, height, ascii_only=options.ascii_only)
 
 

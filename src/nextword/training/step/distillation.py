@@ -12,7 +12,7 @@ from nextword.training.options import TrainingOptions
 from nextword.training.step.stream_model import StreamModel
 from nextword.training.step.teacher import Teacher
 
-_LEAST_WEIGHT = 1e-30
+_MIN_WEIGHT = 1e-30
 """Stands for a weight of zero, which has no logarithm."""
 
 
@@ -45,7 +45,7 @@ class DistilledStreamModel(StreamModel):
         self.teachers = list(teacher.models)
         for each in self.teachers:
             each.trainable = False
-        self._log_weights = [math.log(max(weight, _LEAST_WEIGHT)) for weight in teacher.weights]
+        self._log_weights = [math.log(max(weight, _MIN_WEIGHT)) for weight in teacher.weights]
         self.teacher_states = [
             CarriedState(
                 each.architecture.hidden_sizes, batch_size, cell=each.architecture.cell, name=f"teacher_{index}"

@@ -10,10 +10,10 @@ from numpy.typing import NDArray
 OnStretch = Callable[[int, float, float], object]
 """Receives the steps of the round up to the end of a stretch, the perplexity over it, and its steps per second."""
 
-_MOST_STRETCHES = 50
-_FEWEST_STRETCHES = 4
-_FEWEST_STEPS = 4
-_MOST_LOSS = 700.0
+_MAX_STRETCHES = 50
+_MIN_STRETCHES = 4
+_MIN_STEPS = 4
+_MAX_LOSS = 700.0
 """Loss whose exponential is still a number."""
 
 
@@ -31,8 +31,8 @@ def stretch_ends(round_number: int, num_steps: int) -> list[int]:
         >>> stretch_ends(1, 12), stretch_ends(20, 1_000)
         ([4, 8, 12], [250, 500, 750, 1000])
     """
-    wanted = max(_FEWEST_STRETCHES, _MOST_STRETCHES // round_number)
-    count = max(1, min(wanted, num_steps // _FEWEST_STEPS))
+    wanted = max(_MIN_STRETCHES, _MAX_STRETCHES // round_number)
+    count = max(1, min(wanted, num_steps // _MIN_STEPS))
     return [num_steps * number // count for number in range(1, count + 1)]
 
 
@@ -87,7 +87,7 @@ class Stretches:
             return  # the run stops, or the next stretch has these steps too
         loss = math.log(perplexity) * float(self._counts[:step].sum())
         mean = (loss - loss_before) / count
-        if mean > _MOST_LOSS:  # the loss explodes, and the mean over the round so far hides it
+        if mean > _MAX_LOSS:  # the loss explodes, and the mean over the round so far hides it
             return
         self._before = (step, loss)
         self._on_end(step, math.exp(mean), self._steps_per_second(before, step))

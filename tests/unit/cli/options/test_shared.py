@@ -9,7 +9,8 @@ import pytest
 from click.testing import CliRunner
 
 from nextword.cli.options.command import command as make_command
-from nextword.cli.options.setting_option import Tables
+from nextword.cli.options.setting_option import CommandOptions, Tables, argument, option
+from nextword.cli.options.usage_errors import usage_message
 from nextword.cli.train import train
 from nextword.model.architecture import ModelOptions
 from nextword.settings import Settings
@@ -158,3 +159,47 @@ def test_what_no_file_may_take_the_place_of_is_told_before_anything_is_read(
         assert nextword("score", tmp_path / "no-model", "--summary-output", path) == 2
         assert f"'{path}' must be a file or a new name, but is a pipe or a device" in capsys.readouterr().err
     assert pipe.is_fifo()
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Options(CommandOptions):
+    """One field for each argument and flag: nothing else declares them."""
+
+    text: str = argument(meaning="a text in quotes")
+    top: int = option(5, "-k", help="Number of results.", at_least=1, at_most=9)
+    words: tuple[str, ...] = option((), help="Words to look for.")
+    output: Path | None = option(None, help="File to write.", unset="standard output")
+    is_all: bool = option(False, "--all", help="Show all.")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "expected"),
+    [
+        (["a b"], Options(text="a b")),
+        (["a", "-k", "9", "--all"], Options(text="a", top=9, is_all=True)),
+        (["a", "--words", "x", "--words", "y", "--output", "o"], Options(text="a", words=("x", "y"), output=Path("o"))),
+        ([], "TEXT must be given: a text in quotes"),
+        (["a", "-k", "0"], "`-k`/`--top` must be from 1 to 9, but is 0"),
+        (["a", "--top", "many"], "`-k`/`--top` must be an integer, but is 'many'"),
+        (["a", "--all=1"], "`--all` takes no value"),
+        (["a", "--output"], "`--output` needs a value, but has none"),
+        (["a", "b"], "`command` takes no further arguments, but got `b`"),
+    ],
+)
+def test_one_field_is_flag_help_value_and_error(arguments: list[str], expected: Options | str) -> None:
+    values: list[Options] = []
+
+    @make_command(Options, examples=[])
+    def command(options: Options) -> None:
+        values.append(options)
+
+    if isinstance(expected, Options):
+        command.main(arguments, prog_name="command", standalone_mode=False)
+        assert values == [expected]
+    else:
+        with pytest.raises(click.UsageError) as error:
+            command.main(arguments, prog_name="command", standalone_mode=False)
+        assert expected in usage_message(error.value)
+    shown = CliRunner().invoke(command, ["--help"]).output
+    for text in ("-k, --top N", "Number of results (default: 5).", "(repeatable; default: none)", "standard output"):
+        assert text in shown

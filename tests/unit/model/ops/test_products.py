@@ -47,16 +47,16 @@ def test_chunks_are_larger_for_fast_products(
     products.has_amx.cache_clear()
 
 
-MOST_NUMBERS = 30
+MAX_NUMBERS = 30
 # Ties to even; overflow to infinity; underflow to zeros of both signs.
 TIES = np.array([0x3F808000, 0x3F818000, 0x3F818001, 0x7F7FFFFF, 0x80000001, 0x00000000, 0x7F800000], np.uint32)
 
 
 @settings(max_examples=50)
-@given(st.lists(st.floats(allow_nan=False, allow_subnormal=False, width=32), max_size=MOST_NUMBERS))
+@given(st.lists(st.floats(allow_nan=False, allow_subnormal=False, width=32), max_size=MAX_NUMBERS))
 def test_rounding_matches_a_conversion(numbers: list[float]) -> None:
-    array = np.zeros(MOST_NUMBERS + len(TIES), np.float32)  # of one length, so it is compiled once
-    array[: len(numbers)], array[MOST_NUMBERS:] = numbers, TIES.view(np.float32)
+    array = np.zeros(MAX_NUMBERS + len(TIES), np.float32)  # of one length, so it is compiled once
+    array[: len(numbers)], array[MAX_NUMBERS:] = numbers, TIES.view(np.float32)
     ours = np.asarray(rounded(jnp.asarray(array), "bfloat16"))
     np.testing.assert_array_equal(ours.view(np.uint16), array.astype(jnp.bfloat16).view(np.uint16))
     assert rounded(jnp.asarray(array), "float32").dtype == np.float32

@@ -159,7 +159,7 @@ def test_a_log_that_fails_to_the_end_is_warned_of_twice_and_ends_nothing() -> No
 
 
 def test_failures_that_take_long_leave_the_rest_to_the_end(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("nextword.training.report.run_logger._MOST_SECONDS", 1e-9)  # the first failure takes longer
+    monkeypatch.setattr("nextword.training.report.run_logger._MAX_SECONDS", 1e-9)  # the first failure takes longer
     logger, warned = MemoryLogger(failures=1), list[str]()
     with logged(RunContext(callbacks=[logger], warn=warned.append), Path("run"), CONFIG) as context:
         for progress in (BEFORE, WHOLE, WHOLE, WHOLE):

@@ -15,8 +15,8 @@ from nextword.errors import SettingError
 from nextword.text.reading.printable import printable
 from nextword.text.tokens.tokenizer import Tokenizer
 
-MOST_UNITS, NUM_UNITS = 16, 10
-MOST_TOKENS = 2000
+MAX_UNITS, NUM_UNITS = 16, 10
+MAX_TOKENS = 2000
 
 _WIDTH, _BOX_WIDTH = 540.0, 94.0
 _CELL_LINE, _GATES, _BUS, _BOTTOM = 112.0, 240.0, 356.0, 388.0
@@ -51,8 +51,8 @@ class CellView:
     unit: int | None = None
 
     def __post_init__(self) -> None:
-        if not 1 <= self.num_units <= MOST_UNITS:
-            raise SettingError(f"`--units` must be from 1 to {MOST_UNITS}, but is {self.num_units}")
+        if not 1 <= self.num_units <= MAX_UNITS:
+            raise SettingError(f"`--units` must be from 1 to {MAX_UNITS}, but is {self.num_units}")
 
 
 def draw_cell(bundle: Bundle, text: str, view: CellView = CellView()) -> Drawing:
@@ -71,8 +71,8 @@ def draw_cell(bundle: Bundle, text: str, view: CellView = CellView()) -> Drawing
     """
     tokenizer = bundle.tokenizer
     ids = tokenizer.encode(text)
-    if not 1 <= len(ids) <= MOST_TOKENS:
-        raise SettingError(f"the text must have 1 to {MOST_TOKENS:,} words, but has {len(ids):,}; give a sentence")
+    if not 1 <= len(ids) <= MAX_TOKENS:
+        raise SettingError(f"the text must have 1 to {MAX_TOKENS:,} words, but has {len(ids):,}; give a sentence")
     word = len(ids) if view.word is None else view.word
     if not 1 <= word <= len(ids):
         raise SettingError(f"`--word` must be from 1 to {len(ids)}, the number of words, but is {word}")

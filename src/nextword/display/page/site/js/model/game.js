@@ -6,7 +6,7 @@
 // gains only by knowing more than the model, and by betting what the guess is worth. Without a guess, q = p.
 
 const NUM_QUESTIONS = 10;
-const MOST_WORDS = 400;
+const MAX_WORDS = 400;
 
 /** Return the words of a scored text that can be asked for, all known: { start, end, word, logProb, alternatives }. */
 export function askableWords(text, tokens) {
@@ -23,7 +23,7 @@ export function askableWords(text, tokens) {
 
 /** Return the words to ask for: spread evenly, after some words of context. */
 export function questionsFrom(words, count = NUM_QUESTIONS) {
-  const usable = words.slice(0, MOST_WORDS);
+  const usable = words.slice(0, MAX_WORDS);
   const lead = Math.min(12, Math.floor(usable.length / 3));
   const rest = usable.slice(lead);
   const asked = Math.min(count, rest.length);

@@ -192,7 +192,7 @@ export class LocalModel {
 
   #isUserWord(word) {
     const letters = Array.from(word);
-    const isWhole = [letters[0], letters.at(-1)].every((letter) => this.tokenizer.isWordCharacter(letter));
+    const isWhole = [letters[0], letters.at(-1)].every((letter) => this.tokenizer.cuts.isWord(letter));
     return isWhole && isLearnable(word) && !this.userWords.forgotten.has(word);
   }
 
@@ -226,9 +226,7 @@ function rankOf(id, logProbs) {
 /** Returns words in another form; those that become equal are one. */
 function merged(words, formOf) {
   const totals = new Map();
-  for (const { text, probability } of words) {
-    totals.set(formOf(text), (totals.get(formOf(text)) ?? 0) + probability);
-  }
+  for (const { text, probability } of words) totals.set(formOf(text), (totals.get(formOf(text)) ?? 0) + probability);
   const found = [...totals].map(([text, probability]) => ({ text, probability }));
   return found.sort((a, b) => b.probability - a.probability);
 }

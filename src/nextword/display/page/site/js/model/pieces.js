@@ -1,11 +1,18 @@
-// Tidy texts cut into pieces `{text, start}`, by the regular expressions of `nextword.text.tokens.pieces`.
+// Tidy texts cut into pieces `{text, start}`, by the regular expressions of `nextword.text.tokens.pieces`. They match the
+// kinds of characters, since classes of thousands of characters would make them slow: a letter for each UTF-16 unit,
+// W in words, A apostrophe, M mark, space, and ~ for the second unit of a character.
 
 import { isSpace } from "./characters.js";
 
 const LONGEST_WORD = 64;
-const APOSTROPHES = "'\u2019";
 const BRACKETS = "([{\u00ab";
 const QUOTES = "\"'\u2018\u201c";
+
+const MARK = / ?(?:M~?|(?<!W~?)A|A(?!W)) ?/g;
+const BETWEEN_WORDS = /(?<=W~?) (?=W)/g;
+const SPACED = new RegExp(` ?(?:(?:W~?|(?<=W~?)A(?=W)){1,${LONGEST_WORD}}|(?:[MA]~?){1,${LONGEST_WORD}})`, "g");
+const TRAILING_WORD = /(?:W~?|(?<=W~?)A(?=W|$))*$/;
+const WORD_PART = /^ ?(?:W~?|A)+$/;
 
 /** The pieces that a tokenizer makes, and what a word is. */
 export class Pieces {
@@ -15,74 +22,76 @@ export class Pieces {
    * @param {string[]} tokens the vocabulary
    */
   constructor(kind, wordCharacters, tokens) {
-    const word = rangesOf(wordCharacters);
-    const joint = `(?<=[${word}])[${APOSTROPHES}]`;
     const alphabet = tokens.filter((token) => Array.from(token).length === 1);
-    const known = alphabet.map((each) => `\\u{${each.codePointAt(0)?.toString(16)}}`).join("");
+    const known = alphabet.map((character) => `\\u{${character.codePointAt(0)?.toString(16)}}`).join("");
     this.kind = kind;
-    this.word = new RegExp(`^[${word}]`, "u");
-    this.wordPart = new RegExp(`^ ?[${word}${APOSTROPHES}]+$`, "u");
-    this.mark = new RegExp(
-      ` ?(?:[^${word}${APOSTROPHES} ]|(?<![${word}])[${APOSTROPHES}]|[${APOSTROPHES}](?![${word}])) ?`,
-      "gu",
-    );
-    this.betweenWords = new RegExp(`(?<=[${word}]) (?=[${word}])`, "gu");
-    this.spaced = new RegExp(
-      ` ?(?:(?:[${word}]|${joint}(?=[${word}])){1,${LONGEST_WORD}}|[^${word} ]{1,${LONGEST_WORD}})`,
-      "gu",
-    );
+    this.word = new RegExp(`[${rangesOf(wordCharacters)}]`, "u");
     this.strangers = new RegExp(` ?[^ ${known}]+`, "gu");
-    this.trailing = new RegExp(`(?:[${word}]|${joint}(?=[${word}]|$))*$`, "u");
+    this.kinds = new Map(Object.entries({ " ": " ", "'": "A", "\u2019": "A" }));
   }
 
   /** Returns the pieces of a tidy text. */
   of(text) {
-    const whole = { text, start: 0 };
+    const whole = { text, kinds: this.kindsOf(text), start: 0 };
     switch (this.kind) {
       case "pretokenized":
         return split(whole, / /g, false);
       case "character":
-        return split(whole, /./gsu);
+        return split(whole, /.~?/g);
       case "subword": // a run of characters outside the alphabet is a part of its own
-        return split(whole, this.strangers).flatMap((part) => split(part, this.spaced));
+        return split(whole, this.strangers, true, text).flatMap((part) => split(part, SPACED));
       default:
-        return split(whole, this.mark).flatMap((part) => split(part, this.betweenWords, false));
+        return split(whole, MARK).flatMap((part) => split(part, BETWEEN_WORDS, false));
     }
   }
 
   /** Returns whether a text begins with a character of words. */
   isWord(text) {
-    return this.word.test(text);
+    const [first = ""] = text;
+    return this.kindOf(first).startsWith("W");
   }
 
   /** Returns whether a token can be a part of a word. */
   isWordPart(token) {
-    return this.wordPart.test(token) || (this.kind === "subword" && token === " ");
+    return WORD_PART.test(this.kindsOf(token)) || (this.kind === "subword" && token === " ");
   }
 
   /** Returns the word at the end of a text, which may be incomplete; an apostrophe right after a word is part of it. */
   trailingWord(text) {
-    return this.trailing.exec(text)?.[0] ?? "";
+    return text.slice(this.kindsOf(text).search(TRAILING_WORD));
+  }
+
+  kindsOf(text) {
+    return Array.from(text, (character) => this.kindOf(character)).join("");
+  }
+
+  kindOf(character) {
+    const kind = this.kinds.get(character) ?? (this.word.test(character) ? "W" : "M") + (character[1] ? "~" : "");
+    this.kinds.set(character, kind);
+    return kind;
   }
 }
 
 /** Returns whether a text ends with an opening bracket or quote, which no space follows. */
 export function isOpened(text) {
-  const [before, last] = [" ", " ", ...text].slice(-2);
+  const [before, last] = [" ", " ", ...text.slice(-2)].slice(-2);
   return BRACKETS.includes(last) || (QUOTES.includes(last) && (isSpace(before) || BRACKETS.includes(before)));
 }
 
 /** Returns the parts of a piece between the matches of a pattern, and the matches, unless these are dropped. */
-function split({ text, start }, pattern, keepsMatches = true) {
+function split({ text, kinds, start }, pattern, keepsMatches = true, matched = kinds) {
   const parts = [];
+  const add = (from, to) => {
+    if (from < to) parts.push({ text: text.slice(from, to), kinds: kinds.slice(from, to), start: start + from });
+  };
   let last = 0;
-  for (const { 0: match, index } of text.matchAll(pattern)) {
-    parts.push({ text: text.slice(last, index), start: start + last });
-    if (keepsMatches) parts.push({ text: match, start: start + index });
+  for (const { 0: match, index } of matched.matchAll(pattern)) {
+    add(last, index);
+    if (keepsMatches) add(index, index + match.length);
     last = index + match.length;
   }
-  parts.push({ text: text.slice(last), start: start + last });
-  return parts.filter((part) => part.text);
+  add(last, text.length);
+  return parts;
 }
 
 function rangesOf(differences) {

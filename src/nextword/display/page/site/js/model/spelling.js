@@ -29,7 +29,7 @@ export class WordParts {
 
   isWhole(word) {
     const bare = stripped(word);
-    return isPrintable(bare) && this.tokenizer.isWordCharacter(bare) && !/['\u2019]$/.test(bare);
+    return isPrintable(bare) && this.tokenizer.cuts.isWord(bare) && !/['\u2019]$/.test(bare);
   }
 }
 

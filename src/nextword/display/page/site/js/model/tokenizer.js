@@ -41,10 +41,6 @@ export class Tokenizer {
     return this.ids.get(token) ?? this.unknownId;
   }
 
-  isWordCharacter(character) {
-    return this.cuts.isWord(character);
-  }
-
   /** Returns the ids of a text to be continued: a last mark takes the space that would follow it. */
   encodePrompt(text) {
     return this.continued(text, this.tokens(text)).map(({ id }) => id);
@@ -53,7 +49,7 @@ export class Tokenizer {
   /** Returns the tokens of a text to be continued: the last mark with its space, if one follows. */
   continued(text, tokens) {
     const last = tokens.at(-1);
-    if (this.kind !== "word" || !last || last.id === this.endId || this.isWordCharacter(last.text)) return tokens;
+    if (this.kind !== "word" || !last || last.id === this.endId || this.cuts.isWord(last.text)) return tokens;
     const spaced = { ...last, text: `${last.text} `, id: this.idOf(`${last.text} `) };
     const isUsual = spaced.id < last.id || last.id === this.unknownId;
     const isSpaced = isSpace(text.at(-1)) || (isUsual && !isOpened(text));
@@ -127,7 +123,7 @@ export class Tokenizer {
     const [first, second] = [this.pieces[before], this.pieces[after]];
     // A space alone is written with the token after it.
     if (first.endsWith(" ") || second.startsWith(" ")) return second !== " ";
-    const isWord = (id, character) => id === this.unknownId || this.isWordCharacter(character);
+    const isWord = (id, character) => id === this.unknownId || this.cuts.isWord(character);
     const areWords = isWord(before, Array.from(first).at(-1)) && isWord(after, second);
     return this.kind === "pretokenized" || (this.kind === "word" && areWords);
   }

@@ -47,7 +47,7 @@ const SENTENCE_END = /^[.!?\u2026\u3002\uff01\uff1f"'\u2018\u2019\u201c\u201d\u0
 function cut(tokenizer, text, { lowerCase, isBeforeWord }) {
   const pieces = [];
   for (const { tidy, isEnded } of tokenizer.segments(text)) {
-    const isOpenMark = tidy && isSpace(text.at(-1)) && !tokenizer.isWordCharacter(Array.from(tidy).at(-1));
+    const isOpenMark = tidy && isSpace(text.at(-1)) && !tokenizer.cuts.isWord(Array.from(tidy).at(-1));
     const spaced = !isEnded && isBeforeWord && tokenizer.kind === "word" && isOpenMark ? `${tidy} ` : tidy;
     const read = lowerCase && tokenizer.kind === "subword" ? spaced.toLowerCase() : spaced;
     for (const piece of knownPieces(tokenizer, knownDashes(tokenizer, read))) {

@@ -49,7 +49,10 @@ export class WriteTab {
       copy: button("Copy", () => this.copyText(), { disabled: true }),
     };
     this.askCandidates = latestOnly(CANDIDATE_PAUSE, this.suggested, this.showCandidates, problems.show);
-    this.prompt.addEventListener("input", () => this.onPrompt());
+    this.prompt.addEventListener("input", () => {
+      this.buttons.more.disabled = true;
+      this.again();
+    });
     for (const { input } of [this.settings.temperature, this.settings.topP]) {
       input.addEventListener("input", () => this.drawCandidates());
     }
@@ -95,13 +98,8 @@ export class WriteTab {
     );
   }
 
-  /** Ask again, after a key was entered. */
+  /** Ask for the words after the prompt. */
   again() {
-    this.preview(this.prompt.value);
-  }
-
-  onPrompt() {
-    this.buttons.more.disabled = true;
     this.preview(this.prompt.value);
   }
 

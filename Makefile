@@ -60,11 +60,11 @@ types: setup  ## Check types, those of Windows too.
 	$(BIN)/mypy
 	$(BIN)/mypy --platform win32 --cache-dir .mypy_cache/win32 src
 
-javascript: $(JAVASCRIPT)/installed  ## Check format, style and types of the page's JavaScript.
+javascript: $(JAVASCRIPT)/node_modules/installed  ## Check format, style and types of the page's JavaScript.
 	$(JAVASCRIPT)/node_modules/.bin/biome check --error-on-warnings --config-path=$(JAVASCRIPT) $(SITE)
 	$(JAVASCRIPT)/node_modules/.bin/tsc --project $(JAVASCRIPT)
 
-$(JAVASCRIPT)/installed: $(JAVASCRIPT)/package.json $(JAVASCRIPT)/package-lock.json
+$(JAVASCRIPT)/node_modules/installed: $(JAVASCRIPT)/package.json $(JAVASCRIPT)/package-lock.json
 	@command -v npm >/dev/null && command -v node >/dev/null || { echo "the checks of the page's JavaScript need Node 20 or newer with npm, but there is none; install Node" >&2; exit 1; }
 	npm ci --silent --prefix $(JAVASCRIPT)
 	@touch $@
@@ -82,7 +82,7 @@ settings: setup  ## Write the typed settings of `nextword.train` again.
 docs: setup  ## Build the documentation into site/.
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
 
-format: setup $(JAVASCRIPT)/installed  ## Format the code.
+format: setup $(JAVASCRIPT)/node_modules/installed  ## Format the code.
 	$(JAVASCRIPT)/node_modules/.bin/biome check --write --config-path=$(JAVASCRIPT) $(SITE)
 	$(BIN)/ruff format src tests benchmarks examples scripts
 	$(BIN)/ruff check --fix src tests benchmarks examples scripts

@@ -46,13 +46,8 @@ class Process:
         self._resources = ExitStack()
 
     def __enter__(self) -> Self:
-        with self.ended_on_error():
-            # Ctrl-C waits: a process that is half started could not be ended.
-            former = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
-            try:
-                self._start()
-            finally:
-                signal.pthread_sigmask(signal.SIG_SETMASK, former)
+        with self.ended_on_error(), _interrupt_deferred():
+            self._start()
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -151,3 +146,22 @@ def end_group(process: "subprocess.Popen[bytes]") -> None:
     with suppress(ProcessLookupError, PermissionError):
         os.killpg(process.pid, signal.SIGKILL)
     process.wait()
+
+
+@contextmanager
+def _interrupt_deferred() -> Iterator[None]:
+    """Let Ctrl-C wait until the context is left: a process that is half started could not be ended.
+
+    A mask would not do, since another thread of this process may receive the signal.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    pressed: list[Any] = []
+    former = signal.signal(signal.SIGINT, lambda *arguments: pressed.append(arguments))
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, former)
+    if pressed and callable(former):
+        former(*pressed[0])

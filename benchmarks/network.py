@@ -17,7 +17,7 @@ from harness.hosts import Hosts
 from harness.links import measure_link, measure_sum
 from harness.report import Report, json_option, reporting
 from harness.strategies import StrategyWork, forecast, measure_strategy, prefixes_of
-from nextword.training.cluster.group import Strategy
+from nextword.training.options import Strategy
 from nextword.training.planning.cost_forecast import BYTES_PER_PARAMETER
 
 _HOSTS = 2

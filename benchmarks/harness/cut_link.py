@@ -9,11 +9,10 @@ from typing import Any
 from harness.hosts import Hosts
 from harness.strategies import StrategyWork
 from harness.training_group import TrainingGroup, rounds_in
-from nextword.training.cluster.group import Strategy
+from nextword.training.options import Strategy
 
 _WORK = StrategyWork(round_steps=20)
 _EPOCHS = 0.2
-_ENVIRONMENT = {"NEXTWORD_EXCHANGE_SECONDS": "10"}
 
 
 def cut_link(hosts: Hosts, prefixes: Sequence[Sequence[str]], strategy: Strategy, timeout: float) -> dict[str, Any]:
@@ -28,7 +27,7 @@ def cut_link(hosts: Hosts, prefixes: Sequence[Sequence[str]], strategy: Strategy
         whole, run = folder / "whole", folder / "run"
 
         def group(arguments: Sequence[str | Path], started_by: Strategy | None) -> TrainingGroup:
-            how: dict[str, Any] = {"strategy": started_by, "host": host, "environment": _ENVIRONMENT}
+            how: dict[str, Any] = {"strategy": started_by, "host": host}
             return TrainingGroup(arguments, prefixes, folder, **how)
 
         with group(_WORK.arguments(whole, _EPOCHS), strategy) as uncut:

@@ -11,8 +11,8 @@ from typing import Any
 
 from harness.training_group import TrainingGroup, on_core, rounds_in
 from nextword.text.corpus import Corpus
-from nextword.training.cluster.group import Strategy
 from nextword.training.config import RunConfig
+from nextword.training.options import Strategy
 from nextword.training.planning.cost_forecast import GLOO_GBPS, Cluster, Work, forecast_costs
 
 STRATEGIES: tuple[Strategy, ...] = ("data-parallel", "population", "local-steps")
@@ -93,19 +93,20 @@ def measure_strategy(
         network: What connects the processes.
         host: The address of process 0.
     """
-    count, is_shared = len(prefixes), strategy == "data-parallel"
+    count, is_shared, is_local = len(prefixes), strategy == "data-parallel", strategy == "local-steps"
     with TemporaryDirectory(prefix="scale-strategy-") as name:
         folder, run = Path(name), Path(name) / "run"
         # More epochs than are trained: the group is ended when the rounds are done.
         with TrainingGroup(work.arguments(run, 100.0), prefixes, folder, strategy=strategy, host=host) as group:
-            logs = group.wait_for_rounds(run, work.rounds + 1, timeout, logs=1 if is_shared else count)
+            logs = group.wait_for_rounds(run, work.rounds + 1, timeout, logs=1 if is_shared or is_local else count)
     words, own, others = work.round_steps * work.batch_size * work.num_steps, list[list[float]](), list[float]()
     for rounds in logs:
         seconds = [_seconds(before, after, words) for before, after in pairwise(rounds)]
-        waits = [max(0.0, other - saving_seconds) if strategy == "local-steps" else 0.0 for _, other in seconds]
+        waits = [max(0.0, other - saving_seconds) if is_local else 0.0 for _, other in seconds]
         own.append([words / (train + wait) for (train, _), wait in zip(seconds, waits, strict=True)])
         others += [other for _, other in seconds]
-    speeds = [sum(column) for column in zip(*own, strict=True)]
+    # With local steps, process 0 writes the log of all, with its own speed.
+    speeds = [sum(column) * (count if is_local else 1) for column in zip(*own, strict=True)]
     words_per_s = median(speeds)
     return {
         "strategy": strategy or "one-process",

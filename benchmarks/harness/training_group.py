@@ -12,7 +12,8 @@ from typing import Any, Self
 
 from harness.process import PeerError
 from harness.server import free_port
-from nextword.training.cluster.group import ProcessGroup, Strategy
+from nextword.training.cluster.group import ProcessGroup
+from nextword.training.options import Strategy
 
 _INTERVAL_S = 0.02
 

@@ -12,7 +12,7 @@ import jax
 from jax.sharding import PartitionSpec
 
 from nextword.training.cluster.group import ProcessGroup
-from nextword.training.cluster.joined import AXIS, Processes, join
+from nextword.training.cluster.joined import AXIS, Joined, join
 
 _WARM_UP = 3
 _SUMS = 12
@@ -24,7 +24,7 @@ def main() -> None:
     print(json.dumps({"seconds": seconds_of_sum(join(ProcessGroup(2, number, address)), num_bytes // 4)}))
 
 
-def seconds_of_sum(processes: Processes, length: int) -> float:
+def seconds_of_sum(processes: Joined, length: int) -> float:
     """Return the seconds in which all processes sum an array of float32 `(length,)`; the median of some."""
     same = PartitionSpec()
     total = jax.shard_map(

@@ -132,6 +132,7 @@ class TrainingInterrupted(KeyboardInterrupt):
 
     Attributes:
         signal_number: Number of the signal.
+        exit_code: Exit code of a command that the signal stopped.
 
     Example:
         >>> issubclass(TrainingInterrupted, Exception), issubclass(TrainingInterrupted, KeyboardInterrupt)
@@ -143,3 +144,4 @@ class TrainingInterrupted(KeyboardInterrupt):
     def __init__(self, signal_number: int, loss: str = "") -> None:
         super().__init__(f"interrupted by {signal.Signals(signal_number).name}{loss and '; '}{loss}")
         self.signal_number = signal_number
+        self.exit_code = 128 + signal_number

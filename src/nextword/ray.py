@@ -15,7 +15,8 @@ from pathlib import Path
 from typing import Any
 
 from nextword.errors import MissingExtraError
-from nextword.training.cluster.group import ProcessGroup, Strategy
+from nextword.training.cluster.group import ProcessGroup
+from nextword.training.options import Strategy
 
 
 def train(

@@ -14,8 +14,8 @@ from nextword.training.report.log import read_log, read_points
 from nextword.training.report.mlflow_logger import MlflowLogger
 from nextword.training.report.run_logger import RunLogger, rows_of
 from nextword.training.report.tensorboard_logger import TensorBoardLogger, read_scalars
-from nextword.training.start import resume_run, start_run
 from support.tensorboard_reader import shown_by_tensorboard
+from support.whole_runs import resume_run, start_run
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 

@@ -10,7 +10,7 @@ from typing import Protocol
 import pytest
 
 from nextword.training.report.log import read_points
-from nextword.training.step.stretches import stretch_ends
+from nextword.training.step.round_callbacks import interval_ends
 from support.waiting import wait_until
 
 NUM_KILLS = 12
@@ -51,7 +51,7 @@ def killed_after(process: subprocess.Popen[str], seconds: float) -> bool:
 def steps_of_points(num_rounds: int) -> list[int]:
     """Return the steps of all points of a run, each once."""
     numbers = range(1, num_rounds + 1)
-    return [ROUND_STEPS * (number - 1) + end for number in numbers for end in stretch_ends(number, ROUND_STEPS)]
+    return [ROUND_STEPS * (number - 1) + end for number in numbers for end in interval_ends(number, ROUND_STEPS)]
 
 
 def wait_for_a_round(command_line: CommandLine, run: Path, before: int) -> None:

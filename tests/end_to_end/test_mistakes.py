@@ -42,7 +42,7 @@ def contents(run: Path) -> dict[Path, bytes]:
         (["no-such-file.txt"], "`no-such-file.txt` is not a sample, file or folder"),
         (["{text}", "--config", "no-such.toml"], "no-such.toml cannot be read: No such file or directory"),
         (["empty.txt"], "`empty.txt` must hold text, but is empty"),
-        (["{text}", "--epochs", "3", "--minutes", "5"], "`--epochs` and `--minutes` must not be given together"),
+        (["{text}", "--epochs", "3", "--minutes", "5"], "`epochs` and `minutes` must not be given together"),
         (["--resume", "no-such-run"], "`no-such-run` must be the directory of a training run"),
         (["--resume", "{run}", "--epochs", "3"], "`--resume` must stand alone, but `epochs` was given too"),
         (["{text}", "--run", "{run}"], "holds a finished run\nhint: train in another directory"),

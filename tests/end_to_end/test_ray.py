@@ -10,7 +10,7 @@ from typing import Protocol
 
 import pytest
 
-from nextword.training.cluster.population import Ensemble
+from nextword.bundle.population import Ensemble
 from support.ray_cluster import two_nodes
 
 pytest.importorskip("ray", reason="needs Ray: pip install 'nextword[ray]'")

@@ -23,7 +23,7 @@ def make_records(*valid_perplexities: float) -> list[RoundRecord]:
 
 
 def make_points(*perplexities: float) -> list[TrainingPoint]:
-    """Return a point for each perplexity: stretches of 5 steps and a quarter of an epoch."""
+    """Return a point for each perplexity: intervals of 5 steps and a quarter of an epoch."""
     return [
         TrainingPoint(5 * number, 0.25 * number, perplexity, 0.1 / number, 900.0 + number)
         for number, perplexity in enumerate(perplexities, start=1)

@@ -21,14 +21,15 @@ from nextword.export.run_export import export_run
 from nextword.model.presets import DEFAULT_PRESET
 from nextword.text.corpus import Corpus
 from nextword.text.sources.find import TextLike
-from nextword.training import import_start
-from nextword.training.cluster.own_run import own_run
+from nextword.training import require_framework
+from nextword.training.cluster.cluster import cluster_of
 from nextword.training.config import RunConfig, Tables, merge_tables, tables_of
 from nextword.training.context import RunContext
 from nextword.training.reading import read_corpus
 from nextword.training.report.history import TrainingHistory
 from nextword.training.report.notebook_display import NotebookDisplay, in_notebook
 from nextword.training.report.progress_bar import ProgressBar, live_bar
+from nextword.training.start import Run
 
 if TYPE_CHECKING:
     import keras
@@ -86,23 +87,25 @@ def train(
     began = time.monotonic()
     given = _tables(settings or {}, {"minutes": minutes, "epochs": epochs, "seed": seed, "field": field}, model)
     config = RunConfig.of(preset, given)
+    processes = cluster_of(config, has_model=model is not None)
     with _context(callbacks, verbose, live) as context, _run_directory(run) as directory:
-        root, own = own_run(directory.root, config)
+        root, own = processes.directory(directory.root), processes.settings(config)
         begun = RunDirectory(root)
         former = RunConfig.of_run(begun) if begun.is_run else None
         begun.require_writable()
         if former is not None:
             own.require_kept_by(former)
         corpus = _corpus(text, given, former or config, context)
-        start = import_start()  # errors in the arguments come before the framework is loaded
+        require_framework()  # errors in the arguments come before it is loaded
         if model is not None:
             _require_vocabulary(model, corpus)
         if former is not None:
-            finished = start.resume_run(root, context, corpus=corpus, model=model)
+            opened = Run.open(root, context, text=corpus, model=model)
         else:
-            finished = start.start_run(
-                config, corpus, directory.root, context, model=model, keep=run is not None, began=began
-            )
+            opened = Run.begin(config, corpus, directory.root, context, model=model, began=began)
+        with opened as trained:
+            trained.train()
+            finished = trained.finish(write=run is not None)
         context.say(f"{finished.bundle.name}: {summary_of(finished.metrics)}")
         if run is not None:
             export_run(begun, context.detail)
@@ -115,8 +118,6 @@ def _tables(
 ) -> dict[str, dict[str, Any]]:
     """Return all settings that the caller gave, by group, with those of a model that exists."""
     given = tables_of({**settings, **{name: value for name, value in named.items() if value is not None}})
-    if given.get("training", {}).keys() >= {"minutes", "epochs"}:
-        raise SettingError("`minutes` and `epochs` must not be given together, but are; leave one out")
     return given if model is None else _with_model(given, model)
 
 

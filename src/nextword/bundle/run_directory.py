@@ -37,7 +37,7 @@ class RunDirectory:
         RUN/config.toml    every setting, resolved
         RUN/checkpoints/   the newest two checkpoints, and the best
         RUN/log.jsonl      one object per round; log.csv has the same content
-        RUN/points.jsonl   one object per stretch of steps within the rounds
+        RUN/points.jsonl   one object per interval of steps within the rounds
         RUN/curves.svg     training and validation perplexity by epoch
         RUN/metrics.json   the metrics of the finished run
         RUN/model/         the bundle, written at the end

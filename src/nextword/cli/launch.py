@@ -83,7 +83,7 @@ def _start(words: Sequence[str], group: ProcessGroup) -> subprocess.Popen[bytes]
     environment = {"NPROC": str(cores), **os.environ, **group.to_environment()}
     command = [sys.executable, "-m", "nextword", *words]
     # In a session of its own, so that Ctrl-C reaches it once: from here.
-    if group.is_first:
+    if group.process_id == 0:
         return subprocess.Popen(command, env=environment, start_new_session=True)
     output, errors = subprocess.PIPE, subprocess.STDOUT
     return subprocess.Popen(command, env=environment, start_new_session=True, stdout=output, stderr=errors)

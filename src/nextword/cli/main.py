@@ -166,16 +166,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     The exit codes are 0 for success, 2 for a mistake of the user's, 3 if training diverged, and 128 + n if signal n
     stopped the command.
     """
-    try:
-        _run(list(sys.argv[1:] if arguments is None else arguments))
-    except SystemExit as stop:
-        if shared := sys.modules.get("nextword.training.cluster.group"):
-            shared.leave(stop.code)
-        raise
-
-
-def _run(arguments: list[str]) -> None:
-    call = Invocation(arguments)
+    call = Invocation(list(sys.argv[1:] if arguments is None else arguments))
     try:
         nextword.main(args=list(call.arguments), prog_name="nextword", standalone_mode=False, obj=call)
     except click.exceptions.Exit as request:

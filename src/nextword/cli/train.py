@@ -5,6 +5,7 @@ import shlex
 import signal
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -37,19 +38,18 @@ from nextword.errors import SettingError, TrainingDivergedError
 from nextword.export.run_export import export_run
 from nextword.model.presets import DEFAULT_PRESET
 from nextword.text.sources.names import run_name
-from nextword.training import import_start
-from nextword.training.cluster.group import Membership, ProcessGroup
-from nextword.training.cluster.own_run import own_directory, own_run
+from nextword.training import require_framework
+from nextword.training.cluster.cluster import cluster_of, own_directory
+from nextword.training.cluster.group import ProcessGroup
 from nextword.training.config import RunConfig
 from nextword.training.context import RunContext
 from nextword.training.interruption import TrainingInterrupted
 from nextword.training.reading import read_corpus
 from nextword.training.report.progress_bar import ProgressBar, live_bar
+from nextword.training.start import Run
 
 if TYPE_CHECKING:
-    from nextword.text.corpus import Corpus
     from nextword.training.report.run_logger import RunLogger
-    from nextword.training.result import FinishedRun
 
 
 _SHORT = ("epochs", "minutes", "seed", "tokenizer", "hidden_sizes", "learning_rate", "batch_size")
@@ -112,21 +112,13 @@ def train(options: _TrainOptions, given: Tables) -> None:
         raise click.UsageError(
             "TEXT must be given: a file, a folder, or a sample such as austen", click.get_current_context()
         )
-    if given.get("training", {}).keys() >= {"epochs", "minutes"}:
-        raise SettingError("`--epochs` and `--minutes` must not be given together, but are; leave one out")
     settings = run_config(given)
     directory = options.run or runs_folder() / f"{run_name(text)}-{settings.origin['preset']}"
     if options.dry_run:
         _show_forecast(text, settings, directory, options)
         return
-    own = RunDirectory(own_run(directory, settings)[0])
-
-    def start(context: RunContext) -> "FinishedRun":
-        checked = _checked_text(text, settings, own, context)
-        finished: FinishedRun = import_start().start_run(settings, checked, directory, context, began=began)
-        return finished
-
-    watched.train(own, start)
+    own = RunDirectory(cluster_of(settings).directory(directory))
+    watched.train(own, partial(Run.begin, settings, text, directory, began=began))
 
 
 def _continue(root: Path, options: _TrainOptions, watched: "_Watched") -> None:
@@ -141,29 +133,22 @@ def _continue(root: Path, options: _TrainOptions, watched: "_Watched") -> None:
     if own.is_finished and not (options.tensorboard or options.mlflow or ProcessGroup.from_environment()):
         watched.show_finished(own)
         return
-    watched.train(own, lambda context: import_start().resume_run(root, context, finish=options.resume is None))
+    watched.train(own, partial(Run.open, root), to_end=options.resume is not None)
 
 
 def _show_forecast(text: str, settings: RunConfig, directory: Path, options: _TrainOptions) -> None:
     """Print what a run would be, without training."""
     context = RunContext(say=say, detail=detail, warn=say, data_dir=options.data_dir)
-    corpus = _checked_text(text, settings, RunDirectory(directory), context)
-    import_start()
+    own = RunDirectory(directory)
+    own.require_free()
+    own.require_writable()
+    corpus = read_corpus(text, settings, context)
+    require_framework()
     from nextword.training.planning.forecast import forecast_run
 
     forecast = forecast_run(settings, corpus, directory, context)
     lines = [json.dumps(forecast.to_table(), allow_nan=False)] if options.as_json else forecast.describe(is_dry=True)
     click.echo("\n".join(lines))
-
-
-def _checked_text(text: str, config: RunConfig, directory: RunDirectory, context: RunContext) -> "Corpus | str":
-    """Return the text of a new run, read before the training framework is loaded, so that errors come at once.
-
-    Of several processes, each reads it after all have met.
-    """
-    directory.require_free()
-    directory.require_writable()
-    return text if ProcessGroup.from_environment() else read_corpus(text, config, context)
 
 
 def _loggers(options: _TrainOptions, directory: Path) -> list["RunLogger"]:
@@ -174,12 +159,12 @@ def _loggers(options: _TrainOptions, directory: Path) -> list["RunLogger"]:
     """
     loggers: list[RunLogger] = []
     if options.tensorboard is not None:
-        import_start()
+        require_framework()
         from nextword.training.report.tensorboard_logger import TensorBoardLogger
 
         loggers.append(TensorBoardLogger(options.tensorboard / directory.absolute().name))
     if options.mlflow is not None:
-        import_start()
+        require_framework()
         from nextword.training.report.mlflow_logger import MlflowLogger
 
         loggers.append(MlflowLogger(options.mlflow))
@@ -200,8 +185,8 @@ class _Watched:
         self._verbosity = invocation().verbosity
         self._console = Console(**form, stderr=options.as_json, quiet=self._verbosity < 0)
         self._options = options
-        moves = self._verbosity >= 0  # a bar would take warnings to the quiet console
-        self._bar = live_bar if options.live and moves else partial(ProgressBar, moves=moves)
+        has_bar = self._verbosity >= 0  # a bar would take warnings to the quiet console
+        self._bar = live_bar if options.live and has_bar else partial(ProgressBar, live=has_bar)
 
     def context(self, **observers: Any) -> RunContext:
         """Return the context of a run that prints its messages."""
@@ -211,15 +196,24 @@ class _Watched:
             messages["detail"] = say
         return RunContext(**messages, data_dir=self._options.data_dir, **observers)
 
-    def train(self, directory: RunDirectory, work: Callable[[RunContext], "FinishedRun"]) -> None:
-        """Train, and print the figures."""
+    def train(
+        self,
+        directory: RunDirectory,
+        opened: Callable[[RunContext], AbstractContextManager[Run]],
+        *,
+        to_end: bool = True,
+    ) -> None:
+        """Train to the end, or end the run now, and print the figures."""
         resume = f"resume with: nextword train --resume {shlex.quote(str(directory.root))}"
         try:
             loggers = _loggers(self._options, directory.root)
             with self._bar(self._console) as bar:
                 context = self.context(observer=bar, reading=bar.on_reading, callbacks=loggers)
-                finished = work(context)
-                if not Membership.is_follower:
+                with opened(context) as run:
+                    if to_end:
+                        run.train()
+                    finished = run.finish()
+                if run.writes:
                     export_run(directory, context.detail)
         except TrainingInterrupted as stop:
             click.echo(f"{stop}; {resume}", err=True)
@@ -234,7 +228,7 @@ class _Watched:
             raise
         except TrainingDivergedError as error:
             raise TrainingDivergedError(f"{error} (run: {directory.root})") from error
-        if not Membership.is_follower:
+        if run.writes:
             self._print(directory, finished.metrics, finished.to_table())
 
     def show_finished(self, directory: RunDirectory) -> None:

@@ -116,14 +116,14 @@ def tune(options: _TuneOptions, given: Tables) -> None:
 
 def _work(options: _TuneOptions, given: Tables, console: Console) -> "StudyReport":
     # The door to Optuna and the training framework, opened when they are known to be installed.
-    from nextword.training.tuning import opening, report, study_settings, sweep, trial_run
+    from nextword.training.tuning import report, study_settings, sweep, trial_run
     from nextword.training.tuning.database import Database
 
     run_context = RunContext(say=partial(console.print, markup=False), data_dir=options.data_dir)
     database = None if options.storage is None else Database.of(options.storage)
     directory, settings = study_settings.StudyDirectory(options.study), _settings_of(options, given, database)
     with reading_progress():
-        study, text = opening.open_study(directory, settings, run_context, trials=options.trials, database=database)
+        study, text = sweep.open_study(directory, settings, run_context, trials=options.trials, database=database)
     run = trial_run.TrialRun(text, study.settings.options, run_context)
     sweep.Sweep(study, run, lambda: ProgressBar(console), keep_checkpoints=options.keep_runs).work()
     return report.StudyReport.of(study)
@@ -134,7 +134,7 @@ def _settings_of(options: _TuneOptions, given: Tables, database: "Database | Non
 
     A trial's epochs are fixed before it begins, so that minutes are those of the study, never of its runs.
     """
-    from nextword.training.tuning import default_space, study_settings
+    from nextword.training.tuning import search_space, study_settings
 
     if options.text is None:
         if others := given_names(*_GOES_WITH_ANY):
@@ -157,7 +157,7 @@ def _settings_of(options: _TuneOptions, given: Tables, database: "Database | Non
         fields["storage"] = database.address
     sweep = study_settings.SweepOptions(**{"minutes_per_trial": base.training.minutes, **fields})
     base = dataclasses.replace(base, training=base.training.replace(minutes=None), plan=None)
-    search = read_tables(options.search_space) if options.search_space else default_space.default_space(base)
+    search = read_tables(options.search_space) if options.search_space else search_space.default_space(base)
     return study_settings.StudySettings(sweep, text, base, search)
 
 

@@ -279,6 +279,18 @@ class TrainingText(Protocol):
         """The tokenizer that made the ids."""
 
     @property
+    def options(self) -> TextOptions:
+        """The resolved text settings."""
+
+    @property
+    def stored_name(self) -> str:
+        """The name by which the text is found again from any folder."""
+
+    @property
+    def sha256(self) -> str:
+        """SHA-256 of the splits."""
+
+    @property
     def train(self) -> TokenStore:
         """The training split."""
 

@@ -1,18 +1,20 @@
 """The training wing: windows to weights."""
 
-from types import ModuleType
+from importlib import import_module
 
 from nextword.errors import MissingExtraError
 
+_FRAMEWORK = ("jax", "keras", "scipy")
 
-def import_start() -> ModuleType:
-    """Import `nextword.training.start`, which needs the training framework.
+
+def require_framework() -> None:
+    """Import what training needs from the extra `train`, which takes a second or two.
 
     Raises:
-        MissingExtraError: The extra `train` is not installed.
+        MissingExtraError: The extra is not installed.
     """
-    try:
-        from nextword.training import start
-    except ImportError as error:
-        raise MissingExtraError.of("training needs Keras and JAX", error.name, "train") from error
-    return start
+    for name in _FRAMEWORK:
+        try:
+            import_module(name)
+        except ImportError as error:
+            raise MissingExtraError.of("training needs Keras and JAX", error.name, "train") from error

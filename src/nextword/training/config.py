@@ -72,6 +72,8 @@ class RunConfig:
         given: dict[str, dict[str, Any]] = {}
         for override in overrides:
             _require_tables(override)
+            if not override.keys() & {"origin", "plan"}:  # a run writes both, of which minutes decide
+                _require_one_length(override.get("training", {}))
             given = _with_overrides(given, override)
         config = cls.from_tables({**_with_overrides(tables, given), "origin": {"preset": preset, **(origin or {})}})
         return replace(config, given=given)
@@ -112,6 +114,11 @@ class RunConfig:
         """
         directory.require_run()
         return cls.read(directory.config_file)
+
+    @property
+    def preset(self) -> str:
+        """The preset that a run began with; `model` if no preset did."""
+        return self.origin.get("preset", "model")
 
     def to_tables(self) -> dict[str, dict[str, Any]]:
         """Return the settings as tables."""
@@ -262,6 +269,11 @@ def _with_overrides(below: Tables, above: Tables) -> dict[str, dict[str, Any]]:
     if "plan" not in above and (length or above.get("model") or above.get("batching")):
         merged.pop("plan", None)
     return merged
+
+
+def _require_one_length(training: Mapping[str, Any]) -> None:
+    if training.keys() >= {"epochs", "minutes"}:
+        raise SettingError("`epochs` and `minutes` must not be given together, but are; leave one out")
 
 
 def _require_tables(tables: Mapping[str, Any]) -> None:

@@ -25,7 +25,7 @@ class TrainingObserver:
         """`step` steps are done in total; called about twice a second."""
 
     def on_point(self, point: TrainingPoint) -> None:
-        """The training loss over a stretch of steps is known; if the run is interrupted, its round begins again."""
+        """The training loss over an interval of steps is known; if the run is interrupted, its round begins again."""
 
     def on_validation(self) -> None:
         """A round's steps are done, and its validation begins."""

@@ -9,7 +9,9 @@ from nextword.errors import SettingError
 from nextword.machine.framework import ComputeDtype
 from nextword.model.architecture import ModelOptions
 from nextword.settings import Settings, rate, setting
-from nextword.training.cluster.group import Strategy
+
+Strategy = Literal["data-parallel", "local-steps", "population"]
+"""How several processes train."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -51,10 +51,10 @@ class RoundRecord:
 
 @dataclass(frozen=True)
 class TrainingPoint:
-    """The training loss over a stretch of steps within a round.
+    """The training loss over an interval of steps within a round.
 
     Attributes:
-        step: Total steps at the end of the stretch.
+        step: Total steps at the end of the interval.
         epoch: Total epochs at its end.
         train_perplexity: Training perplexity over its steps, with dropout, while the weights change.
         learning_rate: Learning rate of the next step.

@@ -2,6 +2,7 @@
 
 import json
 import re
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -9,15 +10,20 @@ from typing import Any
 
 from nextword.bundle.bundle import Bundle
 from nextword.bundle.model_card import ModelFacts, SplitMetrics, model_card, summary_of
+from nextword.bundle.run_directory import RunDirectory
+from nextword.bundle.store import read_bundle, write_bundle
 from nextword.disk.files import write_file
 from nextword.display.table import html_table
 from nextword.engine.keras.keras_engine import KerasEngine
-from nextword.inference.evaluation.perplexity import evaluate
+from nextword.errors import BundleError, StorageError
+from nextword.inference.evaluation.perplexity import MANY_UNKNOWN, evaluate, unknown_warning
 from nextword.model.language_model import LanguageModel
 from nextword.text.corpus import Corpus
 from nextword.text.sources.names import SplitName
 from nextword.training.config import RunConfig
+from nextword.training.context import RunContext
 from nextword.training.progress import TrainingProgress
+from nextword.training.report.curve_picture import draw_curves
 from nextword.training.step.stream_model import fingerprint
 
 _MAX_BATCH_SIZE = 32
@@ -74,14 +80,37 @@ class FinishedRun:
             "splits": [asdict(row) for row in self.metrics],
         }
 
+    def write(self, directory: RunDirectory, preset: str, context: RunContext) -> None:
+        """Write bundle, metrics and curves to the directory of the run.
+
+        Args:
+            directory: The directory.
+            preset: The preset of the run.
+            context: Receives a warning if the curves cannot be drawn.
+
+        Raises:
+            StorageError: Bundle or metrics cannot be written.
+        """
+        _write_model(directory.model, self.bundle)
+        write_file(directory.metrics_file, (json.dumps(self.to_table(), indent=2) + "\n").encode())
+        records, points = self.progress.records, self.progress.points
+        try:
+            draw_curves(records, directory.root, points=points, title=f"{preset} on {self.corpus}")
+        except StorageError as error:  # a missing picture must not fail the run
+            context.warn(f"no curves were drawn: {error}")
+
 
 def finish_run(
-    model: LanguageModel, corpus: Corpus, config: RunConfig, progress: TrainingProgress, *, name: str
+    model: LanguageModel, corpus: Corpus, config: RunConfig, progress: TrainingProgress, context: RunContext
 ) -> FinishedRun:
     """Evaluate a trained model on the valid and the test split, and return it with its metrics."""
+    context.say("evaluating the best weights on valid and test")
     metrics = (_metrics(model, corpus, "valid"), _metrics(model, corpus, "test"))
+    share = max(row.num_out_of_vocabulary / row.num_tokens for row in metrics)
+    if share > MANY_UNKNOWN:
+        context.warn(unknown_warning(share))
     facts = ModelFacts(
-        name=_file_name(name),
+        name=_file_name(f"{Path(corpus.name).stem}-{config.preset}"),
         architecture=model.architecture,
         corpus=corpus.name,
         corpus_sha256=corpus.sha256,
@@ -96,13 +125,12 @@ def finish_run(
     return FinishedRun(bundle, corpus.name, metrics, progress)
 
 
-def write_metrics(path: Path, finished: FinishedRun) -> None:
-    """Write the metrics of a run as JSON.
-
-    Raises:
-        StorageError: The file cannot be written.
-    """
-    write_file(path, (json.dumps(finished.to_table(), indent=2) + "\n").encode())
+def _write_model(path: Path, bundle: Bundle) -> None:
+    """Write the bundle, unless the same model is there: it may have been exported since."""
+    with suppress(BundleError):
+        if path.is_dir() and read_bundle(path).is_same_model(bundle):
+            return
+    write_bundle(path, bundle, replace=True)
 
 
 def _metrics(model: LanguageModel, corpus: Corpus, split: SplitName) -> SplitMetrics:

@@ -10,14 +10,12 @@ from typing import Any
 from nextword.errors import CheckpointError, TrainingDivergedError, TrainingInterrupted
 from nextword.text.reading.printable import counted
 from nextword.training.checkpoint_store import CheckpointStore
-from nextword.training.cluster.cluster import SharedInterruption
 from nextword.training.context import RunContext
-from nextword.training.interruption import Interruption
 from nextword.training.progress import RoundRecord, TrainingPoint, TrainingProgress
-from nextword.training.step.round_callbacks import RoundCallbacks
+from nextword.training.solo import Solo
+from nextword.training.step.round_callbacks import Intervals, RoundCallbacks, interval_ends
 from nextword.training.step.step import TrainingMetrics, TrainingStep, ValidationMetrics
 from nextword.training.step.stream_model import fingerprint
-from nextword.training.step.stretches import Stretches, stretch_ends
 
 _PROCESSES = "processes"
 """Where a checkpoint of several processes holds their number."""
@@ -36,7 +34,7 @@ class TrainingRun:
         context: Receives progress and warnings. Its Keras callbacks see each round as an epoch; their own state is lost
             when a run is interrupted.
         seconds_before: Time of the weight initialization, in seconds; it is part of the run.
-        exchange: Called after the steps of a round, before its validation; it may change the weights.
+        processes: The processes that train (default: this one alone).
 
     Raises:
         CheckpointError: The store holds checkpoints of another model.
@@ -50,17 +48,16 @@ class TrainingRun:
         context: RunContext,
         *,
         seconds_before: float = 0.0,
-        exchange: Callable[[], object] | None = None,
+        processes: Solo | None = None,
     ) -> None:
         self.step = step
         self.plan = step.plan
         self.progress = TrainingProgress(seconds_before=seconds_before)
-        self._processes = step.processes
-        self.interruption = Interruption() if self._processes is None else SharedInterruption(self._processes)
+        self._processes = processes or Solo()
+        self.interruption = self._processes.interruption()
         self._options = step.options
         self._store = store
         self._log = log
-        self._exchange = exchange
         self._observer = context.observer
         self._say = context.say
         self._warn = context.warn
@@ -101,14 +98,14 @@ class TrainingRun:
             # plan
             steps = self.plan.steps_after(self.progress.steps)
             # round: one epoch of Keras's fit over the round's windows
+            self._processes.begin_round(self.step.model)
             with self._loss_named():
                 trained, points = self._train_round(steps)
             if trained.num_steps < steps:
                 self._discard_round()
                 break
             # exchange: with local steps, the weights of all processes become one
-            if self._exchange is not None:
-                self._exchange()
+            self._processes.exchange(self.step.model)
             # validate: the weights, or the weight averages if there are any
             self._observer.on_validation()
             with self._loss_named():
@@ -165,19 +162,19 @@ class TrainingRun:
 
     def _train_round(self, steps: int) -> tuple[TrainingMetrics, list[TrainingPoint]]:
         """Take the steps of a round, and return its figures and the points within it."""
-        ends = stretch_ends(self.progress.rounds + 1, steps)
+        ends = interval_ends(self.progress.rounds + 1, steps)
         first = self.progress.steps
         rates = dict(zip(ends, self.step.learning_rates([first + end for end in ends]), strict=True))
         points: list[TrainingPoint] = []
 
-        def end_stretch(done: int, perplexity: float, steps_per_second: float) -> None:
+        def end_interval(done: int, perplexity: float, steps_per_second: float) -> None:
             step = first + done
             speed = steps_per_second * self.step.words_per_step
             point = TrainingPoint(step, step / self.plan.steps_per_epoch, perplexity, rates[done], speed)
             points.append(point)
             self._observer.on_point(point)
 
-        return self.step.train_round(first, steps, self._callbacks, Stretches(ends, end_stretch)), points
+        return self.step.train_round(first, steps, self._callbacks, Intervals(ends, end_interval)), points
 
     def _report(self, steps: int, perplexity: float, steps_per_second: float) -> None:
         """Report the perplexity within a round; raise if it is not finite."""
@@ -212,10 +209,9 @@ class TrainingRun:
         )
 
     def _agreed(self, record: RoundRecord, points: list[TrainingPoint]) -> tuple[RoundRecord, list[TrainingPoint]]:
-        """Return record and points of the first process: all others decide from its times."""
-        if self._processes is None:
-            return record, points
-        table = self._processes.agree({"record": asdict(record), "points": [asdict(point) for point in points]})
+        """Return record and points of process 0: all others decide from its times."""
+        own: dict[str, Any] = {"record": asdict(record), "points": [asdict(point) for point in points]}
+        table = self._processes.agree(own)
         return RoundRecord(**table["record"]), [TrainingPoint(**point) for point in table["points"]]
 
     def _require_finite(self, split: str, perplexity: float, step: int) -> None:
@@ -232,7 +228,7 @@ class TrainingRun:
             "progress": self.progress.to_table(),
             "planned_steps": list(self.plan.planned_steps),
             "fingerprint": fingerprint(),
-            **({} if self._processes is None else {_PROCESSES: self._processes.part[0]}),
+            **({_PROCESSES: self._processes.num_processes} if self._processes.num_processes > 1 else {}),
         }
 
     def _resume(self) -> None:
@@ -258,7 +254,7 @@ class TrainingRun:
             self._warn(f"resumed with {', '.join(changes)}: the result will be equally good, but not bit-identical")
 
     def _require_processes(self, began: int) -> None:
-        now = 1 if self._processes is None else self._processes.part[0]
+        now = self._processes.num_processes
         if now != began:
             raise CheckpointError(
                 f"a run must be resumed by as many processes as began it, {began}, but is by {now}; start {began}"

@@ -17,20 +17,20 @@ import pytest
 
 from nextword.api.train import train
 from nextword.api.trained_model import TrainedModel, load
-from nextword.bundle.run_directory import RunDirectory
 from nextword.bundle.store import read_bundle, write_bundle
 from nextword.errors import SettingError, TrainingInterrupted, TrainingWarning
 from nextword.model.language_model import LanguageModel
 from nextword.text.corpus import Corpus
-from nextword.training import saved_results, start
+from nextword.training import result
 from nextword.training.checkpoint_store import CheckpointStore
 from nextword.training.config import RunConfig
 from nextword.training.context import RunContext
 from nextword.training.plan import TimePlan
-from nextword.training.planning import preparation
+from nextword.training.planning import budget
 from nextword.training.report.history import TrainingHistory
-from nextword.training.start import train_model
+from nextword.training.start import Run
 from support.arrays import assert_equal_to_the_bit
+from support.whole_runs import resume_run
 
 Fit = Callable[..., TrainedModel]
 
@@ -132,7 +132,7 @@ def test_the_same_call_gives_the_finished_model_again(fitted: Fit, copied: Path)
 
 def test_without_a_directory_nothing_is_written_for_a_run(fitted: Fit, monkeypatch: pytest.MonkeyPatch) -> None:
     kept: list[object] = []
-    writers = {saved_results: ("write_bundle", "write_metrics", "draw_curves"), start: ("CurveDrawer",)}
+    writers = {result: ("write_bundle", "write_file", "draw_curves")}
     for module, name in ((module, name) for module, names in writers.items() for name in names):
         monkeypatch.setattr(module, name, lambda *arguments, **_named: kept.append(arguments))
     assert fitted(epochs=0.5).bundle.name == "story-quick"
@@ -169,12 +169,12 @@ def test_a_damaged_best_checkpoint_is_warned_of_by_python_and_the_newest_weights
 def test_a_run_of_given_minutes_is_planned_once(fitted: Fit, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     planned: list[float] = []
 
-    def plan_time(config: RunConfig, *_others: object) -> RunConfig:
+    def plan_time(config: RunConfig, *_others: object, **_named: object) -> RunConfig:
         planned.append(config.training.minutes or 0.0)
         plan = TimePlan(seconds=1e-3, passes_at_end=1.0, round_steps=7, planned_steps=(20, 18, 12))
         return replace(config, plan=plan)
 
-    monkeypatch.setattr(preparation, "plan_time", plan_time)
+    monkeypatch.setattr(budget, "plan_time", plan_time)
     first, again = (fitted(tmp_path / "run", minutes=1.0, schedule="linear") for _ in range(2))
     assert planned == [1.0]
     assert_equal_to_the_bit(again.bundle.weights, first.bundle.weights)
@@ -199,8 +199,9 @@ def test_an_interrupted_call_resumes_with_the_same_model(corpus: Corpus, fitted:
 def test_the_receiver_of_a_context_gets_warnings_in_place_of_python(corpus: Corpus, copied: Path) -> None:
     _, newest = best_and_newest(copied)
     damage(newest)
-    config, seen = RunConfig.read(copied / "config.toml"), list[str]()
-    train_model(corpus, config, RunDirectory(copied), RunContext(warn=seen.append), model=new_model(corpus))
+    seen: list[str] = []
+    with Run.open(copied, RunContext(warn=seen.append), text=corpus, model=new_model(corpus)) as run:
+        run.train()
     assert len(seen) == 1
     assert newest.name in seen[0]
 
@@ -208,7 +209,7 @@ def test_the_receiver_of_a_context_gets_warnings_in_place_of_python(corpus: Corp
 def test_settings_are_checked_by_name(corpus: Corpus) -> None:
     with pytest.raises(SettingError, match="did you mean `epochs`"):
         train(corpus, settings={"epoch": 1})
-    with pytest.raises(SettingError, match="`minutes` and `epochs` must not be given together"):
+    with pytest.raises(SettingError, match="`epochs` and `minutes` must not be given together"):
         train(corpus, minutes=1, epochs=1)
 
 
@@ -247,7 +248,7 @@ def test_a_path_can_be_resumed_by_the_command(tmp_path: Path, corpus: Corpus) ->
         own, whole = each.evaluate(text), each.evaluate(Path(other))
         assert (own.num_tokens, whole.num_tokens) == (14 * 8, 300 * 8)
         assert ("the test split of `text.txt`" in own.protocol, "all of `other.txt`" in whole.protocol) == (True, True)
-    assert start.resume_run(tmp_path / "run").bundle.name == "text-quick"
+    assert resume_run(tmp_path / "run").bundle.name == "text-quick"
 
 
 @pytest.mark.slow
@@ -255,7 +256,7 @@ def test_rows_in_memory_are_trained_on_and_resumed_from_the_directory(tmp_path: 
     rows = [{"body": line} for line in Path(corpus.stored_name).read_text(encoding="utf-8").splitlines()]
     trained = train(iter(rows), field="body", preset="quick", run=tmp_path, settings=SETTINGS, verbose=0)
     assert trained.name == "text-quick"
-    resumed = start.resume_run(tmp_path)
+    resumed = resume_run(tmp_path)
     assert resumed.bundle.name == "text-quick"
     again = train(rows, field="body", preset="quick", run=tmp_path, settings=SETTINGS, verbose=0)
     assert again.score("the cat saw").log_prob == trained.score("the cat saw").log_prob
@@ -304,7 +305,7 @@ def test_a_finished_run_keeps_its_exported_model(fitted: Fit, copied: Path) -> N
     write_bundle(copied / "model", exported, replace=True)
     fitted(copied)
     assert read_bundle(copied / "model").onnx == b"exported"
-    start.resume_run(copied)
+    resume_run(copied)
     assert read_bundle(copied / "model").card == exported.card
 
 
@@ -328,7 +329,7 @@ def test_a_pretrained_model_resumes_from_its_own_weights(corpus: Corpus, tmp_pat
         with pytest.raises(KeyboardInterrupt):
             fit(model, corpus, run, [InterruptBeforeTheFirstCheckpoint()], epochs=0.5)
         if resume == "directory":
-            resumed = start.resume_run(run, corpus=corpus).bundle
+            resumed = resume_run(run, corpus=corpus).bundle
         else:
             resumed = fit(model, corpus, run, epochs=0.5).bundle
         assert_equal_to_the_bit(resumed.weights, whole.bundle.weights)
@@ -343,7 +344,7 @@ def test_the_time_of_a_run_includes_reading_the_text(
         began.append(named["began"])
         raise SettingError("enough")
 
-    monkeypatch.setattr(start, "start_run", started)
+    monkeypatch.setattr(Run, "begin", started)
     before = time.monotonic()
     with pytest.raises(SettingError, match="enough"):
         train(corpus, verbose=0)

@@ -73,8 +73,8 @@ def test_given_speeds_give_the_numbers_of_the_formula(nextword: Run, capsys: Cap
     assert seconds["one-host"] == pytest.approx([1e3, 2e3, 1e5, 1e6])
     # Two hosts: each sends and receives half of the bytes twice, after 16 rows of 35 words; it sums them twice as fast.
     assert seconds["data-parallel"][1] == pytest.approx(2e6 / 1120 * (0.56 + sent + sent / 2))
-    # One host receives from one other and answers it, after 10 steps of 1,120 words on both.
-    assert seconds["local-steps"][1] == pytest.approx(2e6 / 22_400 * (11.2 + 2 * sent))
+    # The same sum of all weights after 10 steps of 1,120 words on both.
+    assert seconds["local-steps"][1] == pytest.approx(2e6 / 22_400 * (11.2 + sent + sent / 2))
     assert seconds["population"][1] == pytest.approx(2000 + sent)
     assert [each["texts"][1]["price"] for each in table["strategies"]] == pytest.approx(
         [hosts * 3.6 / 3600 * times[1] for hosts, times in zip((1, 2, 2, 2), seconds.values(), strict=True)]

@@ -137,7 +137,9 @@ def test_a_finished_run_is_exported_and_a_resumed_one_shows_its_result_again(
     assert "dynamic" in capsys.readouterr().out
 
     written = {path: path.stat().st_mtime_ns for path in run.rglob("*")}
-    monkeypatch.setattr("nextword.cli.train.import_start", lambda: pytest.fail("the framework must not be loaded"))
+    monkeypatch.setattr(
+        "nextword.training.start.require_framework", lambda: pytest.fail("the framework must not be loaded")
+    )
     assert nextword("train", "--resume", run) == 0
     again = capsys.readouterr().out
     assert again.startswith(f"{run} is finished already; nothing is trained\n")

@@ -19,6 +19,7 @@ from nextword.training.options import TrainingOptions
 from nextword.training.plan import Plan, TimePlan
 from nextword.training.progress import RoundRecord, TrainingProgress
 from nextword.training.run import TrainingRun
+from nextword.training.solo import Solo
 from nextword.training.step.step import TrainingStep
 
 MakeRun = Callable[..., TrainingRun]
@@ -75,6 +76,7 @@ def make_run() -> MakeRun:
         valid: Windows | None = None,
         log: Callable[[TrainingProgress], object] = lambda _progress: None,
         seconds_before: float = 0.0,
+        processes: Solo | None = None,
         **context: Any,
     ) -> TrainingRun:
         model = LanguageModel(ARCHITECTURE.replace(**(architecture or {})), seed=1)
@@ -82,7 +84,8 @@ def make_run() -> MakeRun:
         valid = valid or validation_streams(UNLIKE if unlike else TRAIN[:120], end_id=0)
         plan = Plan.of(options, train.steps_per_epoch, time)
         step = TrainingStep(model, options, plan, train=train, valid=valid)
-        return TrainingRun(step, CheckpointStore(root), log, RunContext(**context), seconds_before=seconds_before)
+        how: dict[str, Any] = {"seconds_before": seconds_before, "processes": processes}
+        return TrainingRun(step, CheckpointStore(root), log, RunContext(**context), **how)
 
     return make
 

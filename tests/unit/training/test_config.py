@@ -37,6 +37,11 @@ def test_overrides_do_not_change_the_presets() -> None:
     assert RunConfig.of("quick").training.epochs == before["training"]["epochs"]
 
 
+def test_a_run_has_one_length() -> None:
+    with pytest.raises(SettingError, match="`epochs` and `minutes` must not be given together, but are; leave one out"):
+        RunConfig.of("quick", {"training": {"epochs": 3, "minutes": 10.0}})
+
+
 PLAN = {"seconds": 580.0, "passes_at_end": 2.6, "round_steps": 100, "planned_steps": [400, 410]}
 BY_THE_CLOCK: dict[str, dict[str, Any]] = {"training": {"epochs": 10.0, "minutes": 10.0, "seed": 3}, "plan": PLAN}
 

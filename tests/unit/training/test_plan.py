@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from nextword.errors import SettingError
 from nextword.training.optim.optimizer import make_optimizer
-from nextword.training.optim.schedule import LinearToZero, Pace, Paced
+from nextword.training.optim.schedule import LinearToZero, ReplannedSchedule, ScheduleProgress
 from nextword.training.options import TrainingOptions
 from nextword.training.plan import Plan, TimePlan
 from nextword.training.progress import RoundRecord
@@ -159,9 +159,9 @@ def test_a_stored_plan_overrides_the_clock() -> None:
     assert total_steps(time_plan(32.0, 100, 900, 400), done, 400) == 290
 
 
-def paced_rate(total_steps: int) -> tuple[Pace, keras.optimizers.Optimizer]:
-    pace = Pace(total_steps)
-    optimizer = keras.optimizers.SGD(Paced(LinearToZero(1.0, 0, total_steps), pace))
+def paced_rate(total_steps: int) -> tuple[ScheduleProgress, keras.optimizers.Optimizer]:
+    pace = ScheduleProgress(total_steps)
+    optimizer = keras.optimizers.SGD(ReplannedSchedule(LinearToZero(1.0, 0, total_steps), pace))
     pace.build(optimizer)
     return pace, optimizer
 
@@ -202,7 +202,7 @@ def test_the_momentum_of_one_cycle_follows_its_learning_rate(step: int, total_st
         return float(optimizer.learning_rate) / 0.5, (0.9 - float(optimizer.beta_1)) / 0.1
 
     before = part_of_cycle(step)
-    optimizer.pace.plan(step, total_steps)
+    optimizer.schedule_progress.plan(step, total_steps)
     assert part_of_cycle(step) == pytest.approx(before, abs=1e-4)
     middle = (step + total_steps) // 2
     for at in (step, middle, total_steps):

@@ -1,10 +1,7 @@
 """The metrics of a finished run: in the result, in its card, and in `metrics.json`."""
 
-import json
 import random
-from dataclasses import asdict
-from pathlib import Path
-from typing import Any
+from dataclasses import asdict, replace
 
 import pytest
 
@@ -14,8 +11,9 @@ from nextword.inference.evaluation.perplexity import evaluate
 from nextword.model.language_model import LanguageModel
 from nextword.text.corpus import Corpus
 from nextword.training.config import RunConfig
+from nextword.training.context import RunContext
 from nextword.training.progress import RoundRecord, TrainingProgress
-from nextword.training.result import FinishedRun, finish_run, write_metrics
+from nextword.training.result import FinishedRun, finish_run
 
 CONFIG = RunConfig.of(
     "quick",
@@ -48,7 +46,7 @@ def model(corpus: Corpus) -> LanguageModel:
 
 @pytest.fixture(scope="module")
 def finished(model: LanguageModel, corpus: Corpus) -> FinishedRun:
-    return finish_run(model, corpus, CONFIG, PROGRESS, name="my story-quick")
+    return finish_run(model, replace(corpus, name="my story.txt"), CONFIG, PROGRESS, RunContext())
 
 
 def test_valid_and_test_metrics_match_an_evaluation(
@@ -68,20 +66,17 @@ def test_the_bundle_has_the_weights_and_its_card_the_metrics(
     finished: FinishedRun, model: LanguageModel, corpus: Corpus
 ) -> None:
     bundle = finished.bundle
-    assert (bundle.name, finished.corpus) == ("my-story-quick", "story.txt")
+    assert (bundle.name, finished.corpus) == ("my-story-quick", "my story.txt")
     assert (bundle.architecture, bundle.tokenizer) == (model.architecture, corpus.tokenizer)
     assert figures_table(finished.metrics) in bundle.card
     for promised in ("nextword train story.txt", corpus.sha256, "| seed | 4 |"):
         assert promised in bundle.card
 
 
-def test_the_file_has_the_metrics_of_the_run(finished: FinishedRun, tmp_path: Path) -> None:
-    write_metrics(tmp_path / "metrics.json", finished)
-    table: dict[str, Any] = json.loads((tmp_path / "metrics.json").read_text(encoding="utf-8"))
-    assert table == finished.to_table()
-    assert table == {
+def test_the_table_has_the_metrics_of_the_run(finished: FinishedRun) -> None:
+    assert finished.to_table() == {
         "model": "my-story-quick",
-        "corpus": "story.txt",
+        "corpus": "my story.txt",
         "num_parameters": finished.bundle.architecture.num_parameters,
         "rounds": 3,
         "steps": 30,
@@ -96,4 +91,4 @@ def test_the_file_has_the_metrics_of_the_run(finished: FinishedRun, tmp_path: Pa
 
 def test_it_is_shown_in_one_line(finished: FinishedRun) -> None:
     valid, test = (f"{row.split} {row.perplexity:,.2f}" for row in finished.metrics)
-    assert repr(finished) == f"FinishedRun('my-story-quick' on 'story.txt', perplexity: {valid}, {test})"
+    assert repr(finished) == f"FinishedRun('my-story-quick' on 'my story.txt', perplexity: {valid}, {test})"

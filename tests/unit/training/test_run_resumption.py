@@ -19,6 +19,7 @@ from nextword.training.interruption import TrainingInterrupted
 from nextword.training.options import TrainingOptions
 from nextword.training.progress import TrainingProgress
 from nextword.training.run import TrainingRun
+from nextword.training.solo import Solo
 from nextword.training.step.stream_model import fingerprint
 
 MakeRun = Callable[..., TrainingRun]
@@ -308,3 +309,13 @@ def test_a_checkpoint_inside_a_round_of_other_settings_is_refused(
     cut_off_after_rounds(tmp_path, 1, options)
     with pytest.raises(CheckpointError, match="must be at the end of a round of 7 steps"):
         make_run(tmp_path, options.replace(round_steps=7))
+
+
+def test_another_number_of_processes_cannot_resume(
+    make_run: MakeRun, cut_off_after_rounds: CutOff, options: TrainingOptions, tmp_path: Path
+) -> None:
+    cut_off_after_rounds(tmp_path, 1, options)
+    four = Solo()
+    four.num_processes = 4
+    with pytest.raises(CheckpointError, match="by as many processes as began it, 1, but is by 4; start 1"):
+        make_run(tmp_path, options, processes=four)

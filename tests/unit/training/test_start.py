@@ -20,7 +20,7 @@ from nextword.training.config import RunConfig
 from nextword.training.context import RunContext, TrainingObserver
 from nextword.training.plan import Plan, TimePlan
 from nextword.training.progress import RoundRecord, TrainingProgress
-from nextword.training.start import resume_run, start_run
+from support.whole_runs import resume_run, start_run
 
 CONFIG = RunConfig.of(
     "quick",

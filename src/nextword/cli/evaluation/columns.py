@@ -9,6 +9,7 @@ from typing import Any
 
 from nextword.bundle.origin import Origin, is_model_at
 from nextword.bundle.origin_text import OriginText
+from nextword.bundle.population import Ensemble, member_directories
 from nextword.cli.options.target import open_origin, target_path
 from nextword.cli.output.progress import read_split
 from nextword.engine.methods.chain import methods_of
@@ -20,7 +21,6 @@ from nextword.text.encoding.token_store import TokenStore
 from nextword.text.options import OnBadBytes
 from nextword.text.sources.names import SplitName, SplitOrAll
 from nextword.text.sources.samples import SAMPLES
-from nextword.training.cluster.population import Ensemble, member_directories
 
 _ENSEMBLE = "ensemble"
 

@@ -42,6 +42,11 @@ class Windows(ABC):
     num_steps: int
     steps_per_epoch: int
 
+    @property
+    def words_per_step(self) -> int:
+        """Number of tokens in a window; of all processes if they share it."""
+        return self.batch_size * self.num_steps
+
     @abstractmethod
     def window(self, step: int) -> Window:
         """Return the window of training step `step`, counted from 0."""

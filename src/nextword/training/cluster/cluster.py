@@ -1,133 +1,62 @@
-"""What a run of several processes does together: stop, save, and agree on its settings."""
+"""Chooses the processes that train a run: one, or several by a strategy."""
 
-import tomllib
-from collections.abc import Callable, Mapping
-from contextlib import AbstractContextManager, nullcontext
-from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, override
 
-import numpy as np
-
-from nextword.errors import SettingError, TrainingInterrupted
-from nextword.text.corpus import Corpus
-from nextword.training.checkpoint_store import JSON, Arrays, Checkpoint, CheckpointStore
-from nextword.training.cluster.group import group_for
+from nextword.bundle.population import POPULATION, member_directories, member_directory
+from nextword.bundle.run_directory import RunDirectory
+from nextword.errors import CheckpointError, SettingError
+from nextword.training.cluster.group import ProcessGroup, group_for
 from nextword.training.config import RunConfig
-from nextword.training.context import RunContext, TrainingObserver
-from nextword.training.interruption import Interruption
-from nextword.training.report.run_logger import RunLogger
-
-if TYPE_CHECKING:
-    from nextword.training.cluster.joined import Processes
+from nextword.training.solo import Solo
 
 
-class SharedInterruption(Interruption):
-    """Stops all processes at the end of the round in which a signal reached one of them.
+def cluster_of(config: RunConfig, *, has_model: bool = False) -> Solo:
+    """Return the processes of a run, of which this is one. They meet when the context of the result begins.
 
-    A process that stopped by itself would leave the others waiting. A second signal acts at once.
-    """
-
-    def __init__(self, processes: "Processes") -> None:
-        super().__init__()
-        self._processes = processes
-
-    @override
-    def raise_if_requested(self) -> None:
-        """Do nothing; the round ends first."""
-
-    @override
-    def raise_between_rounds(self) -> None:
-        signals = self._processes.gather(np.array([self.signal_number or 0]))
-        if signals.any():
-            raise TrainingInterrupted(int(signals.max()))
-
-
-class SharedCheckpointStore(CheckpointStore):
-    """Checkpoints that the first process writes and reads for all."""
-
-    def __init__(self, root: Path, processes: "Processes", warn: Callable[[str], object]) -> None:
-        super().__init__(root, warn)
-        self._processes = processes
-
-    @override
-    def save(self, step: int, arrays: Arrays, state: Mapping[str, JSON], *, best: bool = False) -> Path:
-        return super().save(step, arrays, state, best=best) if self._processes.group.is_first else self._path(step)
-
-    @override
-    def newest(self) -> Checkpoint | None:
-        return self._shared(super().newest)
-
-    @override
-    def best(self) -> Checkpoint | None:
-        return self._shared(super().best)
-
-    def _shared(self, read: Callable[[], Checkpoint | None]) -> Checkpoint | None:
-        own = read() if self._processes.group.is_first else None
-        table = own and {"step": own.step, "state": dict(own.state), "best_step": own.best_step}
-        table = self._processes.agree(table)
-        if table is None:
-            return None
-        arrays = self._processes.agree_on_arrays({} if own is None else own.arrays)
-        return Checkpoint(arrays=arrays, **table)
-
-
-def join_for(config: RunConfig, *, has_model: bool = False) -> "Processes | None":
-    """Return the processes that share the batches of a run, or `None`.
+    Args:
+        config: The settings that were asked for, or that a run began with.
+        has_model: Whether the user made the model.
 
     Raises:
-        SettingError: The batch cannot be shared equally, or the model is one of the user's.
-        ProcessLostError: Not all processes came.
+        SettingError: Strategy, processes and model do not go together.
     """
-    strategy = config.training.strategy
-    group = group_for(strategy) if strategy == "data-parallel" else None  # a member of a population has none
-    if group is None:
-        return None
+    strategy, group = config.training.strategy, None
+    if POPULATION not in config.origin:  # a member has begun as one, and trains by itself
+        group = group_for(strategy)
+        if group is None:
+            return Solo()
+    if group is None or strategy == "population":
+        from nextword.training.cluster.population import Member
+
+        return Member(group)
     if has_model:
-        raise SettingError("`strategy` 'data-parallel' must build the model itself, but `model` is given; leave it out")
-    if config.batching.batch_size % group.num_processes:
-        raise SettingError(
-            f"`batch_size` must be a multiple of the number of processes, {group.num_processes}, but is "
-            f"{config.batching.batch_size}; change it"
-        )
-    from nextword.training.cluster.joined import join
+        raise SettingError(f"`strategy` {strategy!r} must build the model itself, but `model` is given; leave it out")
+    if strategy == "local-steps":
+        from nextword.training.cluster.local_steps import LocalSteps
 
-    return join(group)
+        return LocalSteps(group)
+    from nextword.training.cluster.data_parallel import DataParallel  # needs JAX
 
-
-def writes(processes: "Processes | None") -> bool:
-    """Return whether this process writes the files of the run."""
-    return processes is None or processes.group.is_first
+    return DataParallel(group)
 
 
-def agreed_config(
-    config: RunConfig, corpus: Corpus, processes: "Processes | None", settle: Callable[[], RunConfig]
-) -> RunConfig:
-    """Return the settings as the first process settles them.
+def own_directory(root: Path) -> Path:
+    """Return the directory of the run that this process resumes.
+
+    Args:
+        root: The directory of a run or of a population.
 
     Raises:
-        SettingError: The processes read different texts.
+        CheckpointError: `root` holds a population, and this process is none of its members.
     """
-    if processes is None:
-        return settle()
-    processes.require_same("the text", corpus.sha256)
-    toml = processes.agree(settle().to_toml() if processes.group.is_first else None)
-    return replace(RunConfig.from_tables(tomllib.loads(toml)), given=config.given)
-
-
-def quiet_unless_first(context: RunContext, processes: "Processes | None") -> RunContext:
-    """Return the context of a process: only the first one reports."""
-    if writes(processes):
-        return context
-    callbacks = [each for each in context.callbacks if not isinstance(each, RunLogger)]
-    return replace(context, observer=TrainingObserver(), say=lambda _message: None, reading=None, callbacks=callbacks)
-
-
-def lost_processes_named(processes: "Processes | None") -> AbstractContextManager[Any]:
-    """Return a context that names the cause if a computation fails because another process is gone."""
-    if processes is None:
-        return nullcontext()
-    from nextword.training.cluster.joined import lost_processes_named as named
-
-    named_losses: AbstractContextManager[Any] = named()
-    return named_losses
+    members = member_directories(root)
+    if not members or RunDirectory(root).is_run:
+        return root
+    group = ProcessGroup.from_environment()
+    own = None if group is None else member_directory(root, group.process_id)
+    if own not in members:
+        raise CheckpointError(
+            f"`{root}` must be resumed by a process for each member, but this process is none of them; "
+            f"use `nextword launch -n {len(members)} train --resume {root}`, or resume one, such as {members[0]}"
+        )
+    return own

@@ -1,26 +1,108 @@
-"""A language model in training whose batch is spread over several processes."""
+"""Data parallelism: each process computes its rows of every batch, and all sums are those of the whole batch."""
 
 from collections.abc import Callable, Sequence
 from functools import partial
+from pathlib import Path
 from typing import Any, override
 
 import jax
 import keras
 import numpy as np
-from jax.sharding import NamedSharding, PartitionSpec
+from jax.sharding import Mesh, NamedSharding, PartitionSpec
 from keras import ops
+from numpy.typing import NDArray
 
+from nextword.errors import SettingError
 from nextword.model.language_model import LanguageModel
 from nextword.model.ops.cross_entropy import TokenLosses
 from nextword.model.ops.dropout import rows_of_shard
 from nextword.model.ops.sampled_softmax import Candidates
 from nextword.model.recurrent_stack import StackOutputs
-from nextword.training.cluster.joined import AXIS, Processes
+from nextword.text.batching.window import Window, Windows
+from nextword.training.checkpoint_store import CheckpointStore
+from nextword.training.cluster.group import Group, SharedCheckpointStore
+from nextword.training.cluster.joined import AXIS, join
+from nextword.training.config import RunConfig
 from nextword.training.options import TrainingOptions
 from nextword.training.step.candidate_sampler import CandidateSampler
-from nextword.training.step.stream_model import StreamModel
+from nextword.training.step.stream_model import Arrays, StreamModel, named_variables
 
 _SAME, _ROWS = PartitionSpec(), PartitionSpec(AXIS)
+
+
+class DataParallel(Group):
+    """Processes that share the rows of each batch; process 0 reads and writes the checkpoints for all."""
+
+    @property
+    def mesh(self) -> Mesh:
+        """One device of each process."""
+        return join(self._group).mesh
+
+    @override
+    def settings(self, config: RunConfig) -> RunConfig:
+        if config.batching.batch_size % self.num_processes:
+            raise SettingError(
+                f"`batch_size` must be a multiple of the number of processes, {self.num_processes}, but is "
+                f"{config.batching.batch_size}; change it"
+            )
+        return config
+
+    @override
+    def rows(self, windows: Windows) -> Windows:
+        return RowsOfProcess(windows, self.num_processes, self.process_id)
+
+    @override
+    def stream_model(self, kind: Callable[..., Any]) -> Callable[..., Any]:
+        return partial(ParallelStreamModel, group=self)
+
+    @override
+    def store(self, root: Path, warn: Callable[[str], object]) -> CheckpointStore:
+        return SharedCheckpointStore(root / "checkpoints", self, warn)
+
+
+class RowsOfProcess(Windows):
+    """An equal part of the rows of other windows, for one of several processes.
+
+    Process `i` of `n` reads the rows from `i * B / n` to `(i + 1) * B / n`. If `B` is not a multiple of `n`, rows
+    without weight fill up the last parts.
+
+    Args:
+        windows: The windows of the whole batch.
+        num_processes: Number of parts `n`.
+        process_id: The part `i`, from 0.
+
+    Example:
+        >>> from nextword.text.batching.streams import Streams
+        >>> streams = Streams(np.arange(14, dtype=np.int32), batch_size=3, num_steps=2, first_input=99)
+        >>> RowsOfProcess(streams, 2, 1).window(0).targets.tolist()
+        [[10, 11], [0, 0]]
+    """
+
+    def __init__(self, windows: Windows, num_processes: int, process_id: int) -> None:
+        self.batch_size = -(-windows.batch_size // num_processes)
+        self.num_steps = windows.num_steps
+        self.steps_per_epoch = windows.steps_per_epoch
+        self._windows = windows
+        self._first = process_id * self.batch_size
+
+    @property
+    @override
+    def words_per_step(self) -> int:
+        return self._windows.words_per_step
+
+    @override
+    def window(self, step: int) -> Window:
+        inputs, targets, weights, reset = self._windows.window(step)
+        return Window(self._own(inputs), self._own(targets), self._own(weights), self._own(reset))
+
+    @override
+    def relative_lengths(self, num_windows: int) -> NDArray[np.float32] | None:
+        return self._windows.relative_lengths(num_windows)
+
+    def _own(self, array: NDArray[Any]) -> NDArray[Any]:
+        own = array[self._first : self._first + self.batch_size]
+        missing = self.batch_size - len(own)
+        return np.pad(own, [(0, missing), *[(0, 0)] * (array.ndim - 1)]) if missing else own
 
 
 class ParallelStreamModel(StreamModel):
@@ -43,7 +125,7 @@ class ParallelStreamModel(StreamModel):
         batch_size: Rows of a training window of this process.
         valid_batch_size: Rows of a validation window of this process.
         sampler: Draws the candidates of the softmax.
-        processes: The processes.
+        group: The processes.
     """
 
     def __init__(
@@ -53,14 +135,13 @@ class ParallelStreamModel(StreamModel):
         *,
         batch_size: int,
         valid_batch_size: int,
-        processes: Processes,
+        group: DataParallel,
         sampler: CandidateSampler | None = None,
         **kwargs: Any,
     ) -> None:
         sizes: dict[str, Any] = {"batch_size": batch_size, "valid_batch_size": valid_batch_size}
         super().__init__(model, options, sampler=sampler, **sizes, **kwargs)
-        self._processes = processes
-        self._num_shards = processes.group.num_processes
+        self._group = group
         self._rows = {id(each) for state in (self.train_state, self.valid_state) for each in state.variables}
 
     @override
@@ -100,8 +181,22 @@ class ParallelStreamModel(StreamModel):
         super().jax_state_sync()
 
     @override
-    def is_split(self, variable: Any) -> bool:
-        return id(variable) in self._rows
+    def whole_arrays(self, arrays: Arrays) -> Arrays:
+        split = self._split_names()
+        return {
+            name: self._group.collective.gather(array) if name in split else array for name, array in arrays.items()
+        }
+
+    @override
+    def own_arrays(self, arrays: Arrays) -> Arrays:
+        number, count, split = self._group.process_id, self._group.num_processes, self._split_names()
+        return {
+            name: np.array_split(array, count)[number] if name in split else array for name, array in arrays.items()
+        }
+
+    def _split_names(self) -> set[str]:
+        """Return the names of the arrays of a checkpoint of which this process has some rows."""
+        return {name for name, variable in named_variables(self).items() if id(variable) in self._rows}
 
     @override
     def _total(self, value: Any) -> Any:
@@ -118,7 +213,7 @@ class ParallelStreamModel(StreamModel):
 
     @override
     def _penalty(self, outputs: StackOutputs) -> Any:
-        return super()._penalty(outputs) / self._num_shards  # a mean over rows
+        return super()._penalty(outputs) / self._group.num_processes  # a mean over rows
 
     @override
     def _candidates(self, sampler: CandidateSampler, targets: Any) -> Candidates:
@@ -130,7 +225,7 @@ class ParallelStreamModel(StreamModel):
 
     def _over_processes(self, step: Callable[[Any, Any], Any]) -> Callable[[Any, Any], Any]:
         """Return a step over arrays of this process that runs in all processes at once."""
-        mesh, compiled = self._processes.mesh, None
+        mesh, compiled = self._group.mesh, None
 
         def run(state: Sequence[list[Any]], data: Any) -> Any:
             nonlocal compiled
@@ -153,7 +248,7 @@ class ParallelStreamModel(StreamModel):
         """Return how the variables of a state are spread: 4 lists in training, 3 without the optimizer."""
         optimizer = [self.optimizer.variables] if num_lists == 4 else []
         lists = (self.trainable_variables, self.non_trainable_variables, *optimizer, self.metrics_variables)
-        return tuple([_ROWS if self.is_split(each) else _SAME for each in variables] for variables in lists)
+        return tuple([_ROWS if id(variable) in self._rows else _SAME for variable in variables] for variables in lists)
 
 
 def _same(weights: list[jax.Array]) -> list[jax.Array]:

@@ -1,24 +1,27 @@
-"""Processes that compute together, joined by JAX."""
+"""Processes that compute together, joined by JAX, and the names of their machines, by which Gloo connects them."""
 
+import atexit
 import ctypes
+import ipaddress
 import json
 import os
 import signal
-from collections.abc import Iterator, Mapping
+import socket
+import sys
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
-from functools import cache, cached_property
-from typing import Any
+from dataclasses import asdict, dataclass
+from functools import cache, cached_property, partial
+from typing import Any, Self
 
 import jax
 import numpy as np
-import safetensors.numpy
 from jax.experimental import multihost_utils
-from jax.sharding import Mesh
+from jax.sharding import Mesh, NamedSharding, PartitionSpec
 from numpy.typing import NDArray
 
 from nextword.errors import ProcessLostError, SettingError
 from nextword.training.cluster.group import ProcessGroup
-from nextword.training.cluster.machine_name import RULE, exchange_names, require_reachable
 
 AXIS = "processes"
 """The axis of the mesh: one device of each process."""
@@ -30,76 +33,91 @@ _SECONDS_TO_LEAVE = 60
 
 _REPAIR = "see its output, then start all again with `train --resume RUN`: at most one round is lost"
 
+_RULE = "the name of each machine must be an address that the other machines reach"
+_NAMES = "nextword/machines/"
+
 _LOST = ("Gloo", "NCCL", "Connection closed by peer", "coordination service", "Connection reset", "heartbeat")
 """Words in the errors of JAX if another process is gone."""
 
 
-class Processes:
-    """The processes of one training run.
-
-    All methods must be called by all processes, in the same order.
+class Joined:
+    """What joins the processes of a group, by collective operations of JAX.
 
     Args:
-        group: The group, which has been joined.
+        num_processes: Number of processes.
+        process_id: Number of this process.
     """
 
-    def __init__(self, group: ProcessGroup) -> None:
-        self.group = group
-
-    @property
-    def part(self) -> tuple[int, int]:
-        """Number of processes, and number of this one."""
-        return self.group.num_processes, self.group.process_id
+    def __init__(self, num_processes: int, process_id: int) -> None:
+        self._num_processes, self._process_id = num_processes, process_id
 
     @cached_property
     def mesh(self) -> Mesh:
-        """One device of each process."""
-        if jax.device_count() != self.group.num_processes:
+        """One device of each process.
+
+        Raises:
+            SettingError: A process has more than one.
+        """
+        if jax.device_count() != self._num_processes:
             raise SettingError(
-                f"each process must have one device, but {self.group.num_processes} processes have "
+                f"each process must have one device, but {self._num_processes} processes have "
                 f"{jax.device_count()}; start one process for each GPU, and let it see only that one"
             )
         return Mesh(np.array(jax.devices()), (AXIS,))
 
-    def agree(self, value: Any) -> Any:
-        """Return the JSON value that the first process gives."""
-        return json.loads(self._broadcast(json.dumps(value).encode()).decode())
+    def broadcast(self, data: bytes) -> bytes:
+        """Return the bytes of process 0."""
+        with losses_named():
+            size = int(multihost_utils.broadcast_one_to_all(np.array(len(data), np.int64)))
+            own = np.zeros(size, np.uint8) if self._process_id else np.frombuffer(data, np.uint8)
+            return bytes(np.asarray(multihost_utils.broadcast_one_to_all(own), np.uint8))
 
-    def agree_on_arrays(self, arrays: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
-        """Return the arrays that the first process gives, by name."""
-        data = safetensors.numpy.save(dict(arrays)) if self.group.is_first else b""
-        return safetensors.numpy.load(self._broadcast(data))
-
-    def gather(self, array: Any) -> NDArray[Any]:
+    def gather(self, array: NDArray[Any]) -> NDArray[Any]:
         """Return the rows of all processes `(n * B, ...)`, for rows `(B, ...)` of each."""
-        with lost_processes_named():
-            rows: NDArray[Any] = multihost_utils.process_allgather(np.asarray(array), tiled=True)
+        with losses_named():
+            rows: NDArray[Any] = multihost_utils.process_allgather(array, tiled=True)
             return rows
 
-    def require_same(self, name: str, value: str) -> None:
-        """Raise unless all processes give the same value.
+    def sum(self, array: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Return the sum of the arrays of all processes.
 
-        Raises:
-            SettingError: A process has another value than the first.
+        It is one `psum`. On CPUs, `psum_scatter` would fail after 30 seconds without a slow process
+        (https://github.com/jax-ml/jax/issues/40831).
         """
-        first = self.agree(value)
-        differ = self.gather(np.array([first != value])).nonzero()[0].tolist()
-        if differ:
-            raise SettingError(
-                f"{name} must be the same in all processes, but differs in {differ} from process 0; start all "
-                "processes with the same command, on the same files"
+        with losses_named():
+            rows = jax.make_array_from_process_local_data(
+                NamedSharding(self.mesh, PartitionSpec(AXIS)), array[np.newaxis]
             )
+            total: NDArray[np.float32] = np.asarray(self._sum_rows(rows).addressable_data(0))[0]
+            return total
 
-    def _broadcast(self, data: bytes) -> bytes:
-        """Return the bytes of the first process."""
-        with lost_processes_named():
-            size = int(multihost_utils.broadcast_one_to_all(np.array(len(data), np.int64)))
-            own = np.frombuffer(data, np.uint8) if self.group.is_first else np.zeros(size, np.uint8)
-            return bytes(np.asarray(multihost_utils.broadcast_one_to_all(own), np.uint8))
+    @cached_property
+    def _sum_rows(self) -> Any:
+        specs: dict[str, Any] = {"in_specs": PartitionSpec(AXIS), "out_specs": PartitionSpec(), "check_vma": False}
+        return jax.jit(jax.shard_map(partial(jax.lax.psum, axis_name=AXIS), mesh=self.mesh, **specs))
+
+    @contextmanager
+    def errors(self) -> Iterator[None]:
+        """Name a lost process in errors of the block, and let this process end without the others after any error.
+
+        JAX waits at exit for all of them, and they wait for this one in the middle of a step.
+        """
+        try:
+            with losses_named():
+                yield
+        except BaseException as error:
+            atexit.register(_leave, getattr(error, "exit_code", 1))
+            raise
+
+
+def _leave(code: int) -> None:
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(code)
 
 
 @cache
-def join(group: ProcessGroup) -> Processes:
+def join(group: ProcessGroup) -> Joined:
     """Join a group of processes, once; wait until all are there.
 
     Raises:
@@ -137,7 +155,7 @@ def join(group: ProcessGroup) -> Processes:
         except SettingError:
             jax.distributed.shutdown()  # all end now, and JAX must not take that for a loss
             raise
-    return Processes(group)
+    return Joined(group.num_processes, group.process_id)
 
 
 def _seconds_without_heartbeat() -> int:
@@ -168,7 +186,7 @@ _ON_ABORT = ctypes.CFUNCTYPE(None, ctypes.c_int)(_on_abort)
 
 
 @contextmanager
-def lost_processes_named() -> Iterator[None]:
+def losses_named() -> Iterator[None]:
     """Turn the error of a computation whose other processes are gone into `ProcessLostError`."""
     try:
         yield
@@ -176,8 +194,104 @@ def lost_processes_named() -> Iterator[None]:
         if not any(word in str(error) for word in _LOST):
             raise
         if "context initialization failed" in str(error) and "remote=[127." in str(error):
-            raise SettingError(f"{RULE}, but one is the loopback address; correct its line in /etc/hosts") from error
+            raise SettingError(f"{_RULE}, but one is the loopback address; correct its line in /etc/hosts") from error
         raise ProcessLostError(
             f"all processes must continue to the end, but another one is gone ({str(error).splitlines()[0]:.240}); "
             f"{_REPAIR}"
         ) from error
+
+
+@dataclass(frozen=True)
+class MachineName:
+    """What one process tells the others about the name of its machine.
+
+    Attributes:
+        process_id: Number of the process.
+        name: Name of the machine.
+        address: The address that the machine finds for its own name, which Gloo tells the other processes; `None` if it
+            finds none.
+        route: The address from which the machine reaches process 0; `None` if it does not. Processes that share a
+            machine share it.
+    """
+
+    process_id: int
+    name: str
+    address: str | None
+    route: str | None
+
+    @classmethod
+    def here(cls, process_id: int, first: str, name: str | None = None) -> Self:
+        """Return the name of this machine.
+
+        Args:
+            process_id: Number of this process.
+            first: `HOST:PORT` of process 0.
+            name: The name, if it is not that of the system.
+        """
+        name = name or socket.gethostname()
+        return cls(process_id, name, _address_of(name), _route_to(*first.rsplit(":", 1)))
+
+    @property
+    def is_loopback(self) -> bool:
+        """Whether only this machine reaches the address."""
+        return self.address is not None and ipaddress.ip_address(self.address).is_loopback
+
+
+def require_reachable(machines: Sequence[MachineName]) -> None:
+    """Raise if there are several machines, and one has a name that only it reaches.
+
+    Debian writes such a name, at 127.0.1.1, into `/etc/hosts`.
+
+    Raises:
+        SettingError: Other machines could not connect to it.
+    """
+    wrong = [machine for machine in machines if machine.is_loopback]
+    if not wrong or len({machine.route for machine in machines if machine.route is not None}) < 2:
+        return
+    shown = ", ".join(f"`{machine.name}` of process {machine.process_id} is {machine.address}" for machine in wrong[:4])
+    others = f" and {len(wrong) - 4} more" if len(wrong) > 4 else ""
+    route = wrong[0].route
+    repair = "the address of its network" if route is None or ipaddress.ip_address(route).is_loopback else route
+    raise SettingError(
+        f"{_RULE}, and not the loopback address, but {shown}{others}; correct the line of the name in /etc/hosts "
+        f"there: {repair} {wrong[0].name}"
+    )
+
+
+def exchange_names(group: ProcessGroup, seconds: float) -> list[MachineName]:
+    """Return the names of the machines of all processes, in a group that JAX has joined; all must call this.
+
+    It needs no connection between the processes but that to process 0.
+
+    Args:
+        group: The group.
+        seconds: How long to wait for the others.
+
+    Raises:
+        RuntimeError: A process did not come.
+    """
+    from jax._src.distributed import global_state  # JAX has no public way to talk before Gloo connects
+
+    client, milliseconds = global_state.client, round(1000 * seconds)
+    own = MachineName.here(group.process_id, global_state.coordinator_address)
+    client.key_value_set(f"{_NAMES}{group.process_id}", json.dumps(asdict(own)))
+    client.wait_at_barrier(_NAMES.strip("/"), milliseconds)
+    machines = [MachineName(**json.loads(value)) for _, value in client.key_value_dir_get(_NAMES)]
+    return sorted(machines, key=lambda machine: machine.process_id)
+
+
+def _address_of(name: str) -> str | None:
+    try:
+        return str(ipaddress.ip_address(socket.getaddrinfo(name, None)[0][4][0]))
+    except (OSError, ValueError):  # not known here, or of an interface
+        return None
+
+
+def _route_to(host: str, port: str) -> str | None:
+    """Return the address of this machine in packets to another; nothing is sent."""
+    with suppress(OSError, ValueError):
+        for family, kind, _, _, address in socket.getaddrinfo(host.strip("[]"), int(port), type=socket.SOCK_DGRAM):
+            with socket.socket(family, kind) as probe:
+                probe.connect(address)
+                return str(ipaddress.ip_address(probe.getsockname()[0]))
+    return None

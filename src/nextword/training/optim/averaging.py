@@ -8,7 +8,7 @@ from typing import Any, Literal
 import keras
 from keras import ops
 
-from nextword.training.optim.schedule import Pace
+from nextword.training.optim.schedule import ScheduleProgress
 from nextword.training.progress import TrainingProgress
 
 AveragingKind = Literal["none", "exponential", "triggered", "two_tailed"]
@@ -164,15 +164,19 @@ class AveragingOptimizer(keras.optimizers.Optimizer):
 
     Args:
         averages: The averages.
-        pace: Progress of the schedules if the clock decides; `None` if their length is fixed.
+        schedule_progress: Progress of the schedules if the clock decides; `None` if their length is fixed.
     """
 
     def __init__(
-        self, *args: Any, averages: WeightAverages | None = None, pace: Pace | None = None, **kwargs: Any
+        self,
+        *args: Any,
+        averages: WeightAverages | None = None,
+        schedule_progress: ScheduleProgress | None = None,
+        **kwargs: Any,
     ) -> None:
         super().__init__(*args, **kwargs)
         self.averages = averages or WeightAverages()
-        self.pace = pace
+        self.schedule_progress = schedule_progress
 
     def build(self, variables: Sequence[Any]) -> None:
         """Create the variables of the optimizer and the averages."""
@@ -180,8 +184,8 @@ class AveragingOptimizer(keras.optimizers.Optimizer):
             return
         super().build(variables)
         self.averages.build(self, variables)
-        if self.pace is not None:
-            self.pace.build(self)
+        if self.schedule_progress is not None:
+            self.schedule_progress.build(self)
 
     def learning_rate_after(self, step: int) -> float:
         """Return the learning rate of the step after `step` updates."""

@@ -10,7 +10,14 @@ from numpy.typing import NDArray
 
 from nextword.errors import SettingError
 from nextword.training.optim.averaging import AveragingOptimizer, WeightAverages
-from nextword.training.optim.schedule import Pace, Paced, Rate, RescaledByLength, make_momentum, make_schedule
+from nextword.training.optim.schedule import (
+    Rate,
+    ReplannedSchedule,
+    RescaledByLength,
+    ScheduleProgress,
+    make_momentum,
+    make_schedule,
+)
 from nextword.training.options import TrainingOptions
 from nextword.training.plan import Plan
 
@@ -148,9 +155,11 @@ def make_optimizer(
         SettingError: `schedule` is `plateau`, but the windows have different lengths.
     """
     rate, momentum = make_schedule(options, plan), make_momentum(options, plan)
-    pace = Pace(plan.total_steps) if plan.time else None
-    if pace is not None:
-        rate, momentum = (each if isinstance(each, float) else Paced(each, pace) for each in (rate, momentum))
+    schedule_progress = ScheduleProgress(plan.total_steps) if plan.time else None
+    if schedule_progress is not None:
+        rate, momentum = (
+            each if isinstance(each, float) else ReplannedSchedule(each, schedule_progress) for each in (rate, momentum)
+        )
     if relative_lengths is not None and options.loss == "mean":
         if options.schedule == "plateau":
             raise SettingError(
@@ -159,7 +168,11 @@ def make_optimizer(
             )
         rate = RescaledByLength(rate, relative_lengths)
     averages = WeightAverages(options.averaging, options.averaging_decay)
-    common: dict[str, Any] = {"global_clipnorm": options.clip_norm, "averages": averages, "pace": pace}
+    common: dict[str, Any] = {
+        "global_clipnorm": options.clip_norm,
+        "averages": averages,
+        "schedule_progress": schedule_progress,
+    }
     decay = options.weight_decay or None
     if options.optimizer == "sgd":
         return SGD(rate, weight_decay=decay, **common)

@@ -148,7 +148,7 @@ def make_momentum(options: TrainingOptions, plan: Plan) -> Rate:
     return OneCycle(options.beta_1, lowest, options.beta_1, warmup_steps, plan.total_steps)
 
 
-class Pace:
+class ScheduleProgress:
     r"""The fraction of a run's schedules that is done, if the total number of steps is replanned every round.
 
     At step $s$ it is $p_0 + (1 - p_0) \frac{s - s_0}{S - s_0}$. The round began at step $s_0$, when the fraction $p_0$
@@ -179,17 +179,17 @@ class Pace:
 
 
 @dataclass(frozen=True, eq=False)
-class Paced(schedules.LearningRateSchedule):
-    """A schedule whose pace changes from round to round.
+class ReplannedSchedule(schedules.LearningRateSchedule):
+    """A schedule over a number of steps that is replanned every round.
 
     Attributes:
-        schedule: The schedule over `pace.total_steps` steps.
-        pace: The fraction of it that is done.
+        schedule: The schedule over `progress.total_steps` steps.
+        progress: The fraction of it that is done.
     """
 
     schedule: Callable[[Any], Any]
-    pace: Pace
+    progress: ScheduleProgress
 
     def __call__(self, step: Any) -> Any:
         """Return the value of `step`, counted from 0."""
-        return self.schedule(self.pace.total_steps * self.pace.fraction(step))
+        return self.schedule(self.progress.total_steps * self.progress.fraction(step))

@@ -13,14 +13,15 @@ from nextword.errors import SettingError
 from nextword.model.architecture import useful_flops_per_word
 from nextword.model.presets import DEFAULT_PRESET, read_preset
 from nextword.text.batching.window import Windows
-from nextword.text.batching.windows import make_windows
 from nextword.text.corpus import Corpus, TrainingText
 from nextword.text.reading.printable import counted
 from nextword.training.config import RunConfig
 from nextword.training.context import RunContext
 from nextword.training.optim.averaging import NUM_AVERAGES
 from nextword.training.plan import SCHEDULES_ENDING_AT_ZERO, Plan, TimePlan, require_schedule_ending_at_zero
+from nextword.training.planning.preparation import WindowsOf
 from nextword.training.planning.speed import measure_training
+from nextword.training.step.distillation import Teacher
 
 _MEASURED_SECONDS = 2.0
 _VALIDATION_COST = 0.5
@@ -72,8 +73,16 @@ class Budget:
         return max(self.seconds - self.spent, _MIN_FRACTION_LEFT * self.seconds)
 
 
-def plan_time(config: RunConfig, corpus: Corpus, budget: Budget, context: RunContext) -> RunConfig:
-    """Return the settings with a time plan, and for the preset `auto` with a model size that fits the time.
+def plan_time(
+    config: RunConfig,
+    windows_of: WindowsOf,
+    teacher: Teacher | None,
+    *,
+    corpus: Corpus,
+    began: float,
+    context: RunContext,
+) -> RunConfig:
+    """Return the settings with a time plan if a new run has `minutes`, and for `auto` with a size that fits the time.
 
     Two measurements of this machine decide: the throughput of the middle size of `auto` gives the model size, and the
     throughput of the chosen model gives the number of steps. On a slow machine, the first one is all there is time for.
@@ -83,17 +92,23 @@ def plan_time(config: RunConfig, corpus: Corpus, budget: Budget, context: RunCon
 
     Args:
         config: Resolved settings.
+        windows_of: Makes the training windows.
+        teacher: The teacher of the run.
         corpus: The text.
-        budget: The time.
+        began: When the command began, by `time.monotonic`.
         context: Receives the measured throughput and the decisions.
 
     Raises:
         SettingError: Validation and evaluation would take all the time, or an override sets a schedule that does not
             end at zero.
     """
+    if config.training.minutes is None or config.plan is not None:
+        return config
+    budget = Budget(60.0 * config.training.minutes, began)
     config = _with_schedule_ending_at_zero(config, context)
     vocabulary_size, speed = corpus.tokenizer.vocabulary_size, None
-    measure = partial(measure_training, seconds=min(_MEASURED_SECONDS, _MAX_MEASURING_SHARE * budget.seconds))
+    seconds = min(_MEASURED_SECONDS, _MAX_MEASURING_SHARE * budget.seconds)
+    measure = partial(measure_training, seconds=seconds, teacher=teacher)
     if config.origin.get("preset") == DEFAULT_PRESET:
         sizes = read_preset(DEFAULT_PRESET)["sizes"]
         speed = measure(config.with_choices(sizes[len(sizes) // 2]["settings"]), vocabulary_size)
@@ -101,7 +116,7 @@ def plan_time(config: RunConfig, corpus: Corpus, budget: Budget, context: RunCon
     if speed is None or budget.spent <= _MAX_MEASURING_SHARE * budget.seconds:
         speed = measure(config, vocabulary_size)
     words_per_second = speed.flops_per_second / useful_flops_per_word(config.model.build(vocabulary_size))
-    windows = make_windows(corpus.train.ids, config.batching, end_id=corpus.tokenizer.vocabulary.end_id)
+    windows = windows_of(config.batching)
     plan = _plan(config, corpus, windows, budget, words_per_second)
     if budget.is_late:
         context.say(

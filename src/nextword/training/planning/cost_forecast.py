@@ -128,7 +128,7 @@ def forecast_costs(work: Work, cluster: Cluster) -> list[StrategyForecast]:
     With $N$ machines that train $w$ words per second, $S$ bytes of weights, and $H$ local steps of $B \times T$ words:
 
     - `data-parallel`: a step takes $\lceil B/N \rceil T / w + t_{\text{all-reduce}}(S)$ for $B \times T$ words.
-    - `local-steps`: $H$ steps and an exchange take $H B T / w + 2\,t_{\text{gather}}(S)$ for $N H B T$ words.
+    - `local-steps`: $H$ steps and an exchange take $H B T / w + t_{\text{all-reduce}}(S)$ for $N H B T$ words.
     - `population`: $w$ words of the text per second, since each machine trains on all of it; the weights are gathered
       at the end.
 
@@ -169,8 +169,6 @@ def _forecasts(work: Work, cluster: Cluster) -> Iterator[StrategyForecast]:
         words_per_exchange=batch_words,
         price_per_hour=price,
     )
-    # One machine receives the weights of all others, and then answers each with the average.
-    exchange = 2 * cluster.gather_seconds(work.num_bytes)
     round_words = work.local_steps * batch_words
     round_seconds = round_words / speed + exchange
     yield StrategyForecast(

@@ -4,6 +4,7 @@ import time
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any, Self
 
@@ -14,14 +15,13 @@ from nextword.text.reading.printable import counted
 from nextword.text.sources.names import SPLITS
 from nextword.training.config import RunConfig
 from nextword.training.context import RunContext
-from nextword.training.plan import Plan
-from nextword.training.planning.budget import expected_seconds
+from nextword.training.planning.budget import expected_seconds, plan_time
 from nextword.training.planning.memory_estimate import training_memory_bytes
-from nextword.training.planning.preparation import settle, windows_of
+from nextword.training.planning.preparation import Preparation, prepare_new
 from nextword.training.planning.speed import measure_training
 from nextword.training.reading import load_corpus
 from nextword.training.report.progress_bar import clock
-from nextword.training.step.teacher import teacher_of
+from nextword.training.solo import Solo
 
 _MEASURED_SECONDS = 2.0
 
@@ -63,14 +63,12 @@ class Forecast:
     available_memory_bytes: int | None
 
     @classmethod
-    def of(cls, config: RunConfig, corpus: Corpus, root: Path) -> Self:
-        """Return what a run with settled settings does; its time is unknown if epochs decide."""
-        train, _ = windows_of(corpus, config)
-        plan, minutes = Plan.of(config.training, train.steps_per_epoch, config.plan), config.training.minutes
-        needed = config.plan and config.plan.needed_seconds
+    def of(cls, prepared: Preparation, corpus: Corpus, root: Path) -> Self:
+        """Return what a run does; its time is unknown if epochs decide."""
+        config, plan = prepared.config, prepared.plan
+        minutes, needed = config.training.minutes, config.plan and config.plan.needed_seconds
         architecture = config.model.build(corpus.tokenizer.vocabulary_size)
-        teacher = teacher_of(config, corpus.tokenizer)
-        teachers = [each.architecture for each in teacher.models] if teacher else []
+        teachers = [model.architecture for model in prepared.teacher.models] if prepared.teacher else []
         return cls(
             run=str(root),
             text=corpus.name,
@@ -81,7 +79,7 @@ class Forecast:
             num_parameters=architecture.num_parameters,
             steps=plan.total_steps,
             rounds=plan.num_rounds,
-            epochs=plan.total_steps / train.steps_per_epoch,
+            epochs=plan.total_steps / plan.steps_per_epoch,
             minutes=minutes,
             seconds=needed or (None if minutes is None else 60.0 * minutes),
             memory_bytes=training_memory_bytes(architecture, config.batching, teachers),
@@ -116,7 +114,7 @@ class Forecast:
 
 
 def forecast_run(config: RunConfig, text: str | Path | Corpus, root: Path, context: RunContext) -> Forecast:
-    """Return what `start_run` would do with the same arguments. Nothing is written, except for the text cache.
+    """Return what `Run.begin` would do with the same arguments. Nothing is written, except for the text cache.
 
     The speed of this machine is measured, which takes some seconds.
 
@@ -127,12 +125,13 @@ def forecast_run(config: RunConfig, text: str | Path | Corpus, root: Path, conte
     began = time.monotonic()
     RunDirectory(root).require_free()
     corpus = load_corpus(text, config, context)
-    config = settle(config, corpus, context, began=began, text_path=corpus.stored_name)
-    forecast = Forecast.of(config, corpus, root)
-    return forecast if forecast.seconds is not None else replace(forecast, seconds=_seconds(config, corpus))
+    fit = partial(plan_time, corpus=corpus, began=began, context=context)
+    prepared = prepare_new(config, corpus, Solo(), fit)
+    forecast = Forecast.of(prepared, corpus, root)
+    return forecast if forecast.seconds is not None else replace(forecast, seconds=_seconds(prepared, corpus))
 
 
-def _seconds(config: RunConfig, corpus: Corpus) -> float:
-    speed = measure_training(config, corpus.tokenizer.vocabulary_size, seconds=_MEASURED_SECONDS)
-    plan = Plan.of(config.training, windows_of(corpus, config)[0].steps_per_epoch)
-    return expected_seconds(config, corpus, plan, speed.words_per_second)
+def _seconds(prepared: Preparation, corpus: Corpus) -> float:
+    size, teacher = corpus.tokenizer.vocabulary_size, prepared.teacher
+    speed = measure_training(prepared.config, size, seconds=_MEASURED_SECONDS, teacher=teacher)
+    return expected_seconds(prepared.config, corpus, prepared.plan, speed.words_per_second)

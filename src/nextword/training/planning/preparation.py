@@ -1,56 +1,126 @@
-"""What a run needs before its first step: settled settings, and windows. Nothing is written."""
+"""What a run needs before its first step: settled settings, windows, teacher and plan, each made once."""
 
 from collections.abc import Callable
+from dataclasses import dataclass, replace
+from functools import cache, partial
 
 from nextword.bundle.files import require_storable
+from nextword.model.language_model import LanguageModel
 from nextword.model.ops.precision import resolve_compute_dtype
-from nextword.text.batching.window import TokenIds, Windows
+from nextword.text.batching.options import BatchOptions
+from nextword.text.batching.window import Windows
 from nextword.text.batching.windows import make_windows, validation_streams
-from nextword.text.corpus import Corpus, TrainingText
+from nextword.text.corpus import TrainingText
 from nextword.training.config import RunConfig
-from nextword.training.context import RunContext
-from nextword.training.planning.budget import Budget, plan_time
-from nextword.training.step.teacher import with_teacher
+from nextword.training.plan import Plan
+from nextword.training.solo import Solo
+from nextword.training.step.count_based_initialization import token_counts
+from nextword.training.step.distillation import Teacher, stream_model_of, teacher_of
+from nextword.training.step.step import TrainingStep
+
+WindowsOf = Callable[[BatchOptions], Windows]
+
+Fit = Callable[[RunConfig, WindowsOf, Teacher | None], RunConfig]
+"""Returns the settings with what the speed of this machine decides, such as the number of steps."""
 
 
-def settle(config: RunConfig, corpus: Corpus, context: RunContext, *, began: float, **origin: str) -> RunConfig:
-    """Return the settings with everything that text, machine and clock decide. Nothing is written.
+@dataclass(frozen=True)
+class Preparation:
+    """What a run needs before its first step.
+
+    Attributes:
+        config: The settled settings.
+        text: The text.
+        processes: The processes that train.
+        train: The training windows of this process; of a batch that several share, they hold all rows.
+        valid: The validation windows.
+        teacher: The models whose predictions are learned, or `None`.
+        plan: The rounds, as planned before the first one.
+    """
+
+    config: RunConfig
+    text: TrainingText
+    processes: Solo
+    train: Windows
+    valid: Windows
+    teacher: Teacher | None
+    plan: Plan
+
+    def new_model(self) -> LanguageModel:
+        """Return a model with random weights."""
+        architecture = self.config.model.build(self.text.tokenizer.vocabulary_size)
+        training = self.config.training
+        return LanguageModel(architecture, seed=training.seed, compute_dtype=training.compute_dtype)
+
+    def step(self, model: LanguageModel) -> TrainingStep:
+        """Return the compiled step of this process, which trains a model in place."""
+        options, text, processes = self.config.training, self.text, self.processes
+        step = TrainingStep(
+            model,
+            options,
+            self.plan,
+            train=processes.rows(self.train),
+            valid=processes.rows(self.valid),
+            token_counts=token_counts(text) if options.sampled_softmax else None,
+            stream_model=processes.stream_model(stream_model_of(self.teacher)),
+            unknown_id=text.tokenizer.unknown_id_in(text.valid.report.num_out_of_vocabulary),
+        )
+        processes.share_start(step)
+        return step
+
+
+def prepare_new(config: RunConfig, text: TrainingText, processes: Solo, fit: Fit) -> Preparation:
+    """Prepare a new run: settle everything that text, machine and clock decide. Nothing is written.
 
     Args:
         config: The settings.
-        corpus: The text.
-        context: Receives what was found.
-        began: When the command began, by `time.monotonic`.
-        origin: Where the run comes from.
+        text: The text.
+        processes: The processes; process 0 decides.
+        fit: Decides by the speed of this machine.
 
     Raises:
-        SettingError: The settings do not go with the text or the time.
+        BundleError: There is no teacher.
+        SettingError: The settings do not go with the text, the teacher or the time.
     """
     config = config.resolved(
-        text=corpus.options,
+        text=text.options,
         compute_dtype=resolve_compute_dtype(config.training.compute_dtype),
-        text_sha256=corpus.sha256,
-        **origin,
+        text_sha256=text.sha256,
+        text_path=text.stored_name,
     )
-    require_storable(config.model.build(corpus.tokenizer.vocabulary_size))
-    windows_of(corpus, config)
-    config = with_teacher(config, corpus.tokenizer)
-    if config.training.minutes is not None and config.plan is None:
-        config = plan_time(config, corpus, Budget(60.0 * config.training.minutes, began), context)
-    return config
+    require_storable(config.model.build(text.tokenizer.vocabulary_size))
+    windows_of = _windows_of(text, processes)
+    windows_of(config.batching)
+    teacher = teacher_of(config, text.tokenizer)
+    if teacher is not None:
+        config = teacher.noted_in(config)
+    processes.require_same("the text", text.sha256)
+    if processes.writes:
+        config = fit(config, windows_of, teacher)
+    settled = RunConfig.from_tables(processes.agree(config.to_tables()))
+    return _prepared(replace(settled, given=config.given), text, processes, windows_of, teacher)
 
 
-def windows_of(
-    text: TrainingText, config: RunConfig, *, own: Callable[[TokenIds], TokenIds] | None = None
-) -> tuple[Windows, Windows]:
-    """Return training windows and validation windows.
+def prepare_again(config: RunConfig, text: TrainingText, processes: Solo) -> Preparation:
+    """Prepare a run that has begun.
 
-    Args:
-        text: Training and validation split.
-        config: The settings.
-        own: Returns the part of the training split to read (default: all).
+    Raises:
+        BundleError: Its teacher is gone.
+        SettingError: Its teacher has changed.
     """
-    end_id = text.tokenizer.vocabulary.end_id
-    ids = text.train.ids if own is None else own(text.train.ids)
-    train = make_windows(ids, config.batching, end_id=end_id)
-    return train, validation_streams(text.valid.ids, end_id=end_id)
+    teacher = teacher_of(config, text.tokenizer)
+    return _prepared(config, text, processes, _windows_of(text, processes), teacher)
+
+
+def _windows_of(text: TrainingText, processes: Solo) -> WindowsOf:
+    ids, end_id = processes.part(text.train.ids), text.tokenizer.vocabulary.end_id
+    return cache(partial(make_windows, ids, end_id=end_id))
+
+
+def _prepared(
+    config: RunConfig, text: TrainingText, processes: Solo, windows_of: WindowsOf, teacher: Teacher | None
+) -> Preparation:
+    train = windows_of(config.batching)
+    valid = validation_streams(text.valid.ids, end_id=text.tokenizer.vocabulary.end_id)
+    plan = Plan.of(config.training, processes.agree(train.steps_per_epoch), config.plan)
+    return Preparation(config, text, processes, train, valid, teacher, plan)

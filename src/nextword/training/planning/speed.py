@@ -10,8 +10,8 @@ from nextword.model.language_model import LanguageModel
 from nextword.text.batching.windows import make_windows
 from nextword.training.config import RunConfig
 from nextword.training.plan import Plan
+from nextword.training.step.distillation import Teacher, stream_model_of
 from nextword.training.step.step import TrainingStep
-from nextword.training.step.teacher import Teacher
 
 # Tokens of the Penn Treebank's training split, the reference length of an epoch.
 PTB_TOKENS = 929_589
@@ -45,7 +45,9 @@ class TrainingSpeed:
         return PTB_TOKENS / self.words_per_second / 60
 
 
-def measure_training(config: RunConfig, vocabulary_size: int = _VOCABULARY_SIZE, *, seconds: float) -> TrainingSpeed:
+def measure_training(
+    config: RunConfig, vocabulary_size: int = _VOCABULARY_SIZE, *, seconds: float, teacher: Teacher | None = None
+) -> TrainingSpeed:
     """Measure the throughput of the training step of `config` on random tokens.
 
     Compilation takes some seconds more.
@@ -54,6 +56,7 @@ def measure_training(config: RunConfig, vocabulary_size: int = _VOCABULARY_SIZE,
         config: The settings, with resolved precision.
         vocabulary_size: Number of tokens `V`.
         seconds: About how long to measure.
+        teacher: The teacher of the settings (default: it is opened).
 
     Raises:
         SettingError: The settings do not fit the vocabulary.
@@ -67,10 +70,11 @@ def measure_training(config: RunConfig, vocabulary_size: int = _VOCABULARY_SIZE,
     # A plan by epochs, because the step's arithmetic does not depend on what ends the run.
     options = config.training.replace(minutes=None)
     plan = Plan(windows.steps_per_epoch, _MAX_STEPS, (_MAX_STEPS,))
-    teacher = None if options.teacher is None else Teacher.open(options.teacher)
+    if teacher is None and options.teacher is not None:
+        teacher = Teacher.open(options.teacher)
     if teacher is not None:
         teacher.require_vocabulary_size(vocabulary_size)
-    step = TrainingStep(model, options, plan, train=windows, valid=windows, teacher=teacher)
+    step = TrainingStep(model, options, plan, train=windows, valid=windows, stream_model=stream_model_of(teacher))
 
     num_steps, taken = _timed_steps(step, seconds)
     words_per_second = num_steps * step.words_per_step / taken

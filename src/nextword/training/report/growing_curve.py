@@ -20,7 +20,7 @@ class GrowingCurve:
     """The training and the validation perplexity of a run so far.
 
     Attributes:
-        train: Epoch and training perplexity of each stretch of steps.
+        train: Epoch and training perplexity of each interval of steps.
         valid: Epoch and validation perplexity of each round.
         epochs: Planned epochs of the run; 0 if they are not known.
     """
@@ -42,7 +42,7 @@ class GrowingCurve:
         self.epochs = plan.total_steps / plan.steps_per_epoch
 
     def add_point(self, point: TrainingPoint) -> None:
-        """Add the loss of a stretch of steps."""
+        """Add the loss of a interval of steps."""
         self.train.append((point.epoch, point.train_perplexity))
 
     def add_round(self, record: RoundRecord, plan: Plan) -> None:

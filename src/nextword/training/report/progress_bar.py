@@ -28,10 +28,10 @@ class ProgressBar(TrainingObserver):
 
     Args:
         console: Where to show it. It must leave lines as they are.
-        moves: Whether to show the live line where one can be shown.
+        live: Whether to show the live line where one can be shown.
     """
 
-    def __init__(self, console: Console, *, moves: bool = True) -> None:
+    def __init__(self, console: Console, *, live: bool = True) -> None:
         self._console = console
         self._has_header = False
         self._lines = ReadingLines(console)
@@ -44,7 +44,7 @@ class ProgressBar(TrainingObserver):
             TextColumn("{task.fields[perplexity]}"),
             console=console,
             transient=True,
-            disable=not moves or not (console.is_terminal or _is_live_notebook(console)),
+            disable=not live or not (console.is_terminal or _is_live_notebook(console)),
         )
         self._task = self._bar.add_task("", doing="starting", speed="", perplexity="", total=None)
 
@@ -160,4 +160,4 @@ def live_bar(console: Console) -> ProgressBar:
     """Return a display with a growing curve; without a terminal that can show it, one that prints plain lines."""
     if console.is_terminal and not console.is_dumb_terminal and not console.no_color:
         return LiveBar(console)
-    return ProgressBar(console, moves=False)
+    return ProgressBar(console, live=False)

@@ -22,7 +22,7 @@ from nextword.training.report.log import read_log
 Row = tuple[int, Mapping[str, float]]
 """A step, and its figures by name."""
 
-_UNTOLD = frozenset(("origin", "plan"))
+_NOT_LOGGED = frozenset(("origin", "plan"))
 _MAX_SECONDS = 5.0
 """How long failed writes may hold up a training run before the next one waits for the end of the run."""
 
@@ -221,7 +221,7 @@ def rows_of(progress: TrainingProgress) -> list[Row]:
 
 def settings_of(config: RunConfig) -> dict[str, str | float]:
     """Return the settings of a run by name: numbers as they are, all others as text."""
-    tables = {group: table for group, table in config.to_tables().items() if group not in _UNTOLD}
+    tables = {group: table for group, table in config.to_tables().items() if group not in _NOT_LOGGED}
     named = {f"{group}.{name}": value for group, table in tables.items() for name, value in table.items()}
     named["preset"] = config.origin.get("preset", "")
     return {name: value if isinstance(value, int | float) else str(value) for name, value in named.items()}

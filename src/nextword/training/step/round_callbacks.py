@@ -1,13 +1,107 @@
-"""The Keras callbacks of a run, and a report of the loss about twice a second."""
+"""The Keras callbacks of a run, a report of the loss about twice a second, and the loss over intervals of a round."""
 
+import math
 import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, override
 
 import keras
+import numpy as np
+from numpy.typing import NDArray
 
 from nextword.training.interruption import Interruption
-from nextword.training.step.stretches import Stretches
+
+OnInterval = Callable[[int, float, float], object]
+"""Receives the steps of the round up to the end of an interval, the perplexity over it, and its steps per second."""
+
+_MAX_INTERVALS = 50
+_MIN_INTERVALS = 4
+_MIN_STEPS = 4
+_MAX_LOSS = 700.0
+"""Loss whose exponential is still a number."""
+
+
+def interval_ends(round_number: int, num_steps: int) -> list[int]:
+    """Return the last step of each interval of a round, counted from 1.
+
+    The loss changes fastest at the beginning, so the first round has up to 50 intervals, the second 25, the third 16.
+    Every round has at least 4, if an interval then has at least 4 steps.
+
+    Args:
+        round_number: Number of the round, from 1.
+        num_steps: Its steps.
+
+    Example:
+        >>> interval_ends(1, 12), interval_ends(20, 1_000)
+        ([4, 8, 12], [250, 500, 750, 1000])
+    """
+    wanted = max(_MIN_INTERVALS, _MAX_INTERVALS // round_number)
+    count = max(1, min(wanted, num_steps // _MIN_STEPS))
+    return [num_steps * number // count for number in range(1, count + 1)]
+
+
+class Intervals:
+    """Measures the perplexity and the speed of intervals of steps in one round.
+
+    The metric of the loss is a mean over the round so far. At the end of an interval, its value stays on the device. It
+    is read when a later step is known to be done, so that no step waits for it. The time of a step between two known
+    ones is interpolated.
+
+    Args:
+        ends: The last step of each interval, counted from 1.
+        on_end: Called for each interval, in order.
+    """
+
+    def __init__(self, ends: Sequence[int], on_end: OnInterval) -> None:
+        self._ends = ends
+        self._on_end = on_end
+        self._counts: NDArray[np.float64] = np.ones(max(ends))
+        self._kept: list[tuple[int, Any]] = []
+        self._next = 0
+        self._known: list[tuple[int, float]] = []
+        self._before = (0, 0.0)
+
+    def begin(self, counts: NDArray[np.float64], now: float) -> None:
+        """Begin the round.
+
+        Args:
+            counts: Number of counted tokens of each step; may be filled in until the step is taken.
+            now: The time in seconds.
+        """
+        self._counts = counts
+        self._known = [(0, now)]
+
+    def after_step(self, steps_done: int, perplexity: Any) -> None:
+        """Keep the perplexity of the round so far if an interval ends here; it is not read."""
+        if self._next < len(self._ends) and steps_done == self._ends[self._next]:
+            self._kept.append((steps_done, perplexity))
+            self._next += 1
+
+    def after_report(self, steps_done: int, now: float) -> None:
+        """Report the intervals up to a step that is known to be done since `now`."""
+        self._known.append((steps_done, now))
+        kept, self._kept = self._kept, []
+        for step, perplexity in kept:
+            self._end_interval(step, float(perplexity))
+
+    def _end_interval(self, step: int, perplexity: float) -> None:
+        before, loss_before = self._before
+        count = float(self._counts[before:step].sum())
+        if not math.isfinite(perplexity) or not count:
+            return  # the run stops, or the next interval has these steps too
+        loss = math.log(perplexity) * float(self._counts[:step].sum())
+        mean = (loss - loss_before) / count
+        if mean > _MAX_LOSS:  # the loss explodes, and the mean over the round so far hides it
+            return
+        self._before = (step, loss)
+        self._on_end(step, math.exp(mean), self._steps_per_second(before, step))
+
+    def _steps_per_second(self, before: int, step: int) -> float:
+        first = max(before, 1) if step > 1 else 0  # the first step of a round may compile
+        steps, times = zip(*self._known, strict=True)
+        began, ended = np.interp((first, step), steps, times)
+        return (step - first) / max(float(ended - began), 1e-9)
+
 
 Report = Callable[[int, float, float], None]
 """Receives the steps taken in the round, the perplexity over them, and the recent steps per second."""
@@ -34,7 +128,7 @@ class RoundCallbacks(keras.callbacks.CallbackList):
         figures: The metrics of the latest round's steps.
         steps_done: Steps taken in the round.
         first_step_ended: End time of the first step, by `time.monotonic`.
-        stretches: Receives the loss within the next round, or `None`.
+        intervals: Receives the loss within the next round, or `None`.
     """
 
     def __init__(
@@ -50,7 +144,7 @@ class RoundCallbacks(keras.callbacks.CallbackList):
         self.figures: Mapping[str, Any] = {}
         self.steps_done = 0
         self.first_step_ended = 0.0
-        self.stretches: Stretches | None = None
+        self.intervals: Intervals | None = None
         self._has_callbacks = bool(callbacks)
         self._report = report
         self._interruption = interruption or Interruption()
@@ -94,8 +188,8 @@ class RoundCallbacks(keras.callbacks.CallbackList):
         self._interruption.raise_if_requested()
         if self._has_callbacks:
             super().on_train_batch_end(batch, logs)
-        if self.stretches is not None:
-            self.stretches.after_step(self.steps_done, (logs or {})["perplexity"])
+        if self.intervals is not None:
+            self.intervals.after_step(self.steps_done, (logs or {})["perplexity"])
         if self.steps_done >= self._next_report:
             self._report_now(float((logs or {})["perplexity"]))
 
@@ -112,8 +206,8 @@ class RoundCallbacks(keras.callbacks.CallbackList):
         if self.steps_done == 1:
             self.first_step_ended = now
         self._report(self.steps_done, perplexity, steps / seconds)
-        if self.stretches is not None:
-            self.stretches.after_report(self.steps_done, now)
+        if self.intervals is not None:
+            self.intervals.after_report(self.steps_done, now)
         self._reported_step, self._reported_at = self.steps_done, now
         # At most twice as many steps as last time, because the pace of a few steps is unreliable.
         self._next_report = self.steps_done + max(1, min(2 * steps, round(_SECONDS_BETWEEN_REPORTS * steps / seconds)))

@@ -3,28 +3,21 @@
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import keras
 import numpy as np
 from numpy.typing import NDArray
 
 from nextword.model.language_model import LanguageModel
-from nextword.text.batching.rows import RowsOfProcess
 from nextword.text.batching.window import Window, Windows
 from nextword.training.optim.optimizer import make_optimizer
 from nextword.training.options import TrainingOptions
 from nextword.training.plan import Plan
 from nextword.training.progress import TrainingProgress
 from nextword.training.step.candidate_sampler import CandidateSampler
-from nextword.training.step.round_callbacks import RoundCallbacks
-from nextword.training.step.stream_model import Arrays, Batch, StreamModel, capture, named_variables, restore
-from nextword.training.step.stretches import Stretches
-
-if TYPE_CHECKING:
-    from nextword.training.cluster.joined import Processes
-    from nextword.training.step.teacher import Teacher
+from nextword.training.step.round_callbacks import Intervals, RoundCallbacks
+from nextword.training.step.stream_model import Arrays, Batch, StreamModel, capture, restore
 
 # If the clock decides, the plan may grow by this factor before window lengths are missing.
 _LENGTHS_AHEAD = 4
@@ -79,13 +72,11 @@ class TrainingStep:
         valid: Validation windows.
         token_counts: Count of each token in the training text `(V,)`, used only by `sampled_softmax` (default: equal
             counts).
-        processes: The processes that share the rows of each batch (default: this one has all).
-        teacher: Models whose predictions are learned too (default: only the text).
+        stream_model: Makes the model in training.
         unknown_id: The id that stands for unknown words, which do not count as right (default: none does).
 
     Attributes:
         words_per_step: Number of tokens in a training window of all processes, `B * T`.
-        processes: The processes that share the rows of each batch, or `None`.
 
     Raises:
         SettingError: `sampled_softmax` is not below the vocabulary size, or the loss does not fit the model's softmax.
@@ -100,18 +91,14 @@ class TrainingStep:
         train: Windows,
         valid: Windows,
         token_counts: NDArray[np.integer[Any]] | None = None,
-        processes: "Processes | None" = None,
-        teacher: "Teacher | None" = None,
+        stream_model: Callable[..., StreamModel] = StreamModel,
         unknown_id: int | None = None,
     ) -> None:
         options.check_softmax(model.architecture)
         self.model = model
         self.options = options
         self.plan = plan
-        self.words_per_step = train.batch_size * train.num_steps  # of the whole batch
-        self.processes = processes
-        if processes is not None:
-            train, valid = (RowsOfProcess(each, *processes.part) for each in (train, valid))
+        self.words_per_step = train.words_per_step
         self._train = train
         self._valid = valid
         sampler = None
@@ -119,7 +106,7 @@ class TrainingStep:
             counts = np.ones(model.architecture.vocabulary_size, np.int64) if token_counts is None else token_counts
             sampler = CandidateSampler(counts, options.sampled_softmax, seed=options.seed, name="sampler")
         sizes: dict[str, Any] = {"batch_size": train.batch_size, "valid_batch_size": valid.batch_size}
-        self.stream = _stream_model(processes, teacher)(model, options, sampler=sampler, **sizes)
+        self.stream = stream_model(model, options, sampler=sampler, **sizes)
         self.stream.unknown_id = unknown_id
         lengths = train.relative_lengths(plan.total_steps * (_LENGTHS_AHEAD if plan.time else 1))
         self.optimizer = make_optimizer(options, plan, relative_lengths=lengths, compute_dtype=model.product_dtype)
@@ -131,7 +118,7 @@ class TrainingStep:
         first_step: int,
         num_steps: int,
         callbacks: RoundCallbacks | None = None,
-        stretches: Stretches | None = None,
+        intervals: Intervals | None = None,
     ) -> TrainingMetrics:
         """Take the steps of a round, starting at window `first_step`.
 
@@ -139,7 +126,7 @@ class TrainingStep:
             first_step: Steps taken before.
             num_steps: Steps to take.
             callbacks: Called in every step.
-            stretches: Receives the loss within the round.
+            intervals: Receives the loss within the round.
 
         Raises:
             TrainingInterrupted: A signal requested a stop.
@@ -149,9 +136,9 @@ class TrainingStep:
         round_number = first_step // self.plan.round_steps
         dataset = RoundDataset(self._train, first_step, num_steps)
         began = time.monotonic()
-        callbacks.stretches = stretches
-        if stretches is not None:
-            stretches.begin(dataset.counts, began)
+        callbacks.intervals = intervals
+        if intervals is not None:
+            intervals.begin(dataset.counts, began)
         self.stream.fit(
             dataset,
             initial_epoch=round_number,
@@ -163,8 +150,8 @@ class TrainingStep:
         # Reading the metrics waits for the last step.
         perplexity, accuracy = (float(callbacks.figures[name]) for name in ("perplexity", "accuracy"))
         ended, done = time.monotonic(), callbacks.steps_done
-        if stretches is not None:
-            stretches.after_report(done, ended)
+        if intervals is not None:
+            intervals.after_report(done, ended)
         after_first = (ended - callbacks.first_step_ended) / (done - 1) if done > 1 else ended - began
         return TrainingMetrics(done, perplexity, accuracy, ended - began, after_first)
 
@@ -182,7 +169,7 @@ class TrainingStep:
     def end_round(self, plan: Plan, progress: TrainingProgress) -> None:
         """Update learning rate and weight averages after a round."""
         if plan.time is not None:
-            self.optimizer.pace.plan(progress.steps, plan.total_steps)
+            self.optimizer.schedule_progress.plan(progress.steps, plan.total_steps)
         if self.options.schedule == "plateau":
             self.optimizer.learning_rate = self.options.learning_rate * progress.rate_factor
         self.optimizer.averages.end_round(progress)
@@ -192,20 +179,16 @@ class TrainingStep:
         return [self.optimizer.learning_rate_after(step) for step in steps]
 
     def capture(self) -> Arrays:
-        """Return the arrays that a checkpoint stores, by name; see `stream_model.capture`.
+        """Return the arrays that a checkpoint stores, by name; see `stream_model.capture`."""
+        return capture(self.stream)
 
-        The rows of all processes are in them.
-        """
-        arrays = capture(self.stream)
-        return arrays if self.processes is None else _gather_rows(arrays, self.stream, self.processes)
-
-    def restore(self, arrays: Mapping[str, NDArray[Any]]) -> None:
+    def restore(self, arrays: Arrays) -> None:
         """Restore the arrays of `capture`.
 
         Raises:
             CheckpointError: The arrays belong to another model.
         """
-        restore(self.stream, arrays if self.processes is None else _own_rows(arrays, self.stream, self.processes))
+        restore(self.stream, arrays)
 
     def _evaluate(self, callbacks: RoundCallbacks) -> Mapping[str, float]:
         dataset = RoundDataset(self._valid, 0, self._valid.steps_per_epoch)
@@ -249,36 +232,6 @@ class RoundDataset(keras.utils.PyDataset):
         return as_batch(window)
 
 
-def _stream_model(processes: "Processes | None", teacher: "Teacher | None") -> Callable[..., StreamModel]:
-    if teacher is not None:
-        from nextword.training.step.distillation import DistilledStreamModel  # most runs have no teacher
-
-        return partial(DistilledStreamModel, teacher=teacher)
-    if processes is None:
-        return StreamModel
-    from nextword.training.cluster.data_parallel import ParallelStreamModel  # needs JAX
-
-    return partial(ParallelStreamModel, processes=processes)
-
-
 def as_batch(window: Window) -> Batch:
     """Return a window as inputs, targets and sample weights."""
     return {"tokens": window.inputs, "reset": window.reset}, window.targets, window.weights
-
-
-def _gather_rows(arrays: Arrays, stream: StreamModel, processes: "Processes") -> Arrays:
-    """Return the arrays of a checkpoint with the rows of all processes, from those of this one."""
-    return {name: processes.gather(array) if name in _split_names(stream) else array for name, array in arrays.items()}
-
-
-def _own_rows(arrays: Mapping[str, NDArray[Any]], stream: StreamModel, processes: "Processes") -> Arrays:
-    """Return the arrays of a checkpoint with only the rows of this process."""
-    num_processes, process_id = processes.part
-    return {
-        name: np.array_split(array, num_processes)[process_id] if name in _split_names(stream) else array
-        for name, array in arrays.items()
-    }
-
-
-def _split_names(stream: StreamModel) -> set[str]:
-    return {name for name, variable in named_variables(stream).items() if stream.is_split(variable)}

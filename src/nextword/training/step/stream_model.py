@@ -21,7 +21,7 @@ from nextword.training.step.candidate_sampler import CandidateSampler
 
 Batch = tuple[dict[str, Any], Any, Any]
 
-Arrays = dict[str, np.ndarray[Any, Any]]
+Arrays = Mapping[str, np.ndarray[Any, Any]]
 
 _BACKEND_PACKAGES = {"jax": ("jax", "jaxlib")}  # any other backend is one package with the backend's name
 
@@ -122,9 +122,13 @@ class StreamModel(keras.Model):
         """Variables that training does not change and a checkpoint does not hold."""
         return []
 
-    def is_split(self, variable: Any) -> bool:  # noqa: ARG002
-        """Return whether this process has only some rows of a variable."""
-        return False
+    def whole_arrays(self, arrays: Arrays) -> Arrays:
+        """Return the arrays of a checkpoint with the rows of all processes, from those of this one."""
+        return arrays
+
+    def own_arrays(self, arrays: Arrays) -> Arrays:
+        """Return the arrays of a checkpoint with only the rows of this process."""
+        return arrays
 
     def _total(self, value: Any) -> Any:
         """Return the sum over the whole batch, from the sum over the rows of this process."""
@@ -168,17 +172,18 @@ class Perplexity(keras.metrics.Mean):
 
 
 def capture(stream: StreamModel) -> Arrays:
-    """Return weights, carried state, seed generators and optimizer of a compiled model."""
-    return {name: ops.convert_to_numpy(variable.value) for name, variable in named_variables(stream).items()}
+    """Return weights, carried state, seed generators and optimizer of a compiled model, of all processes."""
+    arrays = {name: ops.convert_to_numpy(variable.value) for name, variable in named_variables(stream).items()}
+    return stream.whole_arrays(arrays)
 
 
-def restore(stream: StreamModel, arrays: Mapping[str, np.ndarray[Any, Any]]) -> None:
+def restore(stream: StreamModel, arrays: Arrays) -> None:
     """Restore the arrays of `capture`.
 
     Raises:
         CheckpointError: The arrays belong to another model.
     """
-    variables = named_variables(stream)
+    variables, arrays = named_variables(stream), stream.own_arrays(arrays)
     for name in sorted(variables.keys() ^ arrays.keys()):
         where = "not in the checkpoint" if name in variables else "not in the model"
         raise CheckpointError(f"the checkpoint must fit the model, but `{name}` is {where}; train in a new directory")

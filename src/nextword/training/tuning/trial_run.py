@@ -1,28 +1,81 @@
-"""One trial: a training run without final evaluation and without a bundle."""
+"""One trial: a training run without final evaluation and without a bundle, on a text whose test split stays closed."""
 
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, override
+from typing import Any, Self, override
 
 import keras
 
-from nextword.bundle.run_directory import RunDirectory
-from nextword.disk.files import write_file
-from nextword.disk.sealed_directory import remove_leftovers
+from nextword.disk.cache import cache_root
 from nextword.errors import SettingError, TrainingDivergedError
-from nextword.model.ops.precision import resolve_compute_dtype
-from nextword.text.batching.windows import make_windows
+from nextword.text.corpus import joined_sha256, tokenizer_for
+from nextword.text.encoding.token_store import TokenStore
+from nextword.text.options import TextOptions
+from nextword.text.sources.find import resolve_source
+from nextword.text.tokens.tokenizer import Tokenizer
 from nextword.training.config import RunConfig
 from nextword.training.context import RunContext
 from nextword.training.planning.budget import epochs_in
+from nextword.training.planning.preparation import WindowsOf
 from nextword.training.planning.speed import measure_training
-from nextword.training.start import train_model
-from nextword.training.step.teacher import with_teacher
+from nextword.training.start import Run
+from nextword.training.step.distillation import Teacher
 from nextword.training.tuning.claim import Outcome
 from nextword.training.tuning.study_settings import SweepOptions
-from nextword.training.tuning.study_text import StudyText
+
+
+@dataclass(frozen=True)
+class StudyText:
+    """The training and the validation split of a text.
+
+    The test split is never opened, and a folder need not contain it. Settings chosen by a split are fitted to it, so it
+    can no longer measure how good they are.
+
+    Attributes:
+        name: Name of the sample, file or folder.
+        stored_name: The name by which the study finds it.
+        options: The resolved text settings.
+        tokenizer: The tokenizer of the ids.
+        train: The ids to train on.
+        valid: The ids to compare settings on.
+    """
+
+    name: str
+    stored_name: str
+    options: TextOptions
+    tokenizer: Tokenizer
+    train: TokenStore
+    valid: TokenStore
+
+    @classmethod
+    def load(
+        cls, text: str | Path, options: TextOptions, *, data_dir: Path | None = None, cache_dir: Path | None = None
+    ) -> Self:
+        """Read the two splits, from the cache if possible.
+
+        Raises:
+            SettingError: The settings do not fit together.
+            TextError: The text cannot be found, read or used.
+            StorageError: The cache cannot be written.
+        """
+        cache = cache_root(cache_dir)
+        source = resolve_source(text, options, needed=("train", "valid"), data_dir=data_dir, cache_dir=cache_dir)
+        options = options.resolved(pretokenized=source.pretokenized)
+        tokenizer, _ = tokenizer_for(source.parts["train"], options, cache=cache)
+        train, valid = (
+            TokenStore.of(source.parts[split], tokenizer, cache=cache, on_bad_bytes=options.on_bad_bytes)
+            for split in ("train", "valid")
+        )
+        options = options.replace(tokenizer=tokenizer.kind, line_ends=tokenizer.line_ends)
+        return cls(source.name, str(text), options, tokenizer, train, valid)
+
+    @property
+    def sha256(self) -> str:
+        """SHA-256 of the hashes of both splits, in hexadecimal."""
+        return joined_sha256(self.train, self.valid)
+
 
 _SECONDS_MEASURED = 3.0
 
@@ -81,9 +134,8 @@ class TrialRun:
         keras.utils.clear_session()
         pruning = PruningCallback(report, self.options.rounds)
         try:
-            config = self._stored_config(config, RunDirectory(root))
             context = replace(self.context, callbacks=(*self.context.callbacks, pruning))
-            progress = train_model(self.text, config, RunDirectory(root), context).progress
+            progress = Run.trial(config, self.text, root, context, self._fit).train()
         except TrainingDivergedError as error:
             return Outcome("pruned", why=f"diverged: {error}")
         except SettingError as error:
@@ -97,31 +149,16 @@ class TrialRun:
             return Outcome("pruned", why=f"{why}, at {progress.records[-1].valid_perplexity:,.2f}")
         return Outcome("complete", progress.best_perplexity)
 
-    def _stored_config(self, config: RunConfig, directory: RunDirectory) -> RunConfig:
-        """Return the settings of the trial, and write them before its start."""
-        remove_leftovers(directory.root)
-        if directory.is_run:
-            return RunConfig.of_run(directory)
-        config = config.resolved(
-            text=self.text.options,
-            compute_dtype=resolve_compute_dtype(config.training.compute_dtype),
-            text_sha256=self.text.sha256,
-        )
-        config = self._with_rounds(with_teacher(config, self.text.tokenizer))
-        write_file(directory.config_file, config.to_toml().encode())
-        return config
-
-    def _with_rounds(self, config: RunConfig) -> RunConfig:
+    def _fit(self, config: RunConfig, windows_of: WindowsOf, teacher: Teacher | None) -> RunConfig:
         """Return the settings with the epochs that fill the minutes, and rounds of equal length."""
-        options, training = self.options, config.training
-        windows = make_windows(self.text.train.ids, config.batching, end_id=self.text.tokenizer.vocabulary.end_id)
+        options, training, epoch_steps = self.options, config.training, windows_of(config.batching).steps_per_epoch
         if options.minutes_per_trial is not None:
-            speed = measure_training(config, self.text.tokenizer.vocabulary_size, seconds=_SECONDS_MEASURED)
-            counts = {"num_rounds": options.rounds, "epoch_steps": windows.steps_per_epoch}
-            epochs = epochs_in(options.minutes_per_trial, config, self.text, speed.words_per_second, **counts)
-            training = training.replace(epochs=epochs)
+            size = self.text.tokenizer.vocabulary_size
+            speed = measure_training(config, size, seconds=_SECONDS_MEASURED, teacher=teacher).words_per_second
+            counts = {"num_rounds": options.rounds, "epoch_steps": epoch_steps}
+            training = training.replace(epochs=epochs_in(options.minutes_per_trial, config, self.text, speed, **counts))
         # The pruner compares trials at the same fraction of their training, for any batch size.
-        round_steps = max(1, round(training.epochs * windows.steps_per_epoch / options.rounds))
+        round_steps = max(1, round(training.epochs * epoch_steps / options.rounds))
         # Epochs are rounded up to steps. Half a step less protects against a rounding error.
-        epochs = (options.rounds * round_steps - 0.5) / windows.steps_per_epoch
+        epochs = (options.rounds * round_steps - 0.5) / epoch_steps
         return replace(config, training=training.replace(round_steps=round_steps, epochs=epochs))

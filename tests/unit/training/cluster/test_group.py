@@ -1,11 +1,19 @@
 import os
+import signal
 import subprocess
 import sys
+from pathlib import Path
 
+import numpy as np
 import pytest
 
-from nextword.errors import SettingError
-from nextword.training.cluster.group import ProcessGroup, group_for
+from nextword.errors import SettingError, TrainingInterrupted
+from nextword.training.checkpoint_store import CheckpointStore
+from nextword.training.cluster.cluster import cluster_of
+from nextword.training.cluster.group import Group, ProcessGroup, SharedCheckpointStore, group_for
+from nextword.training.config import RunConfig
+from nextword.training.solo import Solo
+from support.group_in_memory import InMemory, in_threads
 
 KERAS = {"KERAS_DISTRIBUTION_NUM_PROCESSES": "2", "KERAS_DISTRIBUTION_PROCESS_ID": "1"}
 
@@ -32,7 +40,6 @@ def test_a_group_is_read_back_from_its_variables() -> None:
 def test_each_launcher_is_understood(size: str, number: str) -> None:
     group = ProcessGroup.from_environment({size: "3", number: "2"})
     assert group == ProcessGroup(3, 2)
-    assert not group.is_first
 
 
 def test_the_first_of_several_addresses_is_that_of_process_0() -> None:
@@ -90,3 +97,85 @@ def test_the_messages_of_jax_are_off_in_a_group_unless_they_are_asked_for(
         [sys.executable, "-c", program], env={**others, **variables}, capture_output=True, text=True, check=False
     )
     assert done.stdout == f"{level}\n", done.stderr
+
+
+def group_of(number: int, meeting: InMemory) -> Group:
+    return Group(ProcessGroup(3, number), meeting)
+
+
+def test_all_agree_on_the_values_of_process_0() -> None:
+    def agree(number: int, meeting: InMemory) -> tuple[object, list[float]]:
+        group = group_of(number, meeting)
+        arrays = group.agree_on_arrays({"weights": np.full(2, number, np.float32)})
+        return group.agree({"number": number}), arrays["weights"].tolist()
+
+    assert in_threads(3, agree) == [({"number": 0}, [0.0, 0.0])] * 3
+
+
+def test_a_process_with_another_text_is_named_in_all() -> None:
+    def compare(number: int, meeting: InMemory) -> None:
+        with pytest.raises(SettingError, match=r"the text must be the same in all processes, but differs in \[2\]"):
+            group_of(number, meeting).require_same("the text", "other" if number == 2 else "same")
+
+    in_threads(3, compare)
+
+
+def test_a_signal_to_one_process_stops_all_at_the_end_of_the_round() -> None:
+    def stop(number: int, meeting: InMemory) -> int:
+        interruption = group_of(number, meeting).interruption()
+        interruption.raise_between_rounds()
+        if number == 1:
+            interruption.signal_number = signal.SIGTERM
+        interruption.raise_if_requested()
+        with pytest.raises(TrainingInterrupted) as caught:
+            interruption.raise_between_rounds()
+        return caught.value.exit_code
+
+    assert in_threads(3, stop) == [143] * 3
+
+
+def test_process_0_reads_and_writes_the_checkpoints_of_all(tmp_path: Path) -> None:
+    def save_and_read(number: int, meeting: InMemory) -> list[object]:
+        store = SharedCheckpointStore(tmp_path / str(number), group_of(number, meeting), print)
+        assert store.newest() is None
+        store.save(7, {"weights": np.full(2, number, np.float32)}, {"round": 1}, best=True)
+        newest, best = store.newest(), store.best()
+        assert newest is not None
+        assert best is not None
+        return [newest.step, newest.state, best.arrays["weights"].tolist()]
+
+    assert in_threads(3, save_and_read) == [[7, {"round": 1}, [0.0, 0.0]]] * 3
+    assert CheckpointStore(tmp_path / "0").newest() is not None
+    assert not (tmp_path / "1").exists()
+
+
+def test_an_error_of_one_process_ends_the_others() -> None:
+    def fail(number: int, meeting: InMemory) -> None:
+        with group_of(number, meeting):
+            if number == 1:
+                raise KeyError("mine")
+
+    with pytest.raises(KeyError, match="mine"):
+        in_threads(3, fail)
+
+
+def test_only_process_0_reports() -> None:
+    assert [Group(ProcessGroup(2, number)).writes for number in (0, 1)] == [True, False]
+
+
+def test_one_process_decides_alone() -> None:
+    processes = cluster_of(RunConfig.of("quick"))
+    assert type(processes) is Solo
+    value, ids = object(), np.arange(3, dtype=np.int32)
+    assert processes.agree(value) is value
+    assert processes.part(ids) is ids
+
+
+@pytest.mark.parametrize("strategy", ["data-parallel", "local-steps"])
+def test_a_model_of_the_user_has_no_strategy(monkeypatch: pytest.MonkeyPatch, strategy: str) -> None:
+    for name, value in KERAS.items():
+        monkeypatch.setenv(name, value)
+    config = RunConfig.of("quick", {"training": {"strategy": strategy}})
+    assert type(cluster_of(config)).__name__ == {"data-parallel": "DataParallel"}.get(strategy, "LocalSteps")
+    with pytest.raises(SettingError, match="must build the model itself, but `model` is given"):
+        cluster_of(config, has_model=True)

@@ -6,20 +6,15 @@ import numpy as np
 import pytest
 
 from nextword.api.train import train
+from nextword.bundle.population import Ensemble, member_directories, member_directory
 from nextword.errors import BundleError, CheckpointError, SettingError
 from nextword.text.corpus import Corpus
 from nextword.text.sources.samples import sample_path
+from nextword.training.cluster.cluster import own_directory
 from nextword.training.cluster.group import ProcessGroup
-from nextword.training.cluster.own_run import own_directory
-from nextword.training.cluster.population import (
-    Ensemble,
-    as_member,
-    fit_if_complete,
-    member_directories,
-    member_directory,
-)
+from nextword.training.cluster.population import Member, fit_if_complete
 from nextword.training.config import RunConfig
-from nextword.training.step.teacher import Teacher
+from nextword.training.step.distillation import Teacher
 from support.small_run import SMALL_RUN_SETTINGS
 
 Environment = pytest.MonkeyPatch
@@ -119,13 +114,13 @@ def test_members_can_have_settings_of_their_own() -> None:
     tables: list[Any] = [{}, {"training": {"learning_rate": 0.5}}, {"training": {"seed": 7}, "model": {"tied": False}}]
     base = {"training": {"strategy": "population", "seed": 4}}
     config = RunConfig.of("quick", base).with_members([RunConfig.of("quick", base, table) for table in tables], {2})
-    own = [as_member(config, ProcessGroup(3, number)) for number in range(3)]
+    own = [Member(ProcessGroup(3, number)).settings(config) for number in range(3)]
     assert [each.training.seed for each in own] == [4, 5, 7]
     assert [each.training.learning_rate == 0.5 for each in own] == [False, True, False]
     assert [each.model.tied for each in own] == [True, True, False]
     assert {each.training.strategy for each in own} == {None}
     with pytest.raises(SettingError, match=r"3 tables \[\[member\]\] must have as many processes, but has 2"):
-        as_member(config, ProcessGroup(2, 0))
+        Member(ProcessGroup(2, 0)).settings(config)
 
 
 def test_a_seed_of_a_member_is_kept_even_if_it_is_that_of_the_population() -> None:
@@ -133,8 +128,8 @@ def test_a_seed_of_a_member_is_kept_even_if_it_is_that_of_the_population() -> No
     small = {"model": {"hidden_sizes": (8,), "embedding_size": 8}}
     members = [RunConfig.of("quick", base), RunConfig.of("quick", base, small)]
     drawn, kept = (RunConfig.of("quick", base).with_members(members, own) for own in ((), {1}))
-    assert [as_member(drawn, ProcessGroup(2, number)).training.seed for number in (0, 1)] == [4, 5]
-    assert [as_member(kept, ProcessGroup(2, number)).training.seed for number in (0, 1)] == [4, 4]
+    assert [Member(ProcessGroup(2, number)).settings(drawn).training.seed for number in (0, 1)] == [4, 5]
+    assert [Member(ProcessGroup(2, number)).settings(kept).training.seed for number in (0, 1)] == [4, 4]
 
 
 def test_members_that_would_be_the_same_model_are_refused() -> None:

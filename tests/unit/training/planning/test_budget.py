@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -17,7 +18,7 @@ from nextword.training.config import RunConfig
 from nextword.training.context import RunContext
 from nextword.training.plan import Plan, TimePlan
 from nextword.training.planning import budget as budget_module
-from nextword.training.planning.budget import Budget, epochs_in, expected_seconds, plan_time
+from nextword.training.planning.budget import Budget, epochs_in, expected_seconds
 from nextword.training.planning.speed import TrainingSpeed
 
 VOCABULARY_SIZE = 10_000
@@ -31,7 +32,14 @@ class Machine:
         self.flops_per_second = flops_per_second
         self.measured: list[tuple[int, ...]] = []
 
-    def measure(self, config: RunConfig, vocabulary_size: int, *, seconds: float) -> TrainingSpeed:
+    def measure(
+        self,
+        config: RunConfig,
+        vocabulary_size: int,
+        *,
+        seconds: float,
+        teacher: object = None,
+    ) -> TrainingSpeed:
         architecture = config.model.build(vocabulary_size)
         self.measured.append(architecture.hidden_sizes)
         words_per_second = self.flops_per_second / useful_flops_per_word(architecture)
@@ -42,6 +50,11 @@ class Machine:
             words_per_second=words_per_second,
             flops_per_second=self.flops_per_second,
         )
+
+
+def plan_time(config: RunConfig, corpus: Corpus, budget: Budget, context: RunContext) -> RunConfig:
+    windows_of = partial(make_windows, corpus.train.ids, end_id=corpus.tokenizer.vocabulary.end_id)
+    return budget_module.plan_time(config, windows_of, None, corpus=corpus, began=budget.began, context=context)
 
 
 def with_many_words(corpus: Corpus) -> Corpus:
@@ -310,10 +323,10 @@ def test_a_machine_that_is_measured_slowly_gets_the_smallest_model_and_no_second
     now = [NOW]
     asked: list[float] = []
 
-    def measure(config: RunConfig, vocabulary_size: int, *, seconds: float) -> TrainingSpeed:
+    def measure(config: RunConfig, vocabulary_size: int, *, seconds: float, teacher: object) -> TrainingSpeed:
         now[0] += taken
         asked.append(seconds)
-        return machine.measure(config, vocabulary_size, seconds=seconds)
+        return machine.measure(config, vocabulary_size, seconds=seconds, teacher=teacher)
 
     monkeypatch.setattr(budget_module, "measure_training", measure)
     monkeypatch.setattr(budget_module, "time", SimpleNamespace(monotonic=lambda: now[0]))

@@ -47,7 +47,8 @@ def test_sending_gradients_and_summing_them_add_up() -> None:
     # Summing 10,000,000 bytes at 0.4 Gb/s takes 0.2 s, besides the 0.1 s of the link; in the ring, 3/2 of both.
     summed = by_name(cluster=replace(CLUSTER, collective_gbps=0.4))
     assert summed["data-parallel"].exchange_seconds == pytest.approx(0.456)
-    others = ("one-host", "local-steps", "population")  # they do not sum gradients
+    assert summed["local-steps"].exchange_seconds == pytest.approx(0.456)
+    others = ("one-host", "population")  # they sum nothing
     assert [summed[name] for name in others] == [by_name()[name] for name in others]
 
 
@@ -66,12 +67,12 @@ def test_the_host_with_most_rows_decides() -> None:
 
 def test_local_steps_exchange_weights_once_a_round() -> None:
     found = by_name()["local-steps"]
-    # In: 3 * 0.1 s and 1 ms. Out: the same.
-    assert found.exchange_seconds == pytest.approx(0.602)
-    # Round: 128,000 words / 5,000 = 25.6 s; with the exchange 26.202 s for 4 * 128,000 words.
+    # Ring: 2 * 3/4 * 0.1 s and 6 messages of 1 ms.
+    assert found.exchange_seconds == pytest.approx(0.156)
+    # Round: 128,000 words / 5,000 = 25.6 s; with the exchange 25.756 s for 4 * 128,000 words.
     assert found.words_per_exchange == 512_000
-    assert found.text_words_per_second == pytest.approx(512_000 / 26.202)
-    assert found.efficiency == pytest.approx(25.6 / 26.202)
+    assert found.text_words_per_second == pytest.approx(512_000 / 25.756)
+    assert found.efficiency == pytest.approx(25.6 / 25.756)
 
 
 def test_a_population_reads_all_of_the_text_on_every_host() -> None:

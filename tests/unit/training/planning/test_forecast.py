@@ -12,7 +12,7 @@ from nextword.training.planning import forecast as forecast_module
 from nextword.training.planning.forecast import forecast_run
 from nextword.training.planning.memory_estimate import training_memory_bytes
 from nextword.training.planning.speed import TrainingSpeed
-from nextword.training.step.teacher import Teacher
+from nextword.training.step.distillation import Teacher
 from support.small_run import SMALL_RUN_SETTINGS
 
 CONFIG = RunConfig.of(
@@ -37,7 +37,7 @@ def words_per_second(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     """The speed of the machine, in a list that may be changed."""
     speed = [100.0]
 
-    def measure(config: RunConfig, _vocabulary_size: int, *, seconds: float) -> TrainingSpeed:
+    def measure(config: RunConfig, _vocabulary_size: int, *, seconds: float, teacher: object) -> TrainingSpeed:
         return TrainingSpeed(
             compute_dtype=config.training.compute_dtype,
             num_steps=1,

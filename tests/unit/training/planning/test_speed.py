@@ -82,7 +82,7 @@ def test_the_training_step_itself_is_measured(measured: list[Any]) -> None:
 
 def test_a_run_of_given_minutes_can_be_measured_before_it_has_a_plan(measured: list[Any]) -> None:
     measure_training(small(minutes=1.0, schedule="linear"), 12, seconds=0.0)
-    assert measured[0][0].optimizer.pace is None
+    assert measured[0][0].optimizer.schedule_progress is None
 
 
 def test_a_sampled_softmax_is_measured_as_one() -> None:

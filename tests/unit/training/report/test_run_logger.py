@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from nextword.errors import SettingError, StorageError, TrainingWarning
-from nextword.training.cluster.cluster import quiet_unless_first
+from nextword.training.cluster.group import Group, ProcessGroup
 from nextword.training.config import RunConfig
 from nextword.training.context import RunContext, TrainingObserver
 from nextword.training.plan import Plan
@@ -184,14 +184,11 @@ def test_loggers_observe_the_run_and_other_callbacks_stay_with_keras() -> None:
 
 
 def test_of_several_processes_only_the_first_logs() -> None:
-    class Follower:
-        is_first = False
-
-    class Processes:
-        group = Follower()
-
-    context = quiet_unless_first(RunContext(callbacks=[MemoryLogger(), "other"]), Processes())  # type: ignore[arg-type]
-    assert list(context.callbacks) == ["other"]
+    contexts = [
+        Group(ProcessGroup(2, each)).context(RunContext(callbacks=[MemoryLogger(), "other"])) for each in (0, 1)
+    ]
+    assert [len(context.callbacks) for context in contexts] == [2, 1]
+    assert list(contexts[1].callbacks) == ["other"]
 
 
 def test_in_the_fit_of_keras_an_epoch_is_a_step() -> None:

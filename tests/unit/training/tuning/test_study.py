@@ -137,7 +137,7 @@ def test_a_running_trial_is_not_claimed(study: Study) -> None:
 def test_a_killed_process_releases_its_trial(study: Study, settings: StudySettings) -> None:
     script = (
         "import contextlib, os, sys, pathlib\n"
-        "from nextword.training.tuning.opening import read_study\n"
+        "from nextword.training.tuning.study_settings import read_study\n"
         "from nextword.training.tuning.study import Study\n"
         "from nextword.training.tuning.study_settings import StudyDirectory\n"
         "directory = StudyDirectory(pathlib.Path(sys.argv[1]))\n"

@@ -7,7 +7,7 @@ import pytest
 from nextword.errors import SettingError, StorageError
 from nextword.model.presets import preset_names
 from nextword.training.config import RunConfig
-from nextword.training.tuning.default_space import default_space
+from nextword.training.tuning.search_space import default_space
 from nextword.training.tuning.study_settings import StudySettings, SweepOptions, read_study
 
 

@@ -7,17 +7,60 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nextword.errors import SettingError, StorageError, TrainingDivergedError
+from nextword.errors import BundleError, SettingError, StorageError, TextError, TrainingDivergedError
 from nextword.text.batching.windows import make_windows
+from nextword.text.corpus import Corpus
+from nextword.text.encoding.token_store import TokenStore
+from nextword.text.options import TextOptions
+from nextword.text.reading.reader import TextRange
 from nextword.training.config import RunConfig
 from nextword.training.context import RunContext
 from nextword.training.plan import Plan
-from nextword.training.planning.speed import TrainingSpeed, measure_training
+from nextword.training.start import Run
 from nextword.training.tuning import trial_run
 from nextword.training.tuning.claim import Outcome
 from nextword.training.tuning.study_settings import SweepOptions
-from nextword.training.tuning.study_text import StudyText
-from nextword.training.tuning.trial_run import PruningCallback, TrialRun
+from nextword.training.tuning.trial_run import PruningCallback, StudyText, TrialRun
+
+
+def test_a_folder_needs_no_test_split(folder_without_test: Path, base: RunConfig) -> None:
+    text = StudyText.load(folder_without_test, base.text)
+    assert (text.train.num_tokens, text.valid.num_tokens) == (2100, 280)
+
+
+def test_the_last_part_of_a_file_is_never_read(
+    folder_without_test: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    content = (folder_without_test / "train.txt").read_bytes()
+    path = tmp_path / "one.txt"
+    path.write_bytes(content[:-20] + b"\xff\xff\n")
+    options = TextOptions(minimum_count=1)
+    with pytest.raises(TextError, match="UTF-8"):
+        Corpus.load(path, options)
+    parts: list[tuple[int, int]] = []
+    make = TokenStore.of.__func__  # type: ignore[attr-defined]
+
+    def remember(cls: type, part: TextRange, /, *arguments: Any, **named: Any) -> object:
+        parts.append((part.start, part.stop))
+        return make(cls, part, *arguments, **named)
+
+    monkeypatch.setattr(TokenStore, "of", classmethod(remember))
+    StudyText.load(path, options)
+    assert len(parts) == 2
+    assert max(stop for _, stop in parts) < len(content) * 0.97
+
+
+def test_the_ids_and_the_hash_match_the_corpus(folder_without_test: Path, tmp_path: Path) -> None:
+    for name in ("train.txt", "valid.txt"):
+        (tmp_path / name).write_bytes((folder_without_test / name).read_bytes())
+    (tmp_path / "test.txt").write_bytes((folder_without_test / "valid.txt").read_bytes())
+    options = TextOptions(minimum_count=1)
+    text, corpus = StudyText.load(tmp_path, options), Corpus.load(tmp_path, options)
+    assert text.sha256 == corpus.sha256_without_test != corpus.sha256
+    assert text.tokenizer == corpus.tokenizer
+    assert text.options == corpus.options
+    for mine, theirs in ((text.train, corpus.train), (text.valid, corpus.valid)):
+        assert (mine.ids == theirs.ids).all()
 
 
 class Reports:
@@ -34,7 +77,9 @@ class Reports:
 class Speed:
     words_per_second: float
 
-    def __call__(self, _config: RunConfig, _vocabulary_size: int, *, seconds: float) -> "Speed":
+    def __call__(self, config: RunConfig, vocabulary_size: int, *, seconds: float, teacher: object) -> "Speed":
+        assert config.training.compute_dtype == "float32"
+        assert vocabulary_size > 1
         return self
 
 
@@ -92,7 +137,7 @@ def test_problems_with_the_settings_are_an_outcome(
     def fail(*_arguments: object) -> None:
         raise error
 
-    monkeypatch.setattr(trial_run, "train_model", fail)
+    monkeypatch.setattr(Run, "train", fail)
     assert run.train(base, tmp_path, Reports()) == outcome
 
 
@@ -103,7 +148,7 @@ def test_other_problems_are_raised(
     def fail(*_arguments: object) -> None:
         raise error
 
-    monkeypatch.setattr(trial_run, "train_model", fail)
+    monkeypatch.setattr(Run, "train", fail)
     with pytest.raises(type(error), match=str(error)):
         run.train(base, tmp_path, Reports())
 
@@ -116,8 +161,8 @@ def test_rounds_are_equal_fractions_for_any_batch_size(
         base, batching=base.batching.replace(batch_size=batch_size), training=base.training.replace(epochs=epochs)
     )
     options = run.options.replace(rounds=rounds)
-    training = replace(run, options=options)._with_rounds(config).training
     windows = make_windows(run.text.train.ids, config.batching, end_id=run.text.tokenizer.vocabulary.end_id)
+    training = replace(run, options=options)._fit(config, lambda _batching: windows, None).training
     plan = Plan.of(training, windows.steps_per_epoch)
     assert plan.num_rounds == rounds
     wanted = epochs * windows.steps_per_epoch
@@ -129,11 +174,11 @@ def test_minutes_are_converted_to_epochs_once(
 ) -> None:
     seen: list[float] = []
 
-    def remember(_text: object, config: RunConfig, *_others: object) -> None:
-        seen.append(config.training.epochs)
+    def remember(trial: Run) -> None:
+        seen.append(trial.config.training.epochs)
         raise SettingError("enough")
 
-    monkeypatch.setattr(trial_run, "train_model", remember)
+    monkeypatch.setattr(Run, "train", remember)
     for speed in (1000.0, 2000.0):  # the second time, the epochs are already stored
         monkeypatch.setattr(trial_run, "measure_training", Speed(speed))
         options = run.options.replace(minutes_per_trial=2.0)
@@ -142,13 +187,11 @@ def test_minutes_are_converted_to_epochs_once(
     assert seen == [pytest.approx(words / run.text.train.num_tokens, rel=0.02)] * 2
 
 
-def test_a_trial_notes_the_teacher_that_it_learns_from(
-    run: TrialRun, base: RunConfig, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(trial_run, "with_teacher", lambda config, _tokenizer: replace(config, origin={"noted": "yes"}))
-    monkeypatch.setattr(trial_run, "train_model", lambda *_: (_ for _ in ()).throw(SettingError("enough")))
-    run.train(base, tmp_path, Reports())
-    assert RunConfig.read(tmp_path / "config.toml").origin["noted"] == "yes"
+def test_a_trial_opens_its_teacher_before_it_begins(run: TrialRun, base: RunConfig, tmp_path: Path) -> None:
+    taught = replace(base, training=base.training.replace(teacher="austen"))
+    with pytest.raises(BundleError, match=r"^`austen` must have its float32 weights"):
+        run.train(taught, tmp_path, Reports())
+    assert not (tmp_path / "config.toml").exists()
 
 
 def test_a_perplexity_that_is_nan_is_not_reported() -> None:
@@ -169,22 +212,3 @@ def test_the_last_round_completes_a_trial() -> None:
     callback.on_epoch_end(1, {"val_perplexity": 3.0})
     assert callback.ended_after is None
     assert not callback.model.stop_training
-
-
-def test_speed_is_measured_on_the_model_that_is_trained(
-    run: TrialRun, base: RunConfig, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    measured: list[tuple[RunConfig, int, float]] = []
-
-    def remember(config: RunConfig, vocabulary_size: int, *, seconds: float) -> TrainingSpeed:
-        speed = measure_training(config, vocabulary_size, seconds=seconds)
-        measured.append((config, vocabulary_size, speed.words_per_second))
-        return speed
-
-    monkeypatch.setattr(trial_run, "_SECONDS_MEASURED", 0.001)
-    monkeypatch.setattr(trial_run, "measure_training", remember)
-    resolved = base.resolved(text=base.text, compute_dtype="float32")
-    replace(run, options=run.options.replace(minutes_per_trial=2.0))._with_rounds(resolved)
-    ((config, vocabulary_size, words_per_second),) = measured
-    assert (config, vocabulary_size) == (resolved, run.text.tokenizer.vocabulary_size)
-    assert words_per_second > 0

@@ -1,4 +1,5 @@
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,10 +18,9 @@ from nextword.text.corpus import Corpus
 from nextword.training.config import RunConfig
 from nextword.training.options import TrainingOptions
 from nextword.training.planning.speed import measure_training
-from nextword.training.step.distillation import DistilledStreamModel
+from nextword.training.step.distillation import DistilledStreamModel, Teacher, teacher_of
 from nextword.training.step.step import as_batch
 from nextword.training.step.stream_model import named_variables
-from nextword.training.step.teacher import Teacher, teacher_of, with_teacher
 from support.small_run import SMALL_RUN_SETTINGS, small_run_text
 
 
@@ -145,7 +145,7 @@ def test_the_run_records_where_its_teacher_is(corpus: Corpus, teacher_run: Path,
 def test_a_teacher_that_has_changed_is_refused(corpus: Corpus, teacher_run: Path, tmp_path: Path) -> None:
     other = run_of(corpus, tmp_path / "other", seed=9)
     config = RunConfig.of("quick", {"training": {"teacher": str(teacher_run)}})
-    config = with_teacher(config, corpus.tokenizer)
+    config = Teacher.open(teacher_run).noted_in(config)
     moved = config.training.replace(teacher=str(other))
     with pytest.raises(SettingError, match=r"must be resumed with its teacher, but .* has changed"):
         teacher_of(RunConfig.from_tables({**config.to_tables(), "training": moved.to_table()}), corpus.tokenizer)
@@ -190,6 +190,9 @@ def test_the_same_call_resumes_a_run_whose_teacher_has_a_relative_path(
 
 def test_a_teacher_that_is_gone_is_named_with_the_repair(corpus: Corpus, teacher_run: Path, tmp_path: Path) -> None:
     config = RunConfig.of("quick", {"training": {"teacher": str(tmp_path / "gone")}})
+    with pytest.raises(BundleError, match=r"^[^,]*gone"):
+        teacher_of(config, corpus.tokenizer)
+    config = replace(config, origin={"teacher_sha256": "of before"})
     with pytest.raises(
         BundleError, match=r"must be resumed with its teacher, but .*gone.*; restore it, or write where"
     ):

@@ -3,6 +3,7 @@
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
 from typing import Literal
 
 from nextword.errors import SettingError
@@ -107,10 +108,10 @@ class StrategyForecast:
     strategy: StrategyName
     hosts: int
     text_words_per_second: float
-    efficiency: float
-    exchange_seconds: float
-    words_per_exchange: int | None
-    price_per_hour: float | None
+    efficiency: float = 1.0
+    exchange_seconds: float = 0.0
+    words_per_exchange: int | None = None
+    price_per_hour: float | None = None
 
     def seconds(self, num_words: float) -> float:
         """Return the time to train on a text of `num_words` words once, in seconds."""
@@ -145,47 +146,27 @@ def forecast_costs(work: Work, cluster: Cluster) -> list[StrategyForecast]:
 
 def _forecasts(work: Work, cluster: Cluster) -> Iterator[StrategyForecast]:
     hosts, speed, price = cluster.hosts, work.words_per_second, cluster.price_per_hour
-    batch_words = work.batch_size * work.num_steps
-    yield StrategyForecast(
-        strategy="one-host",
-        hosts=1,
-        text_words_per_second=speed,
-        efficiency=1.0,
-        exchange_seconds=0.0,
-        words_per_exchange=None,
-        price_per_hour=price,
-    )
+    yield StrategyForecast(strategy="one-host", hosts=1, text_words_per_second=speed, price_per_hour=price)
     if hosts == 1:
         return
-    price = None if price is None else price * hosts
-    exchange = cluster.all_reduce_seconds(work.num_bytes)
+    forecast = partial(StrategyForecast, hosts=hosts, price_per_hour=None if price is None else price * hosts)
+    exchange, batch_words = cluster.all_reduce_seconds(work.num_bytes), work.batch_size * work.num_steps
     step = math.ceil(work.batch_size / hosts) * work.num_steps / work.split_words_per_second + exchange
-    yield StrategyForecast(
+    yield forecast(
         strategy="data-parallel",
-        hosts=hosts,
         text_words_per_second=batch_words / step,
         efficiency=batch_words / step / (hosts * speed),
         exchange_seconds=exchange,
         words_per_exchange=batch_words,
-        price_per_hour=price,
     )
     round_words = work.local_steps * batch_words
     round_seconds = round_words / speed + exchange
-    yield StrategyForecast(
+    yield forecast(
         strategy="local-steps",
-        hosts=hosts,
         text_words_per_second=hosts * round_words / round_seconds,
         efficiency=round_words / round_seconds / speed,
         exchange_seconds=exchange,
         words_per_exchange=hosts * round_words,
-        price_per_hour=price,
     )
-    yield StrategyForecast(
-        strategy="population",
-        hosts=hosts,
-        text_words_per_second=speed,
-        efficiency=1.0,
-        exchange_seconds=cluster.gather_seconds(work.num_bytes),
-        words_per_exchange=None,
-        price_per_hour=price,
-    )
+    at_the_end = cluster.gather_seconds(work.num_bytes)
+    yield forecast(strategy="population", text_words_per_second=speed, exchange_seconds=at_the_end)

@@ -107,7 +107,7 @@ def train(
             trained.train()
             finished = trained.finish(write=run is not None)
         context.say(f"{finished.bundle.name}: {summary_of(finished.metrics)}")
-        if run is not None:
+        if run is not None and trained.writes:
             export_run(begun, context.detail)
         history = TrainingHistory(finished.progress.records, finished.progress.points)
         return TrainedModel.of(start_engine(finished.bundle), history, None if run is None else root)

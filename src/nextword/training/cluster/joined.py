@@ -106,7 +106,8 @@ class Joined:
             with losses_named():
                 yield
         except BaseException as error:
-            atexit.register(_leave, getattr(error, "exit_code", 1))
+            interrupted = 128 + signal.SIGINT if isinstance(error, KeyboardInterrupt) else 1
+            atexit.register(_leave, getattr(error, "exit_code", interrupted))
             raise
 
 

@@ -63,15 +63,15 @@ class ProgressBar(TrainingObserver):
         done, total = megabytes(progress)
         self._bar.update(self._task, doing=progress.doing, completed=done, total=total, speed="MB")
 
+    @override
     def on_start(self, plan: Plan, progress: TrainingProgress) -> None:
-        """Set the bar to the first step."""
         done = progress.steps
         if done:
             self._console.print(f"resuming after round {progress.rounds}, step {done:,} of {plan.total_steps:,}")
         self._bar.update(self._task, doing="compiling", speed="", total=plan.total_steps, completed=done)
 
+    @override
     def on_step(self, step: int, train_perplexity: float, words_per_second: float) -> None:
-        """Advance the bar."""
         self._bar.update(
             self._task,
             doing="training",
@@ -80,12 +80,12 @@ class ProgressBar(TrainingObserver):
             perplexity=f"train {shown_perplexity(train_perplexity)}",
         )
 
+    @override
     def on_validation(self) -> None:
-        """Show that validation has begun."""
         self._bar.update(self._task, doing="validating")
 
+    @override
     def on_round(self, record: RoundRecord, plan: Plan, progress: TrainingProgress) -> None:
-        """Print a row for the round, and a header above the first."""
         self._bar.update(self._task, completed=record.step, total=plan.total_steps)
         if not self._has_header:
             self._console.print(_HEADER)

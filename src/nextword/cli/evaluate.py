@@ -21,7 +21,7 @@ from nextword.cli.evaluation.columns import (
 from nextword.cli.evaluation.keystrokes import keystrokes_report, require_plain
 from nextword.cli.options.command import command
 from nextword.cli.options.setting_option import CommandOptions, Tables, argument, option
-from nextword.cli.options.shared import METHODS_HELP, MODEL, bad_bytes_of_splits_option, data_dir_option, json_option
+from nextword.cli.options.shared import MODEL, bad_bytes_of_splits_option, data_dir_option, json_option, methods_help
 from nextword.cli.options.target import complete_methods, complete_model, engine_option, split_option
 from nextword.cli.output.console import table_lines
 from nextword.cli.output.messages import say
@@ -43,7 +43,7 @@ class _EvaluateOptions(CommandOptions):
     arguments: tuple[str, ...] = argument(metavar="RUN_OR_MODEL... [TEXT]", complete=complete_model, meaning=MODEL)
     split: SplitOrAll | None = split_option()
     method: tuple[str, ...] = option(
-        (STATIC,), help=f"{METHODS_HELP}. Each --method is a column.", metavar="NAME,...", complete=complete_methods
+        (STATIC,), help=f"{methods_help()} Each --method is a column.", metavar="NAME,...", complete=complete_methods
     )
     tune: bool = option(False, help="First find the settings that are not given, on the valid split.")
     significance: bool = option(False, help="Test whether other columns differ from the first by chance.")

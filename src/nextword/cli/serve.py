@@ -12,7 +12,7 @@ from nextword.bundle.origin import Origin
 from nextword.bundle.origin_text import OriginText
 from nextword.cli.options.command import command
 from nextword.cli.options.setting_option import CommandOptions, Tables, option
-from nextword.cli.options.shared import METHODS_HELP, data_dir_option
+from nextword.cli.options.shared import data_dir_option, methods_help
 from nextword.cli.options.target import complete_methods, engine_option, run_or_model_argument
 from nextword.cli.output.messages import invocation, say
 from nextword.cli.output.progress import read_split
@@ -34,7 +34,7 @@ class _ServeOptions(CommandOptions):
         "127.0.0.1", help="Address to listen on. Others than this machine's own need a key.", metavar="ADDRESS"
     )
     port: int = option(8000, help="Port to listen on; 0 takes a free one.", at_least=0, at_most=65_535)
-    method: str = option(STATIC, help=f"{METHODS_HELP}.", metavar="NAME,...", complete=complete_methods)
+    method: str = option(STATIC, help=methods_help(), metavar="NAME,...", complete=complete_methods)
     api_key_file: Path | None = option(
         None,
         help="File with an API key in each line; clients send one of them.",

@@ -4,17 +4,22 @@ from typing import Any
 
 from nextword.cli.options.parameter_types import PATH
 from nextword.cli.options.setting_option import option
-from nextword.engine.methods.chain import METHODS, STATIC
 
 MODEL = "the directory of a run or a model, or the sample model austen"
 LINE = "a line of text in quotes"
-METHODS_HELP = f"Methods after training: {', '.join((STATIC, *METHODS))}. Joined by commas, each wraps those before it"
 _BAD_BYTES = "Refuse bytes that are not UTF-8 and NULs, or replace them with U+FFFD."
 
 
 def data_dir_option() -> Any:
     """Return the field of `--data-dir`: a path or `None`."""
     return option(None, help="Folder of sample texts.", type=PATH, metavar="DIR", unset="NEXTWORD_DATA", is_rare=True)
+
+
+def methods_help() -> str:
+    """Return the help of `--method`."""
+    from nextword.engine.methods.chain import METHODS, STATIC  # here, for it would slow the start of all commands
+
+    return f"Methods after training: {', '.join((STATIC, *METHODS))}. Joined by commas, each wraps those before it."
 
 
 def lowercase_option() -> Any:

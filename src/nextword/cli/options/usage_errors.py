@@ -5,8 +5,6 @@ from difflib import get_close_matches
 
 import click
 
-from nextword.cli.options.setting_option import Argument
-
 _NEAR = 0.7
 """How similar, from 0 to 1, an option must be to be suggested."""
 
@@ -50,7 +48,7 @@ def _missing(parameter: click.Parameter, context: click.Context | None) -> str:
     name = _name(parameter, context)
     if isinstance(parameter.type, click.Choice):
         name = f"one of {', '.join(parameter.type.choices)}"
-    meaning = parameter.meaning if isinstance(parameter, Argument) else ""
+    meaning = getattr(parameter, "meaning", "")  # of `setting_option.Argument`, whose import would slow every start
     return f"{name} must be given: {meaning}" if meaning else f"{name} must be given"
 
 

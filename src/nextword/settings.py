@@ -7,7 +7,6 @@ command-line flag (`cli/options/setting_option.py`), so that the three can never
 import dataclasses
 import math
 import operator
-import tomllib
 import types
 import typing
 from collections.abc import Iterable, Mapping, Sequence
@@ -204,6 +203,8 @@ def read_tables(path: Path) -> dict[str, Any]:
     Raises:
         SettingError: The file cannot be read or is not TOML.
     """
+    import tomllib  # a suggestion needs no TOML
+
     try:
         return tomllib.loads(path.read_text(encoding="utf-8"))
     except OSError as error:

@@ -1,18 +1,8 @@
 """A command that a test starts ends with the test, whatever becomes of it."""
 
-import subprocess
-from pathlib import Path
-from typing import Protocol
-
 import pytest
 
-
-class CommandLine(Protocol):
-    started: list[subprocess.Popen[str]]
-
-    def start(self, *arguments: str | Path) -> subprocess.Popen[str]: ...
-
-    def end(self) -> None: ...
+from support.command_line import CommandLine
 
 
 @pytest.mark.filterwarnings("error")  # of a process that still runs, and of a pipe that is open

@@ -1,24 +1,14 @@
 """A run with `--minutes` through the command line, and its bit-identical repetition."""
 
-import subprocess
 import tomllib
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import pytest
 
+from support.command_line import CommandLine
+
 TINY = ("--embedding-size", "8", "--hidden-sizes", "8", "--batch-size", "8", "--compute-dtype", "float32")
-
-
-class CommandLine(Protocol):
-    folder: Path
-    text: Path
-
-    def start(self, *arguments: str | Path) -> subprocess.Popen[str]: ...
-
-    def weights_of(self, run: Path) -> str: ...
-
-    def rounds_of(self, run: Path) -> int: ...
 
 
 def plan_of(run: Path) -> dict[str, Any]:

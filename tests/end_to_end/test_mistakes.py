@@ -3,18 +3,11 @@
 import shutil
 from collections.abc import Callable
 from pathlib import Path
-from typing import Protocol
 
 import pytest
 
 from nextword.bundle.run_directory import run_lock
-
-
-class CommandLine(Protocol):
-    folder: Path
-    text: Path
-
-    def call(self, *arguments: str | Path) -> tuple[int, str]: ...
+from support.command_line import CommandLine
 
 
 def assert_is_a_mistake(told: tuple[int, str], message: str) -> None:

@@ -1,21 +1,14 @@
 """N-best lists through a separate process: standard input, standard output, and the report."""
 
 import random
-import subprocess
 from pathlib import Path
-from typing import Protocol
 
 import pytest
 
+from support.command_line import CommandLine
+
 NUM_WORDS = 12
 """Number of words of a line of the story, without the full stop."""
-
-
-class CommandLine(Protocol):
-    folder: Path
-    text: Path
-
-    def start(self, *arguments: str | Path) -> subprocess.Popen[str]: ...
 
 
 @pytest.mark.slow

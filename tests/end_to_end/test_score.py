@@ -2,20 +2,13 @@
 
 import gzip
 import json
-import subprocess
 from pathlib import Path
-from typing import Protocol
 
 import pytest
 
+from support.command_line import CommandLine
+
 TIMEOUT = 120
-
-
-class CommandLine(Protocol):
-    folder: Path
-    text: Path
-
-    def start(self, *arguments: str | Path) -> subprocess.Popen[str]: ...
 
 
 def output_of(command_line: CommandLine, *arguments: str | Path) -> str:

@@ -2,18 +2,11 @@
 
 import json
 import random
-import subprocess
 from pathlib import Path
-from typing import Protocol
 
 import pytest
 
-
-class CommandLine(Protocol):
-    """Starts `nextword` in a process."""
-
-    def start(self, *arguments: str | Path) -> subprocess.Popen[str]: ...
-
+from support.command_line import CommandLine
 
 STEMS = ("walk", "talk", "jump", "call", "kick", "look")
 ENDINGS = ("ed", "ing", "s", "er")

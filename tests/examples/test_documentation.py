@@ -22,7 +22,6 @@ import re
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -37,12 +36,10 @@ from documentation.console import entries_of
 from documentation.page import ERROR
 from documentation.runner import COLUMNS
 from nextword.api import train as train_module
-from nextword.bundle.samples import sample_model_path
 from nextword.cli.main import main
 from nextword.cli.main import nextword as command_line
 from nextword.text.sources.samples import sample_path
 from support.slow import rest_slow
-from support.started_service import started_service
 
 ROOT = Path(__file__).parents[2]
 RECORDS = {"results.md", "results-history.md", "lab-log.md", "troubleshooting.md", "coming-from.md"}
@@ -99,13 +96,6 @@ def folder(tiny_run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> P
     (tmp_path / "b.txt.gz").write_bytes(gzip.compress(b"She was not.\n"))
     monkeypatch.chdir(tmp_path)
     return tmp_path
-
-
-@pytest.fixture(scope="session")
-def server() -> Iterator[str]:
-    """Host and port of a server of the sample model."""
-    with started_service(sample_model_path("austen")) as url:
-        yield url.removeprefix("http://").rstrip("/")
 
 
 @pytest.fixture(autouse=True)

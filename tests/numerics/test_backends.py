@@ -25,6 +25,8 @@ CHANGES: list[dict[str, Any]] = [
     {"cell": "mogrifier_lstm", "mogrifier_rounds": 3, "mogrifier_rank": 2, "cap_input_gate": True},
     {"cell": "gru", "hidden_sizes": [6, 6], "skip_connections": True},
     {"cell": "rnn"},
+    {"adaptive_cutoffs": [2, 5, 8]},
+    {"mixture_size": 3},
 ]
 
 
@@ -35,6 +37,8 @@ def results_of(architecture: Architecture, given: dict[str, Any]) -> dict[str, A
     logits, state = model(given["tokens"])
     hidden, _ = model.hidden_states(given["tokens"])
     losses = model.token_losses(hidden, given["targets"], given["weights"], ranks=True)
+    smooth = {"label_smoothing": 0.1, "z_loss": 0.01} if architecture.mixture_size == 1 else {}
+    in_training = model.token_losses(hidden, given["targets"], given["weights"], training=True, **smooth)
     engine = KerasEngine(model, end_id=0)
     scores, _ = engine.score_window(given["tokens"], given["targets"], engine.start(len(given["tokens"])))
     log_probs, _ = engine.step(given["tokens"][:, 0], state)
@@ -42,6 +46,7 @@ def results_of(architecture: Architecture, given: dict[str, Any]) -> dict[str, A
         f"state {index} {name}": part for index, layer in enumerate(state) for name, part in layer._asdict().items()
     }
     found = {"logits": logits, "step": log_probs, **states, **losses._asdict(), **scores._asdict()}
+    found |= {f"{name} in training": part for name, part in in_training._asdict().items() if part is not None}
     return {name: keras.ops.convert_to_numpy(array) for name, array in found.items()}
 
 

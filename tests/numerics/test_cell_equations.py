@@ -1,9 +1,8 @@
 """Every recurrent cell, option and gradient matches its equations in float64 NumPy."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from functools import cache
-from types import MappingProxyType
-from typing import Any, NamedTuple
+from typing import Any
 
 import jax
 import keras
@@ -11,147 +10,62 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from nextword.model.layers.gru import GRU
-from nextword.model.layers.lstm import LSTM
+from nextword.model.architecture import Architecture
 from nextword.model.layers.mogrifier_lstm import MogrifierLSTM
 from nextword.model.layers.recurrence import STATE_TYPES, Recurrence
-from nextword.model.layers.rnn import RNN
+from nextword.model.recurrent_stack import make_recurrent_layer
+from support.cell_equations import step
 
 Draw = Callable[..., NDArray[np.float32]]
 Arrays = dict[str, NDArray[Any]]
 Results = tuple[Any, ...]
 
-B, T, I, H, K = 3, 4, 2, 5, 2  # noqa: E741
-NUM_ROUNDS = 3
+B, T, I, H = 3, 4, 2, 5  # noqa: E741
 STATE = ("hidden", "cell")
 
 
-def sigmoid(x: Any) -> Any:
-    return 1.0 / (1.0 + np.exp(-x))
-
-
-def normalize(a: Any) -> Any:
-    return (a - a.mean(axis=-1, keepdims=True)) / np.sqrt(a.var(axis=-1, keepdims=True) + 1e-5)
-
-
-def lstm_step(a: Any, s: Any, *, cap: bool, before_tanh: Callable[[Any], Any] = lambda s: s) -> tuple[Any, Any]:
-    i, f, g, o = np.split(a, 4, axis=-1)
-    i, f, g, o = sigmoid(i), sigmoid(f), np.tanh(g), sigmoid(o)
-    if cap:
-        i = np.minimum(i, 1 - f)
-    s = f * s + i * g
-    return o * np.tanh(before_tanh(s)), s
-
-
-def lstm_equations(p: Arrays, x: Any, h: Any, s: Any, *, cap: bool) -> tuple[Any, Any]:
-    return lstm_step(x @ p["kernel"] + (h * p["state_mask"]) @ p["recurrent_kernel"] + p["bias"], s, cap=cap)
-
-
-def normalized_equations(p: Arrays, x: Any, h: Any, s: Any, *, cap: bool) -> tuple[Any, Any]:
-    from_input = p["input_gain"] * normalize(x @ p["kernel"])
-    from_hidden = p["recurrent_gain"] * normalize((h * p["state_mask"]) @ p["recurrent_kernel"])
-    return lstm_step(
-        from_input + from_hidden + p["bias"],
-        s,
-        cap=cap,
-        before_tanh=lambda s: p["cell_gain"] * normalize(s) + p["cell_bias"],
-    )
-
-
-def mogrifier_equations(p: Arrays, x: Any, h: Any, s: Any, *, factored: bool) -> tuple[Any, Any]:
-    h = h * p["state_mask"]
-    for r in range(1, NUM_ROUNDS + 1):
-        name = f"modulation_{r}"
-        matrix = p[f"{name}_left"] @ p[f"{name}_right"] if factored else p[f"{name}_kernel"]
-        if r % 2 == 1:
-            x = 2 * sigmoid(h @ matrix + p[f"{name}_bias"]) * x
-        else:
-            h = 2 * sigmoid(x @ matrix + p[f"{name}_bias"]) * h
-    return lstm_step(x @ p["kernel"] + h @ p["recurrent_kernel"] + p["bias"], s, cap=True)
-
-
-def gru_equations(p: Arrays, x: Any, h: Any, s: Any) -> tuple[Any, Any]:
-    w_z, w_r, w_g = np.split(p["kernel"], 3, axis=-1)
-    u_z, u_r, u_g = np.split(p["recurrent_kernel"], 3, axis=-1)
-    b_z, b_r, b_g = np.split(p["bias"], 3)
-    seen = h * p["state_mask"]
-    z = sigmoid(x @ w_z + seen @ u_z + b_z)
-    r = sigmoid(x @ w_r + seen @ u_r + b_r)
-    g = np.tanh(x @ w_g + (r * seen) @ u_g + b_g)
-    return z * h + (1 - z) * g, s
-
-
-def rnn_equations(p: Arrays, x: Any, h: Any, s: Any) -> tuple[Any, Any]:
-    return np.tanh(x @ p["kernel"] + (h * p["state_mask"]) @ p["recurrent_kernel"] + p["bias"]), s
-
-
-class Cell(NamedTuple):
-    """A layer and its equations."""
-
-    layer: Callable[..., Recurrence]
-    equations: Callable[..., tuple[Any, Any]]
-    options: dict[str, Any]
-    shapes: Mapping[str, tuple[int, ...]] = MappingProxyType({})  # of weights specific to this cell
-
-
-def modulations(*, factored: bool) -> dict[str, tuple[int, ...]]:
-    shapes: dict[str, tuple[int, ...]] = {}
-    for r in range(1, NUM_ROUNDS + 1):
-        source, target = (H, I) if r % 2 else (I, H)
-        name = f"modulation_{r}"
-        shapes |= {f"{name}_left": (source, K), f"{name}_right": (K, target)} if factored else {}
-        shapes |= {} if factored else {f"{name}_kernel": (source, target)}
-        shapes[f"{name}_bias"] = (target,)
-    return shapes
-
-
-GAINS = {"input_gain": (4 * H,), "recurrent_gain": (4 * H,), "cell_gain": (H,), "cell_bias": (H,)}
-CAPPED: dict[str, Any] = {"cap_input_gate": True}
-NORMALIZED: dict[str, Any] = {"layer_normalization": True}
-MOGRIFIER = {"num_rounds": NUM_ROUNDS, **CAPPED}
-CELLS = {
-    "lstm": Cell(LSTM, lambda *a: lstm_equations(*a, cap=False), {}),
-    "capped": Cell(LSTM, lambda *a: lstm_equations(*a, cap=True), CAPPED),
-    "normalized": Cell(LSTM, lambda *a: normalized_equations(*a, cap=False), NORMALIZED, GAINS),
-    "normalized and capped": Cell(LSTM, lambda *a: normalized_equations(*a, cap=True), NORMALIZED | CAPPED, GAINS),
-    "mogrifier": Cell(
-        MogrifierLSTM, lambda *a: mogrifier_equations(*a, factored=False), MOGRIFIER, modulations(factored=False)
-    ),
-    "mogrifier of low rank": Cell(
-        MogrifierLSTM,
-        lambda *a: mogrifier_equations(*a, factored=True),
-        {**MOGRIFIER, "rank": K},
-        modulations(factored=True),
-    ),
-    "gru": Cell(GRU, gru_equations, {}),
-    "rnn": Cell(RNN, rnn_equations, {}),
+MOGRIFIER: dict[str, Any] = {"cell": "mogrifier_lstm", "mogrifier_rounds": 3, "cap_input_gate": True}
+OPTIONS: dict[str, dict[str, Any]] = {
+    "lstm": {},
+    "capped": {"cap_input_gate": True},
+    "normalized": {"layer_normalization": True},
+    "normalized and capped": {"layer_normalization": True, "cap_input_gate": True},
+    "mogrifier": MOGRIFIER,
+    "mogrifier of low rank": {**MOGRIFIER, "mogrifier_rank": 2},
+    "gru": {"cell": "gru"},
+    "rnn": {"cell": "rnn"},
 }
+SIZES: dict[str, Any] = {"vocabulary_size": 2, "embedding_size": I, "hidden_sizes": (H,), "state_dropout_rate": 0.5}
+CELLS = {name: Architecture(**SIZES, **options) for name, options in OPTIONS.items()}
 every_cell = pytest.mark.parametrize("name", CELLS)
 
 
 def drawn(draw: Draw, name: str) -> Arrays:
     """Return all inputs of a cell; half of the hidden state is masked in each row."""
-    cell = CELLS[name]
-    width = layer_of(name).kind.num_gates * H
     mask = np.zeros((B, H), np.float32)
     mask[:, ::2] = 1.6
+    scales = {"recurrent_kernel": H**-0.5, "bias": 0.5}
     return {
         "inputs": draw(B, T, I),
         "hidden": draw(B, H, scale=0.9),
         "cell": draw(B, H, scale=1.5),
-        "kernel": draw(I, width),
-        "recurrent_kernel": draw(H, width, scale=H**-0.5),
-        "bias": draw(width, scale=0.5),
         "state_mask": mask,
-        **{name: draw(*shape) for name, shape in cell.shapes.items()},
+        **{key: draw(*shape, scale=scales.get(key, 1.0)) for key, shape in shapes_of(name).items()},
     }
+
+
+def shapes_of(name: str) -> dict[str, tuple[int, ...]]:
+    """Return the shapes of the weights of a cell."""
+    prefix = f"{CELLS[name].cell}_0/"
+    shapes = CELLS[name].weight_shapes().items()
+    return {key.removeprefix(prefix): shape for key, shape in shapes if key.startswith(prefix)}
 
 
 def from_equations(name: str, arrays: Arrays) -> Results:
     exact = {key: array.astype(np.float64) for key, array in arrays.items()}
     h, s, hiddens = exact["hidden"], exact["cell"], []
     for t in range(exact["inputs"].shape[1]):
-        h, s = CELLS[name].equations(exact, exact["inputs"][:, t], h, s)
+        h, s = step(CELLS[name], exact, exact["inputs"][:, t], h, s, exact["state_mask"])
         hiddens.append(h)
     return np.stack(hiddens, axis=1), h, s
 
@@ -159,7 +73,7 @@ def from_equations(name: str, arrays: Arrays) -> Results:
 @cache
 def layer_of(name: str) -> Recurrence:
     """Return the layer of a cell, with a masked state in training."""
-    layer = CELLS[name].layer(H, state_dropout_rate=0.5, **CELLS[name].options)
+    layer = make_recurrent_layer(CELLS[name], 0)
     layer.build((None, None, I))
     return layer
 
@@ -223,7 +137,7 @@ def test_the_gradient_of_a_weight_is_correct_in_every_element(draw: Draw, name: 
     arrays = drawn(draw, name)
     cotangents = (draw(B, T, H), draw(B, H), draw(B, H))
     _, gradients = compiled(name)(arrays, cotangents)
-    for key in ("recurrent_kernel", "hidden", *CELLS[name].shapes):
+    for key in {"hidden", *shapes_of(name)} - {"kernel", "bias"}:
         flat, slopes = np.ravel(gradients[key]), []
         for index in range(flat.size):
             one = np.zeros(flat.size)

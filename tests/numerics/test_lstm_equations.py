@@ -1,9 +1,8 @@
 """The LSTM layer matches the tutorial's equations in float64 NumPy, and Keras's layer.
 
-PyTorch's path needs no Keras and is tested against the same equations if PyTorch is installed.
+`test_cell_equations.py` has its gradients, and `unit/model/ops/test_lstm_torch.py` PyTorch's path.
 """
 
-import importlib
 import itertools
 from collections.abc import Callable
 from functools import cache
@@ -16,7 +15,7 @@ import pytest
 from numpy.typing import NDArray
 
 from nextword.model.layers.lstm import LSTM
-from nextword.model.ops.lstm import LSTMState, lstm
+from nextword.model.ops.lstm import LSTMState
 
 Draw = Callable[..., NDArray[np.float32]]
 Arrays = dict[str, NDArray[Any]]
@@ -129,72 +128,3 @@ def test_the_layer_matches_keras_lstm_with_the_same_weights(
     initial_state = None if from_zero else [arrays["hidden"], arrays["cell"]]
     theirs = stock(arrays["inputs"], initial_state=initial_state)
     assert largest_difference(from_our_layer(arrays), tuple(theirs)) <= 2e-6
-
-
-@pytest.mark.parametrize("cut", range(1, 6))
-def test_a_sequence_in_two_parts_equals_the_whole_sequence(draw: Draw, cut: int) -> None:
-    arrays = drawn(draw, (3, 6, 5, 9))
-    first, state = run_layer(arrays, arrays["inputs"][:, :cut], LSTMState(arrays["hidden"], arrays["cell"]))
-    second, state = run_layer(arrays, arrays["inputs"][:, cut:], state)
-    parts = (np.concatenate((first, second), axis=1), state.hidden, state.cell)
-    assert largest_difference(parts, from_our_layer(arrays)) <= 1e-6
-
-
-@pytest.mark.parametrize("shape", SHAPES, ids=str)
-def test_pytorchs_path_matches_the_tutorials_cell(draw: Draw, shape: tuple[int, int, int, int]) -> None:
-    arrays = drawn(draw, shape)
-    assert largest_difference(from_pytorch(arrays)[0], from_equations(arrays)) <= 2e-6
-
-
-@pytest.mark.parametrize("path", ["jax", "torch"])
-def test_the_gradient_matches_differences_of_the_equations(draw: Draw, path: str) -> None:
-    arrays = drawn(draw, (2, 3, 2, 2))
-    cotangents = (draw(2, 3, 2), draw(2, 2), draw(2, 2))
-    ours = from_pytorch(arrays, cotangents)[1] if path == "torch" else gradients(arrays, cotangents)
-    for name, array in arrays.items():
-        slopes = np.zeros(array.shape)
-        for index in np.ndindex(array.shape):
-            slopes[index] = slope_from_equations(arrays, cotangents, name, index)
-        np.testing.assert_allclose(ours[name], slopes, rtol=1e-5, atol=2e-6, err_msg=name)
-
-
-def from_pytorch(
-    arrays: Arrays, cotangents: tuple[NDArray[Any], ...] | None = None
-) -> tuple[tuple[NDArray[Any], ...], Arrays]:
-    """Return the results of PyTorch's path, and the gradients of `gradients`."""
-    torch = pytest.importorskip("torch", reason="needs torch, which is not installed")
-    recurrence = importlib.import_module("nextword.model.ops.lstm_torch").lstm_recurrence
-    tensors = {name: torch.tensor(array, requires_grad=True) for name, array in arrays.items()}
-    by_time = tensors["inputs"].transpose(0, 1)
-    hiddens, *last = recurrence(by_time, *(tensors[name] for name in ("hidden", "cell", *WEIGHTS)), "float32")
-    results = (hiddens.transpose(0, 1), *last)
-    if cotangents:
-        sum((a * torch.tensor(b)).sum() for a, b in zip(results, cotangents, strict=True)).backward()
-    found = {name: tensor.grad.numpy() for name, tensor in tensors.items() if tensor.grad is not None}
-    return tuple(result.detach().numpy() for result in results), found
-
-
-def gradients(arrays: Arrays, cotangents: tuple[NDArray[Any], ...]) -> Arrays:
-    """Return the gradients of the scalar product of all results with `cotangents`."""
-
-    def product(arrays: Arrays) -> Any:
-        state = LSTMState(arrays["hidden"], arrays["cell"])
-        weights: dict[str, Any] = {name: arrays[name] for name in WEIGHTS}
-        hiddens, state = lstm(arrays["inputs"], state, **weights)
-        return sum((a * b).sum() for a, b in zip((hiddens, *state), cotangents, strict=True))
-
-    gradient: Arrays = jax.jit(jax.grad(product))(arrays)
-    return gradient
-
-
-def slope_from_equations(
-    arrays: Arrays, cotangents: tuple[NDArray[Any], ...], name: str, index: tuple[int, ...], step: float = 1e-5
-) -> float:
-    """Return the derivative with respect to one number, by central differences in float64."""
-    ends = []
-    for sign in (1, -1):
-        moved = {key: array.astype(np.float64) for key, array in arrays.items()}
-        moved[name][index] += sign * step
-        outputs = from_equations(moved)
-        ends.append(sum(float((a * b).sum()) for a, b in zip(outputs, cotangents, strict=True)))
-    return (ends[0] - ends[1]) / (2 * step)

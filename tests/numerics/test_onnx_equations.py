@@ -13,6 +13,8 @@ from nextword.export import recurrence_graph as step_graph
 from nextword.export.language_model_graph import language_model_graph
 from nextword.model.architecture import Architecture
 from nextword.text.batching.window import TokenIds
+from support.cell_equations import step
+from support.random_weights import random_weights
 
 Weights = Mapping[str, NDArray[np.float32]]
 Array = NDArray[np.float64]
@@ -40,59 +42,8 @@ CASES: list[dict[str, Any]] = [
 ]
 
 
-def sigmoid(x: Any) -> Any:
-    return 1 / (1 + np.exp(-x))
-
-
 def log_softmax(x: Any) -> Any:
     return x - np.log(np.exp(x).sum(axis=-1, keepdims=True))
-
-
-def normalize(a: Any) -> Any:
-    return (a - a.mean(axis=-1, keepdims=True)) / np.sqrt(a.var(axis=-1, keepdims=True) + 1e-5)
-
-
-def modulate(a: Architecture, w: Weights, x: Any, h: Any) -> tuple[Any, Any]:
-    for r in range(1, a.mogrifier_rounds + 1):
-        name = f"modulation_{r}"
-        q = w[f"{name}_kernel"] if a.mogrifier_rank is None else w[f"{name}_left"] @ w[f"{name}_right"]
-        if r % 2:
-            x = 2 * sigmoid(h @ q + w[f"{name}_bias"]) * x
-        else:
-            h = 2 * sigmoid(x @ q + w[f"{name}_bias"]) * h
-    return x, h
-
-
-def lstm_step(a: Architecture, w: Weights, x: Any, h: Any, s: Any) -> tuple[Any, Any]:
-    if a.cell == "mogrifier_lstm":
-        x, h = modulate(a, w, x, h)
-    from_input, from_hidden = x @ w["kernel"], h @ w["recurrent_kernel"]
-    if a.layer_normalization:
-        from_input = w["input_gain"] * normalize(from_input)
-        from_hidden = w["recurrent_gain"] * normalize(from_hidden)
-    i, f, g, o = np.split(from_input + from_hidden + w["bias"], 4, axis=-1)
-    i, f, g, o = sigmoid(i), sigmoid(f), np.tanh(g), sigmoid(o)
-    if a.cap_input_gate:
-        i = np.minimum(i, 1 - f)
-    s = f * s + i * g
-    seen = w["cell_gain"] * normalize(s) + w["cell_bias"] if a.layer_normalization else s
-    return o * np.tanh(seen), s
-
-
-def gru_step(w: Weights, x: Any, h: Any) -> Any:
-    w_z, w_r, w_g = np.split(w["kernel"], 3, axis=-1)
-    u_z, u_r, u_g = np.split(w["recurrent_kernel"], 3, axis=-1)
-    b_z, b_r, b_g = np.split(w["bias"], 3)
-    z, r = sigmoid(x @ w_z + h @ u_z + b_z), sigmoid(x @ w_r + h @ u_r + b_r)
-    return z * h + (1 - z) * np.tanh(x @ w_g + (r * h) @ u_g + b_g)
-
-
-def step(a: Architecture, w: Weights, x: Any, h: Any, s: Any) -> tuple[Any, Any]:
-    if a.cell == "gru":
-        return gru_step(w, x, h), s
-    if a.cell == "rnn":
-        return np.tanh(x @ w["kernel"] + h @ w["recurrent_kernel"] + w["bias"]), s
-    return lstm_step(a, w, x, h, s)
 
 
 def projected(a: Architecture, w: Weights, embeddings: Array, h: Any) -> Any:
@@ -136,9 +87,7 @@ def equations(a: Architecture, weights: Weights, ids: TokenIds) -> tuple[Array, 
 def differences(changes: dict[str, Any]) -> tuple[float, float]:
     """Return the differences between graph and equations, in log-probabilities and hidden states."""
     architecture, random = Architecture(**{**SIZES, **changes}), np.random.default_rng(1)
-    weights = {
-        name: random.normal(size=shape).astype(np.float32) for name, shape in architecture.weight_shapes().items()
-    }
+    weights = random_weights(architecture)
     ids = random.integers(11, size=(3, 5), dtype=np.int32)
     data = language_model_graph(architecture, weights).SerializeToString()
     engine = OnnxEngine(data, architecture=architecture, end_id=3, num_threads=1)

@@ -1,21 +1,17 @@
 """Samples have their documented distributions, by chi-square tests with fixed seeds."""
 
-from itertools import product
-
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 from scipy.stats import chisquare
 
-from nextword.engine.distribution_engine import DistributionEngine
-from nextword.engine.engine import State, WindowPrediction
 from nextword.engine.text_model import TextModel
 from nextword.inference.generation.generator import generate, generate_texts
 from nextword.inference.generation.request import Request, SearchOptions
 from nextword.inference.generation.sampling import UNCHANGED, SamplingOptions
-from nextword.text.batching.window import TokenIds
 from nextword.text.tokens.tokenizer import Tokenizer
 from nextword.text.tokens.vocabulary import Vocabulary
+from support.markov_engine import MarkovEngine
 
 Floats = NDArray[np.float64]
 
@@ -38,19 +34,6 @@ TABLE = np.array(
 )
 
 
-class ChainEngine(DistributionEngine):
-    """A Markov chain: each token depends only on the previous one."""
-
-    def __init__(self) -> None:
-        super().__init__(vocabulary_size=6, end_id=0)
-
-    def start(self, batch_size: int) -> State:
-        return np.zeros(batch_size)
-
-    def predict_window(self, inputs: TokenIds, state: State) -> tuple[WindowPrediction, State]:
-        return WindowPrediction(np.log(TABLE[inputs]).astype(np.float32), None), state
-
-
 def counts_of(rows: list[tuple[int, ...]], length: int) -> Floats:
     """Return how often each row of `length` tokens came, in order."""
     places = [np.ravel_multi_index(row, (6,) * length) for row in rows]
@@ -68,7 +51,7 @@ def refused(counts: Floats, probabilities: Floats) -> bool:
 
 def drawn(options: SamplingOptions, length: int, number: int = NUM_DRAWS) -> list[tuple[int, ...]]:
     """Return rows of tokens sampled after "a", each with a different seed."""
-    engine = ChainEngine()
+    engine = MarkovEngine(TABLE)
     return [
         tuple(generate(engine, [2], num_tokens=length, options=options.replace(seed=seed), forbidden=[1]))
         for seed in range(number)
@@ -125,7 +108,7 @@ def test_texts_of_one_batch_have_the_distribution() -> None:
     rows = []
     for seed in range(4):
         request = Request(max_tokens=1, sampling=UNCHANGED.replace(seed=seed), search=search)
-        best = generate_texts(TextModel(ChainEngine(), TOKENIZER), ["a"], request)[0]
+        best = generate_texts(TextModel(MarkovEngine(TABLE), TOKENIZER), ["a"], request)[0]
         rows += [text.ids for text in (best, *best.others)]
     assert len(rows) == NUM_DRAWS
     assert not refused(counts_of(rows, 1), ALLOWED)
@@ -136,28 +119,9 @@ def test_the_best_of_two_has_the_distribution_of_a_maximum() -> None:
     rows = []
     for seed in range(NUM_DRAWS):
         request = Request(max_tokens=1, sampling=UNCHANGED.replace(seed=seed), search=SearchOptions(best_of=2))
-        rows.append(generate_texts(TextModel(ChainEngine(), TOKENIZER), ["a"], request)[0].ids)
+        rows.append(generate_texts(TextModel(MarkovEngine(TABLE), TOKENIZER), ["a"], request)[0].ids)
     order = np.argsort(ALLOWED, kind="stable")
     reached = np.cumsum(ALLOWED[order]) ** 2
     law = np.zeros(6)
     law[order] = np.diff(reached, prepend=0.0)
     assert not refused(counts_of(rows, 1), law)
-
-
-def test_the_best_of_one_is_a_draw() -> None:
-    rows = []
-    for seed in range(200):
-        request = Request(max_tokens=3, sampling=UNCHANGED.replace(seed=seed), search=SearchOptions(best_of=1))
-        rows.append(generate_texts(TextModel(ChainEngine(), TOKENIZER), ["a"], request)[0].ids)
-    assert rows == drawn(UNCHANGED, 3, 200)
-
-
-def test_a_beam_of_all_texts_finds_the_most_probable_ones_of_the_chain() -> None:
-    request = Request(max_tokens=3, search=SearchOptions(beam_size=6**3))
-    best = generate_texts(TextModel(ChainEngine(), TOKENIZER), ["a"], request)[0]
-    found = {text.ids: text.log_prob for text in (best, *best.others)}
-    texts = [row for row in product(range(6), repeat=3) if 1 not in row]
-    log_probs = {row: sum(np.log(TABLE[pair]) for pair in zip((2, *row), row, strict=False)) for row in texts}
-    assert set(found) == set(texts)
-    assert [found[row] for row in texts] == pytest.approx([log_probs[row] for row in texts], rel=1e-5)
-    assert best.ids == max(texts, key=log_probs.__getitem__)

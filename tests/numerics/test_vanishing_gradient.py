@@ -12,6 +12,7 @@ from click.testing import CliRunner
 from nextword.model.architecture import Architecture
 from nextword.model.language_model import LanguageModel
 from nextword.text.batching.window import Window
+from support.random_weights import random_weights
 
 SCRIPT = Path(__file__).parents[2] / "benchmarks" / "vanishing_gradient.py"
 LAGS, ROWS, WIDTH, VOCABULARY_SIZE = 5, 2, 3, 7
@@ -37,8 +38,7 @@ def drawn(cell: Any) -> tuple[LanguageModel, Window]:
     random = np.random.default_rng(3)
     sizes: dict[str, Any] = {"vocabulary_size": VOCABULARY_SIZE, "embedding_size": WIDTH, "hidden_sizes": (WIDTH,)}
     model = LanguageModel(Architecture(cell=cell, tied=True, **sizes))
-    shapes = model.architecture.weight_shapes()
-    model.set_named_weights({name: random.normal(size=shape).astype(np.float32) for name, shape in shapes.items()})
+    model.set_named_weights(random_weights(model.architecture, 3))
     inputs, targets = random.integers(VOCABULARY_SIZE, size=(2, ROWS, LAGS + 1)).astype(np.int32)
     return model, Window(inputs, targets, np.ones(inputs.shape, np.float32), np.zeros(ROWS, bool))
 

@@ -12,7 +12,6 @@ import tarfile
 import zipfile
 from pathlib import Path
 
-import numpy as np
 import pytest
 
 import nextword
@@ -24,6 +23,7 @@ from nextword.model.architecture import Architecture
 from nextword.text.tokens.tokenizer import Tokenizer
 from nextword.text.tokens.vocabulary import Vocabulary
 from support.clean_environment import CleanEnvironment
+from support.random_weights import random_weights
 
 ROOT = Path(__file__).parents[2]
 SOURCE = ROOT / "src" / "nextword"
@@ -87,8 +87,7 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A bundle that was exported, with weights drawn at random."""
     words = ("<unk>", "<eos>", "it", "was", "is", "so", "not", "and", ",", ".")
     architecture = Architecture(vocabulary_size=len(words), embedding_size=8, hidden_sizes=(8,), tied=True)
-    random, shapes = np.random.default_rng(1), architecture.weight_shapes()
-    weights = {name: random.normal(size=shape).astype(np.float32) for name, shape in shapes.items()}
+    weights = random_weights(architecture)
     bundle = Bundle("tiny", architecture, Tokenizer("pretokenized", "line", Vocabulary(words)), weights, "# tiny\n")
     path = tmp_path_factory.mktemp("models") / "tiny"
     write_bundle(path, bundle)

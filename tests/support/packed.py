@@ -15,6 +15,7 @@ from nextword.model.architecture import Architecture
 from nextword.text.options import LineEnds, TokenizerKind
 from nextword.text.tokens.tokenizer import Tokenizer
 from nextword.text.tokens.vocabulary import Vocabulary
+from support.random_weights import random_weights
 
 Floats = NDArray[np.float32]
 
@@ -43,11 +44,7 @@ ARCHITECTURES: dict[str, Architecture] = {
 
 def random_bundle(architecture: Architecture, tokenizer: Tokenizer | None = None, *, scale: float = 0.7) -> Bundle:
     """Return a model with random weights."""
-    random = np.random.default_rng(5)
-    weights = {
-        name: (scale * random.normal(size=shape)).astype(np.float32)
-        for name, shape in architecture.weight_shapes().items()
-    }
+    weights = random_weights(architecture, 5, scale=scale)
     return Bundle("tiny", architecture, tokenizer or Tokenizer("word", "line", Vocabulary(TOKENS)), weights, "# tiny\n")
 
 

@@ -3,8 +3,6 @@
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from nextword.bundle.bundle import Bundle
 from nextword.bundle.store import write_bundle
 from nextword.export.language_model_graph import language_model_graph
@@ -12,6 +10,7 @@ from nextword.model.architecture import Architecture
 from nextword.text.options import LineEnds, TokenizerKind
 from nextword.text.tokens.tokenizer import Tokenizer
 from nextword.text.tokens.vocabulary import Vocabulary
+from support.random_weights import random_weights
 
 WORDS = ("<unk>", "<eos>", "it", "is", "so", "and", "was", "not", ", ", ".")
 
@@ -28,10 +27,7 @@ def tiny_bundle(
     tokenizer = Tokenizer(kind, line_ends, Vocabulary(tokens))
     sizes: dict[str, Any] = {"vocabulary_size": len(tokens), "embedding_size": 6, "hidden_sizes": (5, 6)}
     architecture = Architecture(**sizes, tied=True)
-    random = np.random.default_rng(seed)
-    weights = {
-        name: random.normal(size=shape).astype(np.float32) for name, shape in architecture.weight_shapes().items()
-    }
+    weights = random_weights(architecture, seed)
     onnx = language_model_graph(architecture, weights).SerializeToString()
     return Bundle(name, architecture, tokenizer, weights, f"# {name}\n\nA card.\n", onnx)
 

@@ -4,7 +4,6 @@ from collections.abc import Callable, Generator
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 
 from nextword.bundle.bundle import Bundle
@@ -20,6 +19,7 @@ from nextword.text.options import LineEnds, TokenizerKind
 from nextword.text.tokens.tokenizer import Tokenizer
 from nextword.text.tokens.vocabulary import Vocabulary
 from support.markov_engine import MarkovEngine, Probabilities
+from support.random_weights import random_weights
 from support.toy_engine import ToyEngine
 
 _COMPILER = frozenset(["ops", "machine"])
@@ -65,10 +65,7 @@ def _small_model(kind: TokenizerKind = "pretokenized", *, line_ends: LineEnds = 
     tokenizer = Tokenizer(kind, line_ends, Vocabulary(_VOCABULARIES[kind]))
     size = tokenizer.vocabulary_size
     architecture = Architecture(vocabulary_size=size, embedding_size=_WIDTH, hidden_sizes=(_WIDTH,))
-    random = np.random.default_rng(seed)
-    weights = {
-        name: random.normal(size=shape).astype(np.float32) for name, shape in architecture.weight_shapes().items()
-    }
+    weights = random_weights(architecture, seed)
     network = ToyEngine(size, tokenizer.vocabulary.end_id, seed=seed)
     return LoadedModel(network, Bundle(f"small-{kind}", architecture, tokenizer, weights, ""))
 

@@ -3,7 +3,6 @@
 Commands, Python, the service and the page all ask here.
 """
 
-import tomllib
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Self
@@ -72,6 +71,8 @@ class Origin:
             BundleError: The run has no model yet.
             CheckpointError: The settings of the run are damaged.
         """
+        import tomllib  # a suggestion of a sample model needs no TOML
+
         bundle = model_path(run)
         path = run / CONFIG_FILE
         try:

@@ -22,9 +22,7 @@ from nextword.errors import SettingError, TrainingInterrupted, TrainingWarning
 from nextword.model.language_model import LanguageModel
 from nextword.text.corpus import Corpus
 from nextword.training import result
-from nextword.training.checkpoint_store import CheckpointStore
 from nextword.training.config import RunConfig
-from nextword.training.context import RunContext
 from nextword.training.plan import TimePlan
 from nextword.training.planning import budget
 from nextword.training.report.history import TrainingHistory
@@ -93,22 +91,6 @@ def copied(root: Path, tmp_path: Path) -> Path:
     return tmp_path / "run"
 
 
-def damage(checkpoint: Path) -> None:
-    path = checkpoint / "arrays.safetensors"
-    content = bytearray(path.read_bytes())
-    content[-5] ^= 0x10
-    path.write_bytes(content)
-
-
-def best_and_newest(root: Path) -> tuple[Path, Path]:
-    store = CheckpointStore(root / "checkpoints")
-    best, newest = store.best(), store.newest()
-    assert best is not None
-    assert newest is not None
-    assert best.step < newest.step
-    return store._path(best.step), store._path(newest.step)
-
-
 def test_a_run_from_python_leaves_what_one_of_the_command_does(root: Path) -> None:
     names = {path.name for path in root.iterdir() if not path.name.startswith(".")}
     logs = {"log.jsonl", "log.csv", "points.jsonl"}
@@ -139,33 +121,6 @@ def test_without_a_directory_nothing_is_written_for_a_run(fitted: Fit, monkeypat
     assert kept == []
 
 
-def test_a_damaged_checkpoint_is_warned_of_by_python(fitted: Fit, root: Path, copied: Path) -> None:
-    _, newest = best_and_newest(copied)
-    damage(newest)
-    with pytest.warns(TrainingWarning, match=f"{newest.name}.* it is skipped") as caught:
-        fitted(copied)
-    assert len(caught) == 1
-    records = [json.loads(line) for line in (copied / "log.jsonl").read_text(encoding="utf-8").splitlines()]
-    assert len(records) == json.loads((root / "metrics.json").read_text(encoding="utf-8"))["rounds"]
-
-
-def test_a_damaged_best_checkpoint_is_warned_of_by_python_and_the_newest_weights_kept(
-    fitted: Fit, copied: Path
-) -> None:
-    best, newest = best_and_newest(copied)
-    damage(best)
-    with pytest.warns(TrainingWarning) as caught:
-        trained = fitted(copied)
-    messages = [str(warning.message) for warning in caught]
-    assert len(messages) == 2
-    assert f"{best.name}" in messages[0]
-    assert messages[0].endswith("it is skipped")
-    assert messages[1] == "the best checkpoint is damaged; the model keeps the newest weights"
-    arrays = CheckpointStore(newest.parent)._load(int(newest.name[5:]))
-    assert arrays is not None
-    np.testing.assert_array_equal(trained.bundle.weights["embedding/embeddings"], arrays.arrays["model/000/embeddings"])
-
-
 def test_a_run_of_given_minutes_is_planned_once(fitted: Fit, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     planned: list[float] = []
 
@@ -181,29 +136,6 @@ def test_a_run_of_given_minutes_is_planned_once(fitted: Fit, tmp_path: Path, mon
     plan = RunConfig.read(tmp_path / "run" / "config.toml").plan
     assert plan is not None
     assert plan.planned_steps == (20, 18, 12)
-
-
-def test_an_interrupted_call_resumes_with_the_same_model(corpus: Corpus, fitted: Fit, tmp_path: Path) -> None:
-    class Interrupt(keras.callbacks.Callback):  # type: ignore[misc, unused-ignore]
-        def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
-            if int(self.model.optimizer.iterations) == 16:
-                raise KeyboardInterrupt
-
-    model = new_model(corpus)
-    with pytest.raises(KeyboardInterrupt):
-        fit(model, corpus, tmp_path / "run", [Interrupt()])
-    resumed = fit(model, corpus, tmp_path / "run")
-    assert_equal_to_the_bit(resumed.bundle.weights, fitted().bundle.weights)
-
-
-def test_the_receiver_of_a_context_gets_warnings_in_place_of_python(corpus: Corpus, copied: Path) -> None:
-    _, newest = best_and_newest(copied)
-    damage(newest)
-    seen: list[str] = []
-    with Run.open(copied, RunContext(warn=seen.append), text=corpus, model=new_model(corpus)) as run:
-        run.train()
-    assert len(seen) == 1
-    assert newest.name in seen[0]
 
 
 def test_settings_are_checked_by_name(corpus: Corpus) -> None:

@@ -230,10 +230,6 @@ def test_slips_of_arguments_are_named(model: nextword.TrainedModel) -> None:
     assert model.evaluate("the cat drinks", methods="cache").method == "cache"
 
 
-def test_kenlm_is_a_module_of_the_package() -> None:
-    assert nextword.kenlm.Model.__module__ == "nextword.kenlm"
-
-
 def test_actual_words_are_compared_with_predicted_ones(corpus: nextword.Corpus, model: nextword.TrainedModel) -> None:
     compared = model.compare("the cat drinks milk .\n", top=2)
     assert [word.position for word in compared] == list(range(6))

@@ -7,7 +7,6 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 
 from nextword.bundle.bundle import Bundle
@@ -17,6 +16,7 @@ from nextword.errors import BundleError
 from nextword.model.architecture import Architecture
 from nextword.text.tokens.tokenizer import Tokenizer
 from nextword.text.tokens.vocabulary import Vocabulary
+from support.random_weights import random_weights
 
 FILES = (
     "config.json",
@@ -36,9 +36,7 @@ def bundle() -> Bundle:
     """A model of 320 parameters."""
     architecture = Architecture(vocabulary_size=6, embedding_size=3, hidden_sizes=(4, 4), hidden_dropout_rate=0.5)
     tokenizer = Tokenizer("word", "line", Vocabulary(("<unk>", "<eos>", "It", "is", "so", ", ")))
-    random = np.random.default_rng(1)
-    shapes = architecture.weight_shapes()
-    weights = {name: random.normal(size=shape).astype(np.float32) for name, shape in shapes.items()}
+    weights = random_weights(architecture)
     return Bundle("tiny-1.0", architecture, tokenizer, weights, "# tiny\n\n\N{GREEK SMALL LETTER ALPHA}\n")
 
 

@@ -20,11 +20,6 @@ def test_a_name_that_could_not_be_a_file_is_refused(bundle: Bundle, name: str) -
         replace(bundle, name=name)
 
 
-@pytest.mark.parametrize("name", ["a", "0", "tiny-1.0_b", "A" * 64])
-def test_a_plain_name_is_taken(bundle: Bundle, name: str) -> None:
-    assert replace(bundle, name=name).name == name
-
-
 def test_a_tokenizer_of_another_size_is_refused(bundle: Bundle) -> None:
     tokenizer = Tokenizer("word", "line", Vocabulary(("<unk>", "<eos>", "It")))
     with pytest.raises(BundleError, match="must have the 6 tokens of the architecture, but has 3"):
@@ -92,10 +87,6 @@ def test_a_bundle_gives_them_later_as_it_gives_them_now(exported: Path) -> None:
     assert list(deferred.weights) == list(read.weights)
     for name, weight in read.weights.items():
         np.testing.assert_array_equal(deferred.weights[name], weight, strict=True)
-
-
-def test_a_bundle_without_onnx_is_read_whole(path: Path) -> None:
-    assert not isinstance(read_bundle(path, defer_weights=True).weights, DeferredWeights)
 
 
 def test_a_bundle_that_was_read_so_is_written_whole(exported: Path, tmp_path: Path) -> None:

@@ -2,12 +2,11 @@ import json
 from dataclasses import replace
 from typing import Any
 
-import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from nextword.bundle.config import BundleConfig, TokenizerConfig, decode_config, encode_config
-from nextword.errors import BundleError, SettingError
+from nextword.errors import BundleError
 from nextword.model.architecture import Architecture
 
 CONFIG = BundleConfig(
@@ -63,8 +62,3 @@ def test_a_value_of_any_kind_in_any_place_is_taken_or_refused(place: tuple[str, 
     except BundleError:
         return
     assert decode_config(encode_config(config)) == config
-
-
-def test_an_unknown_tokenizer_is_refused() -> None:
-    with pytest.raises(SettingError, match="`kind` must be one of"):
-        TokenizerConfig.from_table({"kind": "bpe", "line_ends": "line"})

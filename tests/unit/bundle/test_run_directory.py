@@ -73,11 +73,6 @@ def test_damaged_settings_are_refused_by_name(tmp_path: Path) -> None:
         RunConfig.of_run(RunDirectory(tmp_path))
 
 
-def test_all_paths_are_inside_the_directory(tmp_path: Path) -> None:
-    directory = RunDirectory(tmp_path)
-    assert {path.parent for path in (directory.config_file, directory.checkpoints, directory.model)} == {tmp_path}
-
-
 def test_the_model_of_a_path_is_that_of_its_run_or_the_path(tmp_path: Path) -> None:
     assert model_path(tmp_path) == tmp_path
     (tmp_path / "config.toml").write_text("", encoding="utf-8")

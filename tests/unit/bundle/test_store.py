@@ -24,65 +24,55 @@ from nextword.text.tokens.vocabulary import Vocabulary
 
 Files = dict[str, bytes]
 Refusal = Callable[..., str]
+Change = Callable[[Path], object]
 WEIGHTS = "weights.safetensors"
 FILES = ("config.json", "tokenizer.json", WEIGHTS, "README.md", "MANIFEST.json")
 
 
-def link_card_to_a_secret(path: Path) -> None:
-    (path / "README.md").unlink()
-    (path / "README.md").symlink_to("/etc/passwd")
+def replaced(name: str, make: Callable[[Path], object]) -> Change:
+    """Put something else in the place of a file."""
+
+    def change(path: Path) -> None:
+        (path / name).unlink()
+        make(path / name)
+
+    return change
 
 
-def seal_by_hand(path: Path, **seals: manifest.Seal) -> None:
-    former = manifest.decode((path / "MANIFEST.json").read_bytes())
-    (path / "MANIFEST.json").write_bytes(manifest.encode({**former, **seals}))
+def sealed(name: str, seal: manifest.Seal) -> Change:
+    """Change the manifest by hand."""
+
+    def change(path: Path) -> None:
+        former = manifest.decode((path / "MANIFEST.json").read_bytes())
+        (path / "MANIFEST.json").write_bytes(manifest.encode({**former, name: seal}))
+
+    return change
 
 
-def name_outside(path: Path) -> None:
-    (path.parent / "secret").write_bytes(b"secret")
-    seal_by_hand(path, **{"../secret": manifest.seal_of(b"secret")})
+def promised(name: str, size: int) -> Change:
+    """Make a file of this size without content, which its seal confirms."""
 
+    def change(path: Path) -> None:
+        os.truncate(path / name, size)
+        sealed(name, manifest.Seal(size, "0" * 64))(path)
 
-def promise_terabyte(path: Path) -> None:
-    os.truncate(path / WEIGHTS, 2**40)
-    seal_by_hand(path, **{WEIGHTS: manifest.Seal(2**40, "0" * 64)})
-
-
-def promise_gigabyte(path: Path) -> None:
-    os.truncate(path / WEIGHTS, 2**30)
-    seal_by_hand(path, **{WEIGHTS: manifest.Seal(2**30, "0" * 64)})
-
-
-def promise_long_config(path: Path) -> None:
-    os.truncate(path / "config.json", 2**30)
-    seal_by_hand(path, **{"config.json": manifest.Seal(2**30, "0" * 64)})
-
-
-def promise_long_tokenizer(path: Path) -> None:
-    os.truncate(path / "tokenizer.json", 2**30)
-    seal_by_hand(path, **{"tokenizer.json": manifest.Seal(2**30, "0" * 64)})
-
-
-def promise_long_card(path: Path) -> None:
-    os.truncate(path / "README.md", 2**30)
-    seal_by_hand(path, **{"README.md": manifest.Seal(2**30, "0" * 64)})
+    return change
 
 
 @pytest.mark.parametrize(
     ("change", "said"),
     [
-        (link_card_to_a_secret, "regular file"),
-        (name_outside, "plain names"),
-        (promise_terabyte, "its files must take at most 8589934592 bytes"),
-        (promise_gigabyte, "`weights.safetensors` must be at most"),
-        (promise_long_config, "`config.json` must be at most 65536 bytes"),
-        (promise_long_tokenizer, "`tokenizer.json` must be at most"),
-        (promise_long_card, "`README.md` must be at most"),
+        (replaced("README.md", lambda file: file.symlink_to("/etc/passwd")), "regular file"),
+        (sealed("../secret", manifest.seal_of(b"secret")), "plain names"),
+        (promised(WEIGHTS, 2**40), "its files must take at most 8589934592 bytes"),
+        (promised(WEIGHTS, 2**30), "`weights.safetensors` must be at most"),
+        (promised("config.json", 2**30), "`config.json` must be at most 65536 bytes"),
+        (promised("tokenizer.json", 2**30), "`tokenizer.json` must be at most"),
+        (promised("README.md", 2**30), "`README.md` must be at most"),
     ],
 )
-def test_a_hostile_directory_is_refused(
-    path: Path, refusal: Refusal, change: Callable[[Path], None], said: str
-) -> None:
+def test_a_hostile_directory_is_refused(path: Path, refusal: Refusal, change: Change, said: str) -> None:
+    (path.parent / "secret").write_bytes(b"secret")
     read_bundle(path)
     change(path)
     assert said in refusal(path)
@@ -123,8 +113,7 @@ def test_onnx_beside_the_weights_is_read_for_the_engine_to_look_through(path: Pa
 
 def test_onnx_that_promises_a_gigabyte_is_refused(path: Path, files: Files, refusal: Refusal) -> None:
     sealed_directory.write(path, {**files, "model.onnx": b"anything"}, replace=True)
-    os.truncate(path / "model.onnx", 2**30)
-    seal_by_hand(path, **{"model.onnx": manifest.Seal(2**30, "0" * 64)})
+    promised("model.onnx", 2**30)(path)
     assert "`model.onnx` must be at most" in refusal(path)
 
 
@@ -178,10 +167,6 @@ def test_a_hostile_spelling_model_is_refused(
 ) -> None:
     sealed_directory.write(path, {**files, "spelling.json": content}, replace=True)
     assert fault in refusal(path)
-
-
-def test_the_files_are_those_of_the_contract(files: dict[str, bytes]) -> None:
-    assert set(files) == {"config.json", "tokenizer.json", "weights.safetensors", "README.md"}
 
 
 def test_the_same_bundle_is_written_to_the_same_bytes(tmp_path: Path, path: Path, bundle: Bundle) -> None:
@@ -257,49 +242,25 @@ def test_a_model_is_known_by_the_sum_of_what_it_holds(path: Path, slim_path: Pat
     assert identity_of(slim_path) == f"tiny-1.0 {slim['model.onnx'].sha256[:12]}"
 
 
-def link_onnx(path: Path) -> None:
-    (path / "model.onnx").rename(path.with_name("m"))
-    (path / "model.onnx").symlink_to(path.with_name("m"))
-
-
-def lose_onnx(path: Path) -> None:
-    (path / "model.onnx").unlink()
-
-
 def forget_onnx(path: Path) -> None:
-    lose_onnx(path)
+    (path / "model.onnx").unlink()
     former = manifest.decode((path / "MANIFEST.json").read_bytes())
     kept = {name: seal for name, seal in former.items() if name != "model.onnx"}
     (path / "MANIFEST.json").write_bytes(manifest.encode(kept))
 
 
-def promise_onnx(path: Path, size: int) -> None:
-    os.truncate(path / "model.onnx", size)
-    seal_by_hand(path, **{"model.onnx": manifest.Seal(size, "0" * 64)})
-
-
-def add_weights(path: Path) -> None:
-    (path / WEIGHTS).write_bytes(b"weights")
-
-
 @pytest.mark.parametrize(
     ("change", "said"),
     [
-        (link_onnx, "regular file"),
-        (link_card_to_a_secret, "regular file"),
-        (add_weights, "does not name the file 'weights.safetensors'"),
-        (lose_onnx, "`model.onnx` is missing"),
+        (lambda path: (path / WEIGHTS).write_bytes(b"weights"), "does not name the file 'weights.safetensors'"),
+        (lambda path: (path / "model.onnx").unlink(), "`model.onnx` is missing"),
         (forget_onnx, "must hold `weights.safetensors` or `model.onnx`, but holds neither"),
-        (lambda path: promise_onnx(path, 2**40), "its files must take at most 8589934592 bytes"),
-        (lambda path: promise_onnx(path, 2**30), "`model.onnx` must be at most"),
-        (lambda path: promise_onnx(path, 200), "`model.onnx` must hold the architecture's 320 weights"),
-        (name_outside, "plain names"),
-        (promise_long_config, "`config.json` must be at most 65536 bytes"),
+        (promised("model.onnx", 2**40), "its files must take at most 8589934592 bytes"),
+        (promised("model.onnx", 2**30), "`model.onnx` must be at most"),
+        (promised("model.onnx", 200), "`model.onnx` must hold the architecture's 320 weights"),
     ],
 )
-def test_a_hostile_slim_directory_is_refused(
-    slim_path: Path, refusal: Refusal, change: Callable[[Path], None], said: str
-) -> None:
+def test_a_hostile_slim_directory_is_refused(slim_path: Path, refusal: Refusal, change: Change, said: str) -> None:
     read_bundle(slim_path)
     change(slim_path)
     assert said in refusal(slim_path)

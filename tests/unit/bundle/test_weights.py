@@ -8,6 +8,7 @@ from nextword.bundle.bundle import Bundle
 from nextword.bundle.weights import decode_weights, encode_weights
 from nextword.errors import BundleError
 from nextword.model.architecture import Architecture
+from support.random_weights import random_weights
 
 
 @settings(deadline=None)
@@ -16,11 +17,9 @@ from nextword.model.architecture import Architecture
 )
 def test_weights_come_back_bit_for_bit(vocabulary: int, embedding: int, hidden: list[int], seed: int) -> None:
     architecture = Architecture(vocabulary_size=vocabulary, embedding_size=embedding, hidden_sizes=tuple(hidden))
-    random = np.random.default_rng(seed)
-    shapes = architecture.weight_shapes()
-    weights = {name: random.normal(size=shape).astype(np.float32) for name, shape in shapes.items()}
+    weights = random_weights(architecture, seed)
     decoded = decode_weights(encode_weights(weights), architecture)
-    assert list(decoded) == list(shapes)
+    assert list(decoded) == list(architecture.weight_shapes())
     for name, weight in weights.items():
         np.testing.assert_array_equal(decoded[name], weight, strict=True)
 

@@ -11,14 +11,14 @@ from nextword.export.export import quantized
 from nextword.export.language_model_graph import language_model_graph
 from nextword.machine.capacity import ControlGroup
 from nextword.model.architecture import Architecture
+from support.random_weights import random_weights
 
 SIZES: dict[str, Any] = {"vocabulary_size": 11, "embedding_size": 6, "hidden_sizes": (5, 6)}
 
 
 def engine_of(*, int8: bool = False, num_threads: int | None = 1, **changes: Any) -> OnnxEngine:
-    architecture, random = Architecture(**{**SIZES, **changes}), np.random.default_rng(1)
-    shapes = architecture.weight_shapes()
-    weights = {name: random.normal(size=shape).astype(np.float32) for name, shape in shapes.items()}
+    architecture = Architecture(**{**SIZES, **changes})
+    weights = random_weights(architecture)
     model = language_model_graph(architecture, weights)
     data = (quantized(model) if int8 else model).SerializeToString()
     return OnnxEngine(data, architecture=architecture, end_id=3, num_threads=num_threads)
@@ -45,13 +45,6 @@ def test_the_number_of_threads_does_not_change_the_result(num_threads: int | Non
     found, _ = engine.predict_window(ids_of(), engine.start(3))
     expected, _ = single.predict_window(ids_of(), single.start(3))
     np.testing.assert_allclose(found.log_probs, expected.log_probs, atol=1e-6)
-
-
-@pytest.mark.parametrize("cell", ["lstm", "gru", "rnn", "mogrifier_lstm"])
-def test_a_state_has_the_arrays_of_its_cell(cell: str) -> None:
-    engine = engine_of(cell=cell)
-    parts = 2 if "lstm" in cell else 1
-    assert [part.shape for part in engine.start(4)] == [(1, 4, 5)] * parts + [(1, 4, 6)] * parts
 
 
 def test_int8_probabilities_sum_to_one_and_states_are_carried() -> None:

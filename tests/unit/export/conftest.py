@@ -10,13 +10,9 @@ from nextword.bundle.store import write_bundle
 from nextword.model.architecture import Architecture
 from nextword.text.tokens.tokenizer import Tokenizer
 from nextword.text.tokens.vocabulary import Vocabulary
+from support.random_weights import random_weights
 
 WORDS = ("<unk>", "<eos>", "it", "is", "so", "and", "was", "not", ", ", ".")
-
-
-def draw_weights(architecture: Architecture, seed: int = 1) -> dict[str, NDArray[np.float32]]:
-    random, shapes = np.random.default_rng(seed), architecture.weight_shapes()
-    return {name: random.normal(size=shape).astype(np.float32) for name, shape in shapes.items()}
 
 
 @pytest.fixture(scope="session")
@@ -27,7 +23,7 @@ def architecture() -> Architecture:
 
 @pytest.fixture(scope="session")
 def weights(architecture: Architecture) -> dict[str, NDArray[np.float32]]:
-    return draw_weights(architecture)
+    return random_weights(architecture)
 
 
 @pytest.fixture(scope="session")

@@ -14,7 +14,6 @@ from numpy.typing import NDArray
 from onnx import numpy_helper
 
 from nextword.bundle.bundle import Bundle
-from nextword.bundle.samples import sample_model_path
 from nextword.bundle.store import read_bundle
 from nextword.disk import sealed_directory
 from nextword.engine.onnx_engine import OnnxEngine
@@ -30,6 +29,7 @@ from nextword.inference.generation.sampling import SamplingOptions
 from nextword.inference.scoring.vectors import WordVectors
 from nextword.model.architecture import Architecture
 from nextword.model.language_model import LanguageModel
+from support.random_weights import random_weights
 
 Ids = NDArray[np.int32]
 
@@ -167,23 +167,11 @@ def test_a_slim_model_is_not_exported_again_nor_run_by_keras(path: Path, tmp_pat
         start_engine(read_bundle(tmp_path / "slim"), "keras")
 
 
-def test_a_slim_export_needs_an_output(path: Path) -> None:
-    before = sealed_directory.read(path)
-    with pytest.raises(SettingError, match="`--slim` needs `--output`, because the model itself would lose its"):
-        export_bundle(path, FLOAT.replace(slim=True))
-    assert sealed_directory.read(path) == before
-
-
 def test_an_output_that_exists_is_refused_before_anything_is_done(path: Path, tmp_path: Path) -> None:
     (tmp_path / "mine").mkdir()
     for place in (tmp_path / "mine", path):
         with pytest.raises(SettingError, match=f"must name a new directory, but `{place}` exists already"):
             export_bundle(path, FLOAT, output=place)
-
-
-def test_a_sample_model_is_not_exported_over(path: Path) -> None:
-    with pytest.raises(SettingError, match="exists already"):
-        export_bundle(path, FLOAT, output=sample_model_path("austen"))
 
 
 @pytest.fixture(scope="module")
@@ -200,13 +188,6 @@ def test_another_process_loads_the_model(model: LanguageModel, tmp_path: Path) -
     program = [sys.executable, "-c", PROGRAM, str(path), str(tmp_path / "logits.npy")]
     subprocess.run(program, check=True, timeout=120)
     np.testing.assert_allclose(np.load(tmp_path / "logits.npy"), np.asarray(model(IDS)[0]), atol=1e-6)
-
-
-def test_nothing_is_written_over(model: LanguageModel, tmp_path: Path) -> None:
-    (tmp_path / "model.keras").write_bytes(b"mine")
-    with pytest.raises(SettingError, match="exists already; choose another name"):
-        write_keras_file(tmp_path / "model.keras", model)
-    assert (tmp_path / "model.keras").read_bytes() == b"mine"
 
 
 def test_a_full_disk_leaves_nothing_behind(
@@ -233,11 +214,6 @@ def test_a_path_that_will_not_do_is_refused(tmp_path: Path, name: str, said: str
 SIZES: dict[str, Any] = {"vocabulary_size": 120, "embedding_size": 32, "hidden_sizes": (32, 32)}
 
 
-def weights_of(architecture: Architecture) -> dict[str, NDArray[np.float32]]:
-    random, shapes = np.random.default_rng(1), architecture.weight_shapes()
-    return {name: (0.3 * random.normal(size=shape)).astype(np.float32) for name, shape in shapes.items()}
-
-
 def log_probs_of(model: onnx.ModelProto, architecture: Architecture) -> NDArray[np.float32]:
     ids = np.random.default_rng(2).integers(120, size=(3, 6), dtype=np.int32)
     engine = OnnxEngine(model.SerializeToString(), architecture=architecture, end_id=1)
@@ -260,7 +236,7 @@ def log_probs_of(model: onnx.ModelProto, architecture: Architecture) -> NDArray[
 )
 def test_eight_bits_are_smaller_and_close(changes: dict[str, Any]) -> None:
     architecture = Architecture(**{**SIZES, **changes})
-    model = language_model_graph(architecture, weights_of(architecture))
+    model = language_model_graph(architecture, random_weights(architecture, scale=0.3))
     int8 = quantized(model)
     onnx.checker.check_model(int8)
     assert len(int8.SerializeToString()) < 0.8 * len(model.SerializeToString())
@@ -270,9 +246,8 @@ def test_eight_bits_are_smaller_and_close(changes: dict[str, Any]) -> None:
 
 def test_the_recurrence_is_the_native_operator() -> None:
     architecture = Architecture(**SIZES)
-    operators = [
-        node.op_type for node in quantized(language_model_graph(architecture, weights_of(architecture))).graph.node
-    ]
+    model = quantized(language_model_graph(architecture, random_weights(architecture, scale=0.3)))
+    operators = [node.op_type for node in model.graph.node]
     assert operators.count("DynamicQuantizeLSTM") == 2
     assert operators.count("MatMulInteger") == 1
     assert not {"LSTM", "MatMul", "Gemm"} & set(operators)
@@ -280,7 +255,7 @@ def test_the_recurrence_is_the_native_operator() -> None:
 
 def test_the_model_that_is_given_stays_as_it_is() -> None:
     architecture = Architecture(**SIZES)
-    model = language_model_graph(architecture, weights_of(architecture))
+    model = language_model_graph(architecture, random_weights(architecture, scale=0.3))
     before = model.SerializeToString()
     quantized(model)
     assert model.SerializeToString() == before
@@ -298,7 +273,7 @@ def largest_of_columns(architecture: Architecture, weights: Mapping[str, NDArray
 
 def test_each_column_has_a_scale_of_its_own_and_no_sum_of_two_products_overflows_sixteen_bits() -> None:
     architecture = Architecture(**SIZES)
-    weights = weights_of(architecture)
+    weights = random_weights(architecture, scale=0.3)
     weights["lstm_0/recurrent_kernel"] = weights["lstm_0/recurrent_kernel"] * np.logspace(-2, 0, 128, dtype=np.float32)
     largest = largest_of_columns(architecture, weights)
     assert largest.shape == (128,)
@@ -308,7 +283,7 @@ def test_each_column_has_a_scale_of_its_own_and_no_sum_of_two_products_overflows
 @pytest.mark.parametrize("changes", [{}, {"mixture_size": 2}, {"narrowed_output": True}, {"cell": "gru"}], ids=str)
 def test_a_tied_matrix_is_stored_once(changes: dict[str, Any]) -> None:
     architecture = Architecture(**SIZES, tied=True, **changes)
-    weights = weights_of(architecture)
+    weights = random_weights(architecture, scale=0.3)
     model = quantized(language_model_graph(architecture, weights))
     shapes = [tuple(tensor.dims) for tensor in model.graph.initializer]
     assert shapes.count((120, 32)) + shapes.count((32, 120)) == 1
@@ -319,14 +294,15 @@ def test_a_tied_matrix_is_stored_once(changes: dict[str, Any]) -> None:
 
 
 def test_a_matrix_that_is_not_tied_is_stored_as_the_library_does() -> None:
-    model = quantized(language_model_graph(architecture := Architecture(**SIZES), weights_of(architecture)))
+    architecture = Architecture(**SIZES)
+    model = quantized(language_model_graph(architecture, random_weights(architecture, scale=0.3)))
     shapes = [tuple(tensor.dims) for tensor in model.graph.initializer]
     assert (shapes.count((120, 32)), shapes.count((32, 120))) == (1, 1)
 
 
 def test_onnxruntime_transposes_a_shared_matrix_when_it_loads_the_model_and_never_again(tmp_path: Path) -> None:
     architecture = Architecture(**SIZES, tied=True)
-    model = quantized(language_model_graph(architecture, weights_of(architecture)))
+    model = quantized(language_model_graph(architecture, random_weights(architecture, scale=0.3)))
     options = onnxruntime.SessionOptions()
     options.optimized_model_filepath = str(tmp_path / "optimized.onnx")
     options.log_severity_level = 3

@@ -46,9 +46,10 @@ def _no_cache_of_the_users(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("JAX_COMPILATION_CACHE_DIR", raising=False)
 
 
-def run(root: Path, **variables: str) -> list[str]:
+def printed(program: str, *arguments: object, **variables: str) -> list[str]:
+    """Return the words that a program prints in a process of its own."""
     result = subprocess.run(
-        [sys.executable, "-W", "error", "-c", SCRIPT, str(root)],
+        [sys.executable, "-W", "error", "-c", program, *map(str, arguments)],
         env={**os.environ, **variables},
         capture_output=True,
         text=True,
@@ -58,17 +59,17 @@ def run(root: Path, **variables: str) -> list[str]:
 
 
 def test_the_second_process_compiles_nothing_again(tmp_path: Path) -> None:
-    folder, value, hits = run(tmp_path)
+    folder, value, hits = printed(SCRIPT, tmp_path)
     assert Path(folder).is_relative_to(tmp_path)
     assert (value, hits) == ("7.0", "0")
     assert any(Path(folder).iterdir())
-    again, value, hits = run(tmp_path)
+    again, value, hits = printed(SCRIPT, tmp_path)
     assert (again, value) == (folder, "7.0")
     assert int(hits) > 0
 
 
 def test_a_cache_of_the_users_own_is_left_as_it_is(tmp_path: Path) -> None:
-    folder, *_ = run(tmp_path / "ours", JAX_COMPILATION_CACHE_DIR=str(tmp_path / "theirs"))
+    folder, *_ = printed(SCRIPT, tmp_path / "ours", JAX_COMPILATION_CACHE_DIR=str(tmp_path / "theirs"))
     assert folder == str(tmp_path / "theirs")
     assert not (tmp_path / "ours").exists()
 
@@ -76,44 +77,24 @@ def test_a_cache_of_the_users_own_is_left_as_it_is(tmp_path: Path) -> None:
 @pytest.mark.slow
 def test_a_folder_that_cannot_be_written_is_done_without(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("in the way")
-    folder, value, _ = run(tmp_path / "file")
+    folder, value, _ = printed(SCRIPT, tmp_path / "file")
     assert (folder, value) == ("None", "7.0")
 
 
-@pytest.mark.parametrize("backend", ["numpy"])
-def test_other_backends_have_none(tmp_path: Path, backend: str) -> None:
-    script = SCRIPT.partition("import jax")[0]
-    result = subprocess.run(
-        [sys.executable, "-c", script, str(tmp_path)],
-        env={**os.environ, "KERAS_BACKEND": backend},
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    assert result.stdout.split() == ["None"]
-
-
-def memory_run(**variables: str) -> list[str]:
-    result = subprocess.run(
-        [sys.executable, "-c", MEMORY_SCRIPT],
-        env={**os.environ, **variables},
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    return result.stdout.split()
+def test_other_backends_have_none(tmp_path: Path) -> None:
+    assert printed(SCRIPT.partition("import jax")[0], tmp_path, KERAS_BACKEND="numpy") == ["None"]
 
 
 @on_glibc
 def test_what_is_freed_is_kept() -> None:
-    answer, first, second = memory_run()
+    answer, first, second = printed(MEMORY_SCRIPT)
     assert answer == "True"
     assert int(second) < int(first) / 10
 
 
 @on_glibc
 def test_a_variable_leaves_the_allocator_as_it_is() -> None:
-    answer, first, second = memory_run(NEXTWORD_KEEP_MEMORY="0")
+    answer, first, second = printed(MEMORY_SCRIPT, NEXTWORD_KEEP_MEMORY="0")
     assert answer == "False"
     assert int(second) > int(first) / 2
 
@@ -122,10 +103,4 @@ def test_a_variable_leaves_the_allocator_as_it_is() -> None:
 @on_glibc
 def test_training_asks_for_it() -> None:
     script = "from nextword import LanguageModel\nfrom nextword.machine.setup import keep_freed_memory\n"
-    result = subprocess.run(
-        [sys.executable, "-c", script + "print(keep_freed_memory.cache_info().currsize)"],
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    assert result.stdout.split() == ["1"]
+    assert printed(script + "print(keep_freed_memory.cache_info().currsize)") == ["1"]

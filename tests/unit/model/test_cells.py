@@ -1,27 +1,18 @@
 """Training, storage, evaluation and generation with every kind of recurrent layer."""
 
-from pathlib import Path
 from typing import Any, get_args
 
 import keras
 import numpy as np
 import pytest
 
-from nextword.bundle.bundle import Bundle
-from nextword.bundle.store import read_bundle, write_bundle
-from nextword.engine.keras.keras_engine import KerasEngine
 from nextword.errors import ExportError
 from nextword.export.language_model_graph import language_model_graph
 from nextword.export.recurrence_graph import GRAPHS
-from nextword.inference.evaluation.perplexity import evaluate
-from nextword.inference.generation.generator import generate
-from nextword.inference.generation.sampling import SamplingOptions
 from nextword.model.architecture import Architecture
 from nextword.model.cells import CELLS, CellName
 from nextword.model.language_model import LanguageModel
 from nextword.model.recurrent_stack import layer_of
-from nextword.text.tokens.tokenizer import Tokenizer
-from nextword.text.tokens.vocabulary import Vocabulary
 from nextword.training.step.stream_model import StreamModel
 from support.slow import rest_slow
 
@@ -36,19 +27,10 @@ VARIANTS: dict[str, dict[str, Any]] = {
     "skipping": {"skip_connections": True, "hidden_sizes": (5, 5, 5)},
 }
 every_cell = pytest.mark.parametrize("options", VARIANTS.values(), ids=VARIANTS.keys())
-WORDS = ("<unk>", "<eos>", "a", "b", "c", "d")
 
 
 def architecture(options: dict[str, Any], **changes: Any) -> Architecture:
     return Architecture(**{"vocabulary_size": 6, "embedding_size": 4, "hidden_sizes": (5, 3), **options, **changes})
-
-
-def drawn(options: dict[str, Any]) -> LanguageModel:
-    """Return a model whose predictions are far from uniform."""
-    model, random = LanguageModel(architecture(options)), np.random.default_rng(1)
-    shapes = model.architecture.weight_shapes()
-    model.set_named_weights({name: random.normal(size=shape).astype(np.float32) for name, shape in shapes.items()})
-    return model
 
 
 @pytest.mark.parametrize("name", CELLS)
@@ -86,33 +68,6 @@ def test_the_weights_match_the_architecture(options: dict[str, Any]) -> None:
     shapes = {name: array.shape for name, array in model.named_weights().items()}
     assert list(shapes.items()) == list(model.architecture.weight_shapes().items())
     assert model.count_params() == model.architecture.num_parameters
-
-
-@every_cell
-def test_a_bundle_holds_the_model(tmp_path: Path, options: dict[str, Any]) -> None:
-    model = drawn(options)
-    tokenizer = Tokenizer("word", "line", Vocabulary(WORDS))
-    write_bundle(tmp_path / "m", Bundle("m", model.architecture, tokenizer, model.named_weights(), "# m\n"))
-    bundle = read_bundle(tmp_path / "m")
-    assert bundle.architecture == model.architecture
-    again = LanguageModel(bundle.architecture)
-    again.set_named_weights(bundle.weights)
-    tokens = np.array([[2, 3, 4, 1]], np.int32)
-    np.testing.assert_array_equal(again(tokens)[0], model(tokens)[0])
-
-
-@every_cell
-def test_evaluation_and_generation_predict_the_same(options: dict[str, Any]) -> None:
-    engine = KerasEngine(drawn(options), end_id=1)
-    ids = np.random.default_rng(2).integers(6, size=12, dtype=np.int32)
-    state, total = engine.start(1), 0.0
-    for before, token in zip((1, *ids[:-1].tolist()), ids.tolist(), strict=True):
-        log_probs, state = engine.step(np.array([before], np.int32), state)
-        total -= float(log_probs[0, token])
-    assert np.log(evaluate(engine, ids, batch_size=1, num_steps=5).perplexity) == pytest.approx(total / 12, abs=1e-5)
-    greedy = list(generate(engine, ids.tolist(), num_tokens=1, options=SamplingOptions(temperature=0)))
-    log_probs, _ = engine.step(ids[-1:], state)
-    assert greedy == [int(np.argmax(log_probs[0]))]
 
 
 @pytest.mark.parametrize("options", rest_slow(VARIANTS.values(), quick=2), ids=VARIANTS.keys())

@@ -8,6 +8,7 @@ import pytest
 from nextword.errors import SettingError
 from nextword.model.architecture import Architecture
 from nextword.model.language_model import LanguageModel
+from support.random_weights import random_weights
 
 BOTH = pytest.mark.parametrize("tied", [False, True], ids=["free", "tied"])
 
@@ -20,9 +21,7 @@ def architecture(*, tied: bool = False, **changes: Any) -> Architecture:
 def trained(*, tied: bool = False, seed: int = 0, **changes: Any) -> LanguageModel:
     """Return a model with large weights and non-zero biases, whose predictions are far from uniform."""
     model = LanguageModel(architecture(tied=tied, **changes), seed=seed)
-    random = np.random.default_rng(1)
-    shapes = model.architecture.weight_shapes()
-    model.set_named_weights({name: random.normal(size=shape).astype(np.float32) for name, shape in shapes.items()})
+    model.set_named_weights(random_weights(model.architecture))
     return model
 
 
@@ -36,12 +35,46 @@ def assert_near(ours: Any, theirs: Any, tolerance: float = 1e-5) -> None:
         np.testing.assert_allclose(one, other, rtol=0, atol=tolerance)
 
 
-@BOTH
-def test_keras_and_the_architecture_count_the_same_parameters(tied: bool) -> None:
-    model = LanguageModel(architecture(tied=tied, input_dropout_rate=0.5))
+LATENT: dict[str, Any] = {"hidden_sizes": (5, 8), "latent_dropout_rate": 0.5, "locked_dropout": True}
+OUTPUTS: dict[str, dict[str, Any]] = {
+    "free": {},
+    "tied": {"tied": True},
+    "adaptive": {"adaptive_cutoffs": (3, 7), "adaptive_factor": 2.0},
+    "mixture": {"mixture_size": 3, **LATENT},
+    "tied mixture": {"mixture_size": 3, "tied": True, **LATENT},
+    "narrowed": {"narrowed_output": True, **LATENT},
+    "tied, narrowed": {"narrowed_output": True, "tied": True, **LATENT},
+}
+
+
+@pytest.mark.parametrize("output", OUTPUTS.values(), ids=OUTPUTS.keys())
+def test_every_output_counts_its_parameters_gives_its_losses_and_is_saved(
+    output: dict[str, Any], tmp_path: Path
+) -> None:
+    model, targets = trained(seed=4, hidden_dropout_rate=0.25, **output), np.roll(tokens(), -1, axis=1)
+    shapes = model.architecture.weight_shapes()
     assert model.architecture.num_parameters == model.count_params()
-    assert {name: array.shape for name, array in model.named_weights().items()} == model.architecture.weight_shapes()
-    assert len(model.trainable_weights) == len(model.architecture.weight_shapes())
+    assert {name: array.shape for name, array in model.named_weights().items()} == shapes
+    assert len(model.trainable_weights) == len(shapes)
+
+    weights = np.random.default_rng(3).integers(2, size=(2, 8)).astype(np.float32)
+    logits = np.asarray(model(tokens())[0], np.float64)
+    log_probs = logits - np.log(np.exp(logits).sum(axis=-1, keepdims=True))
+    of_targets = np.take_along_axis(log_probs, targets[..., None], axis=-1)[..., 0]
+    hidden, _ = model.hidden_states(tokens())
+    losses = model.token_losses(hidden, targets, weights, ranks=True)
+    assert_near(losses.negative_log_likelihood, -of_targets.ravel())
+    assert_near(losses.total, -(of_targets * weights).sum(), tolerance=1e-4)
+    np.testing.assert_array_equal(losses.rank, 1 + (log_probs > of_targets[..., None]).sum(axis=-1).ravel())
+    if "latent_dropout_rate" in output:
+        assert abs(model.token_losses(hidden, targets, weights, training=True).total - losses.total) > 1e-2
+        assert np.abs(np.asarray(model(tokens(), training=True)[0]) - logits).max() > 1e-2
+
+    model.save(tmp_path / "model.keras")
+    again = keras.saving.load_model(tmp_path / "model.keras")
+    assert isinstance(again, LanguageModel)
+    assert (again.architecture, again.seed) == (model.architecture, 4)
+    assert_near(again(tokens()), model(tokens()), tolerance=0)
 
 
 @BOTH
@@ -54,25 +87,6 @@ def test_eight_tokens_at_once_equal_five_and_then_three(tied: bool) -> None:
     assert_near(after, state)
     forgotten, _ = model(tokens()[:, 5:])
     assert not np.allclose(forgotten, logits[:, 5:], atol=1e-2)
-
-
-def test_a_text_begins_in_the_initial_state() -> None:
-    model = trained()
-    assert_near(model(tokens()), model(tokens(), model.initial_state(2)), tolerance=0)
-
-
-@BOTH
-def test_the_losses_match_the_log_softmax_of_the_logits(tied: bool) -> None:
-    model, targets = trained(tied=tied), np.roll(tokens(), -1, axis=1)
-    weights = np.random.default_rng(3).integers(2, size=(2, 8)).astype(np.float32)
-    logits = np.asarray(model(tokens())[0], np.float64)
-    log_probs = logits - np.log(np.exp(logits).sum(axis=-1, keepdims=True))
-    of_targets = np.take_along_axis(log_probs, targets[..., None], axis=-1)[..., 0]
-    hidden, _ = model.hidden_states(tokens())
-    losses = model.token_losses(hidden, targets, weights, ranks=True)
-    assert_near(losses.negative_log_likelihood, -of_targets.ravel())
-    assert_near(losses.total, -(of_targets * weights).sum(), tolerance=1e-4)
-    np.testing.assert_array_equal(losses.rank, 1 + (log_probs > of_targets[..., None]).sum(axis=-1).ravel())
 
 
 @BOTH
@@ -88,7 +102,8 @@ def test_the_tied_kernel_is_the_embedding(tied: bool) -> None:
 
 
 def test_dropout_is_off_at_prediction() -> None:
-    rates: dict[str, Any] = {"input_dropout_rate": 0.5, "hidden_dropout_rate": 0.5, "output_dropout_rate": 0.5}
+    kinds = ("input_dropout", "hidden_dropout", "output_dropout", "embedding_dropout", "weight_drop")
+    rates: dict[str, Any] = {f"{kind}_rate": 0.5 for kind in kinds}
     expected, model = trained()(tokens()), trained(**rates)
     assert_near(model(tokens()), expected, tolerance=0)
     assert_near(model(tokens(), training=False), expected, tolerance=0)
@@ -124,16 +139,6 @@ def test_weights_with_wrong_names_are_refused_and_change_nothing(change: str) ->
     assert_near(model.named_weights(), before, tolerance=0)
 
 
-@BOTH
-def test_a_keras_file_restores_the_logits(tied: bool, tmp_path: Path) -> None:
-    model = trained(tied=tied, seed=4, hidden_dropout_rate=0.25)
-    model.save(tmp_path / "model.keras")
-    again = keras.saving.load_model(tmp_path / "model.keras")
-    assert isinstance(again, LanguageModel)
-    assert (again.architecture, again.seed) == (model.architecture, 4)
-    assert_near(again(tokens()), model(tokens()), tolerance=0)
-
-
 def test_a_preset_is_overridden_field_by_field() -> None:
     model = LanguageModel.from_preset(
         "small", vocabulary_size=9, seed=2, settings={"embedding_size": 3, "hidden_sizes": (4,)}
@@ -158,55 +163,6 @@ def test_the_error_for_an_unknown_name_suggests_the_nearest(
 ) -> None:
     with pytest.raises(SettingError, match=message):
         LanguageModel.from_preset(preset, vocabulary_size=9, settings=overrides)
-
-
-def test_an_adaptive_softmax_is_an_architecture(tmp_path: Path) -> None:
-    model = trained(adaptive_cutoffs=(3, 7), adaptive_factor=2.0)
-    assert model.architecture.num_parameters == model.count_params()
-    assert {name: array.shape for name, array in model.named_weights().items()} == model.architecture.weight_shapes()
-    log_probs = np.asarray(model(tokens())[0], np.float64)
-    np.testing.assert_allclose(np.exp(log_probs).sum(axis=-1), 1, atol=1e-5)
-    model.save(tmp_path / "model.keras")
-    assert_near(keras.saving.load_model(tmp_path / "model.keras")(tokens()), model(tokens()), tolerance=0)
-
-
-def test_the_losses_of_an_adaptive_softmax_match_its_log_probabilities() -> None:
-    model, targets = trained(adaptive_cutoffs=(3, 7)), np.roll(tokens(), -1, axis=1)
-    hidden, _ = model.hidden_states(tokens())
-    log_probs = np.asarray(model(tokens())[0])
-    of_targets = np.take_along_axis(log_probs, targets[..., None], axis=-1)
-    losses = model.token_losses(hidden, targets, np.ones((2, 8), np.float32), ranks=True)
-    assert_near(losses.negative_log_likelihood, -of_targets.ravel())
-    np.testing.assert_array_equal(losses.rank, 1 + (log_probs > of_targets).sum(axis=-1).ravel())
-
-
-@pytest.mark.parametrize("tied", [False, True], ids=["free", "tied"])
-@pytest.mark.parametrize("output", [{"mixture_size": 3}, {"narrowed_output": True}], ids=str)
-def test_an_output_with_latent_vectors_is_an_architecture(output: dict[str, Any], tied: bool, tmp_path: Path) -> None:
-    """With latent vectors, the last layer can be wider than a tied embedding."""
-    model = trained(tied=tied, hidden_sizes=(5, 8), latent_dropout_rate=0.5, locked_dropout=True, **output)
-    assert model.architecture.num_parameters == model.count_params()
-    assert {name: array.shape for name, array in model.named_weights().items()} == model.architecture.weight_shapes()
-    logits, targets = np.asarray(model(tokens())[0], np.float64), np.roll(tokens(), -1, axis=1)
-    log_probs = logits - np.log(np.exp(logits).sum(axis=-1, keepdims=True))
-    of_targets = np.take_along_axis(log_probs, targets[..., None], axis=-1)
-    hidden, ones = model.hidden_states(tokens())[0], np.ones((2, 8), np.float32)
-    losses = model.token_losses(hidden, targets, ones, ranks=True)
-    assert_near(losses.negative_log_likelihood, -of_targets.ravel())
-    np.testing.assert_array_equal(losses.rank, 1 + (log_probs > of_targets).sum(axis=-1).ravel())
-    assert abs(model.token_losses(hidden, targets, ones, training=True).total - losses.total) > 1e-2
-    assert np.abs(np.asarray(model(tokens(), training=True)[0]) - logits).max() > 1e-2
-    model.save(tmp_path / "model.keras")
-    assert_near(keras.saving.load_model(tmp_path / "model.keras")(tokens()), model(tokens()), tolerance=0)
-
-
-def test_rows_have_separate_masks_and_their_steps_share_them() -> None:
-    model = trained(mixture_size=3, latent_dropout_rate=0.5, locked_dropout=True)
-    hidden, targets = np.ones((2, 4, 6), np.float32), np.zeros((2, 4), np.int32)
-    losses = model.token_losses(hidden, targets, np.ones((2, 4), np.float32), training=True)
-    first, second = np.asarray(losses.negative_log_likelihood).reshape(2, 4).round(4)
-    assert (len(set(first.tolist())), len(set(second.tolist()))) == (1, 1)
-    assert first[0] != second[0]
 
 
 def test_keras_trains_it_by_compile_and_fit() -> None:

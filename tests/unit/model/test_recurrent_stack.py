@@ -42,12 +42,6 @@ def test_each_layer_reads_the_layer_below() -> None:
     assert all(isinstance(layer_state, LSTMState) for layer_state in after)
 
 
-def test_the_first_state_of_each_layer_is_zero() -> None:
-    state = stack().initial_state(3)
-    assert [part.shape for layer_state in state for part in layer_state] == [(3, 4), (3, 4), (3, 6), (3, 6)]
-    assert not any(np.any(part) for layer_state in state for part in layer_state)
-
-
 def test_a_state_for_another_number_of_layers_is_refused() -> None:
     layers = stack()
     with pytest.raises(ValueError, match="zip"):
@@ -76,15 +70,6 @@ def test_dropout_after_the_last_layer_does_not_affect_the_state() -> None:
     hidden, after = layers(inputs(), state, training=True)
     assert (np.asarray(hidden) == 0).any()
     assert_same(after, layers(inputs(), state)[1])
-
-
-def test_masks_are_new_at_every_call_and_repeat_with_the_seed() -> None:
-    first, second = (
-        [np.asarray(layers(inputs(), layers.initial_state(2), training=True)[0]) for _ in range(2)]
-        for layers in (stack(output_dropout_rate=0.5), stack(output_dropout_rate=0.5))
-    )
-    assert not np.array_equal(first[0], first[1])
-    assert_same(first, second)
 
 
 @pytest.mark.parametrize(

@@ -16,6 +16,7 @@ from nextword.errors import BundleError
 from nextword.export.export import quantized
 from nextword.export.language_model_graph import language_model_graph
 from nextword.model.architecture import Architecture
+from support.random_weights import random_weights
 
 SIZES: dict[str, Any] = {"vocabulary_size": 11, "embedding_size": 4, "hidden_sizes": (5, 4)}
 ARCHITECTURE = Architecture(**SIZES)
@@ -23,12 +24,7 @@ ARCHITECTURE = Architecture(**SIZES)
 Weights = dict[str, NDArray[np.float32]]
 
 
-def weights_of(architecture: Architecture) -> Weights:
-    random, shapes = np.random.default_rng(1), architecture.weight_shapes()
-    return {name: random.normal(size=shape).astype(np.float32) for name, shape in shapes.items()}
-
-
-WEIGHTS = weights_of(ARCHITECTURE)
+WEIGHTS = random_weights(ARCHITECTURE)
 MODEL = language_model_graph(ARCHITECTURE, WEIGHTS)
 INT8 = quantized(MODEL)
 DATA = INT8.SerializeToString()
@@ -37,7 +33,7 @@ DATA = INT8.SerializeToString()
 @pytest.mark.parametrize("tied", [False, True])
 def test_the_embeddings_of_a_model_are_read_from_its_graph(*, tied: bool) -> None:
     architecture = ARCHITECTURE.replace(tied=tied)
-    weights = weights_of(architecture)
+    weights = random_weights(architecture)
     model, expected = language_model_graph(architecture, weights), weights["embedding/embeddings"]
     found = read_embeddings(model.SerializeToString(), architecture)
     np.testing.assert_array_equal(found, expected, strict=True)

@@ -19,6 +19,7 @@ from nextword.errors import BundleError
 from nextword.export.export import quantized
 from nextword.export.language_model_graph import language_model_graph
 from nextword.model.architecture import Architecture
+from support.random_weights import random_weights
 
 SIZES: dict[str, Any] = {"vocabulary_size": 11, "embedding_size": 4, "hidden_sizes": (5, 4)}
 ARCHITECTURE = Architecture(**SIZES)
@@ -27,8 +28,7 @@ Change = Callable[[onnx.ModelProto], None]
 
 
 def model_of(architecture: Architecture) -> onnx.ModelProto:
-    random, shapes = np.random.default_rng(1), architecture.weight_shapes()
-    weights = {name: random.normal(size=shape).astype(np.float32) for name, shape in shapes.items()}
+    weights = random_weights(architecture)
     return language_model_graph(architecture, weights)
 
 

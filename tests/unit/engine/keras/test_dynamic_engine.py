@@ -14,6 +14,7 @@ from nextword.inference.evaluation.perplexity import evaluate
 from nextword.model.architecture import Architecture
 from nextword.model.language_model import LanguageModel
 from nextword.text.batching.window import TokenIds
+from support.random_weights import random_weights
 from support.slow import rest_slow
 
 Arrays = list[NDArray[np.float64]]
@@ -27,10 +28,8 @@ FAST = DynamicOptions(
 def engine_of(**changes: Any) -> KerasEngine:
     sizes: dict[str, Any] = {"vocabulary_size": VOCABULARY_SIZE, "embedding_size": 3, "hidden_sizes": (3,)}
     architecture = Architecture(**{**sizes, "tied": True, "output_dropout_rate": 0.5, **changes})
-    random = np.random.default_rng(1)
     model = LanguageModel(architecture)
-    shapes = architecture.weight_shapes()
-    model.set_named_weights({name: random.normal(size=shape).astype(np.float32) for name, shape in shapes.items()})
+    model.set_named_weights(random_weights(architecture))
     return KerasEngine(model, end_id=0)
 
 
@@ -159,29 +158,6 @@ def test_a_huge_decay_restores_the_trained_weights(engine: KerasEngine) -> None:
         np.testing.assert_allclose(now, np.where(rms > 0, origin, origin + 1.0), atol=1e-6)
 
 
-@pytest.mark.parametrize("cuts", [[1], [3], [4], [5], [4, 8], [2, 3, 11], list(range(1, 18))], ids=str)
-def test_windows_do_not_change_the_result(engine: KerasEngine, cuts: list[int]) -> None:
-    subject, ids = dynamic(engine), ids_of(num_steps=18)
-    whole, last = subject.predict_window(ids, subject.start(1))
-    state, parts = subject.start(1), []
-    for part in np.split(ids, cuts, axis=1):
-        prediction, state = subject.predict_window(part, state)
-        parts.append(prediction)
-    np.testing.assert_allclose(np.concatenate([part.log_probs for part in parts], 1), whole.log_probs, atol=1e-5)
-    np.testing.assert_allclose(np.concatenate([hidden_of(part) for part in parts], 1), hidden_of(whole), atol=1e-5)
-    for found, expected in zip(state[0].weights, last[0].weights, strict=True):
-        np.testing.assert_allclose(found, expected, atol=1e-5)
-
-
-def test_scores_of_a_text_match_single_steps(engine: KerasEngine) -> None:
-    subject, ids = dynamic(engine), ids_of(2)
-    scores, _ = subject.score_window(ids[:, :-1], ids[:, 1:], subject.start(2))
-    state = subject.start(2)
-    for place, column in enumerate(ids.T[:-1]):
-        log_probs, state = subject.step(column, state)
-        np.testing.assert_allclose(log_probs[[0, 1], ids[:, place + 1]], scores.log_probs[:, place], atol=1e-5)
-
-
 @pytest.mark.parametrize("num_alike", range(3, 11))
 def test_no_token_influences_its_own_probability_or_an_earlier_one(engine: KerasEngine, num_alike: int) -> None:
     subject, ids = dynamic(engine, dynamic_learning_rate=0.5), ids_of(num_steps=14)
@@ -190,24 +166,6 @@ def test_no_token_influences_its_own_probability_or_an_earlier_one(engine: Keras
     second, _ = subject.predict_window(others, subject.start(1))
     np.testing.assert_array_equal(first.log_probs[:, :num_alike], second.log_probs[:, :num_alike])
     assert not np.allclose(first.log_probs[:, num_alike:], second.log_probs[:, num_alike:], atol=1e-2)
-
-
-@pytest.mark.parametrize("num_read", [0, 2, SEGMENT, SEGMENT + 1, 3 * SEGMENT])
-def test_the_same_state_gives_the_same_result(engine: KerasEngine, num_read: int) -> None:
-    subject, ids = dynamic(engine), ids_of(num_steps=30)
-    state = subject.start(1)
-    if num_read:
-        _, state = subject.predict_window(ids[:, :num_read], state)
-    first, second = (subject.predict_window(ids[:, num_read:], state)[0] for _ in range(2))
-    np.testing.assert_array_equal(first.log_probs, second.log_probs)
-    np.testing.assert_allclose(subject.step(ids[:, num_read], state)[0], first.log_probs[:, 0], atol=1e-5)
-
-
-def test_a_text_scores_the_same_alone_and_in_a_batch(engine: KerasEngine) -> None:
-    subject, ids = dynamic(engine), ids_of(3)
-    together = subject.score(ids, np.full(3, 18, np.int32))
-    alone = subject.score(ids[1:2], np.full(1, 18, np.int32))
-    np.testing.assert_array_equal(alone.log_probs[0], together.log_probs[1])
 
 
 def test_the_stored_weights_are_not_changed() -> None:
@@ -265,7 +223,7 @@ def test_it_is_the_root_mean_square_over_batches_with_the_state_carried(model: L
         np.testing.assert_allclose(array, expected, rtol=1e-4, atol=1e-7)
 
 
-@pytest.mark.parametrize("max_tokens", [1, 6, 11])
+@pytest.mark.parametrize("max_tokens", [1, 11])
 def test_at_most_max_tokens_are_read(model: LanguageModel, max_tokens: int) -> None:
     ids = np.array([1, 2, 3, 4, 5, 1, 1, 3, 5, 2, 4, 1], np.int32)
     found = root_mean_square_gradients(model, ids, end_id=0, batch_size=2, num_steps=3, max_tokens=max_tokens)
@@ -279,14 +237,3 @@ def test_a_text_shorter_than_a_batch_is_read_whole(model: LanguageModel) -> None
     only, _ = squared_gradients(model, [[0, 3]], [[3, 1]], model.initial_state(1))
     for array, expected in zip(found, means_of([only]), strict=True):
         np.testing.assert_allclose(array, expected, rtol=1e-4, atol=1e-7)
-
-
-def test_joined_texts_learn_on_their_own(engine: KerasEngine) -> None:
-    subject, ids = dynamic(engine), ids_of(2)
-    states = [
-        subject.predict_window(ids[row : row + 1, :length], subject.start(1))[1] for row, length in ((0, 9), (1, 3))
-    ]
-    found, _ = subject.step(ids[[0, 1], [9, 3]], subject.join(states))
-    for row, length in ((0, 9), (1, 3)):
-        expected, _ = subject.step(ids[row : row + 1, length], states[row])
-        np.testing.assert_allclose(found[row], expected[0], atol=1e-5)

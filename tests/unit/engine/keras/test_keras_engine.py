@@ -10,15 +10,14 @@ from nextword.engine.keras.keras_engine import KerasEngine
 from nextword.model.architecture import Architecture
 from nextword.model.language_model import LanguageModel
 from nextword.text.batching.window import TokenIds
+from support.random_weights import random_weights
 
 VOCABULARY_SIZE, END_ID = 11, 3
 
 
 def draw_weights(model: LanguageModel, seed: int) -> None:
     """Give the model weights so large that predictions are far from uniform."""
-    random = np.random.default_rng(seed)
-    shapes = model.architecture.weight_shapes()
-    model.set_named_weights({name: random.normal(size=shape).astype(np.float32) for name, shape in shapes.items()})
+    model.set_named_weights(random_weights(model.architecture, seed))
 
 
 def engine_of(**changes: Any) -> KerasEngine:

@@ -52,28 +52,6 @@ def test_it_matches_the_equations_of_the_paper(
     np.testing.assert_allclose(found, naive(toy_engine(1), inputs, options), rtol=1e-4)
 
 
-def test_recent_words_become_more_probable(toy_engine: MakeEngine) -> None:
-    toy = toy_engine(1)
-    inputs = np.array([[3, 7, 7, 7, 7, 7]], np.int32)
-    engine = CacheEngine(toy, CacheOptions(cache_weight=0.5))
-    cached, _ = engine.predict_window(inputs, engine.start(1))
-    own, _ = toy.predict_window(inputs, toy.start(1))
-    assert (np.exp(cached.log_probs[0, 1:, 7]) > 0.5).all()
-    np.testing.assert_array_equal(cached.log_probs[0, 0], own.log_probs[0, 0])  # the memory is still empty
-
-
-def test_a_memory_is_not_changed_in_place(toy_engine: MakeEngine) -> None:
-    inputs = np.random.default_rng(0).integers(11, size=(2, 6), dtype=np.int32)
-    hidden = np.random.default_rng(1).normal(size=(2, 6, 4)).astype(np.float32)
-    _, memory = look_up(empty_memory(2, 3), inputs, hidden)
-    before = [memory.hidden.copy(), memory.followers.copy()]
-    np.testing.assert_array_equal(memory.hidden, hidden[:, -3:])
-    np.testing.assert_array_equal(memory.followers, inputs[:, -2:])
-    look_up(memory, inputs, hidden)
-    np.testing.assert_array_equal(memory.hidden, before[0])
-    np.testing.assert_array_equal(memory.followers, before[1])
-
-
 def test_very_dissimilar_states_do_not_overflow() -> None:
     hidden = np.full((1, 4, 2), 30.0, np.float32) * np.array([1, -1, 1, -1], np.float32)[:, None]
     found, _ = look_up(empty_memory(1, 3), np.zeros((1, 4), np.int32), hidden)

@@ -14,6 +14,7 @@ from nextword.engine.methods.method import Splits
 from nextword.engine.stream import token_log_probs
 from nextword.model.architecture import Architecture
 from nextword.model.language_model import LanguageModel
+from support.random_weights import random_weights
 
 NAMES = ("dynamic_learning_rate", "dynamic_decay")
 
@@ -55,9 +56,7 @@ def test_diverging_settings_are_not_chosen(bigram_engine: Callable[..., Any]) ->
 def keras_engine() -> KerasEngine:
     """A small model with weights large enough to learn from text."""
     model = LanguageModel(Architecture(vocabulary_size=7, embedding_size=4, hidden_sizes=(5,)))
-    random = np.random.default_rng(0)
-    shapes = model.architecture.weight_shapes()
-    model.set_named_weights({name: random.normal(size=shape).astype(np.float32) for name, shape in shapes.items()})
+    model.set_named_weights(random_weights(model.architecture, 0))
     return KerasEngine(model, end_id=0)
 
 

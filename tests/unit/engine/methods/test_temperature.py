@@ -14,7 +14,6 @@ from nextword.engine.methods.temperature import (
     log_sum_exp,
 )
 from nextword.errors import SettingError
-from nextword.inference.evaluation.perplexity import evaluate
 from nextword.text.batching.window import TokenIds
 
 INPUTS = np.random.default_rng(0).integers(11, size=(2, 5), dtype=np.int32)
@@ -48,18 +47,6 @@ def test_tuning_finds_the_true_temperature(
 ) -> None:
     ids = text_of(bigram_engine(boldness=own), 4_000)
     assert best_temperature(bigram_engine(boldness=boldness), ids) == pytest.approx(boldness / own, rel=0.12)
-
-
-def test_the_tuned_temperature_is_a_maximum(
-    bigram_engine: Callable[..., Any], text_of: Callable[..., TokenIds], splits_of: Callable[..., Splits]
-) -> None:
-    valid = text_of(bigram_engine(), 1_000)
-    engine, options = bigram_engine(boldness=2.5), TemperatureOptions()
-    tuned = Temperature().apply(engine, options, splits_of(valid=valid), {"temperature"})
-    found = evaluate(tuned.engine, valid).log_prob
-    for factor in (0.95, 1.05):
-        other = tuned.options.replace(temperature=tuned.options.to_table()["temperature"] * factor)
-        assert evaluate(Temperature().apply(engine, other, splits_of(), ()).engine, valid).log_prob < found
 
 
 def test_a_uniform_engine_keeps_its_temperature(bigram_engine: Callable[..., Any]) -> None:

@@ -1,4 +1,3 @@
-import itertools
 from collections import Counter
 from pathlib import Path
 
@@ -10,10 +9,8 @@ from numpy.typing import NDArray
 
 from nextword.engine.ngram.kneser_ney import (
     FALLBACK,
-    CountTable,
     KneserNeyModel,
     contexts_of,
-    count_ngrams,
     discounts_of,
 )
 from nextword.errors import SettingError
@@ -93,16 +90,6 @@ def test_a_text_long_enough_for_its_own_discounts(order: int) -> None:
     np.testing.assert_allclose(model.token_probabilities(contexts, ids[:30]), expected, rtol=1e-9)
 
 
-def test_a_small_text_by_hand() -> None:
-    # <eos> 1 2 <eos> 1 2 <eos> 1 3 <eos>; the discounts are 0.5, 1 and 1.5.
-    model = fit([1, 2, 0, 1, 2, 0, 1, 3, 0], 2, vocabulary_size=4)
-    # Different tokens before <eos>: 2, 3; before 1: <eos>; before 2: 1; before 3: 1. Five in all, discounted by 2.5.
-    singles = np.array([2 - 1, 1 - 0.5, 1 - 0.5, 1 - 0.5]) / 5 + 2.5 / 5 / 4
-    # After 1: 2 twice and 3 once, discounted by 1 and 0.5.
-    after_one = np.array([0, 0, 2 - 1, 1 - 0.5]) / 3 + 1.5 / 3 * singles
-    np.testing.assert_allclose(model.probabilities(np.array([[1]]))[0], after_one)
-
-
 def test_the_context_of_a_sentence_is_its_own() -> None:
     ids = [1, 2, 0, 1, 3, 0, 4, 2, 0]
     model = fit(ids, 4)
@@ -132,60 +119,6 @@ def test_the_penn_treebank_has_the_perplexity_that_srilm_gives_it(data_dir: Path
     probabilities = model.token_probabilities(contexts_of(ids, 5, end_id=end_id), ids)
     assert len(ids) == 82_430
     assert np.exp(-np.log(probabilities).mean()) == pytest.approx(141.2, abs=0.1)
-
-
-def counted(tables: list[CountTable]) -> list[dict[tuple[int, ...], int]]:
-    """Return the n-grams of each length written out, with their counts."""
-    written: list[tuple[int, ...]] = [(token,) for token in range(len(tables[0].keys))]
-    lengths = [dict(zip(written, tables[0].counts.tolist(), strict=True))]
-    for table in tables[1:]:
-        pairs = zip(table.contexts.tolist(), table.tokens.tolist(), strict=True)
-        written = [(*written[context], token) for context, token in pairs]
-        lengths.append(dict(zip(written, table.counts.tolist(), strict=True)))
-    return lengths
-
-
-def test_a_text_is_counted_as_by_hand() -> None:
-    ids = np.array([A, B, COUNTING_END, A, C, COUNTING_END, A, B, COUNTING_END], np.int32)
-    singles, pairs, triples = counted(count_ngrams(ids, 3, vocabulary_size=4, end_id=COUNTING_END))
-    assert triples == {
-        (COUNTING_END, A, B): 2,
-        (A, B, COUNTING_END): 2,
-        (COUNTING_END, A, C): 1,
-        (A, C, COUNTING_END): 1,
-    }
-    # `<eos> a` begins sentences and counts three times; each other pair has one token before it.
-    assert pairs == {(COUNTING_END, A): 3, (A, B): 1, (A, C): 1, (B, COUNTING_END): 1, (C, COUNTING_END): 1}
-    assert singles == {(COUNTING_END,): 2, (A,): 1, (B,): 1, (C,): 1}
-
-
-@given(ids=st.lists(st.integers(0, 3), min_size=1, max_size=40), order=st.integers(1, 5))
-def test_the_longest_are_counted_where_they_stand_and_never_across_a_sentence_end(ids: list[int], order: int) -> None:
-    tables = counted(count_ngrams(np.array(ids, np.int32), order, vocabulary_size=4, end_id=COUNTING_END))
-    read = [COUNTING_END, *ids]
-    windows = [tuple(read[first : first + order]) for first in range(len(read) - order + 1)]
-    expected = Counter(window for window in windows if COUNTING_END not in window[1:-1])
-    if order == 1:
-        expected = Counter((token,) for token in ids)
-    assert {ngram: count for ngram, count in tables[-1].items() if count} == dict(expected)
-
-
-@given(ids=st.lists(st.integers(0, 3), min_size=1, max_size=40))
-def test_the_shorter_are_counted_by_what_stands_before_them(ids: list[int]) -> None:
-    _, pairs, triples = counted(count_ngrams(np.array(ids, np.int32), 3, vocabulary_size=4, end_id=COUNTING_END))
-    read = [COUNTING_END, *ids]
-    stands: Counter[tuple[int, ...]] = Counter(itertools.pairwise(read))
-    for pair, count in pairs.items():
-        different = sum(triple[1:] == pair for triple in triples)
-        assert count == (stands[pair] if pair[0] == COUNTING_END else different)
-
-
-def test_what_is_not_there_has_no_number() -> None:
-    table = count_ngrams(np.array([A, B], np.int32), 2, vocabulary_size=4, end_id=COUNTING_END)[1]
-    numbers = table.numbers(np.array([COUNTING_END, A, B, -1]), np.array([A, B, A, A]))
-    assert numbers.tolist() == [0, 1, -1, -1]
-    empty = count_ngrams(np.array([A], np.int32), 3, vocabulary_size=4, end_id=COUNTING_END)[2]
-    assert empty.numbers(np.array([0]), np.array([A])).tolist() == [-1]
 
 
 def test_discounts_are_those_of_chen_and_goodman() -> None:

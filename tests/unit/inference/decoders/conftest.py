@@ -5,6 +5,7 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
+from nextword.engine.text_model import TextModel
 from nextword.text.tokens.encoded_lines import spelling_log_prob
 from nextword.text.tokens.tokenizer import Tokenizer
 from nextword.text.tokens.vocabulary import Vocabulary
@@ -31,18 +32,23 @@ def tokenizer_of() -> Callable[[str], Tokenizer]:
 
 
 @pytest.fixture(scope="session")
-def engine_for() -> Callable[[Tokenizer], ToyEngine]:
-    """Makes an engine for a tokenizer."""
-    return lambda each_tokenizer: ToyEngine(each_tokenizer.vocabulary_size, each_tokenizer.vocabulary.end_id, seed=7)
+def model_of(tokenizer_of: Callable[[str], Tokenizer]) -> Callable[[Tokenizer | str], TextModel]:
+    """Makes a model with a tokenizer, or with that of a kind; models with the same tokenizer are equal."""
+
+    def make(tokenizer: Tokenizer | str) -> TextModel:
+        chosen = tokenizer_of(tokenizer) if isinstance(tokenizer, str) else tokenizer
+        return TextModel(ToyEngine(chosen.vocabulary_size, chosen.vocabulary.end_id, seed=7), chosen)
+
+    return make
 
 
 @pytest.fixture(scope="session")
-def text_log_prob(engine_for: Callable[[Tokenizer], ToyEngine]) -> Callable[[Tokenizer, str], float]:
+def text_log_prob(model_of: Callable[[Tokenizer], TextModel]) -> Callable[[Tokenizer, str], float]:
     """Scores a whole line, including its end."""
 
-    def score(each_tokenizer: Tokenizer, line: str) -> float:
-        ids = np.array([[*each_tokenizer.encode(line), 2]], np.int32)
-        scores = engine_for(each_tokenizer).score(ids, np.array([ids.shape[1]], np.int32))
-        return float(scores.log_probs.sum(dtype=np.float64)) + spelling_log_prob(each_tokenizer, line)
+    def score(tokenizer: Tokenizer, line: str) -> float:
+        ids = np.array([[*tokenizer.encode(line), 2]], np.int32)
+        scores = model_of(tokenizer).engine.score(ids, np.array([ids.shape[1]], np.int32))
+        return float(scores.log_probs.sum(dtype=np.float64)) + spelling_log_prob(tokenizer, line)
 
     return score

@@ -6,13 +6,12 @@ from typing import Any
 
 import pytest
 
-from nextword.engine.text_model import TextModel
 from nextword.errors import SettingError
 from nextword.inference.decoders.pyctcdecode_model import FusionOptions, PyctcdecodeModel
 from nextword.text.tokens.encoded_lines import spelling_log_prob
 from nextword.text.tokens.tokenizer import Tokenizer
 
-Engines = Callable[[Tokenizer], Any]
+Models = Callable[[Tokenizer | str], Any]
 Tokenizers = Callable[[str], Tokenizer]
 
 PLAIN = FusionOptions(alpha=1.0, beta=0.0, unk_score_offset=0.0)
@@ -39,22 +38,20 @@ class FakeDecoder:
 
 
 def test_the_scores_of_a_text_sum_to_its_log_probability(
-    each_tokenizer: Tokenizer, engine_for: Engines, text_log_prob: Callable[[Tokenizer, str], float]
+    each_tokenizer: Tokenizer, model_of: Models, text_log_prob: Callable[[Tokenizer, str], float]
 ) -> None:
-    decoder = FakeDecoder(PyctcdecodeModel(TextModel(engine_for(each_tokenizer), each_tokenizer), PLAIN))
+    decoder = FakeDecoder(PyctcdecodeModel(model_of(each_tokenizer), PLAIN))
     for line in ("a b a", "a b b", "ab, a", "b"):
         expected = text_log_prob(each_tokenizer, line) - spelling_log_prob(each_tokenizer, line)
         assert decoder.decode(line.split()) == pytest.approx(expected, abs=1e-5)
 
 
 def test_weights_match_pyctcdecode(
-    engine_for: Engines, tokenizer_of: Tokenizers, text_log_prob: Callable[[Tokenizer, str], float]
+    model_of: Models, tokenizer_of: Tokenizers, text_log_prob: Callable[[Tokenizer, str], float]
 ) -> None:
     tokenizer = tokenizer_of("pretokenized")
     options = FusionOptions(alpha=0.7, beta=0.3, unk_score_offset=-2.0)
-    found = FakeDecoder(PyctcdecodeModel(TextModel(engine_for(tokenizer), tokenizer), options)).decode(
-        ["a", "unheard", "b"]
-    )
+    found = FakeDecoder(PyctcdecodeModel(model_of(tokenizer), options)).decode(["a", "unheard", "b"])
     # kenlm's log10 scores and the offset are summed, weighted and made natural at last
     log_prob = text_log_prob(tokenizer, "a unheard b") - spelling_log_prob(tokenizer, "a unheard b")
     log10_prob = log_prob / log(10)  # the offset charges for unknown words
@@ -62,30 +59,20 @@ def test_weights_match_pyctcdecode(
 
 
 def test_a_space_at_the_end_is_not_a_word(
-    engine_for: Engines, tokenizer_of: Tokenizers, text_log_prob: Callable[[Tokenizer, str], float]
+    model_of: Models, tokenizer_of: Tokenizers, text_log_prob: Callable[[Tokenizer, str], float]
 ) -> None:
     tokenizer = tokenizer_of("pretokenized")
-    model = PyctcdecodeModel(TextModel(engine_for(tokenizer), tokenizer), FusionOptions(alpha=1.0, beta=0.25))
+    model = PyctcdecodeModel(model_of(tokenizer), FusionOptions(alpha=1.0, beta=0.25))
     first, state = model.score(model.get_start_state(), "a")
     end, _ = model.score(state, "", is_last_word=True)
     assert first + end == pytest.approx(text_log_prob(tokenizer, "a") + 0.25, abs=1e-5)
 
 
-def test_hypotheses_with_the_same_beginning_share_its_steps(engine_for: Engines, tokenizer_of: Tokenizers) -> None:
-    tokenizer = tokenizer_of("pretokenized")
-    engine = engine_for(tokenizer)
-    decoder = FakeDecoder(PyctcdecodeModel(TextModel(engine, tokenizer), FusionOptions(score_boundary=False)))
-    for last in ("a", "b", "ab", "ba"):
-        decoder.decode(["a", "b", last])
-    assert engine.num_read == 3
-
-
-def test_without_boundaries_beginning_and_end_do_not_count(engine_for: Engines, tokenizer_of: Tokenizers) -> None:
-    tokenizer = tokenizer_of("pretokenized")
-    model = PyctcdecodeModel(TextModel(engine_for(tokenizer), tokenizer), PLAIN.replace(score_boundary=False))
+def test_without_boundaries_beginning_and_end_do_not_count(model_of: Models) -> None:
+    model = PyctcdecodeModel(model_of("pretokenized"), PLAIN.replace(score_boundary=False))
     last, _ = model.score(model.get_start_state(), "a", is_last_word=True)
     assert last == model.score(model.get_start_state(), "a")[0]
-    bounded = PyctcdecodeModel(TextModel(engine_for(tokenizer), tokenizer), PLAIN)
+    bounded = PyctcdecodeModel(model_of("pretokenized"), PLAIN)
     assert last != bounded.score(bounded.get_start_state(), "a")[0]
     assert (
         bounded.score(bounded.get_start_state(), "a", is_last_word=True)[0]
@@ -102,29 +89,25 @@ def test_without_boundaries_beginning_and_end_do_not_count(engine_for: Engines, 
     ],
 )
 def test_an_unfinished_unknown_word_has_a_penalty(
-    engine_for: Engines, tokenizer_of: Tokenizers, kind: str, known: list[str], unknown: list[str]
+    model_of: Models, kind: str, known: list[str], unknown: list[str]
 ) -> None:
-    model = PyctcdecodeModel(TextModel(engine_for(tokenizer_of(kind)), tokenizer_of(kind)))
+    model = PyctcdecodeModel(model_of(kind))
     assert [model.score_partial_token(partial) for partial in known] == [0.0] * len(known)
     assert [model.score_partial_token(partial) for partial in unknown] == [-10.0] * len(unknown)
     assert model.score_partial_token("x" * 9) == pytest.approx(-15.0)
 
 
-def test_known_words_can_be_given(engine_for: Engines, tokenizer_of: Tokenizers) -> None:
-    tokenizer = tokenizer_of("pretokenized")
-    model = PyctcdecodeModel(
-        TextModel(engine_for(tokenizer), tokenizer), PLAIN.replace(unk_score_offset=-1.0), unigrams=["abba"]
-    )
-    free = PyctcdecodeModel(TextModel(engine_for(tokenizer), tokenizer), PLAIN)
+def test_known_words_can_be_given(model_of: Models) -> None:
+    model = PyctcdecodeModel(model_of("pretokenized"), PLAIN.replace(unk_score_offset=-1.0), unigrams=["abba"])
+    free = PyctcdecodeModel(model_of("pretokenized"), PLAIN)
     assert model.score_partial_token("abb") == 0.0
     assert model.score_partial_token("ba") == -1.0
     named, anyway = (each.score(each.get_start_state(), "a")[0] for each in (model, free))
     assert named == pytest.approx(anyway - log(10))
 
 
-def test_weights_can_be_changed_while_decoding(engine_for: Engines, tokenizer_of: Tokenizers) -> None:
-    tokenizer = tokenizer_of("pretokenized")
-    model = PyctcdecodeModel(TextModel(engine_for(tokenizer), tokenizer))
+def test_weights_can_be_changed_while_decoding(model_of: Models) -> None:
+    model = PyctcdecodeModel(model_of("pretokenized"))
     model.reset_params(alpha=2.0, score_boundary=False)
     assert (model.alpha, model.beta, model.score_boundary) == (2.0, 1.5, False)
     with pytest.raises(SettingError, match="did you mean `alpha`"):
@@ -133,6 +116,5 @@ def test_weights_can_be_changed_while_decoding(engine_for: Engines, tokenizer_of
         model.reset_params(beta=True)
 
 
-def test_the_history_is_never_pruned(engine_for: Engines, tokenizer_of: Tokenizers) -> None:
-    tokenizer = tokenizer_of("pretokenized")
-    assert PyctcdecodeModel(TextModel(engine_for(tokenizer), tokenizer)).order > 1_000_000
+def test_the_history_is_never_pruned(model_of: Models) -> None:
+    assert PyctcdecodeModel(model_of("pretokenized")).order > 1_000_000

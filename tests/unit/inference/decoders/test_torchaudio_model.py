@@ -7,12 +7,11 @@ from typing import Any
 
 import pytest
 
-from nextword.engine.text_model import TextModel
 from nextword.errors import MissingExtraError, SettingError
 from nextword.inference.decoders.torchaudio_model import TorchaudioScorer, torchaudio_model
 from nextword.text.tokens.tokenizer import Tokenizer
 
-Engines = Callable[[Tokenizer], Any]
+Models = Callable[[Tokenizer | str], Any]
 Tokenizers = Callable[[str], Tokenizer]
 
 WORDS = ["ab", "<unk>", "b", "a"]
@@ -59,13 +58,13 @@ def decoded(model: Any, sentence: Sequence[str]) -> float:
 
 def test_the_scores_of_a_sentence_sum_to_its_log_probability(
     fake_torchaudio: None,
-    engine_for: Engines,
+    model_of: Models,
     tokenizer_of: Tokenizers,
     text_log_prob: Callable[[Tokenizer, str], float],
 ) -> None:
     for kind in ("pretokenized", "word"):
         tokenizer = tokenizer_of(kind)
-        model = torchaudio_model(TextModel(engine_for(tokenizer), tokenizer), WORDS)
+        model = torchaudio_model(model_of(tokenizer), WORDS)
         assert isinstance(model, FakeLM)
         assert model.is_made
         for sentence in (["ab", "a", "b"], ["a"], []):
@@ -73,33 +72,30 @@ def test_the_scores_of_a_sentence_sum_to_its_log_probability(
             assert decoded(model, sentence) == pytest.approx(expected, abs=1e-5)
 
 
-def test_shared_beginnings_are_read_once(engine_for: Engines, tokenizer_of: Tokenizers) -> None:
-    tokenizer = tokenizer_of("pretokenized")
-    engine = engine_for(tokenizer)
-    model = TorchaudioScorer(TextModel(engine, tokenizer), WORDS, new_state=FakeState)
+def test_shared_beginnings_are_read_once(model_of: Models) -> None:
+    text_model = model_of("pretokenized")
+    model = TorchaudioScorer(text_model, WORDS, new_state=FakeState)
     begin = model.start(False)
     for index in range(len(WORDS)):  # as `_construct_trie` does
         model.score(begin, index)
-    assert engine.num_read == 1
+    assert text_model.engine.num_read == 1
     state = model.start(False)
     for word in ("a", "b"):
         state, _ = model.score(state, WORDS.index(word))
     for index in range(len(WORDS)):
         model.score(state, index)
     model.finish(state)
-    assert engine.num_read == 3  # <eos>, a, b
+    assert text_model.engine.num_read == 3  # <eos>, a, b
 
 
-def test_an_unknown_beginning_gives_another_score(engine_for: Engines, tokenizer_of: Tokenizers) -> None:
-    tokenizer = tokenizer_of("pretokenized")
-    model = TorchaudioScorer(TextModel(engine_for(tokenizer), tokenizer), WORDS, new_state=FakeState)
+def test_an_unknown_beginning_gives_another_score(model_of: Models) -> None:
+    model = TorchaudioScorer(model_of("pretokenized"), WORDS, new_state=FakeState)
     (_, amid), (_, beginning) = (model.score(model.start(nothing), 0) for nothing in (True, False))
     assert amid != beginning
 
 
-def test_start_discards_older_states(engine_for: Engines, tokenizer_of: Tokenizers) -> None:
-    tokenizer = tokenizer_of("pretokenized")
-    model = TorchaudioScorer(TextModel(engine_for(tokenizer), tokenizer), WORDS, new_state=FakeState)
+def test_start_discards_older_states(model_of: Models) -> None:
+    model = TorchaudioScorer(model_of("pretokenized"), WORDS, new_state=FakeState)
     old, _ = model.score(model.start(False), 0)
     model.start(False)
     with pytest.raises(SettingError, match="call `start` first"):
@@ -109,19 +105,15 @@ def test_start_discards_older_states(engine_for: Engines, tokenizer_of: Tokenize
 
 
 @pytest.mark.parametrize("index", [-1, 4])
-def test_an_index_out_of_range_is_refused(engine_for: Engines, tokenizer_of: Tokenizers, index: int) -> None:
-    tokenizer = tokenizer_of("pretokenized")
-    model = TorchaudioScorer(TextModel(engine_for(tokenizer), tokenizer), WORDS, new_state=FakeState)
+def test_an_index_out_of_range_is_refused(model_of: Models, index: int) -> None:
+    model = TorchaudioScorer(model_of("pretokenized"), WORDS, new_state=FakeState)
     with pytest.raises(SettingError, match=f"must be between 0 and 3, but is {index}; give the decoder the same words"):
         model.score(model.start(False), index)
 
 
-def test_a_missing_torchaudio_is_an_error(
-    engine_for: Engines, tokenizer_of: Tokenizers, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_missing_torchaudio_is_an_error(model_of: Models, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "torchaudio.models.decoder", None)
     monkeypatch.setitem(sys.modules, "torchaudio.models", None)
     monkeypatch.setitem(sys.modules, "torchaudio", None)
-    tokenizer = tokenizer_of("pretokenized")
     with pytest.raises(MissingExtraError, match="needs torchaudio"):
-        torchaudio_model(TextModel(engine_for(tokenizer), tokenizer), WORDS)
+        torchaudio_model(model_of("pretokenized"), WORDS)

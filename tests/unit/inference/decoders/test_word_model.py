@@ -2,16 +2,13 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
-from nextword.engine.text_model import TextModel
 from nextword.errors import SettingError
 from nextword.inference.decoders.word_model import KnownWords, WordModel
 from nextword.text.tokens.tokenizer import Tokenizer
 from nextword.text.tokens.vocabulary import Vocabulary
 
-Engines = Callable[[Tokenizer], Any]
+Models = Callable[[Tokenizer | str], Any]
 Tokenizers = Callable[[str], Tokenizer]
 
 LINES = {
@@ -31,49 +28,36 @@ def chained(model: WordModel, line: str) -> float:
 
 
 def test_word_scores_and_the_end_sum_to_the_line(
-    each_tokenizer: Tokenizer, engine_for: Engines, text_log_prob: Callable[[Tokenizer, str], float]
+    each_tokenizer: Tokenizer, model_of: Models, text_log_prob: Callable[[Tokenizer, str], float]
 ) -> None:
-    model = WordModel(TextModel(engine_for(each_tokenizer), each_tokenizer))
+    model = WordModel(model_of(each_tokenizer))
     for line in LINES[each_tokenizer.kind]:
         assert chained(model, line) == pytest.approx(text_log_prob(each_tokenizer, line), abs=1e-5)
 
 
-@given(st.lists(st.sampled_from(["a", "b", "ab,", "-", "a-b", "x"]), max_size=5))
-def test_word_scores_of_running_text_sum_to_the_line(
-    engine_for: Engines,
-    tokenizer_of: Tokenizers,
-    text_log_prob: Callable[[Tokenizer, str], float],
-    words: list[str],
-) -> None:
-    tokenizer = tokenizer_of("word")
-    model = WordModel(TextModel(engine_for(tokenizer), tokenizer))
-    line = " ".join(words)
-    assert chained(model, line) == pytest.approx(text_log_prob(tokenizer, line), abs=1e-5)
-
-
-def test_a_shared_beginning_is_read_once(engine_for: Engines, tokenizer_of: Tokenizers) -> None:
-    engine = engine_for(tokenizer_of("pretokenized"))
-    model = WordModel(TextModel(engine, tokenizer_of("pretokenized")))
+def test_a_shared_beginning_is_read_once(model_of: Models) -> None:
+    text_model = model_of("pretokenized")
+    model = WordModel(text_model)
     for last in ("a", "b", "ab", "ba", "unheard"):
         context = model.start()
         for word in ("a", "ab", last):
             _, _, context = model.score(context, word)
-    assert engine.num_read == 3  # <eos>, a, ab
+    assert text_model.engine.num_read == 3  # <eos>, a, ab
 
 
 def test_an_evicted_context_is_read_again(
-    engine_for: Engines, tokenizer_of: Tokenizers, text_log_prob: Callable[[Tokenizer, str], float]
+    model_of: Models, tokenizer_of: Tokenizers, text_log_prob: Callable[[Tokenizer, str], float]
 ) -> None:
     tokenizer = tokenizer_of("pretokenized")
-    model = WordModel(TextModel(engine_for(tokenizer), tokenizer), history=1)
+    model = WordModel(model_of(tokenizer), history=1)
     for line in ("a b ab", "a b ba", "a b ab"):
         assert chained(model, line) == pytest.approx(text_log_prob(tokenizer, line), abs=1e-5)
 
 
-def test_the_unknown_word_is_one_token_in_running_text(engine_for: Engines, tokenizer_of: Tokenizers) -> None:
+def test_the_unknown_word_is_one_token_in_running_text(model_of: Models, tokenizer_of: Tokenizers) -> None:
     for kind in ("word", "pretokenized"):
         tokenizer = tokenizer_of(kind)
-        model = WordModel(TextModel(engine_for(tokenizer), tokenizer))
+        model = WordModel(model_of(tokenizer))
         named, unheard = (model.score(model.start(), word) for word in ("<unk>", "unheard"))
         spelling = tokenizer.speller.log_prob("unheard")
         assert named.log_prob == pytest.approx(unheard.log_prob - spelling)  # `<unk>` has no spelling
@@ -81,16 +65,14 @@ def test_the_unknown_word_is_one_token_in_running_text(engine_for: Engines, toke
         assert model.score_end(named.after) == model.score_end(unheard.after)
 
 
-def test_without_bos_a_line_is_a_fragment(engine_for: Engines, tokenizer_of: Tokenizers) -> None:
-    tokenizer = tokenizer_of("pretokenized")
-    model = WordModel(TextModel(engine_for(tokenizer), tokenizer))
+def test_without_bos_a_line_is_a_fragment(model_of: Models) -> None:
+    model = WordModel(model_of("pretokenized"))
     assert model.score(model.start(bos=False), "a").log_prob != model.score(model.start(), "a").log_prob
 
 
-def test_a_history_below_one_is_refused(engine_for: Engines, tokenizer_of: Tokenizers) -> None:
-    tokenizer = tokenizer_of("pretokenized")
+def test_a_history_below_one_is_refused(model_of: Models) -> None:
     with pytest.raises(SettingError, match="`history` must be at least 1, but is 0"):
-        WordModel(TextModel(engine_for(tokenizer), tokenizer), history=0)
+        WordModel(model_of("pretokenized"), history=0)
 
 
 @pytest.mark.parametrize(

@@ -1,12 +1,13 @@
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 from rich.cells import cell_len
 
-from nextword.engine.engine import Engine, Rows, State, TokenScores, WindowPrediction, score_from_start
+from nextword.engine.distribution_engine import DistributionEngine
+from nextword.engine.engine import Engine, State, WindowPrediction
 from nextword.errors import EvaluationError, SettingError
 from nextword.inference.evaluation.comparison import ComparedWord, compare, render_comparison
 from nextword.inference.evaluation.perplexity import evaluate
@@ -17,40 +18,20 @@ from nextword.text.tokens.vocabulary import Vocabulary
 MakeEngine = Callable[[NDArray[np.float64]], Engine]
 
 
-class FirstTokenEngine:
+class FirstTokenEngine(DistributionEngine):
     """Always predicts the first token of the text; `<eos>` is 0."""
-
-    vocabulary_size = 10
-    end_id = 0
-    compiles_each_shape = False
-    mixes_rows = False
 
     def start(self, batch_size: int) -> State:
         return np.zeros(batch_size, np.int64)
 
-    def step(self, ids: TokenIds, state: State) -> tuple[NDArray[np.float32], State]:
-        state = np.where(state == 0, ids, state)
-        log_probs = np.where(np.arange(10) == state[:, None], np.log(0.91), np.log(0.01))
-        return log_probs.astype(np.float32), state
-
-    def select(self, state: State, rows: Rows) -> State:
-        return state[rows]
-
-    def join(self, states: Sequence[State]) -> State:
-        raise NotImplementedError
-
-    def score_window(self, inputs: TokenIds, targets: TokenIds, state: State) -> tuple[TokenScores, State]:
-        log_probs = []
-        for read, target in zip(inputs.T, targets.T, strict=True):
-            expected, state = self.step(read, state)
-            log_probs.append(expected[np.arange(len(target)), target])
-        return TokenScores(np.stack(log_probs, axis=1), np.ones(inputs.shape, np.int32)), state
-
     def predict_window(self, inputs: TokenIds, state: State) -> tuple[WindowPrediction, State]:
-        raise NotImplementedError
-
-    def score(self, ids: TokenIds, lengths: NDArray[np.int32]) -> TokenScores:
-        return score_from_start(self, ids, lengths)
+        known = []
+        for column in inputs.T:
+            state = np.where(state == 0, column, state)
+            known.append(state)
+        is_known = np.arange(10) == np.stack(known, axis=1)[..., None]
+        log_probs = np.where(is_known, np.log(0.91), np.log(0.01))
+        return WindowPrediction(log_probs.astype(np.float32), None), state
 
 
 def tutorial_positions(num_skipped: int, max_tokens: int, num_steps: int) -> list[int]:
@@ -73,7 +54,7 @@ def test_the_words_of_the_tutorial_begin_at_70(markov_engine: MakeEngine) -> Non
 def test_all_earlier_words_are_read() -> None:
     ids = np.array([7] + [3] * 1_300, np.int32)
     for start in (1, 30, 511, 512, 513, 1_024, 1_290):
-        (token,) = compare(FirstTokenEngine(), ids, skip=start, max_tokens=1)
+        (token,) = compare(FirstTokenEngine(vocabulary_size=10, end_id=0), ids, skip=start, max_tokens=1)
         assert (token.top[0].token_id, token.actual_id, token.position) == (7, 3, start)
 
 

@@ -31,20 +31,6 @@ def evaluation_of(log_prob: float, num_tokens: int = 1) -> Evaluation:
     return Evaluation(num_tokens, log_prob, 0, 0, by_frequency=(), by_position=(), protocol="by hand")
 
 
-@given(count=st.integers(1, 80), num_steps=st.integers(1, 90), batch_size=st.integers(1, 8))
-@shares_fixtures
-def test_a_uniform_engine_has_the_vocabulary_size_as_perplexity(
-    markov_engine: MakeEngine, count: int, num_steps: int, batch_size: int
-) -> None:
-    batch_size = min(batch_size, count)
-    evaluation = evaluate(
-        markov_engine(uniform_table(12)), random_ids(count), batch_size=batch_size, num_steps=num_steps
-    )
-    assert evaluation.num_tokens == count
-    assert evaluation.perplexity == pytest.approx(12, rel=1e-6)
-    assert evaluation.bits_per_token == pytest.approx(math.log2(12), rel=1e-6)
-
-
 def test_a_markov_engine_has_the_entropy_of_its_chain(markov_engine: MakeEngine) -> None:
     random = np.random.default_rng(1)
     table = random.dirichlet(np.full(5, 0.5), size=5)
@@ -57,13 +43,6 @@ def test_a_markov_engine_has_the_entropy_of_its_chain(markov_engine: MakeEngine)
     assert evaluation.perplexity == pytest.approx(math.exp(entropy), rel=0.03)
     by_hand = np.log(table[np.concatenate(([0], ids[:-1])), ids]).sum()
     assert evaluation.log_prob == pytest.approx(by_hand, rel=1e-6)
-
-
-def test_the_first_token_is_predicted_from_the_end_of_a_sentence(markov_engine: MakeEngine) -> None:
-    table = np.array([[0.0, 0.0, 1.0], [0.0, 1.0, 0.0], [0.0, 1.0, 0.0]])  # 2 follows only <eos>
-    assert evaluate(markov_engine(table), np.array([2], np.int32)).log_prob == 0
-    evaluation = evaluate(markov_engine(table), np.array([2, 1, 1], np.int32))
-    assert (evaluation.num_tokens, evaluation.log_prob) == (3, 0)
 
 
 @pytest.mark.parametrize(("batch_size", "num_steps"), [(1, 7), (1, 2_000), (4, 64), (3, 512)])
@@ -171,18 +150,6 @@ def test_an_impossible_token_makes_the_perplexity_infinite(markov_engine: MakeEn
 def test_a_perplexity_that_overflows_is_infinite() -> None:
     assert evaluation_of(-1e6).perplexity == math.inf
     assert evaluation_of(-1e6).to_table()["bits_per_token"] == pytest.approx(1e6 / math.log(2))
-
-
-def test_metrics_per_word_and_character_use_the_counts_of_the_split() -> None:
-    evaluation = evaluation_of(-600.0, num_tokens=300)
-    assert evaluation.perplexity_per_word is None
-    assert evaluation.bits_per_character is None
-    counted = dataclasses.replace(evaluation, num_words=100, num_characters=1_200, num_out_of_vocabulary=3)
-    assert counted.perplexity == pytest.approx(math.exp(2))
-    assert counted.perplexity_per_word == pytest.approx(math.exp(6))
-    assert counted.bits_per_character == pytest.approx(0.5 / math.log(2))
-    assert "out of vocabulary    3 (1.00%)" in counted.describe()
-    assert counted.to_table()["num_out_of_vocabulary"] == 3
 
 
 def test_the_protocol_names_the_number_of_rows(markov_engine: MakeEngine) -> None:

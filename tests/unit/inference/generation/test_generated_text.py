@@ -8,11 +8,6 @@ texts = st.text("ab", max_size=20)
 stops = st.lists(st.text("ab", min_size=1, max_size=4), max_size=3)
 
 
-def test_by_default_only_the_length_ends_a_text() -> None:
-    rule = EndRule(3)
-    assert [rule.ending(count, 0, "") for count in (1, 2, 3)] == [None, None, "length"]
-
-
 def test_the_end_token_ends_a_text_if_requested() -> None:
     assert EndRule(3, end_id=0).ending(1, 0, "") == "end"
     assert EndRule(3, end_id=0).ending(3, 0, "") == "end"
@@ -28,24 +23,6 @@ def test_a_stop_string_is_found_across_tokens(characters: Tokenizer) -> None:
         before = token_id
     assert endings == [None, None, None, None, "stop"]
     assert tail == "art"  # no longer than necessary
-
-
-def test_a_stop_string_of_one_character_needs_no_tail(characters: Tokenizer) -> None:
-    rule = EndRule(9, stops=("t",), tokenizer=characters)
-    assert rule.next_tail("aaa", 2, 4) == "t"
-
-
-def test_spaces_between_words_are_part_of_a_stop_string(running_text: Tokenizer) -> None:
-    rule = EndRule(9, stops=("e s",), tokenizer=running_text)
-    tail = rule.next_tail("", None, 2)
-    assert rule.ending(2, 3, rule.next_tail(tail, 2, 3)) == "stop"
-
-
-def test_displayed_tokens_end_before_the_stop_string(running_text: Tokenizer) -> None:
-    rule = EndRule(9, stops=("aid",), tokenizer=running_text)
-    assert rule.num_shown(None, [2, 3, 4]) == 1  # "He"; only half of "said" is before the stop string
-    assert rule.num_shown(None, [2, 4]) == 2
-    assert EndRule(9).num_shown(None, [2, 3]) == 2
 
 
 @st.composite
@@ -99,7 +76,3 @@ def test_no_unneeded_pieces_are_requested() -> None:
     rest = iter(["two", "more"])
     assert list(until_stop(rest, ["two"])) == []
     assert list(rest) == ["more"]
-
-
-def test_text_that_was_held_back_is_yielded_at_the_end() -> None:
-    assert list(until_stop(["a t", "w"], ["two"])) == ["a ", "tw"]

@@ -78,7 +78,3 @@ def test_nothing_is_read_before_it_is_requested(toy_engine: MakeEngine) -> None:
     assert engine.batch_sizes == []
     next(steps)
     assert engine.batch_sizes == [1]
-
-
-def test_no_prompts_need_no_steps(toy_engine: MakeEngine) -> None:
-    assert list(lockstep(toy_engine(), [], [])) == []

@@ -39,12 +39,6 @@ def test_the_log_probability_does_not_depend_on_the_options(
     assert text.hypotheses()[0].log_prob == text.log_prob
 
 
-def test_the_reason_for_the_end_is_kept(toy_engine: MakeEngine) -> None:
-    assert drawn(toy_engine(), EndRule(4)).ending == "length"
-    ended = drawn(toy_engine(), EndRule(400, end_id=0))
-    assert (ended.ending, ended.ids[-1], ended.ids.count(0)) == ("end", 0, 1)
-
-
 def test_a_forbidden_phrase_is_not_completed(toy_engine: MakeEngine) -> None:
     flat = toy_engine(logit_scale=0.0)
     assert (2, 4) in pairwise(drawn(flat, EndRule(300)).ids)

@@ -22,29 +22,6 @@ def spelled(tokenizer: Tokenizer, text: str, *, any_case: bool = False) -> list[
     ]
 
 
-def test_a_word_is_one_token(words: Tokenizer, running_text: Tokenizer) -> None:
-    assert spelled(words, "b") == [[["b"]]]
-    assert spelled(running_text, "said") == [[["said"]]]
-    assert spelled(running_text, "sai") == []
-
-
-def test_case_counts_only_if_requested(running_text: Tokenizer) -> None:
-    assert spelled(running_text, "He") == [[["He"]]]
-    assert spelled(running_text, "hE", any_case=True) == [[["He", "he"]]]
-
-
-def test_marks_that_differ_only_in_spaces_are_equal(running_text: Tokenizer) -> None:
-    assert spelled(running_text, ",") == [[[",", ", "]]]
-    assert spelled(running_text, ' "') == [[[' "', '"']]]
-
-
-def test_a_phrase_is_several_tokens(running_text: Tokenizer) -> None:
-    assert spelled(running_text, "New  York") == [[["New"], ["York"]]]
-    assert spelled(running_text, "he said, no.") == [[["he"], ["said"], [", "], ["no"], [".", ". "]]]
-    assert spelled(running_text, "New-York") == [[["New"], ["-"], ["York"]]]
-    assert spelled(running_text, "NewYork") == []
-
-
 def test_all_spellings_are_found_shortest_first(running_text: Tokenizer) -> None:
     assert spelled(running_text, "don't") == [[["don't"]], [["don"], ["'"], ["t"]]]
 

@@ -1,8 +1,6 @@
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nextword.errors import SettingError
 from nextword.inference.generation.words import ForbiddenWords, RequiredWords
 from nextword.text.tokens.tokenizer import Tokenizer
 from nextword.text.tokens.vocabulary import Vocabulary
@@ -10,7 +8,6 @@ from nextword.text.tokens.vocabulary import Vocabulary
 NONE: frozenset[int] = frozenset()
 
 A, R, T, Y, SPACE, DOT = 2, 3, 4, 5, 6, 7
-WORD_CHARACTERS = {A, R, T, Y, 8}
 
 
 def test_progress_is_counted_in_tokens(running_text: Tokenizer) -> None:
@@ -66,11 +63,6 @@ def test_missing_words_are_named(running_text: Tokenizer) -> None:
     assert RequiredWords().progress(NONE, 0, [1]) == (NONE, 0)
 
 
-def test_a_word_that_cannot_be_spelled_is_refused(running_text: Tokenizer) -> None:
-    with pytest.raises(SettingError, match="able to spell a required word, but cannot spell 'boat'"):
-        RequiredWords.of(running_text, ["no", "boat"])
-
-
 def test_ids_and_single_words_are_always_forbidden(words: Tokenizer) -> None:
     forbidden = ForbiddenWords.of(words, ["b", "nowhere"], ids=[1])
     assert forbidden.after([], is_last=False) == {1, 3}
@@ -90,21 +82,6 @@ def test_all_spellings_are_forbidden(running_text: Tokenizer) -> None:
     dont, don, mark, t = (running_text.vocabulary.id_of(word) for word in ("don't", "don", "'", "t"))
     assert forbidden.after([don], is_last=False) == {dont}
     assert forbidden.after([don, mark], is_last=False) == {dont, t}
-
-
-def test_a_forbidden_word_of_characters_can_become_another_word(characters: Tokenizer) -> None:
-    forbidden = ForbiddenWords.of(characters, ["art"])
-    assert forbidden.after([SPACE, A, R], is_last=False) == set()
-    assert forbidden.after([SPACE, A, R, T], is_last=False) == set(range(9)) - WORD_CHARACTERS  # "arty" is possible
-    assert forbidden.after([Y, A, R, T], is_last=False) == set()  # already part of another word
-    assert forbidden.after([A, R, T], is_last=False) == set(range(9)) - WORD_CHARACTERS  # at the beginning of the text
-
-
-def test_a_forbidden_word_of_characters_cannot_end_the_text(characters: Tokenizer) -> None:
-    forbidden = ForbiddenWords.of(characters, ["art"])
-    assert forbidden.after([SPACE, A, R], is_last=True) == {T}
-    assert forbidden.after([A, R], is_last=True) == {T}
-    assert forbidden.after([T, A, R], is_last=True) == set()
 
 
 @given(st.lists(st.integers(2, 6), min_size=1, max_size=8), st.sampled_from(["ar", "a", "r a", "a r."]))

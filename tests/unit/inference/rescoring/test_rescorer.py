@@ -76,15 +76,6 @@ def listed(*texts: str, utterance: str = "u", scores: tuple[float, ...] = (1.5,)
     return NbestList(utterance, [Hypothesis(text, scores, {}) for text in texts])
 
 
-def test_each_hypothesis_is_scored_with_its_end(
-    toy_engine: Any, tokenizer: Tokenizer, line_log_prob: Callable[[str], float]
-) -> None:
-    (scored,) = score_lists(TextModel(toy_engine, tokenizer), [listed(*HYPOTHESIS_SCORES_TEXTS)])
-    assert scored.log_probs.tolist() == pytest.approx(
-        [line_log_prob(text) for text in HYPOTHESIS_SCORES_TEXTS], abs=1e-5
-    )
-
-
 def test_lists_keep_their_order_for_any_chunk_size(
     toy_engine: Any, tokenizer: Tokenizer, line_log_prob: Callable[[str], float], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -15,6 +15,7 @@ from nextword.inference.rescoring.rescoring_run import RescoringRun
 from nextword.inference.rescoring.tally import AFTER, BEFORE, HELD_OUT, ORACLE, References
 
 Made = tuple[str, list[str]]
+RunOf = Callable[..., tuple[RescoringRun, list[ScoredList]]]
 WORDS = ("the", "cat", "sat", "cats", "at")
 
 
@@ -34,7 +35,7 @@ def made_up(seed: int, num_utterances: int = 12) -> Made:
 
 
 @pytest.fixture
-def run_of(tmp_path: Path) -> Callable[..., tuple[RescoringRun, list[ScoredList]]]:
+def run_of(tmp_path: Path) -> RunOf:
     """Opens a text with a model that scores all hypotheses alike."""
 
     def open_text(text: str, **options: Any) -> tuple[RescoringRun, list[ScoredList]]:
@@ -52,7 +53,7 @@ def texts_of(lines: Iterable[str]) -> list[str]:
     return [line.split("\t")[1] for line in lines]
 
 
-def test_the_rates_match_jiwer(run_of: Callable[..., tuple[RescoringRun, list[ScoredList]]]) -> None:
+def test_the_rates_match_jiwer(run_of: RunOf) -> None:
     text, references = made_up(0)
     run, lists = run_of(text, given={"model_weight": 0.0, "first_pass_weights": (0.0, 1.0)})
     best = texts_of(run.lines(lists, best_alone=True))
@@ -73,17 +74,13 @@ def test_the_rates_match_jiwer(run_of: Callable[..., tuple[RescoringRun, list[Sc
     assert "weights not tuned" in report.describe()[-1]
 
 
-def test_a_report_of_one_utterance_counts_in_the_singular(
-    run_of: Callable[..., tuple[RescoringRun, list[ScoredList]]],
-) -> None:
+def test_a_report_of_one_utterance_counts_in_the_singular(run_of: RunOf) -> None:
     run, lists = run_of(made_up(0, num_utterances=1)[0], given={"model_weight": 0.0})
     list(run.lines(lists, best_alone=True))
     assert "lists.tsv: 1 utterance, 6 hypotheses, 5 words in the references" in run.report().describe()[0]
 
 
-def test_a_tuned_report_says_so_and_compares_held_out_choices(
-    run_of: Callable[..., tuple[RescoringRun, list[ScoredList]]], tmp_path: Path
-) -> None:
+def test_a_tuned_report_says_so_and_compares_held_out_choices(run_of: RunOf, tmp_path: Path) -> None:
     text, _ = made_up(1)
     run, lists = run_of(text)
     tuned = run.tune(lists, {})
@@ -115,7 +112,7 @@ def test_a_tuned_report_says_so_and_compares_held_out_choices(
     assert "tuned with the model `toy`, but this is `another`" in other.notes[0]
 
 
-def test_scores_that_look_like_costs_give_a_note(run_of: Callable[..., tuple[RescoringRun, list[ScoredList]]]) -> None:
+def test_scores_that_look_like_costs_give_a_note(run_of: RunOf) -> None:
     text = "".join(f"u{u}\tthe {word}\t{place}\tthe\n" for u in range(4) for place, word in enumerate(WORDS))
     text = "utterance\ttext\tcost\treference\n" + text
     run, lists = run_of(text)
@@ -126,7 +123,7 @@ def test_scores_that_look_like_costs_give_a_note(run_of: Callable[..., tuple[Res
     assert run.notes == ["4 utterances are few: tuned weights are mostly chance below 30"]
 
 
-def test_few_utterances_get_no_interval(run_of: Callable[..., tuple[RescoringRun, list[ScoredList]]]) -> None:
+def test_few_utterances_get_no_interval(run_of: RunOf) -> None:
     for count, is_shown in ((29, False), (30, True)):
         run, lists = run_of(made_up(0, num_utterances=count)[0], given={"model_weight": 0.5})
         list(run.lines(lists, best_alone=True))
@@ -135,9 +132,7 @@ def test_few_utterances_get_no_interval(run_of: Callable[..., tuple[RescoringRun
         assert ("29 utterances are too few for an interval; use at least 30" in told) != is_shown
 
 
-def test_an_empty_reference_counts_its_insertions(
-    run_of: Callable[..., tuple[RescoringRun, list[ScoredList]]],
-) -> None:
+def test_an_empty_reference_counts_its_insertions(run_of: RunOf) -> None:
     rows = ["u1\tthe cat\t2\t", "u1\t\t1\t", "u2\tthe cat\t1\tthe cat", "u3\tthe\t1\tthe cat"]
     run, lists = run_of("\n".join(["utterance\ttext\tscore\treference", *rows]) + "\n", given={"model_weight": 0.0})
     list(run.lines(lists, best_alone=True))
@@ -148,16 +143,14 @@ def test_an_empty_reference_counts_its_insertions(
     assert report.comparison.num_units == 2
 
 
-def test_references_without_words_are_refused(run_of: Callable[..., tuple[RescoringRun, list[ScoredList]]]) -> None:
+def test_references_without_words_are_refused(run_of: RunOf) -> None:
     run, lists = run_of("utterance\ttext\tscore\treference\nu1\tthe\t1\t\n", given={"model_weight": 0.0})
     list(run.lines(lists, best_alone=True))
     with pytest.raises(EvaluationError, match="needs references with words"):
         run.report()
 
 
-def test_a_single_utterance_is_not_compared(
-    run_of: Callable[..., tuple[RescoringRun, list[ScoredList]]],
-) -> None:
+def test_a_single_utterance_is_not_compared(run_of: RunOf) -> None:
     run, lists = run_of("utterance\ttext\tscore\treference\nu1\tthe\t1\tthe cat\n", given={"model_weight": 0.0})
     list(run.lines(lists, best_alone=True))
     report = run.report()

@@ -160,11 +160,3 @@ def test_a_line_without_length_gives_its_start(features_of: MakeFeatures) -> Non
     features = features_of(0)
     found = search_line(features, np.ones(3), np.array([1.0, 0.0, 0.0]), low=2.0, high=2.0)
     assert found == (2.0, features.num_errors(np.array([3.0, 1.0, 1.0])))
-
-
-@pytest.mark.parametrize("seed", range(3))
-def test_the_number_of_errors_is_right_for_many_hypotheses(features_of: MakeFeatures, seed: int) -> None:
-    features = features_of(seed, num_utterances=200, most=60)
-    found = search_line(features, np.array([0.0, 0.0, 1.0]), np.array([1.0, 0.0, 0.0]), low=0.0, high=50.0)
-    dense = min(features.num_errors(np.array([step, 0.0, 1.0])) for step in np.linspace(0.0, 50.0, 997))
-    assert features.num_errors(np.array([found.step, 0.0, 1.0])) == found.num_errors <= dense

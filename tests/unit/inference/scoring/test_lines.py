@@ -75,15 +75,6 @@ def test_carried_lines_match_an_evaluation(
     assert sum(score.log_prob for score in scores) / len(ids) == pytest.approx(expected.log_prob / len(ids), abs=1e-5)
 
 
-@settings(max_examples=30)
-@given(line=lines_of_text.map(" ".join))
-def test_the_score_of_a_line_matches_an_evaluation(small_model: Model, line: str) -> None:
-    model = small_model("word")
-    (score,) = score_lines(model, [line], ScoringOptions(spell=False))
-    ids = np.array(model.tokenizer.encode(f"{line}\n"), np.int32)
-    assert score.perplexity == pytest.approx(evaluate(model.engine, ids).perplexity, rel=1e-5)
-
-
 @pytest.mark.parametrize("carry", [False, True])
 @pytest.mark.parametrize(("kind", "line_ends"), KINDS)
 def test_an_unknown_word_is_charged_for_its_spelling(
@@ -130,19 +121,6 @@ def test_at_most_read_ahead_lines_are_in_memory(small_model: Model, read_ahead: 
     for _ in range(200):
         score = next(scores)
         assert 0 <= num_read - score.number < read_ahead
-
-
-def test_a_line_longer_than_a_batch_is_scored_in_pieces(
-    small_model: Model, step_by_step: StepByStep, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(sentence_batches, "_MAX_TOKENS", 100)
-    model = small_model("character")
-    line = "ab c." * 400
-    (score,) = score_lines(model, [line])
-    assert max(batch_size * num_steps for batch_size, num_steps in vars(model.engine)["shapes"]) <= 100
-    end_id = model.tokenizer.vocabulary.end_id
-    expected = step_by_step(model.engine, [*model.tokenizer.encode(line), end_id], end_id)
-    np.testing.assert_allclose(score.log_probs, expected, atol=1e-5)
 
 
 def test_out_of_vocabulary_words_are_counted_but_a_literal_unk_is_not(small_model: Model) -> None:

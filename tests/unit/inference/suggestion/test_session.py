@@ -43,6 +43,13 @@ def _bare(word: str) -> str:
     return word.strip(" ") or " "
 
 
+@pytest.fixture
+def session(toy_engine: Make, make_tokenizer: Make) -> SuggestionSession:
+    """A session of a model of words."""
+    tokenizer = tokenizer_of("word", make_tokenizer)
+    return SuggestionSession(TextModel(toy_engine(tokenizer.vocabulary), tokenizer))
+
+
 def edit(session: SuggestionSession, change: Any) -> None:
     if isinstance(change, str):
         session.type(change)
@@ -89,23 +96,6 @@ def test_nothing_is_read_twice(
         context = context_of(tokenizer, session.text)
         read |= {tuple(context[:length]) for length in range(len(context) + 1)}
     assert engine.num_read == len(read)
-
-
-def test_typing_and_removing_letters_reads_nothing(toy_engine: Make, make_tokenizer: Make) -> None:
-    tokenizer = tokenizer_of("word", make_tokenizer)
-    engine = toy_engine(tokenizer.vocabulary)
-    session = SuggestionSession(TextModel(engine, tokenizer))
-    counts = []
-    for key in ["", "t", "h", "e", " ", "s", "a", "i", "d", ",", " "]:
-        session.type(key)
-        session.suggestions()
-        counts.append(engine.num_read)
-    # `<eos>`, `the`, then with the comma `said` and the mark `, `.
-    assert counts == [1, 1, 1, 1, 2, 2, 2, 2, 2, 4, 4]
-    while session.text:
-        session.backspace()
-        session.suggestions()
-    assert engine.num_read == 4
 
 
 def test_only_the_latest_states_are_kept(toy_engine: Make, make_tokenizer: Make) -> None:
@@ -181,19 +171,7 @@ def test_probabilities_sum_to_at_most_one_and_no_unknown_word_is_suggested(
             assert text.casefold().startswith(session.prefix.casefold())
 
 
-def test_completions_cover_all_possible_words(toy_engine: Make, make_tokenizer: Make) -> None:
-    tokenizer = tokenizer_of("word", make_tokenizer)
-    session = SuggestionSession(TextModel(toy_engine(tokenizer.vocabulary), tokenizer))
-    session.type("said th")
-    assert set(texts(session.suggestions(9))) == {"the", "then", "They"}
-    assert sum(each.probability for each in session.suggestions(9)) == pytest.approx(1)
-    session.type("x")
-    assert session.suggestions() == []
-
-
-def test_a_user_word_is_suggested_after_it_was_typed(toy_engine: Make, make_tokenizer: Make) -> None:
-    tokenizer = tokenizer_of("word", make_tokenizer)
-    session = SuggestionSession(TextModel(toy_engine(tokenizer.vocabulary), tokenizer))
+def test_a_user_word_is_suggested_after_it_was_typed(session: SuggestionSession) -> None:
     session.type("Zo")
     assert session.suggestions() == []
     session.type("ë said zo")
@@ -202,9 +180,7 @@ def test_a_user_word_is_suggested_after_it_was_typed(toy_engine: Make, make_toke
     assert session.suggestions() == []
 
 
-def test_a_user_word_is_predicted_in_its_context(toy_engine: Make, make_tokenizer: Make) -> None:
-    tokenizer = tokenizer_of("word", make_tokenizer)
-    session = SuggestionSession(TextModel(toy_engine(tokenizer.vocabulary), tokenizer))
+def test_a_user_word_is_predicted_in_its_context(session: SuggestionSession) -> None:
 
     def probability(text: str) -> float:
         session.replace(text)
@@ -218,9 +194,7 @@ def test_a_user_word_is_predicted_in_its_context(toy_engine: Make, make_tokenize
     assert probability("the Zoë\nthe Zoë\nthe ") > in_context
 
 
-def test_a_context_is_known_in_later_texts(toy_engine: Make, make_tokenizer: Make) -> None:
-    tokenizer = tokenizer_of("word", make_tokenizer)
-    session = SuggestionSession(TextModel(toy_engine(tokenizer.vocabulary), tokenizer))
+def test_a_context_is_known_in_later_texts(session: SuggestionSession) -> None:
     session.type("the Zoë an")
     session.finish()
 
@@ -344,10 +318,8 @@ def test_accepting_in_a_pretokenized_text_separates_tokens(fixed_engine: Make, m
 
 
 def test_many_words_are_learned_and_forgotten_at_once(
-    toy_engine: Make, make_tokenizer: Make, monkeypatch: pytest.MonkeyPatch
+    session: SuggestionSession, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    tokenizer = tokenizer_of("word", make_tokenizer)
-    session = SuggestionSession(TextModel(toy_engine(tokenizer.vocabulary), tokenizer))
     session.type("the then ")
     inserted: list[str] = []
     insert = TextReader.insert

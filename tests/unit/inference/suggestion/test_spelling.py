@@ -91,34 +91,6 @@ def test_words_of_subwords_sum_over_all_spellings(seed: int, typed: str, k: int,
     assert {word for word, _ in narrow} <= set(joint)
 
 
-def test_the_probability_of_the_prefix_sums_over_all_possible_tokens(fixed_engine: Make) -> None:
-    vocabulary = Vocabulary(("<eos>", "<unk>", "a", "ab", "b", "abc", " "))
-    engine = fixed_engine(vocabulary, [1, 1, 2, 3, 1, 1, 1])
-    log_probs, state = read_text(engine, [])
-    found = spell(engine, (log_probs[0], state), WordParts(vocabulary), ("", "ab"), 5, Beam(9, 1))
-    # One token: `ab` with 0.3 and `abc` with 0.1, ended with 0.2. Two tokens: `a` and `b` with 0.2 times 0.1.
-    assert [word for word, _ in found] == ["ab", "abc"]
-    assert [value for _, value in found] == pytest.approx([0.3 * 0.2 / 0.42, 0.1 * 0.2 / 0.42])
-
-
-@pytest.mark.parametrize(
-    ("rest", "covering", "partial"),
-    [
-        (" ab", {" ab"}, {" a"}),
-        ("ab", {"ab"}, {"a"}),
-        ("'b", {"'b"}, set()),
-        ("AB", {"ab"}, {"a"}),
-        (" B", {" B"}, set()),
-        (" Ba", set(), {" B"}),
-        ("x", set(), set()),
-    ],
-)
-def test_tokens_compatible_with_the_typed_letters(rest: str, covering: set[str], partial: set[str]) -> None:
-    compatible = WordParts(Vocabulary(SUBWORDS)).compatible(rest)
-    assert {SUBWORDS[token_id] for token_id in compatible.covering} == covering
-    assert {SUBWORDS[token_id] for token_id in compatible.partial} == partial
-
-
 def test_words_that_are_equal_in_capitals_are_merged(fixed_engine: Make, make_tokenizer: Make) -> None:
     tokenizer = make_tokenizer(("a", "A", "B", " "), "character")
     engine = fixed_engine(tokenizer.vocabulary, [1, 1, 1, 1, 1, 5])

@@ -36,13 +36,6 @@ def test_the_most_probable_words_come_first_without_specials(fixed_engine: Make,
     assert engine.read == [0]
 
 
-def test_marks_that_differ_in_spaces_are_one_suggestion(fixed_engine: Make, word_tokenizer: Tokenizer) -> None:
-    #                                                  eos unk He said ", " ","  ' "' '"' '" ' no  "." ". "
-    engine = fixed_engine(word_tokenizer.vocabulary, [10, 10, 9, 11, 6, 6, 4, 4, 4, 20, 8, 8])
-    suggestions = suggest(TextModel(engine, word_tokenizer), "He said", k=4)
-    assert shown(suggestions) == [("no", 0.2), (".", 0.16), (",", 0.12), ('"', 0.12)]
-
-
 @given(st.lists(st.integers(1, 40).map(float), min_size=12, max_size=12), st.integers(1, 12))
 def test_merging_is_exact(fixed_engine: Make, word_tokenizer: Tokenizer, weights: list[float], k: int) -> None:
     merged: defaultdict[str, float] = defaultdict(float)

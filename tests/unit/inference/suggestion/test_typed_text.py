@@ -159,13 +159,13 @@ def test_only_the_end_is_tokenized_again(monkeypatch: pytest.MonkeyPatch) -> Non
     assert max(map(len, cut)) < 20
 
 
-@pytest.mark.parametrize("text", [" " * 200_000, "b" * 200_000 + " ", "\n" * 200_000])
+@pytest.mark.parametrize("text", [" " * 50_000, "b" * 50_000 + " ", "\n" * 50_000])
 @pytest.mark.parametrize(("kind", "line_ends"), KINDS)
 def test_a_long_run_takes_no_time_by_its_square(kind: TokenizerKind, line_ends: LineEnds, text: str) -> None:
     typed = TypedText(tokenizer_of(kind, line_ends))
     began = time.process_time()  # of this process: other programs may use the machine
     typed.insert(text)
-    assert time.process_time() - began < 60  # the square would take ten minutes
+    assert time.process_time() - began < 15  # the square would take forty seconds
 
 
 def test_capitals_are_read_in_lower_case_if_the_vocabulary_has_none() -> None:

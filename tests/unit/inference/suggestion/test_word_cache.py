@@ -91,11 +91,6 @@ def test_mixed_probabilities_sum_to_at_most_one(weights: list[float], unknown: f
     )
 
 
-def test_without_user_words_probabilities_do_not_change() -> None:
-    factor, outside = mix_probabilities(0.3, np.zeros(0), weight=0.9)
-    assert (factor, outside.tolist()) == (1.0, [])
-
-
 @given(used=uses, hidden=contexts)
 def test_uses_in_earlier_texts_count_once(
     used: list[tuple[str, NDArray[np.float32] | None]], hidden: NDArray[np.float32]

@@ -2,13 +2,12 @@
 
 from typing import Any
 
-import keras
 import numpy as np
 import pytest
 
 from nextword.model.architecture import Architecture
 from nextword.model.language_model import LanguageModel
-from nextword.model.layers.dropout import EmbeddingDropout, WeightDrop
+from nextword.model.layers.dropout import EmbeddingDropout
 from nextword.model.layers.lstm import LSTM
 from nextword.model.ops.lstm import LSTMState, lstm_reference
 from nextword.model.recurrent_stack import RecurrentStack
@@ -72,13 +71,6 @@ def test_the_same_weights_are_dropped_in_all_steps_of_a_window() -> None:
     np.testing.assert_allclose(outputs, expected, atol=1e-5)
 
 
-def test_the_mean_of_dropped_weights_is_the_weights() -> None:
-    weights = np.random.default_rng(0).normal(size=(4, 5)).astype(np.float32)
-    layer = WeightDrop(0.3, seed=1)
-    mean = np.mean([np.asarray(layer(weights, training=True)) for _ in range(3000)], axis=0)
-    np.testing.assert_allclose(mean, weights, atol=0.06 * np.abs(weights).max())
-
-
 @pytest.mark.parametrize("place", [0, 1, 2], ids=["input", "hidden", "output"])
 @pytest.mark.parametrize("locked", [False, True])
 def test_a_locked_dropout_has_one_mask_for_all_steps(place: int, locked: bool) -> None:
@@ -88,13 +80,3 @@ def test_a_locked_dropout_has_one_mask_for_all_steps(place: int, locked: bool) -
     assert np.all(mask == mask[:, :1]) == locked
     assert not np.all(mask[0] == mask[1])  # rows have different masks
     assert (mask == 0).mean() == pytest.approx(0.5, abs=0.15)
-
-
-@pytest.mark.parametrize("rate", ["embedding_dropout_rate", "weight_drop_rate"])
-def test_prediction_has_no_dropout(rate: str) -> None:
-    tokens = np.random.default_rng(0).integers(11, size=(2, 6)).astype(np.int32)
-    dropped: dict[str, Any] = {**SIZES, rate: 0.5}
-    plain, dropping = LanguageModel(Architecture(**SIZES)), LanguageModel(Architecture(**dropped))
-    for training, alike in ((False, True), (True, False)):
-        ours, theirs = (model(tokens, training=training)[0] for model in (dropping, plain))
-        assert np.array_equal(keras.ops.convert_to_numpy(ours), keras.ops.convert_to_numpy(theirs)) == alike

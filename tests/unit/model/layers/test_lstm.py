@@ -1,6 +1,5 @@
 from typing import Any
 
-import keras
 import numpy as np
 import pytest
 
@@ -13,11 +12,6 @@ def built(**options: Any) -> LSTM:
     layer = LSTM(3, **options)
     layer.build((None, None, 5))
     return layer
-
-
-def test_the_weights_have_the_shapes_and_names_of_the_architecture() -> None:
-    shapes = {weight.name: weight.shape for weight in built().trainable_weights}
-    assert shapes == {"kernel": (5, 12), "recurrent_kernel": (3, 12), "bias": (12,)}
 
 
 @pytest.mark.parametrize("kind", ["glorot", "uniform"])
@@ -40,34 +34,7 @@ def test_an_open_forget_gate_keeps_the_cell() -> None:
     np.testing.assert_allclose(kept[-30.0], 0, atol=1e-6)
 
 
-def test_the_first_state_is_zero() -> None:
-    state = LSTM(3).initial_state(2)
-    assert isinstance(state, LSTMState)
-    for part in state:
-        assert np.asarray(part).tolist() == [[0.0] * 3] * 2
-
-
-def test_the_lower_precision_is_only_for_training() -> None:
-    inputs = np.random.default_rng(0).normal(size=(2, 4, 5)).astype(np.float32)
-    exact, coarse = built(name="lstm"), built(name="lstm", compute_dtype="bfloat16")
-    expected = np.asarray(exact(inputs, exact.initial_state(2))[0])
-    state = coarse.initial_state(2)
-    np.testing.assert_array_equal(coarse(inputs, state)[0], expected)
-    np.testing.assert_array_equal(coarse(inputs, state, training=False)[0], expected)
-    assert not np.array_equal(coarse(inputs, state, training=True)[0], expected)
-
-
 def test_a_plain_tuple_is_accepted_as_a_state() -> None:
     layer, inputs = built(), np.ones((2, 4, 5), np.float32)
     state = layer.initial_state(2)
     np.testing.assert_array_equal(layer(inputs, tuple(state))[0], layer(inputs, state)[0])
-
-
-def test_the_layer_works_in_a_functional_model() -> None:
-    inputs, hidden, cell = keras.Input((4, 5)), keras.Input((3,)), keras.Input((3,))
-    layer = LSTM(3)
-    hiddens, state = layer(inputs, LSTMState(hidden, cell))
-    model = keras.Model([inputs, hidden, cell], [hiddens, *state])
-    arrays = [np.random.default_rng(0).normal(size=shape).astype(np.float32) for shape in ((2, 4, 5), (2, 3), (2, 3))]
-    expected, _ = layer(arrays[0], LSTMState(*arrays[1:]))
-    np.testing.assert_allclose(model(arrays)[0], expected, atol=1e-6)

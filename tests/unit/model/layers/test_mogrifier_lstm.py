@@ -41,16 +41,6 @@ def test_two_factors_equal_their_product() -> None:
     np.testing.assert_allclose(factored(inputs(), state)[0], full(inputs(), state)[0], atol=1e-5)
 
 
-def test_the_first_round_modulates_the_input_and_the_second_the_state() -> None:
-    shapes = {name: tuple(weight.shape) for name, weight in built(num_rounds=2).modulations.items()}
-    assert shapes == {
-        "modulation_1_kernel": (6, 5),
-        "modulation_1_bias": (5,),
-        "modulation_2_kernel": (5, 6),
-        "modulation_2_bias": (6,),
-    }
-
-
 def test_the_product_of_initial_factors_has_the_variance_of_a_kernel() -> None:
     layer = MogrifierLSTM(300, rank=40, num_rounds=1, initialization=Initialization(kind="uniform", scale=0.01))
     layer.build((None, None, 200))

@@ -45,15 +45,47 @@ def test_the_losses_match_the_logits(tied: bool) -> None:
     np.testing.assert_allclose(losses.total, (expected * weights).sum(), atol=1e-5)
 
 
-def test_the_lower_precision_is_only_for_training() -> None:
-    exact, coarse, hidden = projection(), projection(compute_dtype="bfloat16"), numbers(4, 5)
-    arguments = (hidden, np.arange(4, dtype=np.int32), np.ones(4, np.float32))
-    expected = np.asarray(exact.losses_of(TokenBatch(*arguments)).negative_log_likelihood)
+PROJECTIONS: dict[str, Any] = {
+    "full": lambda **options: OutputProjection(7, **options),
+    "narrowed": lambda **options: OutputProjection(7, latent_size=4, **options),
+    "adaptive": lambda **options: AdaptiveProjection(7, cutoffs=(3,), tail_widths=(2,), **options),
+    "mixture": lambda **options: MixtureProjection(7, mixture_size=2, latent_size=4, **options),
+}
+
+
+def built(name: str, **options: Any) -> Projection:
+    """Return a projection with large weights."""
+    layer: Projection = PROJECTIONS[name](name="projection", **options)
+    layer.build((None, None, 5))
+    for seed, weight in enumerate(layer.weights):
+        weight.assign(numbers(*weight.shape, seed=seed))
+    return layer
+
+
+@pytest.mark.parametrize("name", PROJECTIONS)
+def test_the_lower_precision_is_only_for_training_and_is_close(name: str) -> None:
+    exact, coarse, hidden = built(name), built(name, compute_dtype="bfloat16"), numbers(4, 5)
+    batch = TokenBatch(hidden, np.arange(4, dtype=np.int32), np.ones(4, np.float32))
+    expected = np.asarray(exact.losses_of(batch).negative_log_likelihood)
     np.testing.assert_array_equal(coarse(hidden), exact(hidden))
-    np.testing.assert_array_equal(coarse.losses_of(TokenBatch(*arguments)).negative_log_likelihood, expected)
-    training = coarse.losses_of(TokenBatch(*arguments, training=True)).negative_log_likelihood
+    np.testing.assert_array_equal(coarse.losses_of(batch).negative_log_likelihood, expected)
+    training = coarse.losses_of(batch._replace(training=True)).negative_log_likelihood
     assert not np.array_equal(training, expected)
     np.testing.assert_allclose(training, expected, atol=0.1)
+
+
+@pytest.mark.parametrize("name", ["narrowed", "mixture"])
+@pytest.mark.parametrize("locked", [True, False])
+def test_only_the_steps_of_a_window_share_a_locked_mask(name: str, locked: bool) -> None:
+    layer = built(name, latent_dropout_rate=0.5, locked_dropout=locked)
+    same = np.tile(numbers(1, 5), (8, 1))  # the loss of a row then depends only on its mask
+    batch = TokenBatch(same, np.zeros(8, np.int32), np.ones(8, np.float32), training=True, num_steps=4)
+    np.testing.assert_array_equal(layer(same), built(name)(same))
+    windows = np.asarray(layer.losses_of(batch).negative_log_likelihood).reshape(2, 4)
+    assert [len(set(window.tolist())) == 1 for window in windows.round(4)] == [locked, locked]
+    assert windows[0, 0] != windows[1, 0]
+    called = np.asarray(layer(same.reshape(2, 4, 5), training=True))
+    assert (called[:, 0] == called[:, 1]).all() == locked
 
 
 # Unsupported terms of the loss.
@@ -67,17 +99,16 @@ CANDIDATES = Candidates(np.arange(7, dtype=np.int32), np.zeros(7, np.float32), n
 
 
 @pytest.mark.parametrize(
-    ("layer", "refused"),
+    ("name", "refused"),
     [
-        (OutputProjection(7), ()),
-        (OutputProjection(7, latent_size=4), ()),
-        (AdaptiveProjection(7, cutoffs=(3,), tail_widths=(2,)), ("candidates",)),
-        (MixtureProjection(7, mixture_size=2, latent_size=4), ("candidates", "label_smoothing", "z_loss")),
+        ("full", ()),
+        ("narrowed", ()),
+        ("adaptive", ("candidates",)),
+        ("mixture", ("candidates", "label_smoothing", "z_loss")),
     ],
-    ids=lambda value: type(value).__name__,
 )
-def test_an_unsupported_term_of_the_loss_is_refused(layer: Projection, refused: tuple[str, ...]) -> None:
-    layer.build((None, None, 5))
+def test_an_unsupported_term_of_the_loss_is_refused(name: str, refused: tuple[str, ...]) -> None:
+    layer = built(name)
     terms = {"candidates": CANDIDATES, "label_smoothing": 0.1, "z_loss": 0.01}
     for term, value in terms.items():
         batch = batch_of(training=True, **{term: value})
@@ -142,18 +173,6 @@ def test_a_narrowed_softmax_can_be_sampled() -> None:
     everything = Candidates(np.arange(V, dtype=np.int32), log_weights=np.zeros(V, np.float32), places=TARGETS)
     sampled = layer.losses_of(TokenBatch(hidden, TARGETS, WEIGHTS, training=True, candidates=everything))
     np.testing.assert_allclose(sampled.total, layer.losses_of(TokenBatch(hidden, TARGETS, WEIGHTS)).total, rtol=1e-5)
-
-
-@pytest.mark.parametrize("locked", [True, False])
-def test_only_the_steps_of_a_window_share_a_locked_mask(locked: bool) -> None:
-    layer = narrowed_projection(latent_dropout_rate=0.5, locked_dropout=locked)
-    same = np.tile(numbers(1, H), (8, 1))
-    targets, weights = np.zeros(8, np.int32), np.ones(8, np.float32)
-    np.testing.assert_array_equal(layer(same), narrowed_projection()(same))
-    losses = layer.losses_of(TokenBatch(same, targets, weights, training=True, num_steps=4)).negative_log_likelihood
-    windows = np.asarray(losses).reshape(2, 4)
-    assert [len(set(window.tolist())) == 1 for window in windows.round(4)] == [locked, locked]
-    assert windows[0, 0] != windows[1, 0]
 
 
 def test_a_projection_must_say_how_it_computes_its_loss() -> None:

@@ -37,17 +37,6 @@ def compiled(losses_of: Losses, ranks: bool) -> Callable[..., Any]:
 
 
 @both_paths
-@pytest.mark.parametrize("vocabulary_size", [2, 1000])
-def test_the_loss_of_a_uniform_model_is_the_logarithm_of_the_vocabulary_size(
-    losses_of: Losses, vocabulary_size: int
-) -> None:
-    logits = np.full((3, vocabulary_size), 2.5)
-    losses = losses_of_logits(losses_of, logits, [0, 1, vocabulary_size - 1], [1, 1, 1])
-    np.testing.assert_allclose(losses.negative_log_likelihood, np.log(vocabulary_size), rtol=1e-6)
-    np.testing.assert_allclose(losses.total, 3 * np.log(vocabulary_size), rtol=1e-6)
-
-
-@both_paths
 def test_the_total_is_weighted_and_the_losses_are_not(losses_of: Losses) -> None:
     logits = np.log([[0.5, 0.25, 0.25], [0.1, 0.2, 0.7], [0.6, 0.3, 0.1]])
     losses = losses_of_logits(losses_of, logits, [1, 2, 0], [2.0, 0.5, 0.0])
@@ -89,20 +78,6 @@ def test_no_gradient_flows_from_the_losses_of_the_tokens(losses_of: Losses) -> N
         return losses_of_logits(losses_of, logits, [0, 0], [1, 1]).negative_log_likelihood.sum()
 
     assert not np.any(jax.jit(jax.grad(sum_of_losses))(np.ones((2, 3), np.float32)))
-
-
-def test_jax_uses_the_fast_path_in_the_requested_precision(monkeypatch: pytest.MonkeyPatch) -> None:
-    asked = []
-
-    def spy(*arguments: Any) -> tuple[float, float, bool]:
-        asked.append(arguments[-1])
-        return 1.0, 2.0, True
-
-    monkeypatch.setattr(cross_entropy_jax, "linear_cross_entropy", spy)
-    hidden, ids, ones = np.ones((2, 3), np.float32), np.zeros(2, np.int32), np.ones(2, np.float32)
-    found = linear_cross_entropy(hidden, ids, ones, kernel=hidden, bias=ones, tied=True, compute_dtype="bfloat16")
-    assert found == TokenLosses(total=1.0, negative_log_likelihood=2.0, hit=True)
-    assert asked == [cross_entropy_jax.LossOptions(tied=True, compute_dtype="bfloat16")]
 
 
 def test_other_backends_use_the_reference(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,10 +1,6 @@
-import os
-import subprocess
-import sys
 from types import SimpleNamespace
 from typing import Any
 
-import jax
 import numpy as np
 import pytest
 
@@ -19,20 +15,6 @@ def arguments() -> tuple[Any, LSTMState, dict[str, Any]]:
     weights = {name: random.normal(size=shape).astype(np.float32) for name, shape in shapes.items()}
     state = LSTMState(*random.normal(size=(2, 2, 4)).astype(np.float32))
     return random.normal(size=(2, 5, 3)).astype(np.float32), state, weights
-
-
-def test_jax_uses_the_fast_path_in_the_requested_precision(monkeypatch: pytest.MonkeyPatch) -> None:
-    precisions = []
-    recurrence = lstm_jax.lstm_recurrence
-
-    def spy(*arguments: Any) -> Any:
-        precisions.append(arguments[-1])
-        return recurrence(*arguments)
-
-    monkeypatch.setattr(lstm_jax, "lstm_recurrence", spy)
-    inputs, state, weights = arguments()
-    lstm(inputs, state, **weights, compute_dtype="bfloat16")
-    assert precisions == ["bfloat16"]
 
 
 def test_other_backends_use_the_reference(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -60,12 +42,6 @@ def test_torch_uses_pytorchs_lstm_except_for_a_single_step(monkeypatch: pytest.M
         np.testing.assert_allclose(hiddens, expected, atol=4e-2)
         np.testing.assert_allclose(after.cell, expected_after.cell, atol=4e-2)
     assert asked == [((5, 2, 3), "bfloat16")]  # time-major
-
-
-@pytest.mark.parametrize("backend", ["jax", "numpy"])
-def test_pytorch_is_not_imported_on_another_backend(backend: str) -> None:
-    program = "import sys; sys.modules['torch'] = None; import nextword.model.language_model"
-    subprocess.run([sys.executable, "-c", program], env={**os.environ, "KERAS_BACKEND": backend}, check=True)
 
 
 # The choice of cuDNN.
@@ -126,31 +102,3 @@ def test_a_distributed_batch_uses_the_scan(monkeypatch: pytest.MonkeyPatch) -> N
 def test_the_path_has_a_description(monkeypatch: pytest.MonkeyPatch, backend: str, message: str) -> None:
     monkeypatch.setattr("keras.backend.backend", lambda: backend)
     assert message in lstm_path()
-
-
-@pytest.mark.parametrize("recurrence", [lstm, lstm_reference])
-def test_the_last_state_is_the_last_hidden_state_and_its_cell(recurrence: Any) -> None:
-    inputs, state, weights = arguments()
-    hiddens, after = recurrence(inputs, state, **weights)
-    assert isinstance(after, LSTMState)
-    assert hiddens.shape == (2, 5, 4)
-    np.testing.assert_array_equal(hiddens[:, -1], after.hidden)
-    assert np.abs(np.asarray(after.hidden)).max() < np.abs(np.asarray(after.cell)).max()
-
-
-@pytest.mark.parametrize("recurrence", [lstm, lstm_reference])
-def test_no_step_depends_on_later_inputs(recurrence: Any) -> None:
-    inputs, state, weights = arguments()
-    changed = inputs.copy()
-    changed[:, 3:] += 1
-    before, after = (jax.jit(recurrence)(array, state, **weights)[0] for array in (inputs, changed))
-    np.testing.assert_array_equal(before[:, :3], after[:, :3])
-    assert not np.allclose(before[:, 3:], after[:, 3:])
-
-
-@pytest.mark.parametrize("recurrence", [lstm, lstm_reference])
-def test_the_rows_of_a_batch_are_independent(recurrence: Any) -> None:
-    inputs, state, weights = arguments()
-    both, _ = recurrence(inputs, state, **weights)
-    alone, _ = recurrence(inputs[1:], LSTMState(state.hidden[1:], state.cell[1:]), **weights)
-    np.testing.assert_allclose(alone[0], both[1], atol=1e-6)

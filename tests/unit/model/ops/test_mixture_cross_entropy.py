@@ -1,7 +1,6 @@
 """Loss, hits, ranks and gradients of a mixture, in the fast path and in the reference."""
 
 from collections.abc import Callable
-from functools import partial
 from typing import Any
 
 import jax
@@ -144,21 +143,6 @@ def test_no_gradient_flows_from_the_losses_of_the_tokens(losses_of: Losses) -> N
         return found.negative_log_likelihood.sum()
 
     assert not np.any(jax.jit(jax.grad(sum_of_losses))(arrays["latents"]))
-
-
-def test_jax_uses_the_fast_path_in_the_requested_precision(monkeypatch: pytest.MonkeyPatch) -> None:
-    asked = []
-
-    def spy(*arguments: Any) -> tuple[float, float, bool]:
-        asked.append(arguments[-1])
-        return 1.0, 2.0, True
-
-    monkeypatch.setattr(mixture_cross_entropy_jax, "mixture_cross_entropy", spy)
-    arrays = drawn()
-    compute = partial(mixture_cross_entropy, arrays["latents"], arrays["log_priors"], TARGETS, WEIGHTS)
-    found = compute(compute_dtype="bfloat16", **projection_of(arrays))
-    assert found == TokenLosses(total=1.0, negative_log_likelihood=2.0, hit=True)
-    assert asked == [mixture_cross_entropy_jax.MixtureOptions(tied=False, compute_dtype="bfloat16")]
 
 
 def test_other_backends_use_the_reference(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -4,7 +4,6 @@ from functools import cache
 from typing import Any, NamedTuple
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 import pytest
 from hypothesis import example, given, settings
@@ -13,6 +12,7 @@ from hypothesis import strategies as st
 from nextword.model.ops import mixture_cross_entropy_jax
 from nextword.model.ops.cross_entropy import TokenLosses
 from nextword.model.ops.mixture_cross_entropy import mixture_cross_entropy, mixture_cross_entropy_reference
+from support.arrays import assert_near
 from support.compiled_memory import temporary_bytes
 
 INCOMING = 1.7  # gradient of the total
@@ -73,16 +73,10 @@ def compiled(compute_dtype: str | None, tied: bool, _chunk_rows: int) -> Any:
 def assert_paths_agree(case: Case, seed: int, compute_dtype: str, tolerance: float) -> None:
     fast, fast_gradients = losses_and_gradients(case, seed, compute_dtype)
     reference, reference_gradients = losses_and_gradients(case, seed, None)
-    np.testing.assert_allclose(fast.total, reference.total, rtol=tolerance, atol=tolerance)
-    np.testing.assert_allclose(
-        fast.negative_log_likelihood, reference.negative_log_likelihood, rtol=tolerance, atol=tolerance
-    )
+    assert_near(fast[:2], reference[:2], tolerance)
+    assert_near(fast_gradients, reference_gradients, tolerance)
     if compute_dtype == "float32":
         np.testing.assert_array_equal(fast.hit, reference.hit)
-    for name, expected in reference_gradients.items():
-        assert fast_gradients[name].dtype == jnp.float32, name
-        scale = max(1.0, float(np.abs(expected).max()))
-        np.testing.assert_allclose(fast_gradients[name], expected, rtol=0, atol=tolerance * scale, err_msg=name)
 
 
 sizes = st.integers(1, 6)

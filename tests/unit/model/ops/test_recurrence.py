@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from nextword.model.ops import products, recurrence_jax
 from nextword.model.ops.recurrence import project, run_recurrence, run_reference
+from support.arrays import assert_near
 
 Shape = tuple[int, int, int, int]  # B, T, I, H
 
@@ -65,10 +66,7 @@ def assert_paths_agree(shape: Shape, seed: int, compute_dtype: str, tolerance: f
     ours, theirs = (
         compiled(run, compute_dtype, products.CHUNK_ROWS)(arrays) for run in (from_fast_path, from_reference)
     )
-    assert jax.tree.structure(ours) == jax.tree.structure(theirs)
-    for one, other in zip(jax.tree.leaves(ours), jax.tree.leaves(theirs), strict=True):
-        assert (one.shape, one.dtype) == (other.shape, np.float32)
-        np.testing.assert_allclose(one, other, rtol=0, atol=tolerance * max(1.0, float(np.abs(other).max())))
+    assert_near(ours, theirs, tolerance)
 
 
 sizes = st.integers(1, 5)
@@ -115,5 +113,4 @@ def test_the_projection_and_its_gradients_match_a_product(compute_dtype: str, to
         return value, *pull_back(cotangent)
 
     ours = gradients(lambda inputs, kernel: project(inputs, kernel, compute_dtype=compute_dtype))
-    for one, other in zip(ours, gradients(jax.numpy.matmul), strict=True):
-        np.testing.assert_allclose(one, other, rtol=0, atol=tolerance * max(1.0, float(np.abs(other).max())))
+    assert_near(ours, gradients(jax.numpy.matmul), tolerance)

@@ -9,8 +9,7 @@ from onnx import TensorProto, helper
 
 from nextword.bundle.onnx.embeddings import EMBEDDINGS
 from nextword.bundle.onnx.file import HIDDEN, LOG_PROBS, OPSET, TOKENS, next_name, state_widths
-from nextword.export.graph_builder import GraphBuilder
-from nextword.export.recurrence_graph import Layer, add_layer
+from nextword.export.recurrence_graph import GraphBuilder, Layer, add_layer
 from nextword.model.architecture import Architecture
 from nextword.version import __version__
 

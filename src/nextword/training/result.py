@@ -23,7 +23,7 @@ from nextword.text.sources.names import SplitName
 from nextword.training.config import RunConfig
 from nextword.training.context import RunContext
 from nextword.training.progress import TrainingProgress
-from nextword.training.report.curve_picture import draw_curves
+from nextword.training.report.curve import draw_curves
 from nextword.training.step.stream_model import fingerprint
 
 _MAX_BATCH_SIZE = 32

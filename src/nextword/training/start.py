@@ -22,7 +22,7 @@ from nextword.training.config import RunConfig
 from nextword.training.context import Observers, RunContext
 from nextword.training.progress import TrainingProgress
 from nextword.training.reading import load_corpus
-from nextword.training.report.curve_picture import CurveDrawer
+from nextword.training.report.curve import CurveDrawer
 from nextword.training.report.log import write_log
 from nextword.training.solo import Solo
 

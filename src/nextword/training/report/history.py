@@ -10,8 +10,7 @@ from nextword.disk.files import disk_errors
 from nextword.display.table import html_stack, html_table
 from nextword.errors import SettingError
 from nextword.training.progress import RoundRecord, TrainingPoint
-from nextword.training.report.curve_picture import curve_picture, draw_curves
-from nextword.training.report.growing_curve import GrowingCurve
+from nextword.training.report.curve import GrowingCurve, curve_picture, draw_curves
 from nextword.training.report.log import POINTS_FILE, read_log, read_points
 
 _SHOWN_ROUNDS = 10

@@ -9,8 +9,7 @@ from nextword.display.table import Markup, html_bar, html_stack, html_table
 from nextword.training.context import TrainingObserver
 from nextword.training.plan import Plan
 from nextword.training.progress import RoundRecord, TrainingPoint, TrainingProgress
-from nextword.training.report.curve_picture import curve_picture
-from nextword.training.report.growing_curve import GrowingCurve
+from nextword.training.report.curve import GrowingCurve, curve_picture
 from nextword.training.report.progress_bar import clock
 
 _SECONDS_BETWEEN_UPDATES = 1.0

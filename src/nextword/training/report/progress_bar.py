@@ -11,7 +11,7 @@ from nextword.text.reading.progress import ReadingProgress
 from nextword.training.context import TrainingObserver
 from nextword.training.plan import Plan
 from nextword.training.progress import RoundRecord, TrainingPoint, TrainingProgress
-from nextword.training.report.growing_curve import GrowingCurve
+from nextword.training.report.curve import GrowingCurve
 from nextword.training.report.reading_lines import ReadingLines, megabytes
 from nextword.training.report.terminal_chart import TerminalChart
 

@@ -8,8 +8,8 @@ from operator import itemgetter
 from rich.console import Console, ConsoleOptions, RenderResult
 from rich.text import Text
 
-from nextword.display.ticks import even_ticks, log_ticks
-from nextword.training.report.growing_curve import GrowingCurve, Place
+from nextword.display.chart import even_ticks, log_ticks
+from nextword.training.report.curve import GrowingCurve, Place
 
 _DOTS = ((0x01, 0x08), (0x02, 0x10), (0x04, 0x20), (0x40, 0x80))
 """The bit of each dot of a Braille character, by row and column."""

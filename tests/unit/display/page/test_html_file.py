@@ -19,6 +19,9 @@ from support.packed import ARCHITECTURES, bundle_of_tokens, random_bundle
 if TYPE_CHECKING:
     from playwright.sync_api import Browser
 
+from nextword.display.page.html_file import in_ascii, one_script
+from nextword.errors import ExportError
+
 _READY = "() => globalThis.nextword !== undefined"
 
 HOSTILE = (
@@ -158,3 +161,41 @@ def test_escaped_bytes_come_back_and_end_no_element(data: bytes) -> None:
     assert original(text) == data
     assert not {0x00, 0x0D, 0x3C} & set(text)
     assert len(text) <= 2 * len(data)
+
+
+def test_a_module_comes_after_those_that_it_imports() -> None:
+    script = one_script(
+        {
+            "a.js": 'import { b } from "./parts/b.js";\nimport {\n  c,\n  d,\n} from "./model/c.js";\nb(c, d);\n',
+            "parts/b.js": 'import { c } from "../model/c.js";\nexport async function b() {}\n',
+            "model/c.js": "export const c = 1;\nexport class d {}\nfunction hidden() {}\n",
+            "unused.js": "export default 1;\n",
+        },
+        "a.js",
+    )
+    offsets = [script.index(f"const module_{name} =") for name in ("model_c", "parts_b", "a")]
+    assert offsets == sorted(offsets)
+    assert "const { c, d, } = module_model_c;" in script
+    assert "return { c, d };" in script
+    assert "import" not in script
+    assert "export" not in script
+
+
+@pytest.mark.parametrize(
+    ("source", "message"),
+    [
+        ("export default 1;\n", "but a.js holds `export default 1;`"),
+        ('import * as b from "./b.js";\n', "but a.js holds `import"),
+        ('const b = await import("./b.js");\n', "but a.js holds"),
+        ('import { b } from "./missing.js";\n', "must hold the module missing.js"),
+        ('import { b } from "./b.js";\n', "in a cycle"),
+        ('const end = "</script>";\n', "must not hold `</script`"),
+    ],
+)
+def test_a_module_outside_the_convention_is_refused(source: str, message: str) -> None:
+    with pytest.raises(ExportError, match=message.replace("(", r"\(").replace("*", r"\*")):
+        one_script({"a.js": source, "b.js": 'import { a } from "./a.js";\nexport const b = 1;\n'}, "a.js")
+
+
+def test_a_script_is_written_in_ascii() -> None:
+    assert in_ascii('"\u2026\U0001f642~"') == r'"\u2026\ud83d\ude42~"'

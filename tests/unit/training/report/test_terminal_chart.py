@@ -5,7 +5,7 @@ import io
 import pytest
 from rich.console import Console
 
-from nextword.training.report.growing_curve import GrowingCurve
+from nextword.training.report.curve import GrowingCurve
 from nextword.training.report.terminal_chart import TerminalChart, chart_lines
 from support.training_records import POINTS, RECORDS
 

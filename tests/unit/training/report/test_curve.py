@@ -8,8 +8,7 @@ import pytest
 from nextword.errors import SettingError
 from nextword.training.plan import Plan
 from nextword.training.progress import RoundRecord, TrainingProgress
-from nextword.training.report.curve_picture import CurveDrawer, curve_picture, draw_curves
-from nextword.training.report.growing_curve import GrowingCurve
+from nextword.training.report.curve import CurveDrawer, GrowingCurve, curve_picture, draw_curves
 from nextword.training.report.history import TrainingHistory
 from support.training_records import POINTS, RECORDS, make_points, make_records
 
@@ -80,3 +79,31 @@ def test_what_cannot_be_drawn_does_not_stop_the_run(tmp_path: Path) -> None:
 def test_a_history_without_rounds_has_no_curve(tmp_path: Path) -> None:
     with pytest.raises(SettingError, match="a curve must have at least one round"):
         TrainingHistory(()).plot(tmp_path)
+
+
+def test_a_curve_grows_by_points_and_rounds_and_begins_with_those_of_a_resumed_run() -> None:
+    grown, resumed = GrowingCurve(), GrowingCurve()
+    grown.start(PLAN, TrainingProgress())
+    assert grown.is_empty
+    for point in POINTS:
+        grown.add_point(point)
+    for record in RECORDS:
+        grown.add_round(record, PLAN)
+    resumed.start(PLAN, TrainingProgress(records=tuple(RECORDS), points=tuple(POINTS)))
+    assert grown == resumed
+    assert (grown.train[0], grown.valid[0], grown.epochs) == ((0.25, 900.0), (0.5, 300.0), 2.0)
+
+
+def test_a_run_without_points_shows_its_rounds() -> None:
+    assert GrowingCurve.of(RECORDS, ()).train == [(record.epoch, record.train_perplexity) for record in RECORDS]
+
+
+@pytest.mark.parametrize(("epochs", "last"), [(40.0, 1.0), (0.8, 0.8), (0.0, 0.5)])
+def test_the_axis_reaches_twice_as_far_as_the_curve_but_not_beyond_the_run(epochs: float, last: float) -> None:
+    assert GrowingCurve([(0.25, 9.0), (0.5, 8.0)], [], epochs).last_epoch == last
+
+
+def test_equal_perplexities_have_a_range_around_them() -> None:
+    low, high = GrowingCurve([(1.0, 9.0)], [(1.0, 9.0)]).perplexities
+    assert low < 9.0 < high
+    assert GrowingCurve([(1.0, 9.0)], [(1.0, 90.0)]).perplexities == (9.0, 90.0)

@@ -56,7 +56,7 @@ def test_the_curve_grows_with_points_and_rounds(notebook: Notebook) -> None:
             display.on_round(record, PLAN, TrainingProgress(records=tuple(RECORDS[:number]), best_round=number))
     shown = notebook.handle.shown
     assert [html.count("<circle") for html in shown if "validating" in html] == [0, 2, 3, 4]  # the best one twice
-    assert shown[-1].count("<circle") == 4
+    assert shown[-1].count("<circle") == 5
     assert "trained" in shown[-1]
     assert "1,234" in shown[-1]
     assert "40 of 40" in shown[-1]

@@ -39,7 +39,7 @@ from nextword.text.tokens.vocabulary import Vocabulary
 from nextword.bundle.run_directory import run_lock
 
 root = Path(sys.argv[1])
-assert not held_directory._BY_DESCRIPTOR and not files._CAN_SYNC_DIRECTORIES
+assert not files._BY_DESCRIPTOR and not files._CAN_SYNC_DIRECTORIES
 words = ("<unk>", "<eos>", "it", "is", "so")
 architecture = Architecture(vocabulary_size=len(words), embedding_size=4, hidden_sizes=(4,), tied=True)
 weights = {name: np.ones(shape, np.float32) for name, shape in architecture.weight_shapes().items()}

@@ -73,7 +73,7 @@ def test_unchanged_options_change_nothing() -> None:
 
 
 def test_the_defaults_are_those_of_the_page() -> None:
-    script = Path(nextword.__file__).parent / "display" / "page" / "site" / "js" / "write_tab.js"
+    script = Path(nextword.__file__).parent / "display" / "page" / "site" / "js" / "tabs" / "write_tab.js"
     shown = {
         name: float(re.search(rf'label: "{label}".*? value: ([\d.]+)', script.read_text(encoding="utf-8"))[1])  # type: ignore[index]
         for name, label in (("temperature", "Temperature"), ("top_p", "Top-p"))

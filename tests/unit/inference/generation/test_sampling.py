@@ -75,8 +75,8 @@ def test_unchanged_options_change_nothing() -> None:
 def test_the_defaults_are_those_of_the_page() -> None:
     script = Path(nextword.__file__).parent / "display" / "page" / "site" / "js" / "tabs" / "write_tab.js"
     shown = {
-        name: float(re.search(rf'label: "{label}".*? value: ([\d.]+)', script.read_text(encoding="utf-8"))[1])  # type: ignore[index]
-        for name, label in (("temperature", "Temperature"), ("top_p", "Top-p"))
+        name: float(re.search(rf"const {slider} = .*? value: ([\d.]+)", script.read_text(encoding="utf-8"))[1])  # type: ignore[index]
+        for name, slider in (("temperature", "bold"), ("top_p", "share"))
     }
     assert shown == {name: getattr(DEFAULT_SAMPLING, name) for name in shown} == {"temperature": 0.8, "top_p": 0.95}
 

@@ -106,7 +106,7 @@ def _own_scores(bundle: Path, model: LoadedModel, documents: Documents, folder: 
 
 
 def _continuation(model: LoadedModel, context: str, continuation: str) -> Score:
-    """Score what `lm_eval` scores: the tokens of a continuation, those of the beginning before it."""
+    """Score what `lm_eval` scores: the tokens of a continuation, given the tokens before it."""
     # A mark at the end of the beginning may be another token if more follows; `lm_eval` keeps the first one.
     encode, read = model.tokenizer.encode, model.tokenizer.encode(context)
     ids = np.array([[*read, *encode(f"{context} {continuation}")[len(read) :]]], np.int32)

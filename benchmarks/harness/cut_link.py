@@ -19,7 +19,7 @@ def cut_link(hosts: Hosts, prefixes: Sequence[Sequence[str]], strategy: Strategy
     """Cut the link of the last host after three rounds, connect it again, resume, and compare with a whole run.
 
     The result has the seconds from the cut until all processes ended, their exit codes and last lines, the rounds of
-    each log then and at the end, and whether the weights are those of a run that was not cut, bit by bit.
+    each log then and at the end, and whether the weights equal a run that was not cut, bit by bit.
     """
     last, host = len(prefixes) - 1, hosts.address(0)
     with TemporaryDirectory(prefix="network-cut-") as name:

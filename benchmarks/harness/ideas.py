@@ -66,7 +66,7 @@ IDEAS = {
         Idea("ensemble", "ensemble of two seeds", is_ensemble=True),
     )
 }
-"""All ideas by name: those of training first, then those after it."""
+"""All ideas by name: ideas for training first, then ideas for after it."""
 
 
 def ideas_named(names: Sequence[str]) -> list[Idea]:

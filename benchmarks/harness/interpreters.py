@@ -36,7 +36,7 @@ def own_interpreter() -> Sequence[str]:
 def interpreter_with(module: str, named: str | None = None) -> Sequence[str]:
     """Return the command of a Python with a module of `VARIABLES`.
 
-    It is the named one, or that of the environment variable, or the first with the module among the one that
+    It is the named one, or the one in the environment variable, or the first with the module among the one that
     `make peers` made, this Python, and `python3.11` and `python3` on the path.
 
     Raises:

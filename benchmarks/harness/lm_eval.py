@@ -72,7 +72,7 @@ class Documents:
 
 
 def _choices(lines: Sequence[Sequence[str]]) -> list[dict[str, Any]]:
-    """Return each line's beginning with the words that follow, and with those of the lines after it."""
+    """Return each line's beginning with the words that follow, then with the words of the next lines."""
     ends = [" ".join(words[_BEGINNING : _BEGINNING + _CONTINUATION]) for words in lines]
     rows = []
     for number, words in enumerate(lines):

@@ -155,7 +155,7 @@ def read_report(path: Path) -> list[dict[str, Any]]:
 def provenance() -> dict[str, Any]:
     """Return where, when and of what code a number is measured.
 
-    `processor` has its name, the number of usable cores, and its features for matrix products. `commit` is that of
+    `processor` has its name, the number of usable cores, and its features for matrix products. `commit` names
     nextword's code, with `-dirty` if it was changed since. `load` counts the processes that wanted a core, on average
     over the minute before; `is_busy` reports whether it was high.
     """
@@ -203,7 +203,7 @@ def markdown_table(rows: Sequence[Mapping[str, str]], headings: Sequence[str] | 
 
     Args:
         rows: Texts of the cells by heading; a missing one is empty.
-        headings: The headings; those of the first row by default.
+        headings: The headings (default: the keys of the first row).
 
     Example:
         >>> print(markdown_table([{"a": "1", "b": "2"}]), end="")

@@ -63,7 +63,7 @@ class Scene:
 
         Args:
             model: Name of the model.
-            tokens: The lowest and the highest number of tokens of an answer; by default, those of the effort.
+            tokens: The lowest and the highest number of tokens of an answer (default: as the effort says).
             stream: Whether the answers are streams of events.
         """
         words = json.loads((self.folder / "words.json").read_text(encoding="utf-8"))

@@ -90,7 +90,7 @@ def scores(settings: Settings) -> Run:
 
 
 def keys(settings: Settings) -> Run:
-    """Return what types the characters of words, those of small ids more often, with a space after each."""
+    """Return a function that types words, frequent ones more often, with a space after each."""
     model = opened(settings)
     session, chance = SuggestionSession(model), random.Random(0)  # noqa: S311  # no secret depends on it
     words = [token for token in model.tokenizer.vocabulary.tokens if token.isalpha()]

@@ -37,7 +37,7 @@ _ONSETS = ("b", "br", "c", "ch", "d", "f", "g", "gr", "h", "j", "l", "m", "n", "
 _SYLLABLES = ["".join(parts) for parts in product(_ONSETS, ("a", "e", "i", "o", "u", "ai", "ea"), ("", "n", "r", "s"))]
 _MARKS = (", ", ".", "; ", "?")
 
-# A gamma distribution whose sentences are as long as those of the Penn Treebank: with <eos> 22.1 tokens on average,
+# A gamma distribution for sentences as long as in the Penn Treebank: with <eos> 22.1 tokens on average,
 # a standard deviation of 10.
 _LENGTH_SHAPE, _LENGTH_SCALE = 4.2, 5.03
 
@@ -108,7 +108,7 @@ def random_weights(architecture: Architecture, seed: int) -> dict[str, NDArray[n
 
 
 def random_sentences(count: int, vocabulary_size: int, end_id: int, seed: int) -> list[TokenIds]:
-    """Return sentences, `<eos>` at the end of each, as long as those of the Penn Treebank.
+    """Return sentences, `<eos>` at the end of each, as long as in the Penn Treebank.
 
     A word's probability falls with its id approximately by Zipf's law.
     """

@@ -59,8 +59,9 @@ def cache(options: _CacheOptions) -> None:
 def _print(folder: Path, limit: int, entries: Sequence[CacheEntry], *, as_list: bool) -> None:
     click.echo(f"{folder}: {_size(entries)} of at most {limit / 10**9:g} GB")
     table = Table(box=None, show_header=False, pad_edge=False)
+    entries = [entry for entry in entries if entry.num_bytes]  # without the locks of earlier runs
     if as_list:
-        for entry in filter(lambda entry: entry.num_bytes, entries):  # locks have none
+        for entry in entries:
             used = time.strftime("%Y-%m-%d %H:%M", time.localtime(entry.used))
             table.add_row(_size([entry]), used, entry.path.name[:40])
     else:

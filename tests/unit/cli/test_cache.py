@@ -23,7 +23,9 @@ def test_the_cache_is_shown_listed_and_cleared(
     assert capsys.readouterr().out == f"{tmp_path}: 0.0 MB of at most 1.5 GB\n"
     folder = cached_folder(tmp_path / f"tokens-{1:064x}", _fill)
     assert nextword("cache") == 0
-    assert "tokens      1 entry  2.0 MB  token ids of texts" in capsys.readouterr().out
+    shown = capsys.readouterr().out
+    assert "tokens  1 entry  2.0 MB  token ids of texts" in shown
+    assert "unfinished" not in shown  # the lock of the folder is nothing that was interrupted
     assert nextword("cache", "--all") == 0
     assert folder.name[:40] in capsys.readouterr().out
     assert nextword("cache", "--json") == 0

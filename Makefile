@@ -79,8 +79,9 @@ commands: setup  ## Write the pages of the commands again, with the outputs of t
 settings: setup  ## Write the typed settings of `nextword.train` again.
 	$(BIN)/python scripts/run_settings.py
 
-docs: setup  ## Build the documentation into site/.
-	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
+# Not with --quiet: it also silences the warnings, and then --strict finds none.
+docs: setup  ## Build the documentation into site/; fail if a link or an anchor leads nowhere.
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
 
 format: setup $(JAVASCRIPT)/node_modules/installed  ## Format the code.
 	$(JAVASCRIPT)/node_modules/.bin/biome check --write --config-path=$(JAVASCRIPT) $(SITE)

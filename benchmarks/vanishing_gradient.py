@@ -4,7 +4,7 @@ python benchmarks/vanishing_gradient.py --plot docs/images/vanishing-gradient.sv
 
 One layer over the novels that come with nextword. A text is read for 101 steps, and the loss of the last prediction
 alone is differentiated with respect to the hidden state (and an LSTM's cell) at every step before it. The same is done
-after a short training. See docs/vanishing-gradient.md.
+after a short training. See docs/learn/recurrent-networks.md.
 """
 
 from pathlib import Path

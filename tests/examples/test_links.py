@@ -39,6 +39,32 @@ def test_pages_that_the_code_names_exist() -> None:
     assert {(path, page) for path, page in named if not (ROOT / "docs" / page).exists()} == set()
 
 
+def section_of(page: Path, anchor: str) -> str:
+    """Return the text of a page below a heading, up to the next of its level; all of it without an anchor."""
+    text = page.read_text(encoding="utf-8")
+    for heading in re.finditer(r"^(#+) (.+)$", text, re.MULTILINE):
+        if anchor and re.sub(r"[-\s]+", "-", re.sub(r"[^\w\s-]", "", heading[2]).strip().lower()) == anchor:
+            return re.split(rf"^#{{1,{len(heading[1])}}} ", text[heading.end() :], maxsplit=1, flags=re.MULTILINE)[0]
+    return text
+
+
+def unsupported(page: Path) -> Iterator[str]:
+    """Yield the numbers of two decimals that stand with a link to results, and are not in the section linked."""
+    for paragraph in page.read_text(encoding="utf-8").split("\n\n"):
+        links = re.findall(r"\]\(([^)#\s]*\bresults(?:-history)?\.md)(?:#([^)\s]+))?\)", paragraph)
+        shown = "".join(section_of((page.parent / name).resolve(), anchor) for name, anchor in links)
+        known = {f"{float(number):.2f}" for number in re.findall(r"\d+\.\d+", shown)}
+        yield from (number for number in re.findall(r"\b\d+\.\d\d\b", paragraph) if links and number not in known)
+
+
+PAGES = [ROOT / "README.md", *sorted(path for path in (ROOT / "docs").rglob("*.md") if "results" not in path.name)]
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_results_that_are_linked_have_the_number(page: Path) -> None:
+    assert list(unsupported(page)) == []
+
+
 def test_a_broken_link_is_found(tmp_path: Path) -> None:
     page = tmp_path / "page.md"
     page.write_text("# One `two`\n[a](page.md#one-two) [b](page.md#three) [c](gone.md)\n", encoding="utf-8")

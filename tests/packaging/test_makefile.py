@@ -1,6 +1,7 @@
 """`make demo` installs what the demo needs, `make setup` the rest, each into the environment that is there."""
 
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -48,6 +49,21 @@ def test_an_environment_for_development_serves_the_demo(environment: Path) -> No
     (environment / "with-dev").touch()
     assert "pip install" not in planned("setup", environment)
     assert "pip install" not in planned("demo", environment)
+
+
+def test_the_documentation_fails_on_a_dead_anchor(tmp_path: Path, environment: Path) -> None:
+    (environment / "with-dev").touch()
+    arguments = planned("docs", environment).partition("mkdocs build")[2].split()
+    (tmp_path / "docs").mkdir()
+    (tmp_path / "docs" / "index.md").write_text("# One\n[two](index.md#two)\n", encoding="utf-8")
+    validation = re.search(r"^validation:\n(?: .*\n)+", (ROOT / "mkdocs.yml").read_text(encoding="utf-8"), re.MULTILINE)
+    assert validation is not None
+    (tmp_path / "mkdocs.yml").write_text(f"site_name: x\n{validation[0]}", encoding="utf-8")
+    done = subprocess.run(
+        [sys.executable, "-m", "mkdocs", "build", *arguments], cwd=tmp_path, capture_output=True, check=False
+    )
+    assert done.returncode == 1
+    assert b"#two" in done.stderr
 
 
 def test_a_changed_pin_is_installed(environment: Path) -> None:

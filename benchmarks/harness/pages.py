@@ -50,7 +50,7 @@ def renewed(page: str, results: Sequence[Result], typed: Sequence[KeystrokeResul
 
     def written(match: re.Match[str]) -> str:
         query = Query.of(match[3])
-        table = results_table(query, results) if match[2] == "results" else keystrokes_table(query.corpus, typed)
+        table = results_tables(query, results) if match[2] == "results" else keystrokes_table(query.corpus, typed)
         return f"{match[1]}\n{table}\n{match[4]}"
 
     return _TABLE.sub(written, page)
@@ -182,16 +182,27 @@ def _trained(result: Result) -> tuple[str, str, str]:
     return result.corpus, result.preset, _VARIES.sub("", result.command)
 
 
-def results_table(query: Query, results: Sequence[Result]) -> str:
-    """Return a table in Markdown; one row a group, or one for each of its methods."""
+def results_tables(query: Query, results: Sequence[Result]) -> str:
+    """Return a table in Markdown for each machine, each below its name if there are several."""
     groups = query.groups(results)
+    machines = sorted({group.machine for group in groups})
+    if len(machines) < 2:
+        return _table(query, groups)
+    return "\n\n".join(
+        f"**{machine}**\n\n{_table(query, [group for group in groups if group.machine == machine], 'machine')}"
+        for machine in machines
+    )
+
+
+def _table(query: Query, groups: Sequence[Group], *told: str) -> str:
+    """Return a table; one row a group, or one for each of its methods, without the columns that are told elsewhere."""
     if query.methods == "across":
         rows = [_described(group) | _across(group) for group in groups]
     else:
         rows = [_described(part) | _down(part) for group in groups for part in group.by_method.values()]
     # What the query fixes is no column.
     fixed = {key for key in ("corpus", "preset") if not set(getattr(query, key)) & set("*?[,")}
-    headings = dict.fromkeys(heading for row in rows for heading in row if heading not in fixed | set(_LAST))
+    headings = dict.fromkeys(heading for row in rows for heading in row if heading not in {*fixed, *_LAST, *told})
     return markdown_table(rows, [*headings, *_LAST])
 
 

@@ -19,7 +19,7 @@ from harness.ledger import (
     results_of_evaluation,
     write_ledger,
 )
-from harness.pages import Query, grouped, keystrokes_table, renewed, results_table
+from harness.pages import Query, grouped, keystrokes_table, renewed, results_tables
 from nextword.errors import SettingError
 
 Make = Callable[..., Result]
@@ -33,7 +33,7 @@ def rows(table: str) -> list[list[str]]:
 
 def test_methods_are_rows_or_columns(make: Make) -> None:
     results = [make(), make(method="cache,ngram", test_perplexity=70.0)]
-    headings, _, *lines = rows(results_table(Query(corpus="ptb"), results))
+    headings, _, *lines = rows(results_tables(Query(corpus="ptb"), results))
     trained = ["preset", "minutes", "machine", "parameters", "epochs"]
     assert headings == [*trained, "read as", "valid", "test", "seeds", "commit"]
     described = ["`auto`", "10", "a processor", "1,000,000", "5.0"]
@@ -42,7 +42,7 @@ def test_methods_are_rows_or_columns(make: Make) -> None:
         [*described, "cache, ngram", "90.00", "**70.00**", "0", "abc1234"],
     ]
     results.append(make(minutes=30.0, command="other"))
-    table = rows(results_table(Query(corpus="ptb", preset="auto", methods="across"), results))
+    table = rows(results_tables(Query(corpus="ptb", preset="auto", methods="across"), results))
     assert [line[4:7] for line in table] == [
         ["valid", "test, static", "test, cache, ngram"],
         ["---"] * 3,
@@ -53,7 +53,7 @@ def test_methods_are_rows_or_columns(make: Make) -> None:
 
 def test_seeds_of_one_command_share_a_row_with_their_spread(make: Make) -> None:
     other = make(seed=1, test_perplexity=87.0, command="nextword train ptb --minutes 10 --seed 1 --run runs/other")
-    table = rows(results_table(Query(corpus="ptb", preset="auto"), [make(), other]))
+    table = rows(results_tables(Query(corpus="ptb", preset="auto"), [make(), other]))
     assert "**86.00 ± 1.41**" in table[2]
     assert "0, 1" in table[2]
     others = [make(commit="b"), make(command="nextword train ptb"), make(corpus="austen"), make(preset="quick")]
@@ -67,6 +67,16 @@ def test_a_busy_machine_is_the_same_and_machines_have_short_names(make: Make) ->
     idle = make(processor="Intel(R) Xeon(R) Processor, 2 cores, AMX-BF16")
     groups = grouped([idle, busy, make(processor="AMD EPYC family 25, 2 cores", seed=2)])
     assert [(group.machine, group.seeds) for group in groups] == [("Intel Xeon with AMX", [0, 1]), ("AMD EPYC", [2])]
+
+
+def test_each_machine_has_a_table_of_its_own(make: Make) -> None:
+    results = [make(processor=f"{name}, 2 cores", test_perplexity=ppl) for name, ppl in (("B", 9), ("A", 8), ("B", 7))]
+    tables = results_tables(Query(corpus="ptb", preset="auto"), [*results[:2], dataclasses.replace(results[2], seed=1)])
+    first, second = (rows(table) for table in tables.split("\n\n")[1::2])
+    assert tables.startswith("**A**\n\n| minutes |")
+    assert "machine" not in first[0]
+    assert ["**8.00**" in line for line in first[2:]] == [True]
+    assert ["**8.00**" in line for line in second[2:]] == [False]
 
 
 def test_a_query_chooses_by_patterns_and_picks_commits(make: Make) -> None:
@@ -112,7 +122,7 @@ def test_the_pages_of_results_show_what_the_ledgers_hold(name: str) -> None:
 def test_the_headline_numbers_are_in_the_history() -> None:
     """A number that is typed into both pages must be the same in both."""
     headline, history = ((DOCS / name).read_text(encoding="utf-8") for name in ("results.md", "results-history.md"))
-    sections = [each for each in headline.split("\n## ") if "](results-history.md" in each]
+    sections = [each for each in headline.split("\n## ")[1:] if "](results-history.md" in each]
     typed = re.sub(r"<!-- results: .*?<!-- end of results -->", "", "".join(sections), flags=re.DOTALL)
     numbers = {*re.findall(r"\d[\d,]*\.\d+|\d+,\d{3}", typed)}
     assert len(numbers) > 50

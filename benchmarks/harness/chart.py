@@ -11,8 +11,9 @@ from pathlib import Path
 from xml.sax.saxutils import escape
 
 from nextword.display.chart import Axis
-from nextword.display.svg import COLORS, SANS, number, style_sheet
+from nextword.display.svg import number, style_sheet
 from nextword.display.text_width import text_width
+from nextword.display.tokens import COLORS, SANS
 from nextword.errors import SettingError
 
 _WIDTH, _SIZE, _LINE, _SHOWN = 420.0, 11.0, 17.0, 4 / 3
@@ -56,7 +57,7 @@ class Line:
         label: What it is, for the legend; empty for none.
         x: Where its points are.
         y: How high they are.
-        hue: A name of `nextword.display.svg.COLORS`.
+        hue: A name of `nextword.display.tokens.COLORS`.
         style: `-`, `--`, or an empty string for points alone.
         marker: A marker at every point: `o`, `s`, `D`, `^`, `P` or `X`; empty for none.
         errors: Half the length of each whisker.

@@ -13,6 +13,7 @@ from typing import Any
 
 from nextword.display.svg import style_sheet
 from nextword.display.table import Markup
+from nextword.display.tokens import COLORS
 
 _MIN_RANGE = 1.2
 _FAR_APART = 10.0
@@ -72,7 +73,7 @@ _MAX_X_TICKS, _MAX_Y_TICKS = 8, 6
 _CHARACTER, _SAMPLE, _GAP = 7, 22, 16
 """Widths in the legend: of a character, of the line before a name, and between two names."""
 
-_TRAIN_COLOR, _VALID_COLOR, _BEST_COLOR = "#8a8f98", "#3b82f6", "#ea580c"
+_TRAIN_COLOR, _VALID_COLOR, _BEST_COLOR = (COLORS[f"any-{hue}"][0] for hue in ("quiet", "blue", "orange"))
 
 
 @dataclass(frozen=True)

@@ -1,33 +1,13 @@
 """A picture as SVG: shapes and text with classes, and one style sheet whose colors follow the reader's scheme."""
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 from xml.sax.saxutils import escape
 
 from nextword.display.text_width import shortened, text_width
-
-COLORS: Mapping[str, tuple[str, str]] = {
-    "ink": ("#22201c", "#e9e6df"),
-    "muted": ("#625c52", "#b3aea4"),
-    "line": ("#d9d3c7", "#41444e"),
-    "edge": ("#8f887b", "#8b8e9a"),
-    "raised": ("#ffffff", "#23252c"),
-    "ground": ("#f0ece4", "#2d3038"),
-    "pale": ("#dcecea", "#1e3a39"),
-    "accent": ("#0b6e6e", "#5fc9bd"),
-    "blue": ("#1f5fbf", "#6db3ee"),
-    "orange": ("#c2410c", "#ee9a62"),
-    "highlight": ("#fbebc8", "#4a3a1c"),
-    "quiet": ("#8a8f98", "#9a9fab"),
-    "violet": ("#7a4fb5", "#bf9bf0"),
-    "olive": ("#8a6d0b", "#d9b94a"),
-}
-"""Each variable with its color on a light and on a dark page. Text has a contrast of at least 4.5 on both."""
-
-SANS = 'system-ui,-apple-system,"Segoe UI",Roboto,"Noto Sans","DejaVu Sans",sans-serif'
-SERIF = '"Iowan Old Style","Palatino Linotype",Palatino,Georgia,"Noto Serif","DejaVu Serif",serif'
+from nextword.display.tokens import COLORS, SANS, SERIF
 
 
 def style_sheet(colors: Sequence[str], rules: Sequence[str] = ()) -> str:

@@ -6,6 +6,8 @@ Text takes the color of the page. Lines and bars are half transparent, so they f
 from collections.abc import Sequence
 from html import escape
 
+from nextword.display.tokens import translucent
+
 _LINE = "1px solid rgba(128,128,128,.35)"
 _TABLE = "border-collapse:collapse;border:none;margin:.25em 0;font-variant-numeric:tabular-nums;color:inherit"
 _CELL = "padding:.15em .75em .15em 0;border:none;background:none;color:inherit;vertical-align:middle;text-align:"
@@ -48,9 +50,8 @@ def html_bar(fraction: float) -> Markup:
         1
     """
     width = _BAR_WIDTH * min(max(fraction, 0.0), 1.0)
-    return Markup(
-        f'<div style="width:{width:.2f}em;height:.7em;background:rgba(59,130,246,.65);border-radius:2px"></div>'
-    )
+    color = translucent("any-blue", 0.65)
+    return Markup(f'<div style="width:{width:.2f}em;height:.7em;background:{color};border-radius:2px"></div>')
 
 
 def html_stack(*parts: str) -> Markup:

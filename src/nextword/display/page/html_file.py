@@ -88,10 +88,10 @@ def one_page(entry: str, element: str, content: bytes) -> bytes:
     """
     site = files("nextword.display.page") / "site"
     script = one_script(dict(_modules(site / "js")), entry)
-    style = _css_in_ascii(_text(site / "style.css"))
+    style = _css_in_ascii(_text(site / "tokens.css") + _text(site / "style.css"))
     page = _text(site / "index.html").removeprefix("<!DOCTYPE html>\n")
     page = _replaced(page, r'<meta charset="utf-8">', f'<meta charset="windows-1252">\n{_policy(script, style)}')
-    page = _replaced(page, r'<link rel="stylesheet" href="[^"]*">', f"<style>{style}</style>")
+    page = _replaced(page, r'(?:<link rel="stylesheet"[^>]*>\n)+', f"<style>{style}</style>\n")
     page = _replaced(page, r'<script type="module" src="[^"]*"></script>\n', "")
     page = _replaced(page, r"<noscript>.*?</noscript>", f"<noscript><p>{_NO_SCRIPT}</p></noscript>")
     page = re.sub(r'(<link rel="icon"[^>]*href=")page/([^"]*)"', lambda found: _with_icon(site, found), page)

@@ -13,6 +13,7 @@ from typing import NamedTuple, Self
 import numpy as np
 
 from nextword.display.table import Markup, html_stack
+from nextword.display.tokens import translucent
 from nextword.engine.text_model import TextModel
 from nextword.inference.scoring.lines import LineScore, ScoringOptions, score_lines, shown_tokens
 from nextword.text.tokens.encoded_lines import shown_pre_token, surface
@@ -61,7 +62,7 @@ def _token(text: str, bits: float, rank: int) -> str:
     place = f"rank {rank:,}" if rank else "not in the vocabulary"
     return (
         f'<span title="{place}" style="display:inline-block;text-align:center;padding:.1em .3em;'
-        f'border-radius:3px;background:rgba(234,88,12,{opacity:.2f})">{escape(text)}'
+        f'border-radius:3px;background:{translucent("any-orange", opacity)}">{escape(text)}'
         f'<br><span style="font-size:70%;opacity:.8">{number}</span></span>'
     )
 

@@ -108,6 +108,10 @@ interface PackedModel extends Omit<Description, "bigramSource"> {
 /** A tab of the page. */
 interface Tab {
   node: HTMLElement;
+  /** The field that the address of the page may fill. */
+  input?: HTMLTextAreaElement;
+  /** Chooses the cell that is drawn. */
+  chooseUnit?(unit: number): void;
   /** Called when the tab is shown. */
   activate?(): void;
   /** Called when the service may answer now. */

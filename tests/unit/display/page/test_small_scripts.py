@@ -126,3 +126,31 @@ def test_without_a_passage_the_model_writes_the_example(scripts: Any) -> None:
     assert scripts.run(asked, {"passage": "It was. ", "unit": "word"}) == ["It was.", []]
     assert scripts.run(asked, {"passage": None, "unit": "word"}) == ["It is so.", [80]]
     assert scripts.run(asked, {"passage": None, "unit": "character"}) == ["It is so.", [400]]
+
+
+_NOTHING_ASKED = {"text": None, "unit": None, "view": None, "scheme": None, "isBare": False}
+
+
+@pytest.mark.parametrize(
+    ("search", "asked"),
+    [
+        ("", {}),
+        ("?text=She+was&unit=57&show=unit&scheme=dark&bare", {
+            "text": "She was", "unit": 57, "view": "unit", "scheme": "dark", "isBare": True,
+        }),
+        ("?text=%3Cimg%20src=x%20onerror=alert(1)%3E", {"text": "<img src=x onerror=alert(1)>"}),
+        ("?text=a&text=b&text", {"text": "a"}),
+        ("?text=%ff%ed%a0%80", {"text": "\N{REPLACEMENT CHARACTER}" * 4}),
+        ("?unit=-1&show=all&scheme=constructor", {}),
+        ("?unit=1e3&show=&scheme=DARK", {}),
+        ("?unit=12345678&bare=no", {"isBare": True}),
+    ],
+)  # fmt: skip
+def test_an_address_chooses_what_the_page_begins_with(search: str, asked: dict[str, Any], scripts: Any) -> None:
+    found = scripts.run("async (search, models, js) => js.parameters.parametersOf(search)", search)
+    assert found == _NOTHING_ASKED | asked
+
+
+@pytest.mark.parametrize(("text", "kept"), [("abc", "abc"), ("abcde", "abcd"), ("abc\N{GRINNING FACE}", "abc")])
+def test_a_text_that_is_too_long_is_cut_between_characters(text: str, kept: str, scripts: Any) -> None:
+    assert scripts.run("async (text, models, js) => js.parameters.fitting(text, 4)", text) == kept

@@ -1,6 +1,7 @@
 // The page: head, tabs and foot around a model. The model may be the service or the engine inside this file.
 
-import { element, fill } from "./parts/dom.js";
+import { parametersOf } from "./model/parameters.js";
+import { element, enter, fill } from "./parts/dom.js";
 import { Problems } from "./parts/problems.js";
 import { Tabs } from "./parts/tabs.js";
 import { themeControl } from "./parts/theme.js";
@@ -20,14 +21,17 @@ const PRIVACY = {
 /** Build the page into `#page`. @param {Promise<Model>} opened */
 export async function startPage(opened) {
   const problems = new Problems();
+  const asked = parametersOf(window.location.search);
   const name = element("p.model-name");
   const main = element("main", element("p.loading", { role: "status" }, "Loading the model …"));
-  const head = element("header.head", element("div", element("h1", "nextword"), name), themeControl());
+  const head = element("header.head", element("div", element("h1", "nextword"), name), themeControl(asked.scheme));
+  document.documentElement.toggleAttribute("data-bare", asked.isBare);
+  if (asked.view) document.documentElement.dataset.show = asked.view;
   fill(document.getElementById("page"), head, problems.node, main, problems.dialog);
   const open = async () => {
     try {
       const model = await opened;
-      showModel(model, await model.describe(), { name, main, problems });
+      showModel(model, await model.describe(), { name, main, problems, asked });
       problems.clear();
     } catch (error) {
       fill(main);
@@ -37,7 +41,7 @@ export async function startPage(opened) {
   await open();
 }
 
-function showModel(model, description, { name, main, problems }) {
+function showModel(model, description, { name, main, problems, asked }) {
   document.title = `${description.name} · nextword`;
   fill(name, element("strong", description.name), ` ${description.summary}`);
   const makers = TABS.map((Tab) => ({ ...Tab.tab, make: () => new Tab(model, description, problems) }));
@@ -45,4 +49,16 @@ function showModel(model, description, { name, main, problems }) {
   fill(main, tabs.list, tabs.panels, element("footer.foot", PRIVACY[model.kind]));
   window.addEventListener("nextword-key", () => tabs.again());
   tabs.chooseByAddress();
+  begin(tabs.content, asked);
+}
+
+/** Let a tab begin with what the address asks for.
+ *
+ * @param {Tab} tab @param {ReturnType<typeof parametersOf>} asked
+ */
+function begin(tab, { text, unit, isBare }) {
+  if (unit !== null) tab.chooseUnit?.(unit);
+  if (text === null || !tab.input) return;
+  if (isBare) tab.input.focus({ preventScroll: true }); // the reader has asked for the frame
+  enter(tab.input, text);
 }

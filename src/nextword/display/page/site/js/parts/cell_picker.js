@@ -44,7 +44,7 @@ export class CellPicker {
       fill(this.layerSelect, options(layers));
     }
     const ranked = this.drawRows();
-    if (this.isUntouched && ranked.length) this.numberInput.value = String(ranked[0]);
+    this.put(this.isUntouched && ranked.length ? ranked[0] : this.cell);
     this.markChosen();
   }
 
@@ -56,11 +56,21 @@ export class CellPicker {
 
   choose(cell) {
     this.isUntouched = false;
+    this.put(cell);
+    this.markChosen();
+    this.onChoose();
+  }
+
+  /** Choose a cell before there is a reading. */
+  begin(cell) {
+    this.isUntouched = false;
+    this.numberInput.value = String(cell);
+  }
+
+  put(cell) {
     const last = this.reading ? this.reading.sizeOf(this.layer) - 1 : 0;
     this.numberInput.max = String(last);
     this.numberInput.value = String(Math.min(Math.max(0, Math.floor(cell) || 0), last));
-    this.markChosen();
-    this.onChoose();
   }
 
   drawRows() {

@@ -1,6 +1,7 @@
 // Elements made by code. All text becomes text nodes, so nothing from a vocabulary is ever read as markup.
 
 import { counted } from "../model/numbers.js";
+import { fitting } from "../model/parameters.js";
 
 const SVG_NAMESPACE = "http://www.w3.org/2000/svg";
 
@@ -108,6 +109,13 @@ export function cutNote(input) {
       length > input.maxLength ? `Only the first ${counted(input.maxLength)} characters were kept.` : "";
   });
   return note;
+}
+
+/** Put a text into a field as typing does: what is too long is cut, and `cutNote` says so. */
+export function enter(input, text) {
+  input.dispatchEvent(new InputEvent("beforeinput", { data: text }));
+  input.value = fitting(text, input.maxLength);
+  input.dispatchEvent(new InputEvent("input"));
 }
 
 /** Return a region that a screen reader reads aloud when its text changes. */

@@ -21,6 +21,11 @@ export class Tabs {
     window.addEventListener("hashchange", () => this.chooseByAddress());
   }
 
+  /** The content of the open tab. @returns {Tab} */
+  get content() {
+    return this.contents.get(this.tabs.find(({ panel }) => !panel.hidden)?.id);
+  }
+
   /** Let the open tabs ask again. */
   again() {
     for (const content of this.contents.values()) content.again?.();

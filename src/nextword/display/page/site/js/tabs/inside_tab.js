@@ -77,14 +77,15 @@ export class InsideTab {
       "div.stack.wide-gap.answer",
       { hidden: true },
       element("div.scrubber", scrub.node),
-      element("div.split.even", influence, card("What it predicts here", predicted)),
-      card("One cell over time", hint(NOTES.chart), chart.node),
+      element("div.split.even", { "data-part": "words" }, influence, card("What it predicts here", predicted)),
+      element("div", { "data-part": "unit" }, card("One cell over time", hint(NOTES.chart), chart.node)),
       element(
         "div.split.even",
+        { "data-part": "unit" },
         card("The cell after this word", diagram.node),
         card("Choose a cell", hint(NOTES.picker), picker.node),
       ),
-      card("Similar states", hint(NOTES.nearest), nearest),
+      element("div", { "data-part": "states" }, card("Similar states", hint(NOTES.nearest), nearest)),
     );
   }
 
@@ -93,6 +94,11 @@ export class InsideTab {
     if (this.reading) return;
     this.message.textContent = "Opening the model in your browser …";
     this.askReading();
+  }
+
+  /** Choose the cell that is drawn. */
+  chooseUnit(unit) {
+    this.picker.begin(unit);
   }
 
   again() {

@@ -47,9 +47,9 @@ export class ReadTab {
     const own = element("div.stack", labelled("Your text", this.input), actions, this.result, this.spoken);
     this.node = element(
       "div.stack.wide-gap",
-      element("div.split", own, this.details.node),
-      new ComparePanel(model, problems).node,
-      new GamePanel(model, description, problems).node,
+      element("div.split", { "data-part": "text" }, own, this.details.node),
+      element("div", { "data-part": "compare" }, new ComparePanel(model, problems).node),
+      element("div", { "data-part": "game" }, new GamePanel(model, description, problems).node),
     );
   }
 

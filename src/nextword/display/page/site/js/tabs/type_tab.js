@@ -39,6 +39,10 @@ export class TypeTab {
     this.ask("");
   }
 
+  get input() {
+    return this.field.input;
+  }
+
   layout() {
     const { input, node } = this.field;
     input.setAttribute("aria-controls", this.list.node.id);

@@ -31,7 +31,7 @@ export class WriteTab {
   constructor(model, description, problems) {
     this.model = model;
     this.problems = problems;
-    this.prompt = textArea(3, 4000, "Begin a text, or leave it to the model …");
+    this.input = textArea(3, 4000, "Begin a text, or leave it to the model …");
     this.settings = this.settingsIn(
       description.unit === "word" ? "words and punctuation marks" : `${description.unit}s`,
     );
@@ -49,7 +49,7 @@ export class WriteTab {
       copy: button("Copy", () => this.copyText(), { disabled: true }),
     };
     this.askCandidates = latestOnly(CANDIDATE_PAUSE, this.suggested, this.showCandidates, problems.show);
-    this.prompt.addEventListener("input", () => {
+    this.input.addEventListener("input", () => {
       this.buttons.more.disabled = true;
       this.again();
     });
@@ -57,7 +57,7 @@ export class WriteTab {
       input.addEventListener("input", () => this.drawCandidates());
     }
     const example = exampleButton(model, description, problems, (text) => {
-      this.prompt.value = text.split(/\s+/).slice(0, WORDS_OF_EXAMPLE).join(" ");
+      this.input.value = text.split(/\s+/).slice(0, WORDS_OF_EXAMPLE).join(" ");
       this.begin();
     });
     this.node = this.layout(example);
@@ -86,7 +86,7 @@ export class WriteTab {
     const actions = element("div.actions", write, stop, more, copy, example);
     return element(
       "div.split",
-      element("div.stack", labelled("Prompt", this.prompt), actions, this.status, this.output, this.spoken),
+      element("div.stack", labelled("Prompt", this.input), actions, this.status, this.output, this.spoken),
       card(
         "How to choose each word",
         [temperature.node, topP.node, length.node],
@@ -100,7 +100,7 @@ export class WriteTab {
 
   /** Ask for the words after the prompt. */
   again() {
-    this.preview(this.prompt.value);
+    this.preview(this.input.value);
   }
 
   preview(text) {
@@ -126,7 +126,7 @@ export class WriteTab {
 
   begin() {
     this.text = "";
-    fill(this.output, element("span.prompt", this.prompt.value));
+    fill(this.output, element("span.prompt", this.input.value));
     return this.run();
   }
 
@@ -167,7 +167,7 @@ export class WriteTab {
     const { temperature, topP, length, seed } = this.settings;
     const whole = Math.min(MAX_SEED, Math.max(0, Math.floor(Number(seed.value))));
     return {
-      prompt: this.prompt.value + this.text,
+      prompt: this.input.value + this.text,
       maxTokens: length.value(),
       temperature: temperature.value(),
       topP: topP.value(),
@@ -179,7 +179,7 @@ export class WriteTab {
     this.problems.clear();
     this.status.textContent = how;
     this.spoken.textContent = this.text.slice(-MAX_SPOKEN);
-    this.preview(this.prompt.value + this.text);
+    this.preview(this.input.value + this.text);
   }
 
   setRunning(isRunning) {
@@ -197,7 +197,7 @@ export class WriteTab {
 
   async copyText() {
     try {
-      await navigator.clipboard.writeText(this.prompt.value + this.text);
+      await navigator.clipboard.writeText(this.input.value + this.text);
       this.status.textContent = "Copied.";
     } catch {
       this.status.textContent = "The browser did not allow it. Select the text and copy it.";

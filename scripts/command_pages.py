@@ -3,9 +3,9 @@
     python scripts/command_pages.py             # write the pages; outputs of examples stay as they are
     python scripts/command_pages.py --check     # exit with 1 if a page is older than the command line
 
-Help, options, defaults and usage come from the command. Exit codes and environment variables come from the tables of
-docs/cli.md. The examples are in command_pages.toml. `scripts/outputs.py` then runs them and writes their outputs:
-`make commands` does both.
+Help, options, defaults and usage come from the command; a table whose options are those of `nextword train` links to
+its page. Exit codes and environment variables come from the tables of docs/cli.md. The examples are in
+command_pages.toml. `scripts/outputs.py` then runs them and writes their outputs: `make commands` does both.
 """
 
 import argparse
@@ -35,6 +35,7 @@ MADE_BY = "<!-- Made by scripts/command_pages.py; `make commands` makes it again
 _COMMON_CODES = ("0", "2", "130", "141", "143")
 _COMMON_VARIABLES = ("NO_COLOR", "COLUMNS")
 _WIDTH = 100
+_MANY = 3  # fewer options of `train` are listed again
 _FLAG = re.compile(r"(?<![\w-])-{1,2}[a-z][a-z0-9-]*")
 _VARIABLE = re.compile(r"\b(?:NEXTWORD|KERAS)_[A-Z_]+\*?(?:\.\.\.)?")
 
@@ -136,7 +137,7 @@ def page_of(command: Command, notes: Notes, overview: str, former: str, group: c
         *(["## More examples"] if more else []),
         *(part for example in more for part in _example(example, outputs)),
         "## Options",
-        *_options(command, context),
+        *_options(command, context, group),
         "## Environment variables",
         table_part(overview, "variable", [*notes.variables, *_COMMON_VARIABLES]),
         "## Exit codes",
@@ -187,16 +188,34 @@ def _example(example: Example, outputs: Mapping[str, str]) -> Iterator[str]:
     yield f"{comments}```console\n" + "\n".join(shown) + "\n```"
 
 
-def _options(command: Command, context: click.Context) -> Iterator[str]:
+def _options(command: Command, context: click.Context, group: click.Context) -> Iterator[str]:
     sections = command.options_by_task(context, whole=True)
+    known = _rows_of_train(group) if command.name != "train" else {}
     if command.short is not None:
         yield f"`nextword {command.name} --help` shows the most used of these, `--help-all` shows all."
     for heading, options in sections.items():
         if heading != "Options":
             yield f"### {prose(heading).replace('`', '')}"
-        rows = "\n".join(map(_row, options))
-        yield f"| option | meaning | default |\n|---|---|---|\n{rows}"
+        rows = [_row(option) for option in options]
+        shared = [row for row in rows if row in known.get(heading, ())]
+        own = [row for row in rows if row not in shared] if len(shared) >= _MANY else rows
+        if own:
+            yield "| option | meaning | default |\n|---|---|---|\n" + "\n".join(own)
+        if len(shared) >= _MANY:
+            anchor = re.sub(r"\W+", "-", heading.lower()).strip("-")
+            flags = ", ".join(row.split("|")[1].strip() for row in shared)
+            yield f"As in [`nextword train`](train.md#{anchor}): {flags}."
     yield "All commands have `--quiet`, `--verbose`, `--no-color` and `--help`: see [flags](../cli.md#flags)."
+
+
+def _rows_of_train(group: click.Context) -> dict[str, list[str]]:
+    train = nextword.get_command(group, "train")
+    if not isinstance(train, Command):
+        raise TypeError("`train` must be a command")
+    context = click.Context(train, info_name="train", parent=group, max_content_width=_WIDTH)
+    return {
+        heading: list(map(_row, options)) for heading, options in train.options_by_task(context, whole=True).items()
+    }
 
 
 def _row(option: OptionHelp) -> str:

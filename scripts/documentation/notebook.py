@@ -1,12 +1,13 @@
 """A chapter of the course as a notebook.
 
-The chapter is the only source: jupytext makes cells of its Markdown. Before that, outputs are dropped since the
-notebook makes them, commands become cells that a shell runs, links lead to notebooks, and each answer is folded.
+The chapter is the only source: jupytext makes cells of its Markdown. Before that, commands become cells that a shell
+runs, links lead to notebooks, and each answer is folded. A cell has the output of the page, which tests check.
 """
 
 import hashlib
 import re
 from collections.abc import Iterator
+from itertools import zip_longest
 from pathlib import Path
 
 import jupytext
@@ -61,6 +62,9 @@ def notebook_of(text: str, chapters: dict[str, str]) -> str:
         cell["id"] = identity
         if cell.cell_type == "code":
             cell["metadata"] = _FOLDED if _ANSWER in cell.metadata.get("tags", []) else {}
+    code = [cell for cell in rest if cell.cell_type == "code"]
+    for cell, shown in zip(code, outputs_in(text), strict=True):
+        cell["outputs"] = [nbformat.v4.new_output("stream", name="stdout", text=shown)] if shown else []
     notebook = nbformat.v4.new_notebook(cells=cells, metadata=_METADATA)
     nbformat.validate(notebook)
     return str(nbformat.writes(notebook)) + "\n"
@@ -72,6 +76,19 @@ def notebooks_of(folder: Path) -> dict[str, str]:
     names = {page: notebook_name(text, Path(page).stem) for page, text in pages.items()}
     chapters = {page: name for page, name in names.items() if name}
     return {name: notebook_of(pages[page], chapters) for page, name in chapters.items()}
+
+
+def outputs_in(text: str) -> Iterator[str]:
+    """Yield what a page shows below each of its blocks that become cells; empty if it shows nothing."""
+    blocks = list(blocks_in(text))
+    for block, below in zip_longest(blocks, blocks[1:]):
+        if block.not_run:
+            continue
+        if block.language == "console":
+            yield "".join(f"{entry.shown}\n" for entry in entries_of(block.body) if entry.shown)
+        elif block.is_python:
+            between = _COMMENT.sub("", text[block.place.stop : below.place.start]) if below else ""
+            yield below.body if below and below.language == "text" and not between.strip() else ""
 
 
 def _identities(cells: list[nbformat.NotebookNode]) -> Iterator[str]:

@@ -76,7 +76,7 @@ def test_the_version_is_that_of_the_source_everywhere() -> None:
     assert str(Version(nextword.__version__)) == nextword.__version__
     assert citation()["version"] == nextword.__version__
     headings = re.findall(r"^## (\S+)", (ROOT / "CHANGELOG.md").read_text(encoding="utf-8"), re.MULTILINE)
-    assert headings[0] == "Unreleased" or headings[0].strip("[]") == nextword.__version__
+    assert headings[0] == nextword.__version__
 
 
 def test_the_installed_package_is_typed() -> None:

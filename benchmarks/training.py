@@ -24,7 +24,7 @@ from nextword.machine.framework import ComputeDtype
 from nextword.model.architecture import Architecture
 from nextword.model.presets import preset_names
 from nextword.settings import unknown_name
-from nextword.text.batching.options import BatchOptions
+from nextword.text.options import BatchOptions
 
 _PRODUCT_REPETITIONS = 3
 

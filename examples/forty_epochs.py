@@ -21,9 +21,9 @@ from matplotlib.figure import Figure
 import nextword
 from nextword.errors import NextwordError, TrainingInterrupted
 from nextword.model.language_model import LanguageModel
-from nextword.text.batching.options import BatchOptions
-from nextword.text.batching.windows import make_windows
+from nextword.text.batching.streams import make_windows
 from nextword.text.corpus import Corpus
+from nextword.text.options import BatchOptions
 from nextword.training.step.step import RoundDataset
 from nextword.training.step.stream_model import StreamModel
 

@@ -14,8 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from nextword.model.architecture import ModelOptions
-from nextword.text.batching.options import BatchOptions
-from nextword.text.options import TextOptions
+from nextword.text.options import BatchOptions, TextOptions
 from nextword.training.options import TrainingOptions
 
 PAGE = Path(__file__).resolve().parent.parent / "src" / "nextword" / "api" / "run_settings.py"

@@ -8,7 +8,7 @@ from typing import Any
 from nextword.machine.framework import ComputeDtype
 from nextword.model.architecture import Architecture, useful_flops_per_word
 from nextword.model.presets import read_preset
-from nextword.text.batching.options import BatchOptions
+from nextword.text.options import BatchOptions
 
 Tables = dict[str, dict[str, Any]]
 

@@ -9,8 +9,8 @@ import numpy as np
 import nextword
 from keras_steps import StepTimer, describe
 from nextword.model.ops.precision import resolve_compute_dtype
-from nextword.text.batching.options import BatchOptions
-from nextword.text.batching.windows import make_windows
+from nextword.text.batching.streams import make_windows
+from nextword.text.options import BatchOptions
 from nextword.training.step.step import RoundDataset
 from nextword.training.step.stream_model import StreamModel
 from peer_protocol import Run, serve

@@ -55,8 +55,8 @@ def main() -> None:
 
 def windows_of_an_epoch(corpus: "Corpus", settings: dict[str, Any]) -> list[dict[str, float]]:
     """Make each window of an epoch once, and return the speed of each part of it."""
-    from nextword.text.batching.options import BatchOptions
-    from nextword.text.batching.windows import make_windows
+    from nextword.text.batching.streams import make_windows
+    from nextword.text.options import BatchOptions
 
     options = BatchOptions().replace(batch_size=settings["batch_size"], num_steps=settings["num_steps"])
     windows = make_windows(corpus.train.ids, options, end_id=corpus.tokenizer.vocabulary.end_id)

@@ -10,7 +10,7 @@ import pytest
 from nextword.training.config import RunConfig
 from nextword.training.context import RunContext
 from nextword.training.progress import TrainingProgress
-from nextword.training.report.log import read_log, read_points
+from nextword.training.report.history import read_log, read_points
 from nextword.training.report.mlflow_logger import MlflowLogger
 from nextword.training.report.run_logger import RunLogger, rows_of
 from nextword.training.report.tensorboard_logger import TensorBoardLogger, read_scalars

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 import nextword
-from nextword.text.batching.windows import SuccessiveWindows
+from nextword.text.batching.window import SuccessiveWindows
 from nextword.text.corpus import Corpus
 
 EXAMPLE = Path(__file__).parents[2] / "examples" / "forty_epochs.py"

@@ -9,7 +9,7 @@ from typing import Protocol
 
 import pytest
 
-from nextword.training.report.log import read_points
+from nextword.training.report.history import read_points
 from nextword.training.step.round_callbacks import interval_ends
 from support.waiting import wait_until
 

@@ -17,7 +17,7 @@ from typing import Any, Self
 
 import pytest
 
-from nextword.training.report.log import read_log, read_points
+from nextword.training.report.history import read_log, read_points
 from nextword.training.report.tensorboard_logger import read_scalars
 from support import processes
 

@@ -17,7 +17,7 @@ from nextword.bundle.model_card import summary_of
 from nextword.bundle.run_directory import RunDirectory
 from nextword.engine.opening import start_engine
 from nextword.errors import SettingError
-from nextword.export.run_export import export_run
+from nextword.export.options import export_run
 from nextword.model.presets import DEFAULT_PRESET
 from nextword.text.corpus import Corpus
 from nextword.text.sources.find import TextLike
@@ -25,7 +25,6 @@ from nextword.training import require_framework
 from nextword.training.cluster.cluster import cluster_of
 from nextword.training.config import RunConfig, Tables, merge_tables, tables_of
 from nextword.training.context import RunContext
-from nextword.training.reading import read_corpus
 from nextword.training.report.history import TrainingHistory
 from nextword.training.report.notebook_display import NotebookDisplay, in_notebook
 from nextword.training.report.progress_bar import ProgressBar, live_bar
@@ -124,7 +123,7 @@ def _tables(
 def _corpus(text: TextLike | Corpus, given: Tables, config: RunConfig, context: RunContext) -> Corpus:
     """Return the text of a run; a corpus stays as it was read, and no setting may differ from that."""
     if not isinstance(text, Corpus):
-        return read_corpus(text, config, context)
+        return context.read_corpus(text, config.text)
     read = text.options.to_table()
     for name, value in given.get("text", {}).items():
         if value not in ("auto", read.get(name)):

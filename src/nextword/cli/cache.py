@@ -15,7 +15,7 @@ from nextword.cli.options.shared import json_option
 from nextword.cli.output.console import Console
 from nextword.cli.output.messages import say
 from nextword.disk.cache import CacheEntry, cache_entries, cache_limit, cache_root, remove_entry
-from nextword.text.reading.printable import counted
+from nextword.errors import counted
 
 _KINDS = {
     "tokens": "token ids of texts",

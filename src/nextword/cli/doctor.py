@@ -16,8 +16,8 @@ from nextword.cli.options.setting_option import CommandOptions, option
 from nextword.cli.options.shared import json_option
 from nextword.cli.output.console import Console
 from nextword.cli.output.progress import waiting
+from nextword.errors import counted
 from nextword.machine.facts import Facts
-from nextword.text.reading.printable import counted
 
 _Rows = Iterator[tuple[str, str]]
 

@@ -13,13 +13,13 @@ from nextword.cli.options.shared import bad_bytes_option, json_option
 from nextword.cli.options.target import engine_option, open_text_model, run_or_model_argument
 from nextword.cli.output.messages import say
 from nextword.engine.opening import EngineName
+from nextword.errors import printable
 from nextword.inference.generation.generated_text import GeneratedText
 from nextword.inference.generation.generator import generate_texts, stream_text
 from nextword.inference.generation.request import Request, SearchOptions
 from nextword.inference.generation.sampling import SamplingOptions
 from nextword.text.options import OnBadBytes
-from nextword.text.reading.input_lines import InputLines
-from nextword.text.reading.printable import printable
+from nextword.text.reading.lines import InputLines
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -24,12 +24,11 @@ from nextword.cli.options.setting_option import CommandOptions, option
 from nextword.cli.options.shared import json_option
 from nextword.cli.options.target import run_or_model_argument
 from nextword.cli.output.console import Console
-from nextword.errors import SettingError
+from nextword.errors import SettingError, printable
 from nextword.model.architecture import ModelOptions
-from nextword.text.reading.printable import printable
 from nextword.training.config import RunConfig
 from nextword.training.progress import RoundRecord
-from nextword.training.report.log import read_log
+from nextword.training.report.history import read_log
 from nextword.training.report.progress_bar import clock
 
 

@@ -11,13 +11,12 @@ from nextword.cli.options.setting_option import CommandOptions, Tables, argument
 from nextword.cli.options.shared import LINE, bad_bytes_option, json_option
 from nextword.cli.options.target import engine_option, open_text_model, run_or_model_argument
 from nextword.engine.opening import EngineName
-from nextword.errors import SettingError
+from nextword.errors import SettingError, printable
 from nextword.inference.scoring.gaps import proposals as proposed
 from nextword.inference.scoring.gaps import rank as rank_candidates
 from nextword.inference.scoring.lines import ScoringOptions
 from nextword.text.options import OnBadBytes
-from nextword.text.reading.input_lines import InputLines
-from nextword.text.reading.printable import printable
+from nextword.text.reading.lines import InputLines
 
 _PROPOSALS = 200
 

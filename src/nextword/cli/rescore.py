@@ -28,7 +28,7 @@ from nextword.inference.rescoring.rescoring_run import RescoringRun
 from nextword.inference.rescoring.tally import References
 from nextword.inference.rescoring.weights import RescoringWeights
 from nextword.text.options import OnBadBytes
-from nextword.text.reading.input_lines import STANDARD_INPUT
+from nextword.text.reading.lines import STANDARD_INPUT
 from nextword.text.tokens.tokenizer import Tokenizer
 
 

@@ -20,8 +20,7 @@ from nextword.cli.options.setting_option import CommandOptions, argument, shown
 from nextword.cli.options.shared import json_option
 from nextword.cli.options.target import complete_directory
 from nextword.cli.output.console import Console
-from nextword.errors import NextwordError, SettingError
-from nextword.text.reading.printable import printable
+from nextword.errors import NextwordError, SettingError, printable
 from nextword.training.config import RunConfig
 from nextword.training.report.progress_bar import clock
 

@@ -18,11 +18,11 @@ from nextword.cli.unknown_words import lower_cased, warn_of_unknown_words
 from nextword.disk.files import replacing, write_file
 from nextword.disk.strict_json import finite
 from nextword.engine.opening import EngineName
+from nextword.errors import printable
 from nextword.inference.scoring.lines import LN_10, LineScore, ScoringOptions, score_lines, shown_tokens
 from nextword.inference.scoring.score_summary import ScoreSummary
 from nextword.text.options import OnBadBytes
-from nextword.text.reading.input_lines import InputLines
-from nextword.text.reading.printable import printable
+from nextword.text.reading.lines import InputLines
 from nextword.text.tokens.tokenizer import Tokenizer
 
 _COLUMNS = ("line", "log_prob", "log10_prob", "tokens", "oov", "perplexity")

@@ -14,11 +14,11 @@ from nextword.cli.options.setting_option import CommandOptions, Tables, argument
 from nextword.cli.options.shared import bad_bytes_option, json_option
 from nextword.cli.options.target import engine_option, open_text_model, run_or_model_argument
 from nextword.engine.opening import EngineName
+from nextword.errors import printable
 from nextword.inference.scoring.lines import ScoringOptions
 from nextword.inference.scoring.surprise import Measure, SurprisingLine, most_surprising_lines, surprising_lines
 from nextword.text.options import OnBadBytes
-from nextword.text.reading.input_lines import InputLines, LinePlace
-from nextword.text.reading.printable import printable
+from nextword.text.reading.lines import InputLines, LinePlace
 
 _DEFAULT_COUNT = 10
 _MAX_SHOWN = 200

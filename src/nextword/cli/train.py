@@ -35,7 +35,7 @@ from nextword.cli.options.target import complete_directory
 from nextword.cli.output.console import Console
 from nextword.cli.output.messages import detail, invocation, say
 from nextword.errors import SettingError, TrainingDivergedError
-from nextword.export.run_export import export_run
+from nextword.export.options import export_run
 from nextword.model.presets import DEFAULT_PRESET
 from nextword.text.sources.names import run_name
 from nextword.training import require_framework
@@ -44,7 +44,6 @@ from nextword.training.cluster.group import ProcessGroup
 from nextword.training.config import RunConfig
 from nextword.training.context import RunContext
 from nextword.training.interruption import TrainingInterrupted
-from nextword.training.reading import read_corpus
 from nextword.training.report.progress_bar import ProgressBar, live_bar
 from nextword.training.start import Run
 
@@ -142,7 +141,7 @@ def _show_forecast(text: str, settings: RunConfig, directory: Path, options: _Tr
     own = RunDirectory(directory)
     own.require_free()
     own.require_writable()
-    corpus = read_corpus(text, settings, context)
+    corpus = context.read_corpus(text, settings.text)
     require_framework()
     from nextword.training.planning.forecast import forecast_run
 

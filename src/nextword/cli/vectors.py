@@ -18,7 +18,7 @@ from nextword.engine.opening import EngineName
 from nextword.errors import SettingError
 from nextword.inference.scoring.vectors import Pooling, WordVectors, sentence_vectors, write_vectors
 from nextword.text.options import OnBadBytes
-from nextword.text.reading.input_lines import InputLines
+from nextword.text.reading.lines import InputLines
 
 _NEAREST = 10
 

@@ -1,8 +1,12 @@
-"""Options of an export."""
+"""Options of an export, and the export that ends a training run."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import ClassVar
 
+from nextword.bundle.files import ONNX
+from nextword.bundle.run_directory import RunDirectory
+from nextword.errors import ExportError, SettingError
 from nextword.settings import Settings, setting
 
 
@@ -31,3 +35,19 @@ class ExportOptions(Settings):
         at_most=1000.0,
         task="export",
     )
+
+
+def export_run(directory: RunDirectory, detail: Callable[[str], object]) -> None:
+    """Add `model.onnx` in float32 to the bundle of a finished run, unless it has one or cannot have one.
+
+    It computes what the float32 weights compute, so the metrics of the run stay true. The weights stay in the bundle.
+    If it cannot be exported, `detail` receives the reason.
+    """
+    if not directory.model.is_dir() or (directory.model / ONNX).is_file():
+        return
+    try:
+        from nextword.export.export import export_bundle
+
+        export_bundle(directory.model, ExportOptions())
+    except (ImportError, ExportError, SettingError) as error:
+        detail(f"the model is not exported, so it needs seconds to start: {error}")

@@ -12,8 +12,7 @@ from nextword.errors import SettingError
 from nextword.model.architecture import ModelOptions
 from nextword.model.presets import read_preset
 from nextword.settings import Settings, read_tables, unknown_name
-from nextword.text.batching.options import BatchOptions
-from nextword.text.options import TextOptions
+from nextword.text.options import BatchOptions, TextOptions
 from nextword.training.options import TrainingOptions
 from nextword.training.plan import TimePlan
 

@@ -4,12 +4,17 @@ import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from nextword.errors import TrainingWarning
-from nextword.text.reading.progress import Receiver
+from nextword.text.reading.progress import Receiver, reporting_to
 from nextword.training.plan import Plan
 from nextword.training.progress import RoundRecord, TrainingPoint, TrainingProgress
+
+if TYPE_CHECKING:
+    from nextword.text.corpus import Corpus
+    from nextword.text.options import TextOptions
+    from nextword.text.sources.find import TextLike
 
 
 class TrainingObserver:
@@ -89,3 +94,21 @@ class RunContext:
     callbacks: Sequence[Any] = ()
     data_dir: Path | None = None
     cache_dir: Path | None = None
+
+    def load_corpus(self, text: "TextLike | Corpus", options: "TextOptions") -> "Corpus":
+        """Read the text of a run, and report on it."""
+        corpus = self.read_corpus(text, options)
+        for remark in corpus.report.remarks():
+            self.say(remark)
+        for sentence in corpus.report.describe():
+            self.detail(sentence)
+        return corpus
+
+    def read_corpus(self, text: "TextLike | Corpus", options: "TextOptions") -> "Corpus":
+        """Read the text of a run; a corpus is returned as it is."""
+        from nextword.text.corpus import Corpus  # to launch processes, no text is read
+
+        if isinstance(text, Corpus):
+            return text
+        with reporting_to(self.reading):
+            return Corpus.load(text, options, data_dir=self.data_dir, cache_dir=self.cache_dir)

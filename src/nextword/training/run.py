@@ -7,8 +7,7 @@ from contextlib import contextmanager
 from dataclasses import asdict
 from typing import Any
 
-from nextword.errors import CheckpointError, TrainingDivergedError, TrainingInterrupted
-from nextword.text.reading.printable import counted
+from nextword.errors import CheckpointError, TrainingDivergedError, TrainingInterrupted, counted
 from nextword.training.checkpoint_store import CheckpointStore
 from nextword.training.context import RunContext
 from nextword.training.progress import RoundRecord, TrainingPoint, TrainingProgress

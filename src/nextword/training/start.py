@@ -21,9 +21,8 @@ from nextword.training.cluster.cluster import cluster_of, own_directory
 from nextword.training.config import RunConfig
 from nextword.training.context import Observers, RunContext
 from nextword.training.progress import TrainingProgress
-from nextword.training.reading import load_corpus
 from nextword.training.report.curve import CurveDrawer
-from nextword.training.report.log import write_log
+from nextword.training.report.history import write_log
 from nextword.training.solo import Solo
 
 if TYPE_CHECKING:
@@ -93,7 +92,7 @@ class Run:
         directory.require_writable()
         context = processes.context(context or RunContext())
         with processes:
-            corpus = load_corpus(text, config, context)
+            corpus = context.load_corpus(text, config.text)
             require_framework()
             from nextword.training.planning.budget import plan_time
             from nextword.training.planning.forecast import Forecast
@@ -137,7 +136,7 @@ class Run:
         context = processes.context(context or RunContext())
         path, sha256 = (_origin(config, name, directory) for name in ("text_path", "text_sha256"))
         with processes:
-            corpus = load_corpus(text or path, config, replace(context, say=context.detail))
+            corpus = replace(context, say=context.detail).load_corpus(text or path, config.text)
             if sha256 not in (corpus.sha256, corpus.sha256_without_test):
                 raise CheckpointError(
                     f"a run must be resumed with its original text, but `{corpus.name}` has changed; "

@@ -9,7 +9,7 @@ import pytest
 
 from nextword.model.architecture import Architecture
 from nextword.model.presets import read_preset
-from nextword.text.batching.options import BatchOptions
+from nextword.text.options import BatchOptions
 from nextword.training.config import RunConfig
 from nextword.training.plan import Plan
 

@@ -10,9 +10,8 @@ from numpy.typing import NDArray
 
 from nextword.model.architecture import Architecture
 from nextword.model.language_model import LanguageModel
-from nextword.text.batching.streams import Streams
+from nextword.text.batching.streams import Streams, validation_streams
 from nextword.text.batching.window import Windows
-from nextword.text.batching.windows import validation_streams
 from nextword.training.checkpoint_store import CheckpointStore
 from nextword.training.context import RunContext, TrainingObserver
 from nextword.training.options import TrainingOptions

@@ -10,15 +10,15 @@ from numpy.typing import NDArray
 
 from nextword.errors import CheckpointError, TrainingDivergedError
 from nextword.model.language_model import LanguageModel
-from nextword.text.batching.options import BatchOptions
 from nextword.text.batching.streams import Streams, VariedStreams
 from nextword.text.batching.window import Window
+from nextword.text.options import BatchOptions
 from nextword.training.checkpoint_store import CheckpointStore
 from nextword.training.context import TrainingObserver
 from nextword.training.options import TrainingOptions
 from nextword.training.plan import Plan
 from nextword.training.progress import RoundRecord, TrainingProgress
-from nextword.training.report.log import write_log
+from nextword.training.report.history import write_log
 from nextword.training.run import TrainingRun
 from nextword.training.step import round_callbacks
 from support.arrays import assert_equal_to_the_bit

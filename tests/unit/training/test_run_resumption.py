@@ -12,8 +12,8 @@ import pytest
 from numpy.typing import NDArray
 
 from nextword.errors import CheckpointError
-from nextword.text.batching.options import BatchOptions
 from nextword.text.batching.streams import VariedStreams
+from nextword.text.options import BatchOptions
 from nextword.training.checkpoint_store import CheckpointStore
 from nextword.training.interruption import TrainingInterrupted
 from nextword.training.options import TrainingOptions

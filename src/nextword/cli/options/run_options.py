@@ -13,8 +13,7 @@ from nextword.cli.output.messages import COMMON, invocation
 from nextword.model.architecture import ModelOptions
 from nextword.model.presets import preset_names, read_preset
 from nextword.settings import Settings, read_tables
-from nextword.text.batching.options import BatchOptions
-from nextword.text.options import TextOptions
+from nextword.text.options import BatchOptions, TextOptions
 from nextword.text.sources.samples import SAMPLES
 from nextword.training.config import MEMBER, RunConfig, member_tables, recorded_preset
 from nextword.training.options import TrainingOptions

@@ -9,8 +9,7 @@ from rich.status import Status
 
 from nextword.cli.output.console import message_console
 from nextword.cli.output.messages import detail
-from nextword.text.reading.progress import ReadingProgress, reporting_to
-from nextword.training.report.reading_lines import ReadingLines, megabytes
+from nextword.text.reading.progress import ReadingLines, ReadingProgress, reporting_to
 
 if TYPE_CHECKING:
     from nextword.bundle.origin_text import OriginText
@@ -32,7 +31,7 @@ def evaluation_progress(split: str, num_tokens: int | None) -> Iterator[Callable
 def reading_progress() -> Iterator[None]:
     """Show how far the reading of a large text is: by a bar in a terminal, else by a line now and then."""
     console = message_console()
-    lines = ReadingLines(console)
+    lines = ReadingLines(console.print)
     bar = Progress(console=console, transient=True)
     task = bar.add_task("", total=None)
 
@@ -41,7 +40,7 @@ def reading_progress() -> Iterator[None]:
             lines.report(progress)
             return
         bar.start()  # only now, since most texts are read at once
-        done, total = megabytes(progress)
+        done, total = progress.megabytes
         bar.update(task, description=f"{progress.doing}, {done:,} MB", completed=done, total=total)
 
     try:

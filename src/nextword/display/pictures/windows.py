@@ -8,8 +8,7 @@ from nextword.display.pictures.words import words_of
 from nextword.display.svg import Drawing
 from nextword.errors import SettingError
 from nextword.text.batching.streams import Streams
-from nextword.text.batching.window import Window
-from nextword.text.batching.windows import SuccessiveWindows
+from nextword.text.batching.window import SuccessiveWindows, Window
 
 DEFAULT_TEXT = "she had a lively playful mind and was happy to see him again"
 MAX_ROWS, MAX_STEPS = 6, 6

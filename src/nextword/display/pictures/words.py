@@ -2,8 +2,7 @@
 
 from collections.abc import Sequence
 
-from nextword.errors import SettingError
-from nextword.text.reading.printable import printable
+from nextword.errors import SettingError, printable
 
 
 def words_of(text: str, *, at_least: int, at_most: int, what: str) -> list[str]:

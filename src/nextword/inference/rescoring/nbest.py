@@ -10,7 +10,7 @@ from typing import Any, Literal, NamedTuple
 from nextword.disk import strict_json
 from nextword.errors import TextError
 from nextword.text.options import OnBadBytes
-from nextword.text.reading.input_lines import STANDARD_INPUT, InputLines
+from nextword.text.reading.lines import STANDARD_INPUT, InputLines
 
 UTTERANCE, TEXT, REFERENCE = "utterance", "text", "reference"
 """Names of the columns that are not scores."""

@@ -6,10 +6,10 @@ from typing import Any
 
 import numpy as np
 
+from nextword.errors import counted
 from nextword.inference.evaluation.significance import Comparison, LineScores, compare_lines
 from nextword.inference.rescoring.tally import AFTER, BEFORE, HELD_OUT, ErrorRates, Tally
 from nextword.inference.rescoring.weights import RescoringWeights
-from nextword.text.reading.printable import counted
 
 FEW = 30
 """Utterances below which error rates and tuned weights are mostly chance."""

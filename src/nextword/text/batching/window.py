@@ -1,4 +1,4 @@
-"""Windows of training data and their interface."""
+"""Windows of training data, their interface, and the tutorial's successive windows."""
 
 from abc import ABC, abstractmethod
 from typing import NamedTuple
@@ -62,4 +62,50 @@ def require_tokens(num_tokens: int, at_least: int, what: str) -> None:
         raise SettingError(
             f"{what} needs at least {at_least} tokens, but the text has {num_tokens}; "
             f"use a longer text, or a smaller `batch_size` or `num_steps`"
+        )
+
+
+class SuccessiveWindows(Windows):
+    """Successive windows of one stream, like those of the tutorial's `KerasBatchGenerator`.
+
+    Here for the text `a b c ... n` (14 tokens), `batch_size` 2, `num_steps` 3 and `skip_step` 3. The rows of a batch
+    are neighbors in the text. The text starts over if no whole window with its targets is left:
+
+                 batch 0             batch 1             batch 2
+                 inputs   targets    inputs   targets    inputs   targets
+          row 0  a b c    b c d      g h i    h i j      a b c    b c d
+          row 1  d e f    e f g      j k l    k l m      d e f    e f g
+
+    Row `i` of a batch does not continue row `i` of the previous batch, so every row of every batch begins with a state
+    of zeros. As in the tutorial, the last tokens may never be targets, and an epoch has
+    `len(text) // (batch_size * num_steps)` steps for every skip.
+
+    Raises:
+        SettingError: The text has too few tokens for one window and its targets.
+
+    Example:
+        >>> windows = SuccessiveWindows(np.arange(14, dtype=np.int32), batch_size=2, num_steps=3, skip_step=3)
+        >>> windows.window(1).inputs.tolist()
+        [[6, 7, 8], [9, 10, 11]]
+    """
+
+    def __init__(self, ids: TokenIds, *, batch_size: int, num_steps: int, skip_step: int) -> None:
+        require_tokens(len(ids), num_steps + 1, f"a window of {num_steps} steps")
+        self._ids = ids
+        self._skip_step = skip_step
+        self._num_windows = -(-(len(ids) - num_steps) // skip_step)
+        self.batch_size = batch_size
+        self.num_steps = num_steps
+        self.steps_per_epoch = max(1, len(ids) // (batch_size * num_steps))
+
+    def window(self, step: int) -> Window:
+        """Return the batch of training step `step`; a new epoch does not start the text over."""
+        numbers = step * self.batch_size + np.arange(self.batch_size)
+        starts = (numbers % self._num_windows) * self._skip_step
+        positions = starts[:, None] + np.arange(self.num_steps)  # (B, T)
+        return Window(
+            inputs=self._ids[positions].astype(np.int32),
+            targets=self._ids[positions + 1].astype(np.int32),
+            weights=np.ones(positions.shape, np.float32),
+            reset=np.ones(self.batch_size, np.bool_),
         )

@@ -13,6 +13,11 @@ from typing import NamedTuple
 _SECONDS = 0.5
 """Time between two reports of a task. A task that is done earlier is not reported."""
 
+_SECONDS_OF_A_LINE = 30.0
+"""Time between two lines. A text that is read sooner gets none."""
+
+_MEGABYTE = 10**6
+
 
 class ReadingProgress(NamedTuple):
     """How far a task is.
@@ -26,6 +31,16 @@ class ReadingProgress(NamedTuple):
     doing: str
     done: int
     total: int | None
+
+    @property
+    def megabytes(self) -> tuple[int, int | None]:
+        """What is done, and all of it, in megabytes.
+
+        Example:
+            >>> ReadingProgress("cutting the text", 33_554_432, 4_294_967_296).megabytes
+            (33, 4294)
+        """
+        return self.done // _MEGABYTE, None if self.total is None else self.total // _MEGABYTE
 
 
 Receiver = Callable[[ReadingProgress], object]
@@ -76,3 +91,23 @@ def reported(blocks: Iterable[bytes], doing: str, total: int | None) -> Iterator
     for block in blocks:
         yield block
         task.advance(len(block))
+
+
+class ReadingLines:
+    """Prints a line every half a minute, for logs and wherever no line can be updated.
+
+    Args:
+        say: Prints a line.
+    """
+
+    def __init__(self, say: Callable[[str], object]) -> None:
+        self._say = say
+        self._printed = time.monotonic()
+
+    def report(self, progress: ReadingProgress) -> None:
+        """Print a line if it is time for one."""
+        if time.monotonic() - self._printed >= _SECONDS_OF_A_LINE:
+            self._printed = time.monotonic()
+            done, total = progress.megabytes
+            of_all = "" if total is None else f" of {total:,}"
+            self._say(f"{progress.doing}: {done:,}{of_all} MB")

@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields
 from typing import Any
 
-from nextword.text.reading.printable import counted
+from nextword.errors import counted
 
 _FEW_BYTES = 100_000
 

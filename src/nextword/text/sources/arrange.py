@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import IO
 
 from nextword.disk.cache import cache_key, cached_content, cached_folder
+from nextword.errors import counted
 from nextword.text.options import TextOptions
-from nextword.text.reading.printable import counted
 from nextword.text.reading.progress import Task
 from nextword.text.reading.reader import TextRange
 from nextword.text.sources.documents import Document, DocumentSpacing, document_lines, encoded, require_text

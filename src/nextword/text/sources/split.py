@@ -4,10 +4,9 @@ import mmap
 import re
 from functools import partial
 
-from nextword.errors import TextError
+from nextword.errors import TextError, counted
 from nextword.text.options import LineEnds
 from nextword.text.reading.packing import unreadable
-from nextword.text.reading.printable import counted
 from nextword.text.reading.reader import TextRange
 from nextword.text.sources.names import SplitOrAll
 

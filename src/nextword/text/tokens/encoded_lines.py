@@ -6,10 +6,9 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from nextword.errors import NextwordError, TextError
+from nextword.errors import NextwordError, TextError, printable
 from nextword.settings import require_several, require_text
 from nextword.text.reading.lines import lone_surrogate
-from nextword.text.reading.printable import printable
 from nextword.text.tokens.line_ends import segments
 from nextword.text.tokens.pre_tokens import slices, tidy
 from nextword.text.tokens.tokenizer import Tokenizer

@@ -14,10 +14,9 @@ from numpy.typing import NDArray
 from tokenizers.models import WordLevel
 
 from nextword.disk import strict_json
-from nextword.errors import TextError
+from nextword.errors import TextError, printable
 from nextword.text.options import RUNNING_TEXT, LineEnds, TokenizerKind
 from nextword.text.reading.lines import require_unicode, split_lines
-from nextword.text.reading.printable import printable
 from nextword.text.tokens.line_ends import MARKS, ends_open, segments
 from nextword.text.tokens.pre_tokens import is_mark, is_opened, is_word_character, pre_tokenizer, slices, tidy
 from nextword.text.tokens.spelling import SpellingModel

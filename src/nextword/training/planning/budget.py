@@ -9,12 +9,11 @@ from typing import Any, Self
 
 import numpy as np
 
-from nextword.errors import SettingError
+from nextword.errors import SettingError, counted
 from nextword.model.architecture import useful_flops_per_word
 from nextword.model.presets import DEFAULT_PRESET, read_preset
 from nextword.text.batching.window import Windows
 from nextword.text.corpus import Corpus, TrainingText
-from nextword.text.reading.printable import counted
 from nextword.training.config import RunConfig
 from nextword.training.context import RunContext
 from nextword.training.optim.averaging import NUM_AVERAGES

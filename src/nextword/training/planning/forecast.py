@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import Any, Self
 
 from nextword.bundle.run_directory import RunDirectory
+from nextword.errors import counted
 from nextword.machine.capacity import read_capacity
 from nextword.text.corpus import Corpus
-from nextword.text.reading.printable import counted
 from nextword.text.sources.names import SPLITS
 from nextword.training.config import RunConfig
 from nextword.training.context import RunContext
@@ -19,7 +19,6 @@ from nextword.training.planning.budget import expected_seconds, plan_time
 from nextword.training.planning.memory_estimate import training_memory_bytes
 from nextword.training.planning.preparation import Preparation, prepare_new
 from nextword.training.planning.speed import measure_training
-from nextword.training.reading import load_corpus
 from nextword.training.report.progress_bar import clock
 from nextword.training.solo import Solo
 
@@ -124,7 +123,7 @@ def forecast_run(config: RunConfig, text: str | Path | Corpus, root: Path, conte
     """
     began = time.monotonic()
     RunDirectory(root).require_free()
-    corpus = load_corpus(text, config, context)
+    corpus = context.load_corpus(text, config.text)
     fit = partial(plan_time, corpus=corpus, began=began, context=context)
     prepared = prepare_new(config, corpus, Solo(), fit)
     forecast = Forecast.of(prepared, corpus, root)

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from nextword.model.architecture import Architecture
-from nextword.text.batching.options import BatchOptions
+from nextword.text.options import BatchOptions
 
 # Python with Keras and JAX, the programs that XLA compiles, and the chunks of a step.
 _BASE = 800 * 10**6

@@ -7,10 +7,10 @@ from functools import cache, partial
 from nextword.bundle.files import require_storable
 from nextword.model.language_model import LanguageModel
 from nextword.model.ops.precision import resolve_compute_dtype
-from nextword.text.batching.options import BatchOptions
+from nextword.text.batching.streams import make_windows, validation_streams
 from nextword.text.batching.window import Windows
-from nextword.text.batching.windows import make_windows, validation_streams
 from nextword.text.corpus import TrainingText
+from nextword.text.options import BatchOptions
 from nextword.training.config import RunConfig
 from nextword.training.plan import Plan
 from nextword.training.solo import Solo

@@ -7,12 +7,11 @@ from rich.console import Console, Group
 from rich.live import Live
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from nextword.text.reading.progress import ReadingProgress
+from nextword.text.reading.progress import ReadingLines, ReadingProgress
 from nextword.training.context import TrainingObserver
 from nextword.training.plan import Plan
 from nextword.training.progress import RoundRecord, TrainingPoint, TrainingProgress
 from nextword.training.report.curve import GrowingCurve
-from nextword.training.report.reading_lines import ReadingLines, megabytes
 from nextword.training.report.terminal_chart import TerminalChart
 
 _HEADER = "round   epoch  perplexity: train     valid   words/s  elapsed     left"
@@ -34,7 +33,7 @@ class ProgressBar(TrainingObserver):
     def __init__(self, console: Console, *, live: bool = True) -> None:
         self._console = console
         self._has_header = False
-        self._lines = ReadingLines(console)
+        self._lines = ReadingLines(console.print)
         self._bar = Progress(
             TextColumn("{task.fields[doing]}"),
             BarColumn(bar_width=12),
@@ -60,7 +59,7 @@ class ProgressBar(TrainingObserver):
         if self._bar.disable:
             self._lines.report(progress)
             return
-        done, total = megabytes(progress)
+        done, total = progress.megabytes
         self._bar.update(self._task, doing=progress.doing, completed=done, total=total, speed="MB")
 
     @override

@@ -17,7 +17,7 @@ from nextword.training.config import RunConfig
 from nextword.training.context import Observers, RunContext, TrainingObserver, warn_user
 from nextword.training.plan import Plan
 from nextword.training.progress import RoundRecord, TrainingProgress
-from nextword.training.report.log import read_log
+from nextword.training.report.history import read_log
 
 Row = tuple[int, Mapping[str, float]]
 """A step, and its figures by name."""

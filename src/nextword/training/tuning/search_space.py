@@ -13,7 +13,7 @@ from optuna import Trial
 from nextword.errors import SettingError
 from nextword.model.architecture import ModelOptions
 from nextword.settings import Settings, unknown_name
-from nextword.text.batching.options import BatchOptions
+from nextword.text.options import BatchOptions
 from nextword.training.config import RunConfig, merge_tables
 from nextword.training.options import TrainingOptions
 from nextword.training.tuning.dimension import (

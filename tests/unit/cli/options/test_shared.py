@@ -14,8 +14,7 @@ from nextword.cli.options.usage_errors import usage_message
 from nextword.cli.train import train
 from nextword.model.architecture import ModelOptions
 from nextword.settings import Settings
-from nextword.text.batching.options import BatchOptions
-from nextword.text.options import TextOptions
+from nextword.text.options import BatchOptions, TextOptions
 from nextword.training.options import TrainingOptions
 from nextword.training.plan import TimePlan
 

@@ -9,7 +9,6 @@ from nextword.cli.output.console import Console
 from nextword.cli.output.progress import reading_progress
 from nextword.text.reading import progress as text_progress
 from nextword.text.reading.progress import reported
-from nextword.training.report import reading_lines
 
 BLOCKS = [bytes(10**6)] * 3
 
@@ -17,7 +16,7 @@ BLOCKS = [bytes(10**6)] * 3
 @pytest.fixture(autouse=True)
 def _at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(text_progress, "_SECONDS", 0.0)
-    monkeypatch.setattr(reading_lines, "_SECONDS", 0.0)
+    monkeypatch.setattr(text_progress, "_SECONDS_OF_A_LINE", 0.0)
 
 
 def test_a_log_gets_lines(capsys: pytest.CaptureFixture[str]) -> None:

@@ -6,10 +6,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from nextword.errors import SettingError
-from nextword.text.batching.options import BatchOptions
-from nextword.text.batching.streams import Streams, VariedStreams
+from nextword.text.batching.streams import Streams, VariedStreams, make_windows
 from nextword.text.batching.window import Window
-from nextword.text.batching.windows import make_windows
+from nextword.text.options import BatchOptions
 
 FIRST_INPUT = 1_000_000
 VARIATIONS = st.fixed_dictionaries(

@@ -7,9 +7,8 @@ from jax.sharding import Mesh, PartitionSpec
 from keras import ops
 
 from nextword.errors import SettingError
-from nextword.text.batching.options import BatchOptions
-from nextword.text.batching.streams import Streams
-from nextword.text.batching.windows import make_windows
+from nextword.text.batching.streams import Streams, make_windows
+from nextword.text.options import BatchOptions
 from nextword.training.cluster.data_parallel import DataParallel, RowsOfProcess, with_whole_gradients
 from nextword.training.cluster.group import ProcessGroup
 from nextword.training.cluster.joined import AXIS

@@ -2,7 +2,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from nextword.model.architecture import Architecture
-from nextword.text.batching.options import BatchOptions
+from nextword.text.options import BatchOptions
 from nextword.training.planning.memory_estimate import training_memory_bytes
 
 SIZES = st.integers(1, 2000)

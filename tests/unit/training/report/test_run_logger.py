@@ -12,7 +12,7 @@ from nextword.training.config import RunConfig
 from nextword.training.context import RunContext, TrainingObserver
 from nextword.training.plan import Plan
 from nextword.training.progress import TrainingProgress
-from nextword.training.report.log import write_log
+from nextword.training.report.history import write_log
 from nextword.training.report.run_logger import Row, RunLogger, logged, rows_of
 from support.training_records import POINTS, RECORDS
 

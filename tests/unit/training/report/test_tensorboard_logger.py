@@ -14,7 +14,7 @@ from nextword.training.config import RunConfig
 from nextword.training.context import RunContext
 from nextword.training.plan import Plan
 from nextword.training.progress import TrainingProgress
-from nextword.training.report.log import write_log
+from nextword.training.report.history import write_log
 from nextword.training.report.run_logger import logged, rows_of
 from nextword.training.report.tensorboard_logger import TensorBoardLogger, read_scalars
 from support.tensorboard_reader import shown_by_tensorboard

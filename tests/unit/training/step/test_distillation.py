@@ -12,9 +12,9 @@ from nextword.bundle.samples import sample_model_path
 from nextword.errors import BundleError, NextwordError, SettingError
 from nextword.model.architecture import Architecture
 from nextword.model.language_model import LanguageModel
-from nextword.text.batching.options import BatchOptions
-from nextword.text.batching.windows import make_windows
+from nextword.text.batching.streams import make_windows
 from nextword.text.corpus import Corpus
+from nextword.text.options import BatchOptions
 from nextword.training.config import RunConfig
 from nextword.training.options import TrainingOptions
 from nextword.training.planning.speed import measure_training

@@ -12,14 +12,14 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from nextword.text.batching.options import BatchOptions
 from nextword.text.batching.streams import VariedStreams
+from nextword.text.options import BatchOptions
 from nextword.training.context import TrainingObserver
 from nextword.training.interruption import Interruption, TrainingInterrupted
 from nextword.training.optim.schedule import make_schedule
 from nextword.training.options import TrainingOptions
 from nextword.training.progress import TrainingPoint, TrainingProgress
-from nextword.training.report.log import read_points, write_log
+from nextword.training.report.history import read_points, write_log
 from nextword.training.run import TrainingRun
 from nextword.training.step import round_callbacks
 from nextword.training.step.round_callbacks import Intervals, RoundCallbacks, interval_ends

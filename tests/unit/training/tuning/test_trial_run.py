@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from nextword.errors import BundleError, SettingError, StorageError, TextError, TrainingDivergedError
-from nextword.text.batching.windows import make_windows
+from nextword.text.batching.streams import make_windows
 from nextword.text.corpus import Corpus
 from nextword.text.encoding.token_store import TokenStore
 from nextword.text.options import TextOptions

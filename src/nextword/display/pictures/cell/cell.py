@@ -11,8 +11,7 @@ from nextword.bundle.bundle import Bundle
 from nextword.display.pictures.cell.lstm_steps import CellNumbers, LSTMSteps
 from nextword.display.pictures.cell.parts import draw_equations, draw_word_line
 from nextword.display.svg import Drawing
-from nextword.errors import SettingError
-from nextword.text.reading.printable import printable
+from nextword.errors import SettingError, printable
 from nextword.text.tokens.tokenizer import Tokenizer
 
 MAX_UNITS, NUM_UNITS = 16, 10

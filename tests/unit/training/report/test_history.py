@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from nextword.errors import CheckpointError, StorageError
 from nextword.training.progress import RoundRecord, TrainingProgress
-from nextword.training.report.log import read_log, read_points, write_log
+from nextword.training.report.history import read_log, read_points, write_log
 from support.training_records import POINTS, RECORDS
 
 records = st.lists(

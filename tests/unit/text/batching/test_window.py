@@ -6,9 +6,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from nextword.errors import SettingError
-from nextword.text.batching.options import BatchOptions
-from nextword.text.batching.streams import Streams
-from nextword.text.batching.windows import SuccessiveWindows, make_windows, validation_streams
+from nextword.text.batching.streams import Streams, make_windows, validation_streams
+from nextword.text.batching.window import SuccessiveWindows
+from nextword.text.options import BatchOptions
 
 IDS = np.arange(100, dtype=np.int32)
 

@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nextword.text.reading.printable import counted, printable
+from nextword.errors import counted, printable
 
 
 @given(st.text(), st.sampled_from(["", "\n\t"]))

@@ -8,7 +8,7 @@ import pytest
 from nextword.bundle.run_directory import RunDirectory
 from nextword.errors import ExportError
 from nextword.export import export as export_module
-from nextword.export.run_export import export_run
+from nextword.export.options import export_run
 
 
 @pytest.fixture

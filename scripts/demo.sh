@@ -45,15 +45,11 @@ step export "$run" --html "$run/page.html"
 
 cat <<END
 
-The model is in $run/model.
+Open this file in a browser first: $run/page.html
+It is the model as one page, without a server: type, read, write, and look inside.
 
-What to do next:
-  Open $run/page.html in a browser: the model as one file. Type, read, write, and look inside.
-  Open $run/comparison.html in a browser: predicted words next to actual words.
-  Open $run/curves.svg in a browser: training and validation perplexity by epoch.
-  Suggest the next word:   $nextword suggest $run "the text so far"
-  Serve it with a page:    $nextword serve $run       (pip install '.[serve]' first)
-  Describe the model:      $nextword info $run
-  Train on your own text:  $nextword train FILE --minutes 10
-  List all commands:       $nextword --help
+Then:
+  $nextword suggest $run "the text so far"       suggest the next word
+  $nextword train FILE --minutes 10              train on a text of your own
+  $nextword --help                               list all commands
 END

@@ -104,8 +104,7 @@ class Run:
                 prepared = prepare_new(config, corpus, processes, fit)
                 run = cls(directory, corpus, context, prepared, model)
                 run._write_config()
-                for line in Forecast.of(prepared, corpus, directory.root).describe():
-                    context.say(line)
+                Forecast.of(prepared, corpus, directory.root).report(context)
                 yield run
 
     @classmethod

@@ -127,7 +127,7 @@ def test_observer_and_callbacks_see_every_round_and_the_text_is_reported(run: Ru
     lines = (run.root / "log.jsonl").read_text(encoding="utf-8").splitlines()
     assert run.rounds.seen == run.epochs.seen == list(range(1, len(lines) + 1))
     assert len(lines) >= 3
-    assert {"vocabulary", "model", "plan", "memory", "run"} <= {sentence.split()[0] for sentence in run.said}
+    assert {"vocabulary", "model", "plan", "run"} <= {sentence.split()[0] for sentence in run.said}
     assert any("vocabulary of" in sentence for sentence in run.details)
     assert any("matrix products in float32; 4 x 8 tokens per step" in sentence for sentence in run.details)
 

@@ -93,6 +93,12 @@ class Forecast:
         """Return the forecast as aligned lines; `is_dry` says that no run follows."""
         return [f"{name:<11} {value}" for name, value in self._rows(is_dry=is_dry)]
 
+    def report(self, context: RunContext) -> None:
+        """Report the forecast of a run that begins; memory is a detail if half of what is available is enough."""
+        fits_easily = 2 * self.memory_bytes <= (self.available_memory_bytes or 0)
+        for line in self.describe():
+            (context.detail if fits_easily and line.startswith("memory") else context.say)(line)
+
     def _rows(self, *, is_dry: bool) -> Iterator[tuple[str, str]]:
         is_short = self.minutes is not None and self.seconds is not None and self.seconds < 60.0 * self.minutes
         tokens = ", ".join(f"{split} {number:,}" for split, number in self.tokens.items())

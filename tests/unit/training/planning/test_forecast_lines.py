@@ -1,6 +1,9 @@
 from dataclasses import replace
 from typing import Any
 
+import pytest
+
+from nextword.training.context import RunContext
 from nextword.training.planning.forecast import Forecast
 
 FORECAST = Forecast(
@@ -40,6 +43,14 @@ def test_the_lines_are_seven_and_say_about_where_they_estimate() -> None:
     assert by_time["run"] == "runs/a"
     assert FORECAST.describe(is_dry=True)[-1] == "run         runs/a, not created: this was a dry run"
     assert "time" not in lines_of(seconds=None)  # known only once steps are measured
+
+
+@pytest.mark.parametrize(("available", "is_detail"), [(10 * 10**9, True), (10**9, False), (None, False)])
+def test_memory_is_a_detail_if_there_is_plenty(available: int | None, is_detail: bool) -> None:
+    said, details = list[str](), list[str]()
+    replace(FORECAST, available_memory_bytes=available).report(RunContext(say=said.append, detail=details.append))
+    assert [line.split()[0] for line in details] == ["memory"] * is_detail
+    assert len(said) + len(details) == 7
 
 
 def test_a_text_that_needs_less_than_the_time_says_so() -> None:

@@ -95,8 +95,8 @@ def tiny_preset(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
     """The name of a preset whose steps take almost no time."""
     (tmp_path / "tiny.toml").write_text(TINY, encoding="utf-8")
     monkeypatch.setattr("nextword.model.presets._FOLDER", tmp_path)
-    monkeypatch.setattr("nextword.cli.diagnosis._TRAINING_SECONDS", 0.05)
-    monkeypatch.setattr("nextword.cli.diagnosis._PRODUCT_SECONDS", 0.01)
+    monkeypatch.setattr("nextword.cli.doctor._TRAINING_SECONDS", 0.05)
+    monkeypatch.setattr("nextword.cli.doctor._PRODUCT_SECONDS", 0.01)
     return "tiny"
 
 

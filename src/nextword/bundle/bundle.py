@@ -9,7 +9,7 @@ from typing import NoReturn
 import numpy as np
 from numpy.typing import NDArray
 
-from nextword.bundle.history import History
+from nextword.bundle.files import History
 from nextword.bundle.onnx.embeddings import read_embeddings
 from nextword.bundle.onnx.weights import onnx_floats
 from nextword.errors import BundleError

@@ -23,8 +23,9 @@ from nextword.bundle.files import (
     check_names,
     check_size,
     check_sizes,
+    decode_history,
+    encode_history,
 )
-from nextword.bundle.history import decode_history, encode_history
 from nextword.bundle.samples import SAMPLE_MODELS, refuse_sample, sample_model_path
 from nextword.bundle.weights import decode_weights, encode_weights
 from nextword.disk import sealed_directory

@@ -1,12 +1,20 @@
-"""Facts about the machine and the training framework that need no measurement."""
+"""Facts about the machine and the training framework that need no measurement, and the problems that they show."""
 
 import platform
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from nextword.errors import MissingExtraError
 from nextword.machine.capacity import Capacity, read_capacity
-from nextword.machine.framework import Framework, read_framework, read_nvidia_gpus, read_versions, speed_environment
+from nextword.machine.framework import (
+    Framework,
+    is_older,
+    read_framework,
+    read_nvidia_gpus,
+    read_versions,
+    speed_environment,
+)
 from nextword.machine.processor import Processor, read_processor
 from nextword.machine.setup import keep_freed_memory, use_compilation_cache
 
@@ -71,3 +79,144 @@ def gather_facts(training_memory_bytes: int, cache_folder: Path) -> Facts:
         training_memory_bytes=training_memory_bytes,
         setups=setups,
     )
+
+
+_FAST_BFLOAT16_JAX = (0, 12)
+_OF_THE_TRAIN_EXTRA = ("keras", "jax", "jaxlib")
+
+
+@dataclass(frozen=True)
+class Problem:
+    """A problem of this machine.
+
+    Attributes:
+        code: Its name for programs.
+        what: The problem in words.
+        repair: What to do about it.
+    """
+
+    code: str
+    what: str
+    repair: str
+
+
+def find_problems(facts: Facts) -> tuple[Problem, ...]:
+    """Return the problems of a machine."""
+    checks = (_framework, _old_jax, _gpu, _cores, _memory, _environment)
+    return tuple(problem for check in checks for problem in check(facts))
+
+
+def _framework(facts: Facts) -> Iterator[Problem]:
+    framework = facts.framework
+    if framework.missing in _OF_THE_TRAIN_EXTRA:
+        yield Problem(
+            "no-training-extra",
+            f"`{framework.missing}` is not installed: models can be used here, but not trained",
+            MissingExtraError.advice("train"),
+        )
+    elif framework.missing is not None:
+        yield Problem(
+            "no-backend",
+            f"the Keras backend {framework.backend} needs `{framework.missing}`, which is not installed",
+            f"install `{framework.missing}`, or set KERAS_BACKEND=jax",
+        )
+    elif framework.failure is not None:
+        platforms = facts.environment.get("JAX_PLATFORMS")
+        yield Problem(
+            "framework-fails",
+            f"Keras on {framework.backend} does not work{f' with JAX_PLATFORMS={platforms}' if platforms else ''}: "
+            f"{framework.failure}",
+            f"unset {'JAX_PLATFORMS' if platforms else 'KERAS_BACKEND'}; "
+            "if that does not help: pip install --force-reinstall keras jax jaxlib",
+        )
+    elif framework.backend != "jax":
+        yield Problem(
+            "other-backend",
+            f"the Keras backend is {framework.backend}, but nextword's fast code is written for JAX",
+            "set KERAS_BACKEND=jax, or unset it",
+        )
+
+
+def _old_jax(facts: Facts) -> Iterator[Problem]:
+    version = facts.versions.get("jax")
+    if facts.processor.features.get("AVX512_BF16") and is_older(version, than=_FAST_BFLOAT16_JAX):
+        yield Problem(
+            "old-jax",
+            f"bfloat16 is slow here: JAX {version} does not use this processor's AVX512_BF16, but JAX 0.12 does",
+            "pip install --upgrade jax",
+        )
+
+
+def _gpu(facts: Facts) -> Iterator[Problem]:
+    devices = facts.framework.devices
+    if not facts.gpus or not devices or any(not device.startswith("cpu") for device in devices):
+        return
+    hiding = [
+        name
+        for name, hides in (("JAX_PLATFORMS", "cpu"), ("CUDA_VISIBLE_DEVICES", ""), ("CUDA_VISIBLE_DEVICES", "-1"))
+        if facts.environment.get(name) == hides
+    ]
+    yield Problem(
+        "unused-gpu",
+        f"there is a GPU, {facts.gpus[0]}, but JAX computes on the processor",
+        f"unset {hiding[0]}" if hiding else MissingExtraError.advice("gpu"),
+    )
+
+
+def _cores(facts: Facts) -> Iterator[Problem]:
+    capacity = facts.capacity
+    cores, quota = capacity.cores, capacity.core_quota
+    if quota is not None and quota < min(cores, _number(facts.environment, "NPROC") or cores):
+        allowed = max(1, int(quota))
+        yield Problem(
+            "core-quota",
+            f"the container may use the time of {quota:g} cores, but nextword would start {cores} threads, which "
+            "then wait for each other",
+            f"give the container more CPU time, or set NPROC={allowed}",
+        )
+    if cores == 1:
+        more = f" of {capacity.machine_cores}" if capacity.machine_cores > 1 else ""
+        yield Problem(
+            "one-core",
+            f"this process may only run on one core{more}",
+            "start it without `taskset` or similar" if more else "train on a machine with more cores",
+        )
+
+
+def _memory(facts: Facts) -> Iterator[Problem]:
+    available, needed = facts.capacity.available_memory_bytes, facts.training_memory_bytes
+    if available is not None and available < needed:
+        yield Problem(
+            "little-memory",
+            f"training needs about {needed / 1e9:.1f} GB, but {available / 1e9:.1f} GB are available",
+            "close other programs, or train with a smaller --batch-size, --hidden-sizes or --maximum-vocabulary",
+        )
+
+
+def _environment(facts: Facts) -> Iterator[Problem]:
+    environment, backend, cores = facts.environment, facts.framework.backend, facts.capacity.cores
+    # JAX 0.12 divides products among NPROC threads and ignores OMP_NUM_THREADS; PyTorch reads only OMP_NUM_THREADS.
+    name = "NPROC" if backend == "jax" else "OMP_NUM_THREADS"
+    threads = _number(environment, name)
+    quota = facts.capacity.core_quota or cores
+    if threads is not None and threads < int(min(cores, max(1, quota))):
+        yield Problem(
+            "few-threads", f"{name}={threads} leaves {cores - threads} of {cores} cores idle", f"unset {name}"
+        )
+    if "multi_thread_eigen=false" in environment.get("XLA_FLAGS", "").lower():
+        yield Problem(
+            "threads-off",
+            "XLA_FLAGS has --xla_cpu_multi_thread_eigen=false, so some versions of JAX run products on one core",
+            "remove it from XLA_FLAGS",
+        )
+    for variable, consequence in (
+        ("JAX_DISABLE_JIT", "nothing is compiled"),
+        ("JAX_DEBUG_NANS", "every step is checked and may run twice"),
+    ):
+        if environment.get(variable, "").lower() not in ("", "0", "false"):
+            yield Problem("debugging", f"{variable} is set: {consequence}", f"unset {variable}")
+
+
+def _number(environment: Mapping[str, str], name: str) -> int | None:
+    value = environment.get(name, "")
+    return int(value) if value.isdigit() else None

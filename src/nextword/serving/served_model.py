@@ -23,7 +23,7 @@ from nextword.engine.methods.method import Method, Splits
 from nextword.engine.opening import EngineName, open_model
 from nextword.engine.text_model import TextModel
 from nextword.errors import BundleError
-from nextword.inference.generation.pieces import may_join
+from nextword.inference.generation.generated_text import may_join
 from nextword.serving.http.errors import ApiError
 from nextword.serving.queue.scheduler import Scheduler
 from nextword.text.tokens.tokenizer import Tokenizer

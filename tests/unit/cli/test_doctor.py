@@ -7,13 +7,12 @@ from typing import Any
 
 import pytest
 
-from nextword.cli import diagnosis as module
-from nextword.cli.diagnosis import Measurements, Report, choose_compute_dtype, diagnose, measure
+from nextword.cli import doctor as module
+from nextword.cli.doctor import Measurements, Report, choose_compute_dtype, diagnose, measure
 from nextword.errors import SettingError
 from nextword.machine import facts
-from nextword.machine.facts import Facts
+from nextword.machine.facts import Facts, find_problems
 from nextword.machine.framework import Framework
-from nextword.machine.problems import find_problems
 from nextword.model.ops import lstm, precision
 from nextword.training.config import RunConfig
 from nextword.training.planning import speed as training_speed
@@ -86,7 +85,7 @@ def test_problems_end_in_one_only_where_strict(
 def test_strictness_is_content_where_there_are_no_problems(
     nextword: Run, capsys: Captured, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("nextword.cli.diagnosis.find_problems", lambda _facts: ())
+    monkeypatch.setattr("nextword.cli.doctor.find_problems", lambda _facts: ())
     assert nextword("doctor", "--no-measure", "--strict") == 0
     assert "no problems found" in capsys.readouterr().out
 

@@ -14,11 +14,9 @@ from tokenizers import Regex
 from tokenizers.pre_tokenizers import Split
 
 from nextword.bundle.bundle import Bundle
-from nextword.bundle.onnx.packed_matrix import PackedMatrix
-from nextword.bundle.onnx.weights import PackedWeight, onnx_weights
+from nextword.bundle.onnx.weights import PackedMatrix, PackedWeight, onnx_weights
 from nextword.display.page.bigrams import BigramTable
-from nextword.display.page.card import card_elements
-from nextword.display.page.page_facts import PageFacts, curve_chart, page_unit
+from nextword.display.page.page_facts import PageFacts, card_elements, curve_chart, page_unit
 from nextword.errors import ExportError
 from nextword.model.architecture import Architecture
 from nextword.model.cells import CELLS

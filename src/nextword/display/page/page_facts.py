@@ -1,12 +1,15 @@
-"""What a page says of a model besides what the bundle holds: its figures, and the curve of its training run."""
+"""What a page says of a model besides its weights: its figures, the curve of its training run, and its card."""
 
 import json
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import chain
 from operator import attrgetter
 from pathlib import Path
 from typing import Any, Literal
+
+from markdown_it import MarkdownIt
 
 from nextword.bundle.bundle import Bundle
 from nextword.bundle.model_card import SplitMetrics
@@ -122,3 +125,40 @@ def curve_of(rounds: Iterable[Mapping[str, Any]]) -> tuple[CurvePoint, ...]:
         CurvePoint(row["round"], float(row["train_perplexity"]), float(row["valid_perplexity"])) for row in rounds
     )
     return tuple(point for point in points if math.isfinite(point.train) and math.isfinite(point.valid))
+
+
+_MAX_OPEN = 50
+"""How deep elements may be nested; JSON is read and written recursively."""
+
+_PARSER = MarkdownIt("commonmark", {"html": False}).enable("table").disable(["autolink", "image"])
+
+
+def card_elements(card: str) -> list[Any]:
+    """Return the elements of a text in Markdown: a string for a text, a list of its name and its content for others.
+
+    HTML in the Markdown is text, and so is a link, with its address behind it. Headings begin at `h2`.
+
+    Example:
+        >>> card_elements("# austen\\n\\nAn *LSTM*.")
+        [['h2', 'austen'], ['p', 'An ', ['em', 'LSTM'], '.']]
+    """
+    stack: list[list[Any]] = [[]]
+    addresses: list[object] = []
+    for token in chain.from_iterable(token.children or [token] for token in _PARSER.parse(card)):
+        inner = stack[-1]
+        if token.nesting == 1:
+            addresses.append(token.attrs.get("href"))
+            if not (token.hidden or token.tag == "a" or len(stack) > _MAX_OPEN):
+                inner.append([f"h{min(6, int(token.tag[1]) + 1)}" if token.type == "heading_open" else token.tag])
+                inner = inner[-1]
+            stack.append(inner)
+        elif token.nesting == -1:
+            stack.pop()
+            if (address := addresses.pop()) and inner[-1:] != [address]:
+                inner.append(f" ({address})")
+        elif token.type in ("fence", "code_block"):
+            inner.append(["pre", ["code", token.content]])
+        else:
+            text = " " if token.type == "softbreak" else token.content
+            inner.append([token.tag, text] if token.type in ("code_inline", "hardbreak", "hr") else text)
+    return stack[0]

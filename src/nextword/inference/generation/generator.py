@@ -8,9 +8,18 @@ from nextword.engine.engine import Engine
 from nextword.engine.text_model import TextModel
 from nextword.errors import SettingError
 from nextword.inference.generation.beam import BeamSearch, SearchTask
-from nextword.inference.generation.generated_text import Continuation, EndRule, GeneratedText, stop_position, until_stop
+from nextword.inference.generation.generated_text import (
+    Continuation,
+    EndRule,
+    GeneratedText,
+    after_prompt,
+    may_join,
+    stop_position,
+    text_pieces,
+    until_stop,
+    whole_characters,
+)
 from nextword.inference.generation.lockstep import lockstep
-from nextword.inference.generation.pieces import after_prompt, may_join, text_pieces, whole_characters
 from nextword.inference.generation.request import Request
 from nextword.inference.generation.sampled_text import SampledText, random_generator
 from nextword.inference.generation.sampling import DEFAULT_SAMPLING, SamplingOptions

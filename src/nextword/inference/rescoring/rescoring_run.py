@@ -6,7 +6,6 @@ from typing import Any
 
 import numpy as np
 
-from nextword.inference.rescoring.features import Features
 from nextword.inference.rescoring.nbest import NbestReader
 from nextword.inference.rescoring.report import FEW, RescoringReport, compare_errors
 from nextword.inference.rescoring.rescorer import ScoredList, best_line, header_of, lines_of
@@ -21,7 +20,7 @@ from nextword.inference.rescoring.tally import (
     word_errors,
 )
 from nextword.inference.rescoring.tuning import tune
-from nextword.inference.rescoring.weights import RescoringWeights, WeightsFile
+from nextword.inference.rescoring.weights import Features, RescoringWeights, WeightsFile
 
 _FINGERPRINT, _NBEST, _MODEL = "fingerprint", "nbest", "model"
 

@@ -7,9 +7,9 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from nextword.errors import EvaluationError, MissingExtraError, TextError
-from nextword.inference.rescoring.features import Integers
 from nextword.inference.rescoring.nbest import LineSource, NbestList
 from nextword.inference.rescoring.rescorer import ScoredList
+from nextword.inference.rescoring.weights import Integers
 
 BEFORE, AFTER, HELD_OUT, ORACLE = "first pass", "rescored", "held out", "oracle"
 """The choices: the recognizer's, by the weighted sum, by weights tuned on other utterances, and the fewest errors."""

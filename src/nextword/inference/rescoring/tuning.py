@@ -23,8 +23,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nextword.errors import SettingError
-from nextword.inference.rescoring.features import Features, Floats, Integers, first_of_highest
-from nextword.inference.rescoring.weights import RescoringWeights
+from nextword.inference.rescoring.weights import Features, Floats, Integers, RescoringWeights, first_of_highest
 
 FOLDS = 5
 """Number of folds of the utterances; each fold is rescored with weights tuned on the others."""

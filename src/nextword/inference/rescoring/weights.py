@@ -1,4 +1,4 @@
-r"""The weights of the scores of a hypothesis.
+r"""The features of hypotheses as arrays, and the weights of their scores.
 
 $$\text{total}(h) = \lambda \ln p(h) + \mu \, |h| + \sum_i \nu_i \, s_i(h)$$
 
@@ -10,15 +10,77 @@ import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 import tomli_w
+from numpy.typing import NDArray
 
 from nextword.disk.files import write_file
 from nextword.errors import SettingError
-from nextword.inference.rescoring.features import Floats
 from nextword.settings import Settings, setting, unknown_name
+
+Floats = NDArray[np.float64]
+Integers = NDArray[np.int64]
+
+
+class Features(NamedTuple):
+    """The `N` hypotheses of `U` utterances, one list after the other.
+
+    Attributes:
+        values: The features `(N, F)`: the model's log-probability, the number of words, and the first-pass scores.
+        errors: Word errors of each hypothesis `(N,)`.
+        begins: Index of the first hypothesis of each utterance, and `N` at the end `(U + 1,)`.
+    """
+
+    values: Floats
+    errors: Integers
+    begins: Integers
+
+    @classmethod
+    def of(cls, values: Sequence[Floats], errors: Sequence[Integers]) -> "Features":
+        """Concatenate the features `(n, F)` and the errors `(n,)` of all utterances."""
+        begins = np.cumsum([0, *map(len, errors)])
+        return cls(np.concatenate(values), np.concatenate(errors), begins)
+
+    @property
+    def num_utterances(self) -> int:
+        """Number of lists `U`."""
+        return len(self.begins) - 1
+
+    def chosen(self, weights: Floats) -> Integers:
+        """Return the index of the hypothesis with the highest total for each utterance `(U,)`, the first of ties."""
+        return first_of_highest(self.values @ weights, self.begins)
+
+    def num_errors(self, weights: Floats) -> int:
+        """Return the total word errors with `weights` `(F,)`."""
+        return int(self.errors[self.chosen(weights)].sum())
+
+    def of_utterances(self, kept: NDArray[np.bool_]) -> "Features":
+        """Select the utterances that are `kept` `(U,)`."""
+        sizes = np.diff(self.begins)
+        rows = np.repeat(kept, sizes)
+        return Features(self.values[rows], self.errors[rows], np.concatenate(([0], np.cumsum(sizes[kept]))))
+
+    def spread(self) -> Floats:
+        """Return the standard deviation of each feature within the lists `(F,)`."""
+        sizes = np.diff(self.begins)
+        means = np.add.reduceat(self.values, self.begins[:-1]) / sizes[:, None]
+        found: Floats = np.sqrt(np.square(self.values - np.repeat(means, sizes, axis=0)).mean(axis=0))
+        return found
+
+
+def first_of_highest(values: Floats, begins: Integers) -> Integers:
+    """Return the index of the highest value in each segment of `values` `(N,)`, the first of ties `(U,)`.
+
+    Example:
+        >>> first_of_highest(np.array([1.0, 3.0, 3.0, 2.0]), np.array([0, 3, 4])).tolist()
+        [1, 3]
+    """
+    highest = np.repeat(np.maximum.reduceat(values, begins[:-1]), np.diff(begins))
+    places = np.where(values == highest, np.arange(len(values)), len(values))
+    return np.minimum.reduceat(places, begins[:-1])
+
 
 # Far beyond useful weights, and far below a weight that makes a total infinite.
 _MAX_WEIGHT = 1e9

@@ -15,15 +15,14 @@ from pydantic import BaseModel, ConfigDict, Field
 from pydantic.alias_generators import to_camel
 
 from nextword.bundle.run_directory import LOG_FILE, METRICS_FILE, read_split_metrics
-from nextword.display.page.card import card_elements
 from nextword.display.page.model_page import held_out_passage
 from nextword.display.page.packed_model import pack_model
-from nextword.display.page.page_facts import PageFacts, curve_chart, page_figures, page_unit, read_curve
+from nextword.display.page.page_facts import PageFacts, card_elements, curve_chart, page_figures, page_unit, read_curve
 from nextword.errors import CheckpointError, NextwordError
 from nextword.serving.http.body import StrictRoute
 from nextword.serving.http.errors import ApiError
 from nextword.serving.http.openapi import ERRORS, NO_PAGE
-from nextword.serving.routes.bigrams import BigramSource
+from nextword.serving.routes.suggest import BigramSource
 from nextword.serving.routes.work import EXAMPLE_HASH, Work
 from nextword.serving.served_model import ServedModel
 

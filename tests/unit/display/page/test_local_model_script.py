@@ -8,9 +8,8 @@ import pytest
 
 from nextword.bundle.bundle import Bundle
 from nextword.display.page.bigrams import BigramTable
-from nextword.display.page.card import card_elements
 from nextword.display.page.packed_model import pack_model
-from nextword.display.page.page_facts import CurvePoint, PageFacts, curve_chart
+from nextword.display.page.page_facts import CurvePoint, PageFacts, card_elements, curve_chart
 from nextword.engine.text_model import TextModel
 from nextword.inference.generation.generator import stream_text
 from nextword.inference.generation.request import Request

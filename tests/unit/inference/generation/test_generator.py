@@ -11,8 +11,8 @@ from nextword.engine.distribution_engine import DistributionEngine
 from nextword.engine.engine import State, WindowPrediction
 from nextword.engine.text_model import TextModel
 from nextword.errors import SettingError
+from nextword.inference.generation.generated_text import after_prompt, text_pieces
 from nextword.inference.generation.generator import generate, generate_texts, stream_text
-from nextword.inference.generation.pieces import after_prompt, text_pieces
 from nextword.inference.generation.request import Request, SearchOptions, length_normalizer
 from nextword.inference.generation.sampling import SamplingOptions
 from nextword.text.batching.window import TokenIds

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 from nextword.engine.engine import Engine
-from nextword.inference.rescoring.features import Features
 from nextword.inference.rescoring.nbest import LineSource, NbestList, NbestReader
+from nextword.inference.rescoring.weights import Features
 from nextword.text.tokens.encoded_lines import spelling_log_prob
 from nextword.text.tokens.tokenizer import Tokenizer
 from nextword.text.tokens.vocabulary import Vocabulary

@@ -7,9 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from nextword.errors import SettingError
-from nextword.inference.rescoring.features import Features
 from nextword.inference.rescoring.tuning import FOLDS, search_line, tune
-from nextword.inference.rescoring.weights import RescoringWeights
+from nextword.inference.rescoring.weights import Features, RescoringWeights
 
 MakeFeatures = Callable[..., Features]
 

@@ -12,9 +12,8 @@ import nextword
 from nextword.bundle.origin import Origin
 from nextword.bundle.origin_text import OriginText
 from nextword.bundle.samples import sample_model_path
-from nextword.display.page.card import card_elements
 from nextword.display.page.packed_model import pack_model
-from nextword.display.page.page_facts import CurvePoint, PageFacts, curve_chart
+from nextword.display.page.page_facts import CurvePoint, PageFacts, card_elements, curve_chart
 from nextword.errors import ExportError
 from nextword.serving.http.errors import ApiError
 from nextword.serving.routes.page import SECURITY_HEADERS, PageFiles, description_of, matches, packed_model

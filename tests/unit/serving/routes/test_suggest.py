@@ -16,10 +16,12 @@ from starlette.testclient import TestClient
 import nextword
 from nextword.bundle.origin import Origin
 from nextword.bundle.origin_text import OriginText
+from nextword.inference.suggestion.suggestion import suggest
+from nextword.serving.routes.suggest import Bigrams, bigrams_of
 from nextword.serving.settings import ServingSettings
 from nextword.text.sources.names import SplitOrAll
 from nextword.text.tokens.tokenizer import Tokenizer
-from support.text_service import answered, austen_service, refused, service_of, tiny_model
+from support.text_service import answered, austen_service, refused, served, service_of, tiny_model
 
 
 @pytest.fixture(scope="module")
@@ -203,3 +205,32 @@ def test_requests_to_one_session_are_answered_one_after_the_other(client: TestCl
             return [len(answer.json()["learned"]) for answer in answers]
 
     assert sorted(asyncio.run(run())) == list(range(1, 9))
+
+
+def test_counted_bigrams_see_only_the_last_word() -> None:
+    model = served(nextword.load("austen"), text=OriginText(Origin(Path(), text="austen")))
+    bigrams = bigrams_of(model)
+    assert bigrams.source == "text"
+    assert bigrams.suggest("I am very", 5) == bigrams.suggest("it is not so very", 5)
+    long = f"{'very much ' * 1000}very"
+    assert bigrams.suggest(long, 5) == bigrams.suggest("very", 5)
+    assert bigrams.suggest("He said.", 5)[0].text[:1].isupper() or not bigrams.suggest("He said.", 5)[0].text.isalpha()
+    model.scheduler.close()
+
+
+@pytest.mark.parametrize(
+    ("text", "last"), [("it is so", "so"), ("it is so  ", "so"), ("", ""), ("it is\n", ""), ("is\tit", "it")]
+)
+def test_the_network_reads_the_last_word_alone(text: str, last: str) -> None:
+    model = tiny_model()
+    bigrams = Bigrams(model.model, None)
+    assert bigrams.source == "model"
+    assert bigrams.suggest(text, 4) == suggest(model.model, last, 4, restore_case=True)
+    model.scheduler.close()
+
+
+def test_a_text_that_is_gone_leaves_the_network() -> None:
+    loaded = nextword.load("austen")
+    model = served(loaded, text=OriginText(Origin(Path(), text="no/such/text")))
+    assert bigrams_of(model).source == "model"
+    model.scheduler.close()

@@ -3,9 +3,19 @@
 from dataclasses import replace
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from nextword.errors import SettingError
-from nextword.training.planning.cost_forecast import Cluster, StrategyForecast, Work, forecast_costs
+from nextword.model.architecture import Architecture
+from nextword.text.options import BatchOptions
+from nextword.training.planning.cost_forecast import (
+    Cluster,
+    StrategyForecast,
+    Work,
+    forecast_costs,
+    training_memory_bytes,
+)
 
 # 10,000,000 bytes of weights; a batch of 32 x 40 = 1,280 words; 100 local steps of them are 128,000 words.
 WORK = Work(
@@ -96,3 +106,27 @@ def test_there_is_no_strategy_for_one_host() -> None:
 def test_a_batch_needs_a_row_for_each_host() -> None:
     with pytest.raises(SettingError, match="`batch_size` must be at least the number of hosts, 33"):
         forecast_costs(WORK, replace(CLUSTER, hosts=33))
+
+
+SIZES = st.integers(1, 2000)
+
+
+@given(SIZES, SIZES, st.integers(1, 200), st.integers(1, 200))
+def test_the_memory_estimate_increases_with_every_size(hidden: int, vocabulary: int, rows: int, steps: int) -> None:
+    def needed(**changes: int) -> int:
+        size = {"hidden": hidden, "vocabulary": vocabulary + 1, "rows": rows, "steps": steps, **changes}
+        architecture = Architecture(
+            vocabulary_size=size["vocabulary"], embedding_size=8, hidden_sizes=(size["hidden"], 8)
+        )
+        return training_memory_bytes(architecture, BatchOptions(batch_size=size["rows"], num_steps=size["steps"]))
+
+    least = needed()
+    assert needed(hidden=hidden + 1) > least
+    assert needed(vocabulary=vocabulary + 2) > least
+    assert needed(rows=rows + 1) > least
+    assert needed(steps=steps + 1) > least
+    # Weights, gradients and Adam's averages alone are sixteen bytes a parameter.
+    assert (
+        least
+        > 16 * Architecture(vocabulary_size=vocabulary + 1, embedding_size=8, hidden_sizes=(hidden, 8)).num_parameters
+    )

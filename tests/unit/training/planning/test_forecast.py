@@ -9,8 +9,8 @@ from nextword.errors import CheckpointError
 from nextword.training.config import RunConfig
 from nextword.training.context import RunContext
 from nextword.training.planning import forecast as forecast_module
+from nextword.training.planning.cost_forecast import training_memory_bytes
 from nextword.training.planning.forecast import forecast_run
-from nextword.training.planning.memory_estimate import training_memory_bytes
 from nextword.training.planning.speed import TrainingSpeed
 from nextword.training.step.distillation import Teacher
 from support.small_run import SMALL_RUN_SETTINGS

@@ -5,8 +5,14 @@ from dataclasses import dataclass
 from itertools import accumulate, pairwise
 from typing import NamedTuple
 
-from nextword.inference.generation.generated_text import Ending, partial_stop_length, stop_position
-from nextword.inference.generation.pieces import characters_of, piece_of, text_pieces
+from nextword.inference.generation.generated_text import (
+    Ending,
+    characters_of,
+    partial_stop_length,
+    piece_of,
+    stop_position,
+    text_pieces,
+)
 from nextword.serving.queue.text_task import TokenScore
 from nextword.text.tokens.token_spans import TokenSpan, token_spans
 from nextword.text.tokens.tokenizer import Tokenizer

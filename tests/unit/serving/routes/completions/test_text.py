@@ -4,8 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nextword.inference.generation.generated_text import until_stop
-from nextword.inference.generation.pieces import after_prompt, may_join, text_pieces
+from nextword.inference.generation.generated_text import after_prompt, may_join, text_pieces, until_stop
 from nextword.serving.queue.text_task import TokenScore
 from nextword.serving.routes.completions.text import CompletionText, Prompt, ShownText, shown_prompt
 from nextword.text.tokens.tokenizer import Tokenizer

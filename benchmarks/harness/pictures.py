@@ -20,6 +20,7 @@ from harness.charts import (
     speed_chart,
 )
 from harness.ledger import Result, read_ledger
+from harness.sequences import sequences_picture
 from nextword.cli.main import nextword
 
 DOCS = Path(__file__).resolve().parents[2] / "docs"
@@ -80,6 +81,7 @@ PICTURES = [
     Picture("learn/cell.svg", _CELL),
     Picture("learn/architecture.svg", "nextword draw architecture tutorial --vocabulary-size 10000"),
     Picture("learn/windows.svg", "nextword draw windows"),
+    Picture("learn/return-sequences.svg", chart=sequences_picture),
     _charted("learn/ideas.svg", "learn/data/ideas.json", ideas_chart),
     _charted("ptb-30-minutes.svg", "results.jsonl", programs_chart, "ptb", 30),
     _charted("ptb-minutes.svg", "results.jsonl", minutes_chart, "ptb"),

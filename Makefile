@@ -99,6 +99,7 @@ sample-model: setup  ## Train the sample model again and put it into the package
 
 pictures: setup  ## Draw the pictures of the documentation again.
 	PYTHONPATH=benchmarks $(BIN)/python scripts/pictures.py
+	$(BIN)/python scripts/readme_animation.py
 
 screenshots: setup  ## Take the screenshots of the page again, in headless Chromium.
 	PYTHONPATH=tests $(BIN)/python scripts/page_screenshots.py

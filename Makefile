@@ -9,7 +9,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 DEMO := runs/demo
 JAVASCRIPT := scripts/javascript
-SITE := src/nextword/display/page/site tests/support
+SITE := src/nextword/display/page/site tests/support docs/javascripts
 
 # `make demo` needs the extra `train`, `make setup` installs `dev`, which contains it. The second tops up the first.
 DEMO_NEEDS := $(if $(wildcard $(VENV)/with-dev),$(VENV)/with-dev,$(VENV)/with-train)

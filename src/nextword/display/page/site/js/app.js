@@ -59,6 +59,6 @@ function showModel(model, description, { name, main, problems, asked }) {
 function begin(tab, { text, unit, isBare }) {
   if (unit !== null) tab.chooseUnit?.(unit);
   if (text === null || !tab.input) return;
-  if (isBare) tab.input.focus({ preventScroll: true }); // the reader has asked for the frame
+  if (isBare && tab instanceof TypeTab) tab.input.focus({ preventScroll: true }); // the reader has asked for the frame
   enter(tab.input, text);
 }

@@ -10,7 +10,7 @@ import { button } from "./dom.js";
  * @param {(text: string) => void} onText gets the example
  */
 export function exampleButton(model, description, problems, onText) {
-  const tried = button("Try an example", async () => {
+  const fetchExample = async () => {
     tried.disabled = true;
     try {
       onText(await exampleText(model, description));
@@ -19,6 +19,7 @@ export function exampleButton(model, description, problems, onText) {
     } finally {
       tried.disabled = false;
     }
-  });
+  };
+  const tried = button("Try an example", fetchExample, { class: "more" });
   return tried;
 }

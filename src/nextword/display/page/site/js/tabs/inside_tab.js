@@ -72,6 +72,8 @@ export class InsideTab {
 
   viewsOfText() {
     const { strip, scrub, chart, diagram, picker, target, predicted, nearest } = this;
+    const choice = card("Choose a cell", hint(NOTES.picker), picker.node);
+    choice.classList.add("more");
     const influence = card("Which words count", target, strip.node);
     return element(
       "div.stack.wide-gap.answer",
@@ -79,12 +81,7 @@ export class InsideTab {
       element("div.scrubber", scrub.node),
       element("div.split.even", { "data-part": "words" }, influence, card("What it predicts here", predicted)),
       element("div", { "data-part": "unit" }, card("One cell over time", hint(NOTES.chart), chart.node)),
-      element(
-        "div.split.even",
-        { "data-part": "unit" },
-        card("The cell after this word", diagram.node),
-        card("Choose a cell", hint(NOTES.picker), picker.node),
-      ),
+      element("div.split.even", { "data-part": "unit" }, card("The cell after this word", diagram.node), choice),
       element("div", { "data-part": "states" }, card("Similar states", hint(NOTES.nearest), nearest)),
     );
   }

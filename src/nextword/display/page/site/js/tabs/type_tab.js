@@ -53,8 +53,10 @@ export class TypeTab {
     const finish = button("Save new words and start over", () => this.finish(), { class: "primary" });
     const clear = button("Clear", () => this.clear());
     const saved = card("Keystrokes saved", element("div", this.saved, this.savedNote));
-    const cards = element("div.pair", saved, card("Your own words", this.words.node));
-    const actions = element("div.actions", finish, clear);
+    const own = card("Your own words", this.words.node);
+    own.classList.add("more");
+    const cards = element("div.pair", saved, own);
+    const actions = element("div.actions.more", finish, clear);
     return element(
       "div.split",
       element("div.stack", node, this.field.cut, keys, actions, cards, this.spoken),

@@ -3,7 +3,8 @@
     python scripts/check_words.py                 # the whole repository
     python scripts/check_words.py README.md src   # these files and folders
 
-Prints `file:line: word -> better words` for each and exits with 1 if there are any. The list is `words.txt`.
+Prints `file:line: word -> better words` for each and exits with 1 if there are any. The list is `words.txt`. Some words
+are only too frequent: the README, the guides and the course together may have a number of them.
 """
 
 import re
@@ -21,6 +22,10 @@ SUFFIXES = {".md", ".py", ".toml", ".yml", ".sh", ".html", ".js", ".css", ""}
 SKIPPED = {"__pycache__", "environments", "node_modules"}  # what `make peers` and `make javascript` install
 GAP = r"(?:[\s_#*>]|//)+"  # words may be apart by a line end, the mark of a comment, or the underscore of a name
 
+PROSE = ("README.md", "docs/*.md", "docs/learn/*.md")
+RECORDS = {"results-history.md", "lab-log.md"}
+_CODE = re.compile(r"^ *```.*?^ *```$|<!--.*?-->", re.MULTILINE | re.DOTALL)
+
 Rule = tuple[re.Pattern[str], str]
 Allowed = set[tuple[str, str]]
 
@@ -33,11 +38,33 @@ def read_rules() -> tuple[list[Rule], Allowed]:
         if line.startswith("allow "):
             path, _, text = line.removeprefix("allow ").partition(" ")
             allowed.add((path, text))
-        elif line and not line.startswith("#"):
-            pattern, better = line.split(" = ")
-            whole = rf"(?<![A-Za-z])(?:{pattern.replace(' ', GAP)})(?![a-z])"
-            rules.append((re.compile(whole, re.IGNORECASE), better))
+        elif line and not line.startswith(("#", "limit ")):
+            rules.append(_rule(line))
     return rules, allowed
+
+
+def read_limits() -> dict[str, int]:
+    """Return how often each rule, such as `figures? = number`, may be broken in the prose."""
+    lines = [line.split(" ", 2) for line in WORDS.read_text(encoding="utf-8").splitlines() if line.startswith("limit ")]
+    return {rule: int(limit) for _, limit, rule in lines}
+
+
+def _rule(line: str) -> Rule:
+    pattern, better = line.split(" = ")
+    whole = rf"(?<![A-Za-z])(?:{pattern.replace(' ', GAP)})(?![a-z])"
+    return re.compile(whole, re.IGNORECASE), better
+
+
+def too_frequent(root: Path, limits: dict[str, int]) -> Iterator[str]:
+    """Yield a line for each rule that the prose below a folder breaks more often than its limit allows."""
+    paths = [path for place in PROSE for path in sorted(root.glob(place)) if path.name not in RECORDS]
+    texts = [_CODE.sub("", path.read_text(encoding="utf-8")) for path in paths]
+    for rule, limit in limits.items():
+        pattern, _ = _rule(rule)
+        counts = {path: len(pattern.findall(text)) for path, text in zip(paths, texts, strict=True)}
+        if sum(counts.values()) > limit:
+            most = ", ".join(f"{path.name} {count}" for path, count in counts.items() if count)
+            yield f"{sum(counts.values())} times, at most {limit}: {rule} ({most})"
 
 
 def findings(path: Path, rules: list[Rule], allowed: Allowed) -> Iterator[str]:
@@ -61,6 +88,8 @@ def main(places: list[str]) -> int:
         for file in sorted(path.rglob("*")) if path.is_dir() else [path]:
             if file.is_file() and file.suffix in SUFFIXES and not SKIPPED & {*file.relative_to(path).parts}:
                 found.extend(findings(file, rules, allowed))
+    if not places:
+        found.extend(too_frequent(ROOT, read_limits()))
     print("\n".join(found) or "no word of the list was found")
     return int(bool(found))
 

@@ -143,7 +143,7 @@ PICTURES = (
 
 
 def take(browser: "Browser", address: str, picture: Picture) -> bytes:
-    """Return a picture as PNG with few colours."""
+    """Return a picture as PNG with few colors."""
     with _opened(browser, f"{address}#{picture.tab}", picture) as page:
         picture.use(page)
         page.mouse.move(0, 0)

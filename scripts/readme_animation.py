@@ -209,7 +209,7 @@ def animation() -> str:
     return film.to_svg(
         "nextword suggests words while a sentence is typed, and shows a unit at work",
         f"A typist writes “{SENTENCE}” with few keys, since the right words are suggested. Then one unit of the model "
-        "is drawn over a sentence with direct speech: its cell is positive within quotation marks and negative outside.",
+        "is drawn over a sentence with direct speech: its cell is positive within quotation marks, negative outside.",
     )
 
 

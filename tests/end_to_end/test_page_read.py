@@ -1,4 +1,4 @@
-"""The tab Read: words coloured by surprisal, two sentences compared, and the game."""
+"""The tab Read: words colored by surprisal, two sentences compared, and the game."""
 
 import math
 from collections.abc import Iterator
@@ -33,7 +33,7 @@ def test_the_words_are_those_of_the_text_even_after_an_emoji(page: "Page") -> No
     assert "Kowalczyk" in words
 
 
-def test_surprising_words_differ_by_colour_and_by_underline(page: "Page") -> None:
+def test_surprising_words_differ_by_color_and_by_underline(page: "Page") -> None:
     _read(page, "I am very much table")
     styles = page.evaluate(
         """[...document.querySelectorAll('.token')].map((token) => {

@@ -97,7 +97,7 @@ def gates_by_path(variables: Sequence[Any]) -> dict[str, int]:
 
 
 class Adam(AveragingOptimizer, keras.optimizers.Adam):
-    r"""Adam (Kingma and Ba 2015) with an optional schedule for `beta_1`, and L2 regularisation in the loss.
+    r"""Adam (Kingma and Ba 2015) with an optional schedule for `beta_1`, and L2 regularization in the loss.
 
     $$\mathcal{L} + \frac{\lambda}{2} \sum_i w_i^2$$
 

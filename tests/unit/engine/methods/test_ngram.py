@@ -89,7 +89,7 @@ def test_it_says_what_the_model_says(order: int, cut: int) -> None:
     np.testing.assert_allclose(np.exp(np.concatenate(found)), expected, rtol=1e-5)
 
 
-def test_rows_do_not_depend_on_their_neighbours() -> None:
+def test_rows_do_not_depend_on_their_neighbors() -> None:
     engine = NgramModelEngine(KneserNeyModel.fit(LONG_TEXT, 3, vocabulary_size=8, end_id=3), end_id=3)
     _, state = engine.predict_window(np.array([[1, 2], [4, 5]], np.int32), engine.start(2))
     both, _ = engine.step(np.array([0, 1], np.int32), state)

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from nextword.bundle.bundle import Bundle
-from nextword.display.pictures.cell.lstm_steps import LSTMSteps
+from nextword.display.pictures.lstm_steps import LSTMSteps
 from nextword.model.architecture import Architecture
 from nextword.model.language_model import LanguageModel
 from nextword.text.tokens.tokenizer import Tokenizer

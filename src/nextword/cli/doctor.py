@@ -78,7 +78,7 @@ def measure(config: RunConfig, backend: str, say: Callable[[str], None]) -> Meas
     compute_dtype, reason = choose_compute_dtype(config)
     peaks = {}
     if backend == "jax":
-        from nextword.model.ops.product_peak import measure_product_peak
+        from nextword.model.ops.precision import measure_product_peak
 
         say("products")
         peaks = {dtype: measure_product_peak(dtype, seconds=_PRODUCT_SECONDS) for dtype in ("float32", "bfloat16")}

@@ -15,7 +15,7 @@ from nextword.cli.options.setting_option import CommandOptions, argument, option
 from nextword.cli.options.target import target_path
 from nextword.disk.files import write_file
 from nextword.display.pictures.architecture import draw_architecture
-from nextword.display.pictures.cell.cell import CellView, draw_cell
+from nextword.display.pictures.cell import CellView, draw_cell
 from nextword.display.pictures.network import draw_network
 from nextword.display.pictures.windows import draw_windows
 from nextword.display.svg import Drawing

@@ -19,8 +19,7 @@ from nextword.model.layers.adaptive_projection import AdaptiveProjection
 from nextword.model.layers.dropout import EmbeddingDropout
 from nextword.model.layers.initialization import Initialization
 from nextword.model.layers.mixture_projection import MixtureProjection
-from nextword.model.layers.output_projection import OutputProjection
-from nextword.model.layers.projection import Projection, TokenBatch
+from nextword.model.layers.output_projection import OutputProjection, Projection, TokenBatch
 from nextword.model.ops.cross_entropy import TokenLosses
 from nextword.model.ops.precision import resolve_compute_dtype
 from nextword.model.presets import read_preset
@@ -176,8 +175,8 @@ class LanguageModel(keras.Model):
         """Return the loss of predicting `targets` `(B, T)` with `weights` `(B, T)` from `hidden` `(B, T, H)`.
 
         Training loss, perplexity and scores all use this method. Losses, hits and ranks are flat, `(B * T,)`. The
-        `options` are other fields of `nextword.model.layers.projection.TokenBatch`, such as `training`, `ranks` and
-        `label_smoothing`.
+        `options` are other fields of `nextword.model.layers.output_projection.TokenBatch`, such as `training`,
+        `ranks` and `label_smoothing`.
         """
         batch = TokenBatch(
             ops.reshape(hidden, (-1, self.architecture.hidden_sizes[-1])),

@@ -1,5 +1,6 @@
 """Options and arguments that several commands share, as fields of their `CommandOptions`."""
 
+from collections.abc import Iterable
 from typing import Any
 
 from nextword.cli.options.parameter_types import PATH
@@ -25,6 +26,11 @@ def methods_help() -> str:
 def lowercase_option() -> Any:
     """Return the field of `--lowercase`."""
     return option(False, help="Read the lines in lower case, for a model of lower-case text.")
+
+
+def lower_cased(lines: Iterable[str], *, lowercase: bool) -> Iterable[str]:
+    """Return the lines, in lower case if `lowercase`."""
+    return (line.lower() for line in lines) if lowercase else lines
 
 
 def json_option() -> Any:

@@ -4,9 +4,15 @@ import os
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
+
+if TYPE_CHECKING:
+    from nextword.text.tokens.vocabulary import Vocabulary
+
+_MANY_UNKNOWN = 0.3
+"""Share of unknown words above which scores say little about a line."""
 
 
 @dataclass
@@ -50,6 +56,26 @@ def detail(message: str) -> None:
     """Print a detail on standard error if `--verbose`."""
     if invocation().verbosity > 0:
         click.echo(f"nextword: {message}", err=True)
+
+
+def warn_of_unknown_words(num_unknown: int, num_tokens: int, vocabulary: "Vocabulary", *, lowercase: bool) -> None:
+    """Print a warning with a remedy if 30 % of the tokens are unknown.
+
+    Args:
+        num_unknown: Tokens that the vocabulary lacks.
+        num_tokens: All tokens.
+        vocabulary: The vocabulary of the model.
+        lowercase: Whether the lines were read in lower case.
+    """
+    if num_unknown < _MANY_UNKNOWN * max(1, num_tokens):
+        return
+    advice = "train on text that is written as these lines are"
+    if any(token != token.lower() for token in vocabulary.tokens):
+        advice = f"write capitals and punctuation as in the text of the model, or {advice}"
+    elif not lowercase:
+        advice = f"give `--lowercase` if they have capitals, or {advice}"
+    share = f"{num_unknown / num_tokens:.0%} of the tokens are not in the vocabulary of the model"
+    say(f"warning: {share}, so the scores say little\nhint: {advice}")
 
 
 def _set(name: str, value: Any) -> Callable[[click.Context, click.Parameter, bool], None]:

@@ -6,7 +6,7 @@ from typing import Any
 import keras
 from keras import ops
 
-from nextword.model.layers.projection import Projection, TokenBatch
+from nextword.model.layers.output_projection import Projection, TokenBatch
 from nextword.model.ops.cross_entropy import TokenLosses, linear_cross_entropy
 from nextword.model.ops.ranks import ranks_of
 

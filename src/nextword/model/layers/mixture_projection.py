@@ -5,8 +5,7 @@ from typing import Any
 import keras
 from keras import ops
 
-from nextword.model.layers.output_projection import OutputProjection
-from nextword.model.layers.projection import TokenBatch
+from nextword.model.layers.output_projection import OutputProjection, TokenBatch
 from nextword.model.ops.cross_entropy import TokenLosses
 from nextword.model.ops.mixture_cross_entropy import mixture_cross_entropy, mixture_log_probs
 

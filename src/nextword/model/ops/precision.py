@@ -1,4 +1,4 @@
-"""The precision of matrix products: a given one, or the faster one on this processor."""
+"""The precision of matrix products: a given one, or the faster one on this processor; and the speed of the fastest."""
 
 import math
 import time
@@ -16,6 +16,8 @@ if keras.backend.backend() == "jax":
     import jax.numpy as jnp
 
     from nextword.model.ops.products import matmul
+
+    _peak_product = jax.jit(partial(jnp.matmul, preferred_element_type=jnp.float32))
 elif keras.backend.backend() == "torch":
     import torch
 
@@ -93,3 +95,35 @@ def _torch_lstm_seconds(compute_dtype: str) -> float:
         return math.inf
     finally:
         torch.set_num_threads(num_threads)
+
+
+# (M, K, N) for a product of (M, K) and (K, N): the shapes of training, and square ones.
+_SHAPES = ((448, 512, 2048), (448, 512, 10_000), (640, 512, 10_000), (1024, 1024, 1024), (2048, 2048, 2048))
+# Products that keep a CPU busy are too small for a GPU.
+_GPU_SHAPES = ((4096, 4096, 4096), (8192, 8192, 8192))
+
+
+def measure_product_peak(dtype: str, *, seconds: float) -> float:
+    r"""Return the floating-point operations per second of the fastest product on JAX, measured for about `seconds`.
+
+    The speed of training is compared with it.
+
+    A product of $(M, K)$ and $(K, N)$ counts $2 M K N$ operations. It is accumulated in float32 for every `dtype`.
+    """
+    shapes = _SHAPES if jax.default_backend() == "cpu" else _SHAPES + _GPU_SHAPES
+    return max(_rate(shape, dtype, seconds / len(shapes)) for shape in shapes)
+
+
+def _rate(shape: tuple[int, int, int], dtype: str, seconds: float) -> float:
+    rows, inner, columns = shape
+    left, right = jnp.ones((rows, inner), dtype), jnp.ones((inner, columns), dtype)
+    _peak_product(left, right).block_until_ready()
+    best = float("inf")
+    end = time.perf_counter() + seconds
+    while True:
+        start = time.perf_counter()
+        _peak_product(left, right).block_until_ready()
+        now = time.perf_counter()
+        best = min(best, now - start)
+        if now >= end:
+            return 2 * rows * inner * columns / best

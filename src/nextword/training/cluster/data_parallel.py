@@ -14,9 +14,8 @@ from numpy.typing import NDArray
 
 from nextword.errors import SettingError
 from nextword.model.language_model import LanguageModel
-from nextword.model.ops.cross_entropy import TokenLosses
+from nextword.model.ops.cross_entropy import Candidates, TokenLosses
 from nextword.model.ops.dropout import rows_of_shard
-from nextword.model.ops.sampled_softmax import Candidates
 from nextword.model.recurrent_stack import StackOutputs
 from nextword.text.batching.window import Window, Windows
 from nextword.training.checkpoint_store import CheckpointStore

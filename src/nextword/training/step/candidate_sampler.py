@@ -8,7 +8,7 @@ from keras import ops
 from numpy.typing import NDArray
 
 from nextword.errors import SettingError
-from nextword.model.ops.sampled_softmax import Candidates
+from nextword.model.ops.cross_entropy import Candidates
 
 _EXCLUDED = -1e9
 """Added to the logit of a duplicate candidate: finite, but its exponential is 0."""
@@ -63,7 +63,7 @@ class AliasTable(NamedTuple):
 
 
 class CandidateSampler(keras.layers.Layer):
-    r"""Draws the candidates of `nextword.model.ops.sampled_softmax` for an unbiased estimate of the partition function.
+    r"""Draws the candidates of `nextword.model.ops.cross_entropy` for an unbiased estimate of the partition function.
 
     Half of the `num_samples` candidates are always the most frequent tokens, which have most of the probability. The
     other half is drawn from the other tokens, with replacement, in proportion to $\max(\text{count}, 1)^{0.75}$. Each

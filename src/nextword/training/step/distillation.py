@@ -17,8 +17,7 @@ from nextword.bundle.samples import SAMPLE_MODELS
 from nextword.bundle.store import find_model, model_path, read_bundle
 from nextword.errors import BundleError, SettingError
 from nextword.model.language_model import LanguageModel
-from nextword.model.layers.carried_state import CarriedState
-from nextword.model.recurrent_stack import StackOutputs
+from nextword.model.recurrent_stack import CarriedState, StackOutputs
 from nextword.text.tokens.tokenizer import Tokenizer
 from nextword.training.options import TrainingOptions
 from nextword.training.step.stream_model import StreamModel

@@ -12,10 +12,8 @@ from keras import ops
 from nextword.errors import CheckpointError
 from nextword.machine.capacity import count_cores
 from nextword.model.language_model import LanguageModel
-from nextword.model.layers.carried_state import CarriedState
-from nextword.model.ops.cross_entropy import TokenLosses
-from nextword.model.ops.sampled_softmax import Candidates
-from nextword.model.recurrent_stack import StackOutputs
+from nextword.model.ops.cross_entropy import Candidates, TokenLosses
+from nextword.model.recurrent_stack import CarriedState, StackOutputs
 from nextword.training.options import TrainingOptions
 from nextword.training.step.candidate_sampler import CandidateSampler
 

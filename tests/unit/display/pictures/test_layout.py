@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from nextword.bundle.bundle import Bundle
 from nextword.display.pictures.architecture import draw_architecture
-from nextword.display.pictures.cell.cell import CellView, draw_cell
+from nextword.display.pictures.cell import CellView, draw_cell
 from nextword.display.pictures.network import draw_network
 from nextword.display.pictures.windows import draw_windows
 from nextword.display.svg import Drawing

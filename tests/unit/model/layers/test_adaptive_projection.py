@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from nextword.model.layers import adaptive_projection
 from nextword.model.layers.adaptive_projection import AdaptiveProjection
-from nextword.model.layers.projection import TokenBatch
+from nextword.model.layers.output_projection import TokenBatch
 from nextword.model.ops import cross_entropy_jax
 from nextword.model.ops.cross_entropy import TokenLosses, linear_cross_entropy, linear_cross_entropy_reference
 from support.compiled_memory import temporary_bytes

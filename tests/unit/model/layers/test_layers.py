@@ -16,19 +16,17 @@ import nextword.model
 import nextword.model.layers
 from nextword.model.architecture import Architecture
 from nextword.model.layers.adaptive_projection import AdaptiveProjection
-from nextword.model.layers.carried_state import CarriedState
 from nextword.model.layers.dropout import Dropout, EmbeddingDropout, WeightDrop
 from nextword.model.layers.gru import GRU
 from nextword.model.layers.initialization import Initialization, InitializedLayer
 from nextword.model.layers.lstm import LSTM
 from nextword.model.layers.mixture_projection import MixtureProjection
 from nextword.model.layers.mogrifier_lstm import MogrifierLSTM
-from nextword.model.layers.output_projection import OutputProjection
-from nextword.model.layers.projection import Projection
+from nextword.model.layers.output_projection import OutputProjection, Projection
 from nextword.model.layers.recurrence import HiddenState, Recurrence
 from nextword.model.layers.rnn import RNN
 from nextword.model.ops.lstm import LSTMState
-from nextword.model.recurrent_stack import RecurrentStack
+from nextword.model.recurrent_stack import CarriedState, RecurrentStack
 
 OTHER_THAN_DEFAULT = Initialization(kind="uniform", scale=0.3, seed=5)
 ARCHITECTURE = Architecture(

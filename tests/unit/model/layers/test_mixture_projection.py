@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from nextword.model.layers.mixture_projection import MixtureProjection
-from nextword.model.layers.projection import TokenBatch
+from nextword.model.layers.output_projection import TokenBatch
 
 V, H, K, E = 9, 5, 3, 4
 TARGETS = np.array([0, 8, 3, 7, 2, 4], np.int32)

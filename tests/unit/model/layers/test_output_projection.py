@@ -6,9 +6,8 @@ import pytest
 from nextword.errors import SettingError
 from nextword.model.layers.adaptive_projection import AdaptiveProjection
 from nextword.model.layers.mixture_projection import MixtureProjection
-from nextword.model.layers.output_projection import OutputProjection
-from nextword.model.layers.projection import Projection, TokenBatch
-from nextword.model.ops.sampled_softmax import Candidates
+from nextword.model.layers.output_projection import OutputProjection, Projection, TokenBatch
+from nextword.model.ops.cross_entropy import Candidates
 
 
 def numbers(*shape: int, seed: int = 0) -> Any:

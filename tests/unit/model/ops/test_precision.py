@@ -4,13 +4,15 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from importlib.util import find_spec
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
 from nextword.machine.framework import ComputeDtype
 from nextword.model.ops import precision
 from nextword.model.ops import precision as timing
-from nextword.model.ops.precision import bfloat16_speedup, resolve_compute_dtype
+from nextword.model.ops.precision import bfloat16_speedup, measure_product_peak, resolve_compute_dtype
 
 
 @pytest.mark.parametrize("asked", ["float32", "bfloat16"])
@@ -98,3 +100,27 @@ def test_the_shortest_run_counts_and_the_first_run_does_not(monkeypatch: pytest.
     monkeypatch.setattr("time.perf_counter", lambda: next(ticks))
     assert timing.shortest_seconds(lambda: runs.append(None), repeats=3) == 2.0
     assert len(runs) == 4
+
+
+@pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
+def test_a_product_is_multiplied_in_the_precision_asked_for(dtype: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    product, seen = precision._peak_product, set()
+
+    def watched(left: Any, right: Any) -> Any:
+        result = product(left, right)
+        seen.add((str(left.dtype), str(right.dtype), str(result.dtype)))
+        return result
+
+    monkeypatch.setattr(precision, "_SHAPES", ((4, 8, 16),))
+    monkeypatch.setattr(precision, "_peak_product", watched)
+    assert measure_product_peak(dtype, seconds=0) > 0
+    assert seen == {(dtype, dtype, "float32")}
+
+
+def test_the_peak_is_the_best_run_of_the_best_shape(monkeypatch: pytest.MonkeyPatch) -> None:
+    # For each shape the beginning, then start and end of each run: of 2, 1 and 4 seconds, and of 5 and 5.
+    times = iter([0, 0, 2, 2, 3, 3, 7, 10, 10, 15, 15, 20])
+    monkeypatch.setattr(precision, "time", SimpleNamespace(perf_counter=lambda: next(times)))
+    monkeypatch.setattr(precision, "_SHAPES", ((2, 3, 5), (2, 3, 10)))
+    assert measure_product_peak("float32", seconds=12.0) == 2 * 2 * 3 * 5 / 1.0
+    assert next(times, None) is None

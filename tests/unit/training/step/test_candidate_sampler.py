@@ -11,8 +11,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from nextword.errors import SettingError
-from nextword.model.ops.cross_entropy import linear_cross_entropy
-from nextword.model.ops.sampled_softmax import Candidates, sampled_cross_entropy
+from nextword.model.ops.cross_entropy import Candidates, linear_cross_entropy, sampled_cross_entropy
 from nextword.training.step.candidate_sampler import AliasTable, CandidateSampler
 
 VOCABULARY_SIZE = 30

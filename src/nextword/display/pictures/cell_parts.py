@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from nextword.display.pictures.cell.lstm_steps import CellNumbers
+from nextword.display.pictures.lstm_steps import CellNumbers
 from nextword.display.svg import SIZES, Drawing
 from nextword.display.text_width import shortened, text_width
 

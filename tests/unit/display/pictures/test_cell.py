@@ -5,8 +5,8 @@ from typing import Any
 import pytest
 
 from nextword.bundle.bundle import Bundle
-from nextword.display.pictures.cell.cell import CellView, draw_cell
-from nextword.display.pictures.cell.lstm_steps import LSTMSteps, signed
+from nextword.display.pictures.cell import CellView, draw_cell
+from nextword.display.pictures.lstm_steps import LSTMSteps, signed
 from nextword.errors import SettingError
 from support.packed import ARCHITECTURES, random_bundle
 from support.tiny_bundle import tiny_bundle

@@ -3,7 +3,7 @@ import dataclasses
 import numpy as np
 import pytest
 
-from nextword.display.pictures.cell.lstm_steps import LSTMSteps
+from nextword.display.pictures.lstm_steps import LSTMSteps
 from nextword.errors import SettingError
 from nextword.export.export import quantized
 from nextword.export.language_model_graph import language_model_graph

@@ -8,8 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nextword.bundle.bundle import Bundle
-from nextword.display.pictures.cell.lstm_steps import CellNumbers, LSTMSteps
-from nextword.display.pictures.cell.parts import draw_equations, draw_word_line
+from nextword.display.pictures.cell_parts import draw_equations, draw_word_line
+from nextword.display.pictures.lstm_steps import CellNumbers, LSTMSteps
 from nextword.display.svg import Drawing
 from nextword.errors import SettingError, printable
 from nextword.text.tokens.tokenizer import Tokenizer

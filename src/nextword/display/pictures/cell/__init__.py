@@ -1,1 +1,0 @@
-"""The inside of an LSTM cell, drawn."""

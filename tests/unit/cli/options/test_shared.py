@@ -8,9 +8,9 @@ import click
 import pytest
 from click.testing import CliRunner
 
+from nextword.cli.main import usage_message
 from nextword.cli.options.command import command as make_command
 from nextword.cli.options.setting_option import CommandOptions, Tables, argument, option
-from nextword.cli.options.usage_errors import usage_message
 from nextword.cli.train import train
 from nextword.model.architecture import ModelOptions
 from nextword.settings import Settings

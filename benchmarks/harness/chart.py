@@ -20,7 +20,7 @@ _WIDTH, _SIZE, _LINE, _SHOWN = 420.0, 11.0, 17.0, 4 / 3
 """Width of a chart, size of its font, and height of a line of text; a wide page shows it
 larger, and a phone on 360 pixels."""
 
-_BAR, _HEADING, _PANEL, _LEFT, _RIGHT = 44.0, 26.0, 150.0, 46.0, 12.0
+_BAR, _HEADING, _PANEL, _LEFT, _RIGHT = 22.0, 26.0, 150.0, 46.0, 12.0
 _MIN_TICK_DISTANCE = 0.07
 """How near ticks may be, as a share of the axis."""
 
@@ -61,6 +61,7 @@ class Line:
         style: `-`, `--`, or an empty string for points alone.
         marker: A marker at every point: `o`, `s`, `D`, `^`, `P` or `X`; empty for none.
         errors: Half the length of each whisker.
+        note: What is written above its last point.
     """
 
     label: str
@@ -70,6 +71,7 @@ class Line:
     style: str = "-"
     marker: str = ""
     errors: Sequence[float] | None = None
+    note: str = ""
 
 
 @dataclass(frozen=True)
@@ -103,8 +105,10 @@ def bars(
     emphasized: Sequence[str] = (),
     headings: Mapping[int, str] | None = None,
     number_format: str = "{:.1f}",
+    noise: float = 0.0,
+    note: str = "",
 ) -> str:
-    """Return a chart of horizontal bars as SVG, the first on top, each with its label above it.
+    """Return a chart of horizontal bars as SVG, the first on top, each with its label on the left.
 
     Args:
         labels: What each bar is.
@@ -115,28 +119,35 @@ def bars(
         emphasized: Labels of the bars in color.
         headings: Headings of groups, by the index of the first bar of the group.
         number_format: Format of the values.
+        noise: Half the width of a band around zero, within which a value may be chance.
+        note: A second line below the chart.
     """
     below, above = errors or ([0.0] * len(values), [0.0] * len(values))
     ends = [value + error for value, error in zip(values, above, strict=True)]
     room = max((text_width(number_format.format(value), _SIZE) for value in values), default=0.0) + 8
-    x = _along(Axis(x_label, min([0.0, *values]), max([*ends, 1e-9])), 1.0, _WIDTH - room)
-    parts, top = list[str](), 4.0
+    start = max((text_width(label, _SIZE, bold=label in emphasized and not headings) for label in labels), default=0.0)
+    x = _along(Axis(x_label, min([0.0, *values]), max([*ends, 1e-9])), start + 10, _WIDTH - room)
+    bodies, band, top = list[str](), list[str](), 4.0
     for index, (label, value, end) in enumerate(zip(labels, values, ends, strict=True)):
         if headings and index in headings:
-            parts.append(_text(0, top + 14, headings[index], "bold"))
+            bodies.append(_text(0, top + 16, headings[index], "bold"))
             top += _HEADING
-        parts.append(_text(0, top + 14, label, "bold" if label in emphasized and not headings else "text"))
+        bodies.append(_text(0, top + 14, label, "bold" if label in emphasized and not headings else "text"))
         left, right = sorted((x(0), x(value)))
         hue = "orange" if value < 0 else "accent" if label in emphasized else "quiet"
-        parts.append(_rect(left, top + 19, right - left, 16, hue))
-        parts.append(_path(f"M{number(x(0))} {number(top + 17)}v20", "axis"))
+        if noise:
+            band.append(_rect(x(-noise), top, x(noise) - x(-noise), _BAR, "ground"))
+        bodies.append(_rect(left, top + 3, right - left, 15, hue))
+        bodies.append(_path(f"M{number(x(0))} {number(top)}v{number(_BAR)}", "axis"))
         if errors:
             low, high = x(value - below[index]), x(end)
-            parts.append(_path(f"M{number(low)} {number(top + 23)}v8m0-4H{number(high)}m0-4v8", "whisker"))
-        parts.append(_text(max(x(end), x(0)) + 6, top + 31, number_format.format(value)))
+            bodies.append(_path(f"M{number(low)} {number(top + 6.5)}v8m0-4H{number(high)}m0-4v8", "whisker"))
+        bodies.append(_text(max(x(end), x(noise)) + 6, top + 14, number_format.format(value)))
         top += _BAR
-    parts.append(_text(0, top + 12, x_label))
-    return _svg(parts, top + _LINE, title)
+    for says in (x_label, note) if note else (x_label,):
+        bodies.append(_text(0, top + 16, says))
+        top += _LINE
+    return _svg([*band, *bodies], top + 6, title)
 
 
 def lines(
@@ -188,6 +199,10 @@ def _panel(panel: Panel, x: Callable[[float], float], x_ticks: Sequence[float], 
     for line in panel.lines:
         points = [(x(across), y(up)) for across, up in zip(line.x, line.y, strict=True) if low <= up <= high]
         parts += _drawn(line, points)
+        if line.note and points:
+            across, up = points[-1]
+            is_right = across + text_width(line.note, _SIZE) > _WIDTH
+            parts.append(_text(across, up - 10, line.note, anchor="end" if is_right else "start"))
         for across, up, error in zip(line.x, line.y, line.errors or (), strict=False):
             if error:
                 ends = f"M{number(x(across) - 3)} {number(y(up - error))}h6m-3 0V{number(y(up + error))}m-3 0h6"

@@ -11,17 +11,22 @@ from pathlib import Path
 from typing import Any
 
 from harness.charts import (
+    calibration_chart,
     forty_epochs_chart,
     gradient_chart,
     ideas_chart,
     minutes_chart,
+    points_chart,
     programs_chart,
     run_chart,
     speed_chart,
 )
+from harness.drawings import encoder_drawing, layers_drawing, truncation_drawing
 from harness.ledger import Result, read_ledger
+from harness.model_drawings import attention_drawing, austen, cell_steps_drawing, tokens_drawing, word_map_drawing
 from harness.sequences import sequences_picture
 from nextword.cli.main import nextword
+from nextword.display.pictures.colored_text import PredictedWord, draw_surprisal, draw_unit
 
 DOCS = Path(__file__).resolve().parents[2] / "docs"
 MAKE = "make pictures"
@@ -73,7 +78,20 @@ def _measured_speeds(data: Any) -> str:
     return speed_chart(speeds, data["title"])
 
 
-_CELL = "nextword draw cell austen '\"I am very happy,\" said Anne.' --word 7 --mark 57"
+_CELL = "nextword draw cell austen '\"I am very happy,\" said Anne.' --word 2 --mark 57"
+
+
+def _surprisal_of(data: Any) -> str:
+    return draw_surprisal([PredictedWord(*row) for row in data["words"]], "austen").to_svg()
+
+
+_SPEECH = '"I am very happy," said Anne, "to see you here." She went to the window.'
+_VALID = (
+    'Charles laughed again and said, "Now Mary, you know very well how it really was. It was all your doing," (turning '
+    'to Anne.) "He fancied that if he went with us, he should find you close by: he fancied everybody to be living in '
+    "Uppercross; and when he discovered that Lady Russell lived three miles off, his heart failed him, and he had not "
+    'courage to come. That is the fact, upon my honour. Mary knows it is."'
+)
 _DATA = "images/data"
 
 PICTURES = [
@@ -82,6 +100,18 @@ PICTURES = [
     Picture("learn/architecture.svg", "nextword draw architecture tutorial --vocabulary-size 10000"),
     Picture("learn/windows.svg", "nextword draw windows"),
     Picture("learn/return-sequences.svg", chart=sequences_picture),
+    Picture("learn/unit.svg", f"nextword draw unit austen '{_SPEECH}' --unit 57"),
+    Picture("learn/unit-valid.svg", chart=lambda: draw_unit(austen(), _VALID, unit=57).to_svg()),
+    _charted("learn/surprisal.svg", "learn/data/surprisal.json", _surprisal_of),
+    Picture("learn/cell-steps.svg", chart=cell_steps_drawing),
+    Picture("learn/tokens.svg", chart=tokens_drawing),
+    Picture("learn/word-map.svg", chart=word_map_drawing),
+    Picture("learn/layers.svg", chart=layers_drawing),
+    Picture("learn/truncation.svg", chart=truncation_drawing),
+    Picture("learn/encoder-decoder.svg", chart=encoder_drawing),
+    Picture("learn/attention.svg", chart=attention_drawing),
+    _charted("learn/small-run.svg", "learn/data/small-run.json", points_chart, "108 steps of a small model on Austen"),
+    _charted("learn/calibration.svg", "learn/data/calibration.json", calibration_chart),
     _charted("learn/ideas.svg", "learn/data/ideas.json", ideas_chart),
     _charted("ptb-30-minutes.svg", "results.jsonl", programs_chart, "ptb", 30),
     _charted("ptb-minutes.svg", "results.jsonl", minutes_chart, "ptb"),

@@ -6,20 +6,24 @@ from pathlib import Path
 from typing import Any, Literal
 
 import click
+import numpy as np
 
 from nextword.bundle.origin import Origin
 from nextword.bundle.store import read_bundle, read_config
 from nextword.cli.options.command import command
 from nextword.cli.options.parameter_types import OutputFile
 from nextword.cli.options.setting_option import CommandOptions, argument, option
-from nextword.cli.options.target import target_path
+from nextword.cli.options.target import open_origin, target_path
 from nextword.disk.files import write_file
 from nextword.display.pictures.architecture import draw_architecture
 from nextword.display.pictures.cell import CellView, draw_cell
+from nextword.display.pictures.colored_text import MAX_TOKENS, PredictedWord, draw_surprisal, draw_unit
+from nextword.display.pictures.lstm_steps import ids_of
 from nextword.display.pictures.network import draw_network
 from nextword.display.pictures.windows import draw_windows
 from nextword.display.svg import Drawing
 from nextword.errors import BundleError, SettingError
+from nextword.inference.evaluation.comparison import compare
 from nextword.model.architecture import Architecture, ModelOptions
 from nextword.model.presets import preset_names, read_preset
 
@@ -30,11 +34,12 @@ Options = Mapping[str, Any]
 
 @dataclass(frozen=True, kw_only=True)
 class _DrawOptions(CommandOptions):
-    subject: Literal["network", "cell", "architecture", "windows"] = argument()
+    subject: Literal["network", "cell", "unit", "surprisal", "architecture", "windows"] = argument()
     arguments: tuple[str, ...] = argument((), metavar="[ARGUMENT]...")
     output: Path | None = option(None, "-o", help="File to write.", type=OutputFile(), unset="SUBJECT.svg")
     word: int | None = option(None, help="cell: number of the word, the first is 1.", unset="the last")
-    layer: int | None = option(None, help="cell: number of the layer.", unset="1")
+    layer: int | None = option(None, help="cell, unit: number of the layer.", unset="1")
+    unit: int | None = option(None, help="unit: its number, the first is 0.", unset="the liveliest")
     units: int | None = option(None, help="cell: number of units, at most 16.", unset="10")
     mark: int | None = option(None, help="cell: unit to mark, the first is 0.", unset="the liveliest")
     vocabulary_size: int | None = option(
@@ -48,20 +53,23 @@ class _DrawOptions(CommandOptions):
     _DrawOptions,
     examples=[
         'nextword draw cell austen "She was very happy" --output happy.svg',
+        'nextword draw unit austen "She said, yes. He left." --unit 57',
         "nextword draw architecture tutorial --vocabulary-size 10000",
         "nextword draw network",
     ],
 )
 def draw(options: _DrawOptions) -> None:
-    """Draw a network, its cell, its shapes or its windows as SVG.
+    """Draw a network, its cell, a text that it reads, its shapes or its windows as SVG.
 
     \b
     network [TEXT]               a recurrent network, and unrolled over TEXT
     cell RUN_OR_MODEL TEXT       an LSTM cell with its gates at a word of TEXT
+    unit RUN_OR_MODEL TEXT       TEXT colored by the cell of one unit, and its forget gate
+    surprisal RUN_OR_MODEL TEXT  TEXT colored by how much each word surprised the model
     architecture PRESET_OR_MODEL layers with shapes and numbers of parameters
     windows [TEXT]               the tutorial's windows beside parallel streams
 
-    The picture follows light and dark pages. It is the same file on every machine.
+    The picture follows light and dark pages. All but surprisal are the same file on every machine.
     """
     table = options.to_table()
     subject, arguments = table.pop("subject"), table.pop("arguments")
@@ -111,6 +119,23 @@ def _cell(model: str, text: str, **options: int) -> Drawing:
     return draw_cell(read_bundle(Origin.of(target_path(model)).bundle), text, view)
 
 
+def _unit(model: str, text: str, **options: int) -> Drawing:
+    return draw_unit(read_bundle(Origin.of(target_path(model)).bundle), text, **options)
+
+
+def _surprisal(name: str, text: str) -> Drawing:
+    model = open_origin(Origin.of(target_path(name)))
+    tokenizer = model.tokenizer
+    ids = ids_of(tokenizer, text, at_most=MAX_TOKENS)
+    words = [
+        PredictedWord(
+            tokenizer.display(token.actual_id), tokenizer.display(token.top[0].token_id), token.surprisal_bits
+        )
+        for token in compare(model.engine, np.array(ids, np.int32), max_tokens=len(ids), num_top=1)
+    ]
+    return draw_surprisal(words, model.name)
+
+
 def _architecture(name: str, vocabulary_size: int | None = None) -> Drawing:
     path = target_path(name)
     if name in preset_names() and not path.exists():
@@ -136,6 +161,8 @@ _SUBJECTS = {
     for subject in (
         _Subject("network", draw_network, ["[TEXT]"]),
         _Subject("cell", _cell, ["RUN_OR_MODEL", "TEXT"], ["word", "layer", "units", "mark"]),
+        _Subject("unit", _unit, ["RUN_OR_MODEL", "TEXT"], ["unit", "layer"]),
+        _Subject("surprisal", _surprisal, ["RUN_OR_MODEL", "TEXT"]),
         _Subject("architecture", _architecture, ["PRESET_OR_MODEL"], ["vocabulary_size"]),
         _Subject("windows", draw_windows, ["[TEXT]"], ["batch_size", "num_steps"]),
     )

@@ -56,14 +56,27 @@ _RULES = {
     "gate": "fill:var(--accent)",
     "positive": "fill:var(--blue)",
     "negative": "fill:var(--orange)",
+    "s1": "fill-opacity:.12",
+    "s2": "fill-opacity:.24",
+    "s3": "fill-opacity:.37",
+    "s4": "fill-opacity:.5",
+    **{f"bits{step}": f"fill:var(--{token})" for step, token in enumerate(("s2", "s4", "s5", "s6"), 1)},
     "wire": "fill:none;stroke:var(--edge);stroke-width:2;stroke-linejoin:round",
     "main-wire": "fill:none;stroke:var(--ink);stroke-width:3;stroke-linejoin:round",
     "state-wire": "fill:none;stroke:var(--accent);stroke-width:3;stroke-linejoin:round",
+    "back-wire": "fill:none;stroke:var(--orange);stroke-width:2.5;stroke-dasharray:6 4",
+    "look": "fill:none;stroke:var(--blue);stroke-linecap:round",
+    **{f"w{width}": f"stroke-width:{2 * width}" for width in range(1, 5)},
+    **{
+        f"hue-{hue}": f"fill:var(--{hue});stroke:none"
+        for hue in ("blue", "orange", "accent", "violet", "olive", "muted")
+    },
     "cut": "fill:none;stroke:var(--orange);stroke-width:2.5",
     "dashed": "fill:none;stroke:var(--edge);stroke-width:1.5;stroke-dasharray:5 5",
     "tip": "fill:var(--edge)",
     "main-tip": "fill:var(--ink)",
     "state-tip": "fill:var(--accent)",
+    "back-tip": "fill:var(--orange)",
     "joint": "fill:var(--raised);stroke:var(--ink);stroke-width:2",
     "dot": "fill:var(--edge)",
 }

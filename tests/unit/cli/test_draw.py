@@ -11,6 +11,8 @@ Captured = pytest.CaptureFixture[str]
 SUBJECTS = {
     "network": ["she was very happy"],
     "cell": ["austen", "She was very happy", "--word", "2", "--layer", "2", "--units", "4", "--mark", "7"],
+    "unit": ["austen", '"Yes," he said.', "--unit", "57"],
+    "surprisal": ["austen", "She was very happy"],
     "architecture": ["tutorial", "--vocabulary-size", "10000"],
     "windows": ["--batch-size", "1", "--num-steps", "4"],
 }
@@ -47,8 +49,8 @@ def test_the_architecture_of_a_model_is_its_own(nextword: Run, folder: Path) -> 
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ([], "one of network, cell, architecture, windows must be given"),
-        (["lstm"], "must be one of network, cell, architecture, windows, but is 'lstm'"),
+        ([], "one of network, cell, unit, surprisal, architecture, windows must be given"),
+        (["lstm"], "must be one of network, cell, unit, surprisal, architecture, windows, but is 'lstm'"),
         (["network", "-o", "picture.png"], "`--output` must name a file that ends in .svg, but is 'picture.png'"),
         (["network", "-o", "no/a.svg"], "must be in a folder that exists"),
         (
@@ -60,6 +62,9 @@ def test_the_architecture_of_a_model_is_its_own(nextword: Run, folder: Path) -> 
         (["cell", "austen", ""], "the text must have 1 to 2,000 words, but has 0"),
         (["cell", "austen", "a", "--word", "x"], "`--word` must be an integer, but is 'x'"),
         (["cell", "austen", "a", "--word", "2"], "`--word` must be from 1 to 1, the number of words, but is 2"),
+        (["unit", "austen", "a", "--unit", "416"], "`--unit` must be from 0 to 415, the number of units less 1"),
+        (["unit", "austen", "a " * 301], "the text must have 1 to 300 words, but has 301"),
+        (["surprisal", "austen", ""], "the text must have 1 to 300 words, but has 0"),
         (["network", "--word", "1"], "`--word` is not for `draw network`\nhint: leave it out"),
         (["architecture", "tutoral"], "tutoral"),
         (["architecture", "austen", "--vocabulary-size", "9"], "`--vocabulary-size` is for a preset"),

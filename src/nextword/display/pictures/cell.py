@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from nextword.bundle.bundle import Bundle
 from nextword.display.pictures.cell_parts import draw_equations, draw_word_line
-from nextword.display.pictures.lstm_steps import CellNumbers, LSTMSteps
+from nextword.display.pictures.lstm_steps import CellNumbers, LSTMSteps, ids_of
 from nextword.display.svg import Drawing
 from nextword.errors import SettingError, printable
 from nextword.text.tokens.tokenizer import Tokenizer
@@ -69,9 +69,7 @@ def draw_cell(bundle: Bundle, text: str, view: CellView = CellView()) -> Drawing
         SettingError: The text has no words or too many, the model has another cell, or a number is out of range.
     """
     tokenizer = bundle.tokenizer
-    ids = tokenizer.encode(text)
-    if not 1 <= len(ids) <= MAX_TOKENS:
-        raise SettingError(f"the text must have 1 to {MAX_TOKENS:,} words, but has {len(ids):,}; give a sentence")
+    ids = ids_of(tokenizer, text, at_most=MAX_TOKENS)
     word = len(ids) if view.word is None else view.word
     if not 1 <= word <= len(ids):
         raise SettingError(f"`--word` must be from 1 to {len(ids)}, the number of words, but is {word}")

@@ -11,6 +11,7 @@ from nextword.bundle.bundle import Bundle
 from nextword.errors import SettingError
 from nextword.model.architecture import Architecture
 from nextword.model.cells import CELLS
+from nextword.text.tokens.tokenizer import Tokenizer
 
 Doubles = NDArray[np.float64]
 
@@ -117,6 +118,18 @@ class LSTMSteps:
         return sorted(np.argsort(-changes, kind="stable")[:count].tolist())
 
 
+def ids_of(tokenizer: Tokenizer, text: str, *, at_most: int) -> list[int]:
+    """Return the tokens of a text for a picture.
+
+    Raises:
+        SettingError: It has none or too many.
+    """
+    ids = tokenizer.encode(text)
+    if not 1 <= len(ids) <= at_most:
+        raise SettingError(f"the text must have 1 to {at_most:,} words, but has {len(ids):,}; give a sentence")
+    return ids
+
+
 def require_plain_lstm(architecture: Architecture) -> None:
     """Refuse a model whose cell differs from the one that is drawn.
 
@@ -171,8 +184,9 @@ class CellNumbers:
 
     @property
     def reach(self) -> float:
-        """The value of a bar at full height in a cell: a whole number, at least 1."""
-        return float(max(1, math.ceil(max(np.abs(self.now["c"]).max(), np.abs(self.c_before).max()))))
+        """The value of a bar at full height in a cell: a multiple of 1/2, at least 1."""
+        highest = float(max(np.abs(self.now["c"]).max(), np.abs(self.c_before).max()))
+        return max(1.0, math.ceil(2 * highest) / 2)
 
     def of_marked(self, symbol: str) -> str:
         """Return the value of the marked unit with two decimals."""

@@ -7,7 +7,7 @@ DEFAULT_TEXT = "she was very happy to see"
 MAX_WORDS = 12
 
 _COLUMN, _BOX = 100.0, 58.0
-_LEFT = 20.0
+_LEFT, _OUT = 20.0, 30.0
 _LOOP_Y, _CHAIN_Y = 148.0, 416.0
 """Heights of the middle of the box with the loop, and of the row of boxes."""
 
@@ -28,7 +28,7 @@ def draw_network(text: str = DEFAULT_TEXT) -> Drawing:
     words = words_of(text, at_least=2, at_most=MAX_WORDS, what="the picture of a network")
     num_steps = len(words) - 1
     drawing = Drawing(
-        max(540.0, 2 * _LEFT + num_steps * _COLUMN),
+        max(540.0, 2 * _LEFT + _OUT + num_steps * _COLUMN),
         title="A recurrent network, and the same network unrolled over a text",
         description=(
             "Above, one box with an arrow from itself to itself. Below, the same box once for each word, with an arrow "
@@ -58,7 +58,7 @@ def _draw_loop(drawing: Drawing) -> None:
         ("x_t", "the word that it reads"),
         ("h_t", "its state: what it keeps of the words,"),
         ("", "and reads again with the next one"),
-        ("y_t", "its prediction of the next word"),
+        ("y_t", "its prediction of the next word, from h"),
     )
     for row, (symbol, meaning) in enumerate(says):
         baseline = _LOOP_Y - 34 + 27 * row
@@ -69,7 +69,7 @@ def _draw_loop(drawing: Drawing) -> None:
 def _draw_chain(drawing: Drawing, words: list[str]) -> None:
     num_steps = len(words) - 1
     drawing.text(_LEFT, 272, "The same network, unrolled over the words", "heading")
-    begin = _LEFT + (drawing.width - 2 * _LEFT - num_steps * _COLUMN) / 2
+    begin = _LEFT + (drawing.width - 2 * _LEFT - _OUT - num_steps * _COLUMN) / 2
     for step in range(1, num_steps + 1):
         x = begin + (step - 0.5) * _COLUMN
         left = x - _COLUMN + _BOX / 2
@@ -79,7 +79,8 @@ def _draw_chain(drawing: Drawing, words: list[str]) -> None:
         drawing.text(x, _CHAIN_Y - 105, words[step], "word", anchor="middle", room=_COLUMN - 6)
         drawing.text(x, _CHAIN_Y + 112, words[step - 1], "strong", anchor="middle", room=_COLUMN - 6)
     end = begin + num_steps * _COLUMN - (_COLUMN - _BOX) / 2
-    drawing.arrow([(end, _CHAIN_Y), (end + (_COLUMN - _BOX) / 2 + 8, _CHAIN_Y)], "state-wire")
+    drawing.arrow([(end, _CHAIN_Y), (end + _COLUMN - _BOX, _CHAIN_Y)], "state-wire")
+    drawing.math(end + (_COLUMN - _BOX) / 2 - 4, _CHAIN_Y - 11, f"h_{num_steps}", "math on", anchor="middle")
     drawing.text(_LEFT, _CHAIN_Y + 142, "Below: the word read. Above: the next word, which it is to predict.", "note")
     drawing.text(_LEFT, _CHAIN_Y + 164, "All boxes are one network, with the same weights.", "note")
 

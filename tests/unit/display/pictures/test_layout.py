@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from nextword.bundle.bundle import Bundle
 from nextword.display.pictures.architecture import draw_architecture
 from nextword.display.pictures.cell import CellView, draw_cell
+from nextword.display.pictures.colored_text import PredictedWord, draw_surprisal
 from nextword.display.pictures.network import draw_network
 from nextword.display.pictures.windows import draw_windows
 from nextword.display.svg import Drawing
@@ -43,6 +44,12 @@ def test_the_network(words: list[str]) -> None:
 @settings(max_examples=20, deadline=None)
 def test_the_windows(words: list[str], batch_size: int, num_steps: int) -> None:
     assert_is_in_order(draw_windows(" ".join(words), batch_size=batch_size, num_steps=num_steps))
+
+
+@given(words=st.lists(st.tuples(WORD, WORD, st.floats(0, 40)), min_size=1, max_size=60))
+@settings(max_examples=20, deadline=None)
+def test_the_surprisal(words: list[tuple[str, str, float]]) -> None:
+    assert_is_in_order(draw_surprisal([PredictedWord(*word) for word in words], "austen"))
 
 
 @pytest.mark.parametrize("name", preset_names())

@@ -71,8 +71,9 @@ VIEWS = {
     "game": LiveView(
         "read",
         "Beat the model",
-        "The game “Beat the model”: guess the next word of a passage and say how sure you are",
-        305,
+        "The game “Beat the model” after a guess: the probability that player and model gave the word, and what the "
+        "model expected",
+        560,
         part="game",
     ),
     "write": LiveView(

@@ -152,7 +152,8 @@ export class TypeTab {
 
   onKey(event) {
     if (event.isComposing || event.ctrlKey || event.metaKey) return;
-    const action = event.altKey ? this.choiceOf(event) : this.list.isOpen && this.actionOf(event);
+    const isHandled = this.list.isOpen || (this.isWaiting && event.key === "Escape"); // which holds for what is coming, too
+    const action = event.altKey ? this.choiceOf(event) : isHandled && this.actionOf(event);
     if (!action) return;
     event.preventDefault();
     action();

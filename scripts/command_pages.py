@@ -32,8 +32,7 @@ NOTES = Path(__file__).with_suffix(".toml")
 OVERVIEW = ROOT / "docs" / "cli.md"
 
 MADE_BY = "<!-- Made by scripts/command_pages.py; `make commands` makes it again. -->"
-_COMMON_CODES = ("0", "2", "130", "141", "143")
-_COMMON_VARIABLES = ("NO_COLOR", "COLUMNS")
+_COMMON = "All commands share some [variables](../cli.md#environment-variables) and [exit codes](../cli.md#output)."
 _WIDTH = 100
 _MANY = 3  # fewer options of `train` are listed again
 _FLAG = re.compile(r"(?<![\w-])-{1,2}[a-z][a-z0-9-]*")
@@ -138,10 +137,10 @@ def page_of(command: Command, notes: Notes, overview: str, former: str, group: c
         *(part for example in more for part in _example(example, outputs)),
         "## Options",
         *_options(command, context, group),
-        "## Environment variables",
-        table_part(overview, "variable", [*notes.variables, *_COMMON_VARIABLES]),
-        "## Exit codes",
-        table_part(overview, "exit code", sorted({*notes.exit_codes, *_COMMON_CODES}, key=int)),
+        "## Environment variables and exit codes",
+        *([table_part(overview, "variable", notes.variables)] if notes.variables else []),
+        *([table_part(overview, "exit code", sorted(notes.exit_codes, key=int))] if notes.exit_codes else []),
+        _COMMON,
         "## Read more",
         "\n".join(f"- [{told}](../{name})" for name, told in notes.pages.items()),
     ]

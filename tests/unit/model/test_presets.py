@@ -1,3 +1,4 @@
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -69,3 +70,17 @@ def test_the_error_for_an_unknown_preset_suggests_the_nearest() -> None:
         read_preset("tutorail")
     with pytest.raises(SettingError, match="is not a preset"):
         read_preset("../presets/tutorial")
+
+
+def test_the_page_on_time_has_the_tables_of_auto() -> None:
+    page = (Path(__file__).parents[3] / "docs" / "time.md").read_text(encoding="utf-8")
+    rows = {tuple(cell.strip() for cell in line.strip("|").split("|")) for line in page.splitlines() if "|" in line}
+    table = read_preset("auto")
+    for size in table["sizes"]:
+        model, training = size["settings"]["model"], size["settings"]["training"]
+        layers = ", ".join(map(str, model["hidden_sizes"]))
+        words = f"from {size['at_least_words']:,}"
+        assert (words, str(model["embedding_size"]), layers, str(training["learning_rate"])) in rows
+    names = ("embedding_dropout_rate", "input_dropout_rate", "hidden_dropout_rate", "weight_drop_rate")
+    for row in table["regularization"]:
+        assert tuple(f"{row[name]:g}" for name in ("epochs", *names, "output_dropout_rate")) in rows

@@ -32,7 +32,10 @@ NOTES = Path(__file__).with_suffix(".toml")
 OVERVIEW = ROOT / "docs" / "cli.md"
 
 MADE_BY = "<!-- Made by scripts/command_pages.py; `make commands` makes it again. -->"
-_COMMON = "All commands share some [variables](../cli.md#environment-variables) and [exit codes](../cli.md#output)."
+_COMMON = (
+    "All commands share [flags](../cli.md#flags), [variables](../cli.md#environment-variables) and "
+    "[exit codes](../cli.md#output)."
+)
 _WIDTH = 100
 _MANY = 3  # fewer options of `train` are listed again
 _FLAG = re.compile(r"(?<![\w-])-{1,2}[a-z][a-z0-9-]*")
@@ -137,7 +140,7 @@ def page_of(command: Command, notes: Notes, overview: str, former: str, group: c
         *(part for example in more for part in _example(example, outputs)),
         "## Options",
         *_options(command, context, group),
-        "## Environment variables and exit codes",
+        *(["## Environment variables and exit codes"] if notes.variables or notes.exit_codes else []),
         *([table_part(overview, "variable", notes.variables)] if notes.variables else []),
         *([table_part(overview, "exit code", sorted(notes.exit_codes, key=int))] if notes.exit_codes else []),
         _COMMON,
@@ -204,7 +207,6 @@ def _options(command: Command, context: click.Context, group: click.Context) -> 
             anchor = re.sub(r"\W+", "-", heading.lower()).strip("-")
             flags = ", ".join(row.split("|")[1].strip() for row in shared)
             yield f"As in [`nextword train`](train.md#{anchor}): {flags}."
-    yield "All commands have `--quiet`, `--verbose`, `--no-color` and `--help`: see [flags](../cli.md#flags)."
 
 
 def _rows_of_train(group: click.Context) -> dict[str, list[str]]:

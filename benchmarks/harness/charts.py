@@ -108,15 +108,17 @@ def calibration_chart(data: Mapping[str, Any]) -> str:
 
 def text_size_chart(data: Mapping[str, Any]) -> str:
     """Return test perplexity by the number of training tokens."""
-    tokens = [row["train_tokens"] for row in data["rows"]]
+    tokens = [round(row["train_tokens"] / 1000) for row in data["rows"]]
     values = [row["test_perplexity"] for row in data["rows"]]
     drawn = [
         Line("", [size], [value], "blue", "", "o", note=f"{value:.0f}")
         for size, value in zip(tokens, values, strict=True)
     ]
-    panel = Panel("test perplexity", [Line("", tokens, values, "blue"), *drawn], ticks=_EPOCH_TICKS, is_log=True)
+    panel = Panel(
+        "test perplexity", [Line("", tokens, values, "blue"), *drawn], ticks=_EPOCH_TICKS, is_log=True, limits=(60, 270)
+    )
     title = "Test perplexity of the preset quick by the number of words of Austen that it was trained on"
-    return lines([panel], title=title, x_label="training tokens", x_ticks=tokens, has_log_x=True)
+    return lines([panel], title=title, x_label="thousands of training tokens", x_ticks=tokens, has_log_x=True)
 
 
 def run_chart(data: Mapping[str, Any], text: str) -> str:

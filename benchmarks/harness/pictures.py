@@ -20,6 +20,7 @@ from harness.charts import (
     programs_chart,
     run_chart,
     speed_chart,
+    text_size_chart,
 )
 from harness.drawings import encoder_drawing, layers_drawing, truncation_drawing
 from harness.ledger import Result, read_ledger
@@ -112,6 +113,7 @@ PICTURES = [
     Picture("learn/attention.svg", chart=attention_drawing),
     _charted("learn/small-run.svg", "learn/data/small-run.json", points_chart, "108 steps of a small model on Austen"),
     _charted("learn/calibration.svg", "learn/data/calibration.json", calibration_chart),
+    _charted("learn/text-size.svg", "learn/data/text-size.json", text_size_chart),
     _charted("learn/ideas.svg", "learn/data/ideas.json", ideas_chart),
     _charted("ptb-30-minutes.svg", "results.jsonl", programs_chart, "ptb", 30),
     _charted("ptb-minutes.svg", "results.jsonl", minutes_chart, "ptb"),
@@ -123,7 +125,7 @@ PICTURES = [
         forty_epochs_chart,
         "in streams with carried state",
     ),
-    _charted("quick-austen.svg", f"{_DATA}/quick-austen.json", run_chart, "the preset quick on Austen"),
+    _charted("quick-austen.svg", f"{_DATA}/quick-austen.json", points_chart, "the preset quick on Austen"),
     _charted("ptb-120.svg", f"{_DATA}/ptb-120.json", run_chart, "120 minutes on the Penn Treebank"),
     _charted("training-speed.svg", f"{_DATA}/training-speed.json", _measured_speeds),
 ]

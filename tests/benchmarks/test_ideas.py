@@ -1,13 +1,13 @@
 """`benchmarks/ideas.py`: what each idea is worth."""
 
 import json
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from harness.ideas import worths
+from support.benchmark_runs import benchmark
 
 
 def figure(idea: str, seed: int, test_perplexity: float) -> dict[str, Any]:
@@ -28,7 +28,7 @@ def test_an_idea_is_worth_what_it_lowers_or_what_leaving_it_out_costs() -> None:
 
 
 @pytest.mark.slow
-def test_ideas_are_measured_once_and_kept(benchmark: Callable[..., Any], folder: Path, tmp_path: Path) -> None:
+def test_ideas_are_measured_once_and_kept(folder: Path, tmp_path: Path) -> None:
     path = tmp_path / "ideas.json"
     common = ("--corpus", folder, "--epochs", "0.1", "--runs", tmp_path / "runs", "--json", path)
     done = benchmark("ideas", "reference", "tied", "temperature", *common)

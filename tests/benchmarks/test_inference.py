@@ -1,9 +1,8 @@
 """`benchmarks/inference.py` with a tiny model. Speed is not checked."""
 
-from collections.abc import Callable
-from typing import Any
-
 import pytest
+
+from support.benchmark_runs import benchmark
 
 TINY = (
     *("--vocabulary-size", "60", "--hidden-size", "8", "--turns", "2", "--steps", "3"),
@@ -16,7 +15,7 @@ OURS = {
 
 
 @pytest.mark.slow
-def test_without_pytorch_the_rest_is_measured(benchmark: Callable[..., Any]) -> None:
+def test_without_pytorch_the_rest_is_measured() -> None:
     done = benchmark("inference", *TINY, "--pytorch", "no-such-python")
     assert done.code == 0, done.errors
     samples = {line["peer"]: line["samples"] for line in done.lines("peer")}
@@ -39,7 +38,7 @@ def test_without_pytorch_the_rest_is_measured(benchmark: Callable[..., Any]) -> 
 
 
 @pytest.mark.slow
-def test_pytorch_runs_the_same_model(benchmark: Callable[..., Any], torch: list[str]) -> None:
+def test_pytorch_runs_the_same_model(torch: list[str]) -> None:
     done = benchmark("inference", *TINY)
     (summary,) = done.lines("summary")
     assert summary["missing"] == {}

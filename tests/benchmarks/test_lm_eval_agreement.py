@@ -1,20 +1,19 @@
 """`benchmarks/lm_eval_agreement.py`, with a real `lm_eval` if there is one."""
 
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from harness.interpreters import interpreter_with
 from harness.lm_eval import Documents
 from harness.process import PeerError
+from support.benchmark_runs import benchmark
 
 TEXT = "She was very much obliged to him, and said so as often as there was time for it in the day.\n\n"
 
 
 @pytest.mark.slow
-def test_lm_eval_agrees_with_nextword(benchmark: Callable[..., Any], tmp_path: Path) -> None:
+def test_lm_eval_agrees_with_nextword(tmp_path: Path) -> None:
     try:
         interpreter_with("lm_eval")
     except PeerError as error:

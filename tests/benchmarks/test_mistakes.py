@@ -1,9 +1,8 @@
 """Mistakes in the arguments of benchmarks are reported before the first measurement."""
 
-from collections.abc import Callable
-from typing import Any
-
 import pytest
+
+from support.benchmark_runs import benchmark
 
 
 @pytest.mark.parametrize(
@@ -23,7 +22,7 @@ import pytest
         ("lm_eval_agreement", ["austen", "--lm-eval", "no-such-python"], "no interpreter with lm_eval: no-such-python"),
     ],
 )
-def test_a_mistake_is_reported(benchmark: Callable[..., Any], name: str, arguments: list[str], message: str) -> None:
+def test_a_mistake_is_reported(name: str, arguments: list[str], message: str) -> None:
     done = benchmark(name, *arguments)
     assert (done.code, done.output) == (2, "")
     assert message in done.errors

@@ -3,7 +3,6 @@
 import dataclasses
 import json
 import re
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -21,8 +20,7 @@ from harness.ledger import (
 )
 from harness.pages import Query, grouped, keystrokes_table, renewed, results_tables
 from nextword.errors import SettingError
-
-Make = Callable[..., Result]
+from support.benchmark_runs import make
 
 DOCS = Path(__file__).parents[2] / "docs"
 
@@ -31,7 +29,7 @@ def rows(table: str) -> list[list[str]]:
     return [[cell.strip() for cell in line.strip("|").split("|")] for line in table.splitlines()]
 
 
-def test_methods_are_rows_or_columns(make: Make) -> None:
+def test_methods_are_rows_or_columns() -> None:
     results = [make(), make(method="cache,ngram", test_perplexity=70.0)]
     headings, _, *lines = rows(results_tables(Query(corpus="ptb"), results))
     trained = ["preset", "minutes", "machine", "parameters", "epochs"]
@@ -51,7 +49,7 @@ def test_methods_are_rows_or_columns(make: Make) -> None:
     ]
 
 
-def test_seeds_of_one_command_share_a_row_with_their_spread(make: Make) -> None:
+def test_seeds_of_one_command_share_a_row_with_their_spread() -> None:
     other = make(seed=1, test_perplexity=87.0, command="nextword train ptb --minutes 10 --seed 1 --run runs/other")
     table = rows(results_tables(Query(corpus="ptb", preset="auto"), [make(), other]))
     assert "**86.00 ± 1.41**" in table[2]
@@ -62,14 +60,14 @@ def test_seeds_of_one_command_share_a_row_with_their_spread(make: Make) -> None:
     assert group.values("valid_perplexity") == [90.0, 90.0]
 
 
-def test_a_busy_machine_is_the_same_and_machines_have_short_names(make: Make) -> None:
+def test_a_busy_machine_is_the_same_and_machines_have_short_names() -> None:
     busy = make(processor="Intel(R) Xeon(R) Processor, 2 cores, AMX-BF16, not idle", seed=1)
     idle = make(processor="Intel(R) Xeon(R) Processor, 2 cores, AMX-BF16")
     groups = grouped([idle, busy, make(processor="AMD EPYC family 25, 2 cores", seed=2)])
     assert [(group.machine, group.seeds) for group in groups] == [("Intel Xeon with AMX", [0, 1]), ("AMD EPYC", [2])]
 
 
-def test_each_machine_has_a_table_of_its_own(make: Make) -> None:
+def test_each_machine_has_a_table_of_its_own() -> None:
     results = [make(processor=f"{name}, 2 cores", test_perplexity=ppl) for name, ppl in (("B", 9), ("A", 8), ("B", 7))]
     tables = results_tables(Query(corpus="ptb", preset="auto"), [*results[:2], dataclasses.replace(results[2], seed=1)])
     first, second = (rows(table) for table in tables.split("\n\n")[1::2])
@@ -79,7 +77,7 @@ def test_each_machine_has_a_table_of_its_own(make: Make) -> None:
     assert ["**8.00**" in line for line in second[2:]] == [False]
 
 
-def test_a_query_chooses_by_patterns_and_picks_commits(make: Make) -> None:
+def test_a_query_chooses_by_patterns_and_picks_commits() -> None:
     results = [make(preset="a", minutes=30.0), make(preset="b", test_perplexity=None), make(preset="c")]
     assert [group.first.preset for group in Query().groups(results)] == ["c", "b", "a"]
     assert [group.first.preset for group in Query.of("corpus=ptb preset=a,c* minutes=10").groups(results)] == ["c"]
@@ -102,7 +100,7 @@ def test_an_impossible_query_is_named(text: str, message: str) -> None:
         renewed(f"<!-- results: {text} -->\n<!-- end of results -->", [])
 
 
-def test_only_what_is_between_the_comments_changes(make: Make) -> None:
+def test_only_what_is_between_the_comments_changes() -> None:
     page = "before\n<!-- results: preset=auto -->\nold\n<!-- end of results -->\nafter\n<!-- results: preset=none -->\n"
     new = renewed(page, [make()])
     assert new.startswith("before\n<!-- results: preset=auto -->\n\n| corpus |")
@@ -129,7 +127,7 @@ def test_the_headline_numbers_are_in_the_history() -> None:
     assert {number for number in numbers if number not in history} == set()
 
 
-def test_a_ledger_is_read_as_it_was_written(make: Make, tmp_path: Path) -> None:
+def test_a_ledger_is_read_as_it_was_written(tmp_path: Path) -> None:
     path, results = tmp_path / "results.jsonl", [make(), make(seed=1, valid_perplexity=None), make(epochs=None)]
     write_ledger(path, results)
     assert read_ledger(path, Result) == results
@@ -148,7 +146,7 @@ def test_a_ledger_is_read_as_it_was_written(make: Make, tmp_path: Path) -> None:
         ({"extra": 1}, "must have the keys"),
     ],
 )
-def test_a_line_of_another_kind_is_named(make: Make, tmp_path: Path, changes: dict[str, Any], message: str) -> None:
+def test_a_line_of_another_kind_is_named(tmp_path: Path, changes: dict[str, Any], message: str) -> None:
     path, good = tmp_path / "results.jsonl", dataclasses.asdict(make())
     path.write_text(json.dumps(good) + "\n" + json.dumps(good | changes) + "\n", encoding="utf-8")
     with pytest.raises(SettingError, match=f"line 2 of .*{message}"):
@@ -204,7 +202,7 @@ def test_a_table_of_keystrokes_shows_the_newest_result_of_each_model() -> None:
         results_of_evaluation({"evaluations": []}, ("a", "b"), {})
 
 
-def test_each_program_is_drawn_at_its_best_recipe(make: Make) -> None:
+def test_each_program_is_drawn_at_its_best_recipe() -> None:
     ours = [make(minutes=30.0, test_perplexity=77.0), make(minutes=30.0, method="cache,temperature")]
     best = make(preset="contest/transformer", minutes=30.0, valid_perplexity=94.0, test_perplexity=87.0)
     worse = make(preset="contest/transformer", command="b", minutes=30.0, valid_perplexity=99.0, test_perplexity=80.0)

@@ -1,11 +1,12 @@
 """`benchmarks/quality.py` at sizes at which the programs learn next to nothing."""
 
 import json
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
+
+from support.benchmark_runs import benchmark
 
 TUTORIAL = {"embedding_size": 8, "hidden_sizes": [8, 8], "batch_size": 4, "num_steps": 5, "epochs": 2}
 SMALL = [
@@ -34,7 +35,7 @@ def result_of(done: Any) -> dict[str, Any]:
 
 
 @pytest.mark.slow
-def test_the_tutorial_s_program_is_run_once_and_not_again(benchmark: Callable[..., Any], folder: Path) -> None:
+def test_the_tutorial_s_program_is_run_once_and_not_again(folder: Path) -> None:
     path = folder / "quality.json"
     options = ("--minutes", "10", "--peers", "tutorial", "--recipe", json.dumps(TUTORIAL), "--json", path)
     result = result_of(benchmark("quality", folder, *options))
@@ -59,9 +60,7 @@ def test_the_tutorial_s_program_is_run_once_and_not_again(benchmark: Callable[..
         ("word_language_model", {"embedding_size": 8, "hidden_size": 8, "epochs": 3, "batch_size": 4, "num_steps": 5}),
     ],
 )
-def test_a_program_runs(
-    benchmark: Callable[..., Any], folder: Path, request: pytest.FixtureRequest, name: str, recipe: dict[str, Any]
-) -> None:
+def test_a_program_runs(folder: Path, request: pytest.FixtureRequest, name: str, recipe: dict[str, Any]) -> None:
     if name != "nextword":
         request.getfixturevalue("torch")
     options = ("--minutes", "0.02", "--peers", name, "--recipe", json.dumps(recipe))

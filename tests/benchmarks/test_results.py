@@ -2,13 +2,12 @@
 
 import json
 import os
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 import nextword
+from support.benchmark_runs import benchmark, make
 
 PAGES = ("results.md", "results-history.md")
 TERMS = {"corpus": "ptb", "corpus_sha256": "", "minutes": 10.0, "seed": 0, "recipe": {}}
@@ -26,7 +25,7 @@ TEXT = "She was very much obliged to him.\n\nMr. Kowalczyk was not. Mr. Kowalczy
 
 
 @pytest.fixture
-def docs(tmp_path: Path, make: Callable[..., Any]) -> Path:
+def docs(tmp_path: Path) -> Path:
     """Two pages with an empty table each, and a ledger of one line."""
     (tmp_path / "images").mkdir()
     (tmp_path / "results.jsonl").write_text(json.dumps(vars(make())) + "\n", encoding="utf-8")
@@ -35,7 +34,7 @@ def docs(tmp_path: Path, make: Callable[..., Any]) -> Path:
     return tmp_path
 
 
-def test_the_pages_are_rendered_and_then_up_to_date(benchmark: Callable[..., Any], docs: Path) -> None:
+def test_the_pages_are_rendered_and_then_up_to_date(docs: Path) -> None:
     older = benchmark("results", "--docs", docs, "--check")
     assert older.code == 2
     assert "run benchmarks/results.py" in older.errors
@@ -59,9 +58,7 @@ def test_the_pages_are_rendered_and_then_up_to_date(benchmark: Callable[..., Any
         (json.dumps(CONTEST), ["--check"], "must be used alone"),
     ],
 )
-def test_a_mistake_adds_nothing(
-    benchmark: Callable[..., Any], docs: Path, content: str, arguments: list[str], message: str
-) -> None:
+def test_a_mistake_adds_nothing(docs: Path, content: str, arguments: list[str], message: str) -> None:
     ledger = (docs / "results.jsonl").read_bytes()
     (docs / "other.json").write_text(content, encoding="utf-8")
     done = benchmark("results", "--docs", docs, "--add", docs / "other.json", *arguments)
@@ -70,9 +67,7 @@ def test_a_mistake_adds_nothing(
     assert (docs / "results.jsonl").read_bytes() == ledger
 
 
-def test_the_keystrokes_of_a_model_enter_the_ledger(
-    benchmark: Callable[..., Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_the_keystrokes_of_a_model_enter_the_ledger(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     paths = [str(Path(nextword.__file__).parents[1]), os.environ.get("PYTHONPATH", "")]
     monkeypatch.setenv("PYTHONPATH", os.pathsep.join(paths))
     text, ledger = tmp_path / "letter.txt", tmp_path / "keystrokes.jsonl"

@@ -7,7 +7,6 @@ import signal
 import subprocess
 import sys
 from collections import Counter
-from collections.abc import Callable
 from math import log
 from pathlib import Path
 from typing import Any
@@ -22,6 +21,7 @@ from harness.process import PeerError, PeerUnableError
 from harness.strategies import StrategyWork, forecast, measure_strategy, prefixes_of
 from harness.training_group import TrainingGroup, rounds_in
 from harness.zipf_text import TOKENS_PER_LINE, WORDS_PER_LINE, ZipfText
+from support.benchmark_runs import benchmark
 
 TINY = StrategyWork(
     batch_size=4,
@@ -38,7 +38,7 @@ needs_root = pytest.mark.skipif(
 )
 
 
-def test_a_text_is_read_in_another_process(benchmark: Callable[..., Any], tmp_path: Path) -> None:
+def test_a_text_is_read_in_another_process(tmp_path: Path) -> None:
     sizes = ("--size", "1", "--words", "1000", "--maximum-vocabulary", "500")
     done = benchmark("scale", "--only", "text", *sizes, "--processes", "2", "--folder", tmp_path)
     assert done.code == 0, done.errors
@@ -52,7 +52,7 @@ def test_a_text_is_read_in_another_process(benchmark: Callable[..., Any], tmp_pa
 
 
 @pytest.mark.slow
-def test_training_on_a_generated_text_is_measured(benchmark: Callable[..., Any]) -> None:
+def test_training_on_a_generated_text_is_measured() -> None:
     sizes = ("--size", "1", "--words", "500", "--maximum-vocabulary", "300", "--held-out", "2000")
     done = benchmark("large_training", *sizes, "--batch-size", "8", "--round-steps", "5", "--train-words", "6000")
     assert done.code == 0, done.errors
@@ -77,7 +77,7 @@ def test_two_processes_are_measured(strategy: Any) -> None:
 @needs_root
 @pytest.mark.slow
 @pytest.mark.timeout(600)
-def test_gradients_are_summed_over_links_of_limited_speed(benchmark: Callable[..., Any]) -> None:
+def test_gradients_are_summed_over_links_of_limited_speed() -> None:
     done = benchmark("network", "--no-speed", "--no-cut", "--rate", "0.5")
     if "run it as root" in done.errors:  # a container without the right to do so
         pytest.skip(done.errors)

@@ -1,11 +1,9 @@
 """`benchmarks/serving.py` with a tiny model. Speed is not checked."""
 
-from collections.abc import Callable
-from typing import Any
-
 import pytest
 
 from harness.load import Load, Sample, _tokens_and_error, percentiles
+from support.benchmark_runs import benchmark
 
 TINY = (
     *("--vocabulary-size", "80", "--hidden-size", "8", "--turns", "1", "--seconds", "0.2", "--clients", "1,3"),
@@ -15,7 +13,7 @@ TINY = (
 
 
 @pytest.mark.slow
-def test_servers_are_compared_and_what_is_missing_is_named(benchmark: Callable[..., Any]) -> None:
+def test_servers_are_compared_and_what_is_missing_is_named() -> None:
     done = benchmark("serving", *TINY, "--pytorch", "no-such-python")
     assert done.code == 0, done.errors
     kinds = ("", "-streamed", "-unbatched")
@@ -36,7 +34,7 @@ def test_servers_are_compared_and_what_is_missing_is_named(benchmark: Callable[.
 
 
 @pytest.mark.slow
-def test_pytorch_serves_the_same_model(benchmark: Callable[..., Any], torch: list[str]) -> None:
+def test_pytorch_serves_the_same_model(torch: list[str]) -> None:
     done = benchmark("serving", *TINY, "--scenario", "throughput")
     (summary,) = done.lines("summary")
     assert summary["missing"] == {}

@@ -3,9 +3,7 @@
 import signal
 import subprocess
 import sys
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -13,6 +11,7 @@ from harness.process import PROGRAMS, PeerError
 from harness.report import Report
 from harness.training_peers import peers_of
 from harness.workload import Workload
+from support.benchmark_runs import benchmark
 from support.processes import ended
 from support.waiting import wait_until
 from training import measure_scaling
@@ -26,7 +25,7 @@ PARAMETERS = 50 * 8 + 2 * (2 * 8 * 32 + 32) + 50
 
 
 @pytest.mark.slow
-def test_peers_are_compared_and_what_is_missing_is_named(benchmark: Callable[..., Any], tmp_path: Path) -> None:
+def test_peers_are_compared_and_what_is_missing_is_named(tmp_path: Path) -> None:
     path, picture = tmp_path / "training.json", tmp_path / "training.svg"
     peers = "nextword,keras-jax,product-peak,pytorch-bfloat16"
     options = ("--peers", peers, "--pytorch", "no-such-python", "--json", path, "--plot", picture)
@@ -71,9 +70,7 @@ def test_ctrl_c_ends_the_peers(hanging_python: Path, tmp_path: Path) -> None:
     wait_until(lambda: not peer.exists(), patience=120)  # once it is ended, the system removes it from its list
 
 
-def test_if_nothing_can_be_measured_the_reasons_are_reported(
-    benchmark: Callable[..., Any], hanging_python: Path, tmp_path: Path
-) -> None:
+def test_if_nothing_can_be_measured_the_reasons_are_reported(hanging_python: Path, tmp_path: Path) -> None:
     options = ("--only", "pytorch-float32", "--pytorch", hanging_python, "--timeout", "1")
     done = benchmark("training", *TINY, *options, "--json", tmp_path / "training.json")
     assert (done.code, done.output) == (2, "")

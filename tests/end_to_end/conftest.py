@@ -3,7 +3,6 @@
 import random
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,26 +12,11 @@ import nextword
 from nextword.api.trained_model import TrainedModel
 from nextword.bundle.samples import sample_model_path
 from support.browser import headless_chromium
-from support.command_line import CommandLine
+from support.command_line import CommandLine, Reference
 from support.started_service import started_service
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser
-
-
-@dataclass(frozen=True)
-class Reference:
-    """The result of an uninterrupted run.
-
-    Attributes:
-        weights: SHA-256 of its bundle's weights.
-        num_rounds: Lines of its log.
-        seconds: How long a run takes, from the start of the process to its end.
-    """
-
-    weights: str
-    num_rounds: int
-    seconds: float
 
 
 @pytest.fixture(scope="session")

@@ -6,15 +6,14 @@ import random
 import re
 import secrets
 import signal
-import subprocess
 import time
 from pathlib import Path
-from typing import Protocol
 
 import numpy as np
 import pytest
 import safetensors.numpy
 
+from support.command_line import CommandLine
 from support.process_groups import TrainingProcesses
 from support.waiting import wait_until
 
@@ -37,13 +36,6 @@ LONG = (*TINY, "--epochs", "8", "--round-steps", "10", "--strategy", "data-paral
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 
 
-class CommandLine(Protocol):
-    folder: Path
-    text: Path
-
-    def start(self, *arguments: str | Path) -> subprocess.Popen[str]: ...
-
-
 def losses_of(run: Path) -> np.ndarray[tuple[int, ...], np.dtype[np.float64]]:
     lines = (run / "log.jsonl").read_text(encoding="utf-8").splitlines()
     assert len(lines) >= 10
@@ -64,9 +56,8 @@ def train(command_line: CommandLine, num_processes: int, *arguments: str | Path)
 @pytest.fixture(scope="module")
 def one_process(command_line: CommandLine) -> Path:
     run = command_line.folder / "one"
-    process = command_line.start("train", command_line.text, *FIFTY_STEPS, "--run", run)
-    _, errors = process.communicate(timeout=500)
-    assert process.returncode == 0, errors
+    code, errors = command_line.run("train", command_line.text, *FIFTY_STEPS, "--run", run)
+    assert code == 0, errors
     return run
 
 
@@ -99,9 +90,8 @@ def test_every_loss_is_that_of_the_whole_batch(
     command_line: CommandLine, settings: tuple[str, ...], tmp_path: Path
 ) -> None:
     one, two = tmp_path / "one", tmp_path / "two"
-    process = command_line.start("train", command_line.text, *FIFTY_STEPS, *settings, "--run", one)
-    _, errors = process.communicate(timeout=500)
-    assert process.returncode == 0, errors
+    code, errors = command_line.run("train", command_line.text, *FIFTY_STEPS, *settings, "--run", one)
+    assert code == 0, errors
     train(command_line, 2, command_line.text, *FIFTY_STEPS, *settings, "--strategy", "data-parallel", "--run", two)
     assert np.abs(losses_of(two) - losses_of(one)).max() < 1e-5
 

@@ -5,35 +5,17 @@ import re
 import signal
 import subprocess
 from pathlib import Path
-from typing import Protocol
 
 import pytest
 
 from nextword.training.report.history import read_points
 from nextword.training.step.round_callbacks import interval_ends
+from support.command_line import CommandLine, Reference
 from support.waiting import wait_until
 
 NUM_KILLS = 12
 TIMEOUT = 240
 ROUND_STEPS = 60
-
-
-class CommandLine(Protocol):
-    folder: Path
-
-    def start_training(self, run: Path, *settings: str) -> subprocess.Popen[str]: ...
-
-    def train(self, run: Path, *settings: str) -> None: ...
-
-    def weights_of(self, run: Path) -> str: ...
-
-    def rounds_of(self, run: Path) -> int: ...
-
-
-class Reference(Protocol):
-    weights: str
-    num_rounds: int
-    seconds: float
 
 
 def killed_after(process: subprocess.Popen[str], seconds: float) -> bool:
@@ -108,28 +90,6 @@ def test_a_signal_ends_a_run_cleanly_and_says_how_to_resume(
     assert not (run / "model").exists()
     command_line.train(run)
     assert command_line.weights_of(run) == reference.weights
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize(
-    "settings",
-    [
-        ("--optimizer", "muon", "--schedule", "one_cycle", "--averaging", "two_tailed"),
-        ("--optimizer", "sgd", "--learning-rate", "1", "--averaging", "triggered", "--averaging-patience", "0"),
-    ],
-    ids=["muon-two_tailed", "sgd-triggered"],
-)
-def test_averages_survive_a_kill(command_line: CommandLine, settings: tuple[str, ...]) -> None:
-    left_alone, run = (command_line.folder / f"{name}-{settings[1]}" for name in ("left-alone", "killed"))
-    command_line.train(left_alone, *settings)
-    for num_rounds in (2, 5):
-        process = command_line.start_training(run, *settings)
-        wait_until(lambda num_rounds=num_rounds: command_line.rounds_of(run) >= num_rounds)  # type: ignore[misc]
-        process.kill()
-        process.communicate()
-    assert command_line.rounds_of(run) < command_line.rounds_of(left_alone)
-    command_line.train(run)
-    assert command_line.weights_of(run) == command_line.weights_of(left_alone)
 
 
 @pytest.mark.slow

@@ -50,9 +50,7 @@ def text(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.mark.timeout(1500)
 @pytest.mark.filterwarnings("ignore:.* of the words are unknown:nextword.errors.TrainingWarning")
 @pytest.mark.parametrize(
-    "output",
-    [{"adaptive_cutoffs": (2_000, 20_000, 200_000)}, {"sampled_softmax": 1024}],
-    ids=["adaptive", "sampled"],
+    "output", [{"adaptive_cutoffs": (2_000, 20_000, 200_000)}, {"sampled_softmax": 1024}], ids=["adaptive", "sampled"]
 )
 def test_a_million_words_are_trained_saved_and_used(text: Path, tmp_path: Path, output: dict[str, Any]) -> None:
     settings = SETTINGS | output | {"tokenizer": "word", "minimum_count": 1, "maximum_vocabulary": WORDS}

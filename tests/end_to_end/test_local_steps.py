@@ -3,10 +3,10 @@
 import json
 import time
 from pathlib import Path
-from typing import Protocol
 
 import pytest
 
+from support.command_line import CommandLine
 from support.process_groups import TrainingProcesses
 from support.waiting import wait_until
 
@@ -17,11 +17,6 @@ SETTINGS = (
 )
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
-
-
-class CommandLine(Protocol):
-    folder: Path
-    text: Path
 
 
 def rounds_of(run: Path) -> list[float]:

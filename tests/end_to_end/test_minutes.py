@@ -30,8 +30,7 @@ def test_a_plan_by_the_clock_is_stored_and_can_be_repeated(command_line: Command
     assert plan["planned_steps"][-1] > plan["round_steps"]
     assert len(plan["planned_steps"]) == command_line.rounds_of(first) + 1
 
-    process = command_line.start("train", command_line.text, "--run", again, "--config", first / "config.toml")
-    _, errors = process.communicate(timeout=240)
-    assert process.returncode == 0, errors
+    code, errors = command_line.run("train", command_line.text, "--run", again, "--config", first / "config.toml")
+    assert code == 0, errors
     assert command_line.weights_of(again) == command_line.weights_of(first)
     assert plan_of(again) == plan

@@ -47,20 +47,3 @@ def test_it_is_trained_and_used(
     scores = [nextword.load(path).score(line).log_prob for path in (run, tmp_path / "again")]
     assert scores[0] == pytest.approx(scores[1])
     assert scores[0] < 0
-
-
-@pytest.mark.parametrize(
-    ("options", "message"),
-    [
-        (("--no-tied", "--adaptive-cutoffs", "20,100"), "`adaptive_cutoffs` must be below the number of tokens"),
-        (("--mixture-size", "2", "--sampled-softmax", "8"), "`sampled_softmax` needs a single softmax, but is 8"),
-        (("--mixture-size", "2", "--adaptive-cutoffs", "10"), "`adaptive_cutoffs` need a plain output"),
-    ],
-)
-def test_settings_that_do_not_fit_are_refused_before_the_first_write(
-    command_line: CommandLine, tmp_path: Path, options: tuple[str, ...], message: str
-) -> None:
-    code, errors = command_line.call("train", command_line.text, "--run", tmp_path / "run", *SIZES, *STEPS, *options)
-    assert (code, "Traceback" in errors) == (2, False)
-    assert message in errors
-    assert not (tmp_path / "run" / "config.toml").exists()

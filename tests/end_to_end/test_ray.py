@@ -6,11 +6,11 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Protocol
 
 import pytest
 
 from nextword.bundle.population import Ensemble
+from support.command_line import CommandLine
 from support.ray_cluster import two_nodes
 
 pytest.importorskip("ray", reason="needs Ray: pip install 'nextword[ray]'")
@@ -18,11 +18,6 @@ pytest.importorskip("ray", reason="needs Ray: pip install 'nextword[ray]'")
 EXAMPLE = Path(__file__).parents[2] / "examples" / "processes" / "ray_tasks.py"
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
-
-
-class CommandLine(Protocol):
-    folder: Path
-    text: Path
 
 
 @pytest.fixture(scope="module")

@@ -2,6 +2,7 @@
 
 import gzip
 import json
+import signal
 from pathlib import Path
 
 import pytest
@@ -42,5 +43,5 @@ def test_a_closed_pipe_ends_it_quietly(command_line: CommandLine, finished_run: 
         assert process.stderr is not None
         assert process.stdout.readline().startswith("line\tposition")
         process.stdout.close()
-        assert process.wait(TIMEOUT) != 0
+        assert process.wait(TIMEOUT) == 128 + signal.SIGPIPE
         assert process.stderr.read() == ""

@@ -75,13 +75,6 @@ def test_ranks(client: TestClient, model: nextword.TrainedModel, command: Comman
     assert by_service["candidates"] == by_command["candidates"]
     assert by_service["candidates"] == [found.to_table() for found in model.rank(text, candidates)]
     assert by_service["candidates"][-1]["candidate"] == "zxqv"
-    by_command = json.loads(command("rank", "austen", text, *candidates, "--json", "--no-spell"))
-    assert (
-        answered(client, "/v1/rank", text=text, candidates=candidates, spell=False)["candidates"]
-        == (by_command["candidates"])
-    )
-    by_command = json.loads(command("rank", "austen", text, "--json", "--proposals", "30", "-k", "4"))
-    assert answered(client, "/v1/rank", text=text, proposals=30, k=4)["candidates"] == by_command["candidates"]
 
 
 def test_rescored_lists(client: TestClient, model: nextword.TrainedModel, command: Command, tmp_path: Path) -> None:
@@ -113,20 +106,7 @@ def test_suggestions(client: TestClient, model: nextword.TrainedModel, command: 
     assert by_service["suggestions"] == [vars(each) for each in model.suggest(text, 4, restore_case=True)]
 
 
-def test_completions_of_a_word(client: TestClient, model: nextword.TrainedModel, command: Command) -> None:
-    text = "I am very much ob"
-    by_command = json.loads(command("suggest", "austen", text, "--complete", "--json"))
-    by_service = answered(client, "/v1/suggest", text=text, complete=True)
-    assert by_service["suggestions"] == by_command["suggestions"] == [vars(each) for each in model.complete(text)]
-
-
-@pytest.mark.parametrize(
-    "settings",
-    [
-        {"temperature": 0.0},
-        {"temperature": 1.0, "top_p": 0.5, "seed": 3},
-    ],
-)
+@pytest.mark.parametrize("settings", [{"temperature": 0.0}, {"temperature": 1.0, "top_p": 0.5, "seed": 3}])
 def test_generated_text(client: TestClient, model: nextword.TrainedModel, command: Command, settings: Any) -> None:
     prompt = "It is a truth universally"
     answer = answered(client, "/v1/completions", model="austen", prompt=prompt, max_tokens=12, **settings)

@@ -109,16 +109,6 @@ def test_clients_that_leave_leave_no_work_behind(slow: Served) -> None:
     assert answer.usage.completion_tokens == 2
 
 
-def test_a_wait_that_is_too_long_is_refused_before_the_stream(austen: LoadedModel) -> None:
-    settings = ServingSettings(max_active=1, queue_length=3, queue_seconds=0.05)
-    with serving(slow_model(austen), settings) as served, client_of(served) as client:
-        running = post_raw(served, long_request())
-        wait_until(lambda: served.admission.num_active == 1)
-        with pytest.raises(openai.RateLimitError, match="waited"):
-            client.completions.create(**long_request(stream=True))
-        running.close()
-
-
 def test_a_failure_amid_a_stream_is_its_last_event(slow: Served, caplog: pytest.LogCaptureFixture) -> None:
     engine: Any = slow.slot.current.model.engine
     with client_of(slow) as client:

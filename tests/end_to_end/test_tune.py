@@ -4,26 +4,13 @@ import json
 import re
 import signal
 import subprocess
-from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import pytest
 
-from support.postgresql import PASSWORD, postgresql_server
+from support.command_line import CommandLine
 from support.waiting import wait_until
-
-
-class CommandLine(Protocol):
-    folder: Path
-    text: Path
-
-    def start(self, *arguments: str | Path) -> subprocess.Popen[str]: ...
-
-    def call(self, *arguments: str | Path) -> tuple[int, str]: ...
-
-    def run(self, *arguments: str | Path) -> tuple[int, str]: ...
-
 
 SIZES = ("--embedding-size", "8", "--hidden-sizes", "8", "--compute-dtype", "float32")
 SETTINGS = (*SIZES, "--batch-size", "8", "--num-steps", "10", "--rounds", "4")
@@ -64,18 +51,8 @@ def test_two_processes_share_a_study_and_its_best_trial_is_reproducible(
     command_line: CommandLine, tmp_path: Path, search: Path
 ) -> None:
     study = tmp_path / "study"
-    arguments = (
-        "tune",
-        command_line.text,
-        "--study",
-        study,
-        "--search-space",
-        search,
-        "--trials",
-        "4",
-        "--pruner",
-        "none",
-    )
+    where = ("--study", study, "--search-space", search, "--trials", "4", "--pruner", "none")
+    arguments = ("tune", command_line.text, *where)
     processes = [command_line.start(*arguments, *SETTINGS, "--epochs", "1") for _ in range(2)]
     outputs = [finished(process) for process in processes]
     begun = [{int(number) for number in re.findall(r"^trial (\d+):", output, re.MULTILINE)} for output in outputs]
@@ -136,60 +113,6 @@ def test_a_killed_or_interrupted_trial_is_bit_identical(
     assert "| test |" in (trial / "model" / "README.md").read_text(encoding="utf-8")
 
 
-@pytest.fixture
-def database(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
-    """An empty PostgreSQL database; `nextword` gets its URL, with the password, from the environment."""
-    with postgresql_server() as server:
-        url = server.new_database()
-        monkeypatch.setenv("NEXTWORD_STORAGE", url)
-        yield url
-
-
-@pytest.mark.slow
-def test_the_trial_of_a_killed_machine_is_taken_by_another(
-    command_line: CommandLine, tmp_path: Path, search: Path, database: str
-) -> None:
-    """Each directory stands for a machine. The second never opens the directory of the first."""
-    begin = ("tune", command_line.text, "--search-space", search, "--pruner", "none", "--keep-runs", *SIZES)
-    arguments = (*begin, "--batch-size", "8", "--num-steps", "10", "--epochs", "12", "--rounds", "4")
-    here, there = tmp_path / "here", tmp_path / "there"
-    lost = command_line.start(*arguments, "--trials", "2", "--grace-seconds", "3", "--study", here)
-    wait_until(lambda: len(log_of(here / "trials" / "0000")) >= 1)
-    lost.kill()
-    before = lost.communicate()
-    assert len(log_of(here / "trials" / "0000")) < 4, "the test shows nothing unless the kill came before the end"
-    # The second machine trains trial 1, and meanwhile or afterwards sees that the first one is gone.
-    other = command_line.start(*arguments, "--trials", "2", "--grace-seconds", "3", "--study", there)
-    after = other.communicate(timeout=PATIENCE)
-    assert other.returncode == 0, after[1]
-
-    report = report_of(command_line, there)
-    assert sorted(trial["number"] for trial in report["trials"]) == [1, 2]
-    assert [trial["state"] for trial in report["trials"]] == ["complete"] * 2
-
-    # The trial that was taken again has the result of one that was left alone.
-    with pytest.MonkeyPatch.context() as alone:
-        alone.delenv("NEXTWORD_STORAGE")
-        finished(command_line.start(*arguments, "--trials", "1", "--study", tmp_path / "alone"))
-    left_alone = perplexities(tmp_path / "alone" / "trials" / "0000")
-    begun = perplexities(here / "trials" / "0000")
-    assert left_alone[: len(begun)] == begun
-    assert left_alone in [perplexities(there / "trials" / trial) for trial in ("0001", "0002")]
-
-    # A URL on the command line stays out of the files, too.
-    code, errors = command_line.run("tune", "--study", here, "--storage", database)
-    assert code == 0, errors
-    given = command_line.start(
-        *arguments, "--trials", "2", "--grace-seconds", "3", "--study", tmp_path / "third", "--storage", database
-    )
-    output = given.communicate(timeout=PATIENCE)
-    assert given.returncode == 0, output[1]
-    assert PASSWORD not in "".join((*before, *after, *output, errors))
-    files = [path for path in tmp_path.rglob("*") if path.is_file()]
-    assert any(b"postgresql+psycopg://tuner@127.0.0.1" in path.read_bytes() for path in files)
-    assert not [path for path in files if PASSWORD.encode() in path.read_bytes()]
-
-
 def test_a_folder_without_a_test_split_can_be_tuned(command_line: CommandLine, tmp_path: Path, search: Path) -> None:
     text, lines = tmp_path / "text", command_line.text.read_text(encoding="utf-8").splitlines(keepends=True)
     text.mkdir()
@@ -204,14 +127,10 @@ def test_a_folder_without_a_test_split_can_be_tuned(command_line: CommandLine, t
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["{text}"], "`--study` must be given"),
         (["--study", "{study}"], "must be the directory of a study, but has no study.toml"),
         (["--study", "{study}", "--epochs", "3"], "`--epochs` must be given with TEXT, but is given without"),
-        (["{text}", "--study", "{study}", "--trials", "0"], "`--trials` must be at least 1, but is 0"),
-        (["{text}", "--study", "{study}", "--preset", "quik"], "`quik` is not a preset\nhint: did you mean `quick`?"),
         (["{text}", "--study", "{study}", "--search-space", "no-such.toml"], "no-such.toml cannot be read"),
         (["{text}", "--study", "{study}", "--search-space", "{bad}"], "`learning_rat` is not a setting of [training]"),
-        (["no-such-text", "--study", "{study}"], "`no-such-text` is not a sample, file or folder"),
         (
             ["{text}", "--study", "{study}", "--minutes-per-trial", "1", "--epochs", "3"],
             "`--minutes-per-trial` decides the epochs, but `--epochs 3` was given too",

@@ -16,6 +16,7 @@ import pytest
 from nextword.engine.keras.keras_engine import KerasEngine
 from nextword.model.architecture import Architecture
 from nextword.model.language_model import LanguageModel
+from support.random_weights import random_weights
 
 TABLE = {"vocabulary_size": 11, "embedding_size": 6, "hidden_sizes": [5, 6], "output_dropout_rate": 0.5}
 CHANGES: list[dict[str, Any]] = [
@@ -70,8 +71,7 @@ for table, given, found in json.loads(sys.argv[1]):
 def drawn(architecture: Architecture) -> dict[str, Any]:
     """Return weights and texts."""
     random = np.random.default_rng(4)
-    shapes = architecture.weight_shapes().items()
-    weights = {name: random.normal(size=shape).astype(np.float32) for name, shape in shapes}
+    weights = random_weights(architecture)
     texts = {name: random.integers(11, size=(3, 7), dtype=np.int32) for name in ("tokens", "targets")}
     return {**weights, **texts, "weights": np.ones((3, 7), np.float32)}
 

@@ -161,16 +161,17 @@ def test_a_sequence_in_two_parts_equals_the_whole_sequence(draw: Draw, name: str
 @pytest.mark.parametrize(
     ("name", "stock"),
     [
+        ("lstm", lambda: keras.layers.LSTM(H, return_sequences=True)),
         ("gru", lambda: keras.layers.GRU(H, return_sequences=True, reset_after=False)),
         ("rnn", lambda: keras.layers.SimpleRNN(H, return_sequences=True)),
     ],
 )
-def test_a_cell_for_comparison_matches_keras(draw: Draw, name: str, stock: Callable[[], Any]) -> None:
+def test_a_cell_matches_that_of_keras_with_the_same_weights(draw: Draw, name: str, stock: Callable[[], Any]) -> None:
     arrays = drawn(draw, name) | {"state_mask": np.ones((B, H), np.float32)}
     layer = stock()
     layer.build(arrays["inputs"].shape)
     layer.set_weights([arrays[key] for key in ("kernel", "recurrent_kernel", "bias")])
-    theirs = layer(arrays["inputs"], initial_state=[arrays["hidden"]])
+    theirs = layer(arrays["inputs"], initial_state=[arrays[key] for key in layer_of(name).kind.state])
     np.testing.assert_allclose(from_our_layer(name, arrays)[0], theirs, atol=2e-6)
 
 

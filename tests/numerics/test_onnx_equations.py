@@ -8,8 +8,6 @@ import pytest
 from numpy.typing import NDArray
 
 from nextword.engine.onnx_engine import OnnxEngine
-from nextword.export import recurrence_graph
-from nextword.export import recurrence_graph as step_graph
 from nextword.export.language_model_graph import language_model_graph
 from nextword.model.architecture import Architecture
 from nextword.text.batching.window import TokenIds
@@ -100,22 +98,3 @@ def differences(changes: dict[str, Any]) -> tuple[float, float]:
 @pytest.mark.parametrize("changes", CASES, ids=str)
 def test_an_exported_graph_computes_the_equations(changes: dict[str, Any]) -> None:
     assert max(differences(changes)) < 2e-5
-
-
-@pytest.mark.parametrize("order", [(0, 1, 2, 3), (0, 3, 2, 1), (1, 3, 0, 2), (3, 0, 1, 2)])
-def test_gates_in_another_order_are_detected(order: tuple[int, ...], monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(recurrence_graph._GATES, "LSTM", order)
-    assert min(differences({})) > 1e-2
-
-
-def test_the_gates_of_a_gru_in_another_order_are_detected(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(recurrence_graph._GATES, "GRU", (1, 0, 2))
-    assert min(differences({"cell": "gru"})) > 1e-2
-
-
-def test_a_cell_that_is_not_capped_is_detected(monkeypatch: pytest.MonkeyPatch) -> None:
-    update = step_graph._add_update
-    monkeypatch.setattr(
-        step_graph, "_add_update", lambda *given, **options: update(*given, **{**options, "cap_input_gate": False})
-    )
-    assert min(differences({"cap_input_gate": True})) > 1e-2

@@ -31,7 +31,6 @@ from nextword.bundle.bundle import Bundle
 from nextword.bundle.store import read_bundle, write_bundle
 from nextword.cli.main import main
 from nextword.disk import files
-from nextword.disk import files
 from nextword.disk.cache import cache_root, cached_folder
 from nextword.disk.files import write_file
 from nextword.text.tokens.tokenizer import Tokenizer

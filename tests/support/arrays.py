@@ -1,9 +1,12 @@
-"""Comparison of named arrays."""
+"""Comparison of named arrays, and numerical derivatives."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
+
+Floats = NDArray[np.float64]
 
 
 def assert_equal_to_the_bit(ours: Mapping[str, Any], expected: Mapping[str, Any]) -> None:
@@ -24,3 +27,16 @@ def assert_near(ours: Any, theirs: Any, tolerance: float) -> None:
         assert (array.shape, array.dtype) == (exact.shape, np.float32), path
         scale = max(1.0, float(np.abs(exact).max()))
         np.testing.assert_allclose(array, exact, rtol=0, atol=tolerance * scale, err_msg=str(path))
+
+
+def slopes(function: Callable[[dict[str, Floats]], float], at: dict[str, Floats], name: str) -> Floats:
+    """Return the derivatives for each element of an array by central differences."""
+    found, step = np.zeros(at[name].shape), 1e-5
+    for index in np.ndindex(found.shape):
+        ends = []
+        for sign in (1, -1):
+            moved = {**at, name: at[name].copy()}
+            moved[name][index] += sign * step
+            ends.append(function(moved))
+        found[index] = (ends[0] - ends[1]) / (2 * step)
+    return found

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from nextword.disk import sealed_directory
-from nextword.training.checkpoint_store import CheckpointStore
+from nextword.training.checkpoint_store import Checkpoint, CheckpointStore
 
 Array = np.ndarray[Any, Any]
 
@@ -26,6 +26,18 @@ def filled_store(root: Path) -> CheckpointStore:
     save(store, 2)
     save(store, 3)
     return store
+
+
+def newest_of(store: CheckpointStore) -> Checkpoint:
+    newest = store.newest()
+    assert newest is not None
+    return newest
+
+
+def best_of(store: CheckpointStore) -> Checkpoint:
+    best = store.best()
+    assert best is not None
+    return best
 
 
 def step_names(root: Path) -> set[str]:

@@ -21,6 +21,21 @@ TIMEOUT = 240
 
 
 @dataclass(frozen=True)
+class Reference:
+    """The result of an uninterrupted run.
+
+    Attributes:
+        weights: SHA-256 of its bundle's weights.
+        num_rounds: Lines of its log.
+        seconds: How long a run takes, from the start of the process to its end.
+    """
+
+    weights: str
+    num_rounds: int
+    seconds: float
+
+
+@dataclass(frozen=True)
 class CommandLine:
     """Starts `nextword` in a folder of its own, with a cache of its own but for what JAX compiles."""
 

@@ -37,10 +37,7 @@ class RunningServer:
 
 @contextmanager
 def running(
-    application: Any,
-    settings: ServingSettings | None = None,
-    *,
-    on_refused: OnRefused = lambda _refusal, _client: None,
+    application: Any, settings: ServingSettings | None = None, *, on_refused: OnRefused = lambda _refusal, _client: None
 ) -> Iterator[RunningServer]:
     """Run an application until the block ends."""
     listener = bind("127.0.0.1", 0)

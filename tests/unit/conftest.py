@@ -6,33 +6,19 @@ from typing import Any
 
 import pytest
 
-from nextword.bundle.bundle import Bundle
 from nextword.bundle.store import write_bundle
 from nextword.engine.engine import Engine
-from nextword.engine.text_model import LoadedModel
 from nextword.machine.capacity import Capacity
 from nextword.machine.facts import Facts
 from nextword.machine.framework import Framework
 from nextword.machine.processor import Processor
 from nextword.model.architecture import Architecture
-from nextword.text.options import LineEnds, TokenizerKind
-from nextword.text.tokens.tokenizer import Tokenizer
-from nextword.text.tokens.vocabulary import Vocabulary
+from nextword.text.options import TokenizerKind
 from support.markov_engine import MarkovEngine, Probabilities
-from support.random_weights import random_weights
-from support.toy_engine import ToyEngine
+from support.small_model import small_model
 
 _COMPILER = frozenset(["ops", "machine"])
 """Tests in which the compiler itself matters."""
-
-_WIDTH = 4
-
-_MARKS = (", ", ",", ". ", ".", '"', ' "', '" ', " - ", "-", " -", "'", " '")
-_VOCABULARIES: dict[TokenizerKind, tuple[str, ...]] = {
-    "pretokenized": ("the", "<unk>", "cat", "<eos>", "sat", "on", "mat", ".", "a\xa0b"),
-    "word": ("the", "<unk>", "cat", "<eos>", "sat", "on", "don't", "it", "é", *_MARKS),
-    "character": ("a", "<unk>", "b", "<eos>", " ", "c", "."),
-}
 
 TINY = """
 description = "So small that a step takes almost no time."
@@ -61,19 +47,10 @@ def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, bool | None, b
     return done
 
 
-def _small_model(kind: TokenizerKind = "pretokenized", *, line_ends: LineEnds = "line", seed: int = 0) -> LoadedModel:
-    tokenizer = Tokenizer(kind, line_ends, Vocabulary(_VOCABULARIES[kind]))
-    size = tokenizer.vocabulary_size
-    architecture = Architecture(vocabulary_size=size, embedding_size=_WIDTH, hidden_sizes=(_WIDTH,))
-    weights = random_weights(architecture, seed)
-    network = ToyEngine(size, tokenizer.vocabulary.end_id, seed=seed)
-    return LoadedModel(network, Bundle(f"small-{kind}", architecture, tokenizer, weights, ""))
-
-
-@pytest.fixture(scope="session")
-def small_model() -> Callable[..., LoadedModel]:
-    """Returns a model for a kind of tokens, with a NumPy network instead of that of its bundle."""
-    return _small_model
+@pytest.fixture
+def markov_engine() -> Callable[[Probabilities], Engine]:
+    """Returns an engine for a Markov chain."""
+    return MarkovEngine
 
 
 @pytest.fixture
@@ -81,7 +58,7 @@ def small_bundle(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..
     """Writes the bundle of a small model, which is always opened with a NumPy network."""
 
     def written(kind: TokenizerKind = "pretokenized") -> Path:
-        model = _small_model(kind)
+        model = small_model(kind)
         path = tmp_path / model.name
         write_bundle(path, model.bundle)
         monkeypatch.setattr("nextword.cli.options.target.open_model", lambda opened, _engine: {path: model}[opened])
@@ -115,12 +92,6 @@ def sound() -> Facts:
         environment={},
         training_memory_bytes=2**30,
     )
-
-
-@pytest.fixture
-def markov_engine() -> Callable[[Probabilities], Engine]:
-    """Returns an engine for a Markov chain."""
-    return MarkovEngine
 
 
 @pytest.fixture

@@ -18,6 +18,7 @@ from nextword.engine.text_model import LoadedModel
 from nextword.errors import BundleError, TextError
 from nextword.inference.scoring.lines import score_lines
 from nextword.text.options import TokenizerKind
+from support.small_model import small_model
 from support.toy_arpa import TOY_ARPA
 
 Model = Callable[..., LoadedModel]
@@ -29,19 +30,19 @@ sentences = words_of_text.map(" ".join)
 
 
 @pytest.fixture(params=KINDS)
-def model(request: pytest.FixtureRequest, small_model: Model) -> kenlm.Model:
+def model(request: pytest.FixtureRequest) -> kenlm.Model:
     return kenlm.Model(small_model(request.param))
 
 
 @pytest.fixture
-def words_model(small_model: Model) -> kenlm.Model:
+def words_model() -> kenlm.Model:
     """A model of pretokenized text."""
     return kenlm.Model(small_model())
 
 
 @settings(max_examples=25)
 @given(words=words_of_text, bos=st.booleans(), eos=st.booleans())
-def test_full_scores_sum_to_the_score(small_model: Model, words: list[str], bos: bool, eos: bool) -> None:
+def test_full_scores_sum_to_the_score(words: list[str], bos: bool, eos: bool) -> None:
     sentence = " ".join(words)
     for kind in KINDS:
         model = kenlm.Model(small_model(kind))
@@ -52,7 +53,7 @@ def test_full_scores_sum_to_the_score(small_model: Model, words: list[str], bos:
 
 @settings(max_examples=25)
 @given(words=words_of_text, bos=st.booleans())
-def test_chained_states_come_to_the_whole(small_model: Model, words: list[str], bos: bool) -> None:
+def test_chained_states_come_to_the_whole(words: list[str], bos: bool) -> None:
     """As KenLM's documentation shows it, with two states that change places."""
     for kind in KINDS:
         model = kenlm.Model(small_model(kind))
@@ -70,14 +71,14 @@ def test_chained_states_come_to_the_whole(small_model: Model, words: list[str], 
 
 @settings(max_examples=25)
 @given(sentence=sentences.filter(lambda sentence: "</s>" not in sentence))
-def test_a_score_is_that_of_the_line_to_the_base_ten(small_model: Model, sentence: str) -> None:
+def test_a_score_is_that_of_the_line_to_the_base_ten(sentence: str) -> None:
     for kind in KINDS:
         trained = small_model(kind)
         (line,) = score_lines(trained, [sentence])
         assert kenlm.Model(trained).score(sentence) == pytest.approx(line.log_prob / np.log(10), abs=1e-5)
 
 
-def test_an_unknown_word_is_spelled_unless_kenlm_is_followed(small_model: Model) -> None:
+def test_an_unknown_word_is_spelled_unless_kenlm_is_followed() -> None:
     network = small_model()
     spelled, as_kenlm = kenlm.Model(network), kenlm.Model(network, kenlm.Config(spell_unknown=False))
     costs = [spelled.score(f"the {word}") - as_kenlm.score(f"the {word}") for word in ("cat", "zzyzx")]
@@ -115,7 +116,7 @@ def test_ngram_length_is_the_words_that_a_score_depends_on(words_model: kenlm.Mo
     assert [length for _, length, _ in words_model.full_scores("the cat", bos=False)] == [1, 2, 3]
 
 
-def test_words_in_the_model(words_model: kenlm.Model, small_model: Model) -> None:
+def test_words_in_the_model(words_model: kenlm.Model) -> None:
     assert "cat" in words_model
     assert b"cat" in words_model
     assert "dog" not in words_model
@@ -170,9 +171,7 @@ def test_a_full_score_names_its_parts(words_model: kenlm.Model) -> None:
     assert full == kenlm.FullScoreReturn(words_model.BaseScore(state, "dog", kenlm.State()), 2, True)
 
 
-def test_a_model_is_read_from_a_bundle_or_a_run(
-    small_model: Model, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_model_is_read_from_a_bundle_or_a_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     trained = small_model()
     monkeypatch.setattr(kenlm, "open_model", lambda path: trained if (path / "MANIFEST.json").is_file() else None)
     bundle = tmp_path / "run" / "model"

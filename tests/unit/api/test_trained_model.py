@@ -156,7 +156,7 @@ def test_texts_are_drawn_with_the_defaults_of_the_command(model: nextword.Traine
     assert model.generate("the", seed=2) == f"the{drawn.text}"
 
 
-WRONG_TYPES: dict[str, Callable[[Any], object]] = {
+MISTAKES: dict[str, Callable[[Any], object]] = {
     "`line` must be a string, but is of type list; use `score_lines` for": lambda m: m.score(["a", "b"]),
     "`line` must be a string, but is of type int": lambda m: list(m.score_lines([5])),
     "`lines` must be a list of strings, but is one string; pass `[text]`, or `text.splitlines": lambda m: (
@@ -171,14 +171,18 @@ WRONG_TYPES: dict[str, Callable[[Any], object]] = {
     "`typed` must be a string, but is of type int": lambda m: m.session().type(5),
     "`candidates` must be a list of strings, but is one string": lambda m: m.rank("a ___", "b"),
     "`word` must be a string": lambda m: m.nearest_words(5),
+    "`stop` must be a list of texts, but is the string 'dog'": lambda m: m.generate("the", stop="dog"),
+    "`measure` must be one of excess, mean, max, sum, but is 'avg'": lambda m: m.surprising_lines(["a"], measure="avg"),
+    "`pooling` must be one of mean, last, but is 'first'": lambda m: m.vectors(["the cat"], pooling="first"),
+    "`k` must be at least 1": lambda m: m.rank("the ___", ["cat", "dog"], k=-1),
     "`path` must be a path or a loaded model, but is of type int": lambda _: nextword.kenlm.Model(5),  # type: ignore[arg-type]
 }
 
 
-@pytest.mark.parametrize("message", WRONG_TYPES)
-def test_a_wrong_type_is_named_with_what_to_use(model: nextword.TrainedModel, message: str) -> None:
+@pytest.mark.parametrize("message", MISTAKES)
+def test_a_mistake_is_named_with_what_to_use(model: nextword.TrainedModel, message: str) -> None:
     with pytest.raises(SettingError, match=re.escape(message)):
-        WRONG_TYPES[message](model)
+        MISTAKES[message](model)
 
 
 def test_methods_are_put_around_a_model(corpus: nextword.Corpus, model: nextword.TrainedModel) -> None:
@@ -192,6 +196,7 @@ def test_methods_are_put_around_a_model(corpus: nextword.Corpus, model: nextword
     assert mixed.perplexity <= 1.001 * min(static, counted.perplexity)
     assert mixed.method == "ngram"
     assert "tuned on the validation split" in mixed.protocol
+    assert model.evaluate("the cat drinks", methods="cache").method == "cache"
     two = model.evaluate(corpus.test, methods=["ngram", nextword.CacheOptions(cache_weight=0.01)], corpus=corpus)
     assert two.method == "ngram,cache"
 
@@ -216,18 +221,6 @@ def test_a_split_of_another_tokenizer_is_refused(model: nextword.TrainedModel) -
         SettingError, match="`text` must be a string, a `Path` or a split of a corpus, but is of type list"
     ):
         model.perplexity(["a", "b"])  # type: ignore[arg-type]
-
-
-def test_slips_of_arguments_are_named(model: nextword.TrainedModel) -> None:
-    with pytest.raises(SettingError, match="`stop` must be a list of texts, but is the string 'dog'"):
-        model.generate("the", stop="dog")
-    with pytest.raises(SettingError, match="`measure` must be one of excess, mean, max, sum, but is 'avg'"):
-        model.surprising_lines(["the cat"], measure="avg")  # type: ignore[arg-type]
-    with pytest.raises(SettingError, match="`pooling` must be one of mean, last, but is 'first'"):
-        model.vectors(["the cat"], pooling="first")  # type: ignore[arg-type]
-    with pytest.raises(SettingError, match="`k` must be at least 1"):
-        model.rank("the ___", ["cat", "dog"], k=-1)
-    assert model.evaluate("the cat drinks", methods="cache").method == "cache"
 
 
 def test_actual_words_are_compared_with_predicted_ones(corpus: nextword.Corpus, model: nextword.TrainedModel) -> None:

@@ -19,14 +19,8 @@ from nextword.text.tokens.vocabulary import Vocabulary
 from support.random_weights import random_weights
 
 FILES = (
-    "config.json",
-    "tokenizer.json",
-    "spelling.json",
-    "weights.safetensors",
-    "model.onnx",
-    "README.md",
-    "history.jsonl",
-    "MANIFEST.json",
+    *("config.json", "tokenizer.json", "spelling.json", "weights.safetensors", "model.onnx"),
+    *("README.md", "history.jsonl", "MANIFEST.json"),
 )
 MAX_MEMORY = 3 * 2**20
 

@@ -120,8 +120,7 @@ def test_written_metrics_are_read_back(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "content",
-    [b"{", b"[1]", b"{}", b"\xff", json.dumps({"splits": [{**asdict(ROW), "perplexity": "low"}]}).encode()],
+    "content", [b"{", b"[1]", b"{}", b"\xff", json.dumps({"splits": [{**asdict(ROW), "perplexity": "low"}]}).encode()]
 )
 def test_damaged_metrics_are_an_error_with_a_repair(tmp_path: Path, content: bytes) -> None:
     path = tmp_path / "metrics.json"

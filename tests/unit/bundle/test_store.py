@@ -78,11 +78,15 @@ def test_a_hostile_directory_is_refused(path: Path, refusal: Refusal, change: Ch
     assert said in refusal(path)
 
 
+def change_a_byte(path: Path) -> None:
+    data = bytearray(path.read_bytes())
+    data[len(data) // 2] ^= 1
+    path.write_bytes(data)
+
+
 @pytest.mark.parametrize("name", FILES)
 def test_a_changed_byte_in_any_file_is_refused(path: Path, refusal: Refusal, name: str) -> None:
-    data = bytearray((path / name).read_bytes())
-    data[len(data) // 2] ^= 1
-    (path / name).write_bytes(data)
+    change_a_byte(path / name)
     assert "is damaged" in refusal(path)
 
 
@@ -207,9 +211,6 @@ def test_the_config_is_read_without_the_other_files(path: Path, bundle: Bundle) 
         read_config(path)
 
 
-SLIM_FILES = ("config.json", "tokenizer.json", "model.onnx", "README.md", "MANIFEST.json")
-
-
 def test_a_slim_bundle_is_written_and_read(slim_path: Path, bundle: Bundle) -> None:
     assert set(sealed_directory.read(slim_path)) == {"config.json", "tokenizer.json", "model.onnx", "README.md"}
     slim = read_bundle(slim_path)
@@ -255,7 +256,7 @@ def forget_onnx(path: Path) -> None:
         (lambda path: (path / WEIGHTS).write_bytes(b"weights"), "does not name the file 'weights.safetensors'"),
         (lambda path: (path / "model.onnx").unlink(), "`model.onnx` is missing"),
         (forget_onnx, "must hold `weights.safetensors` or `model.onnx`, but holds neither"),
-        (promised("model.onnx", 2**40), "its files must take at most 8589934592 bytes"),
+        (lambda path: change_a_byte(path / "model.onnx"), "is damaged"),
         (promised("model.onnx", 2**30), "`model.onnx` must be at most"),
         (promised("model.onnx", 200), "`model.onnx` must hold the architecture's 320 weights"),
     ],
@@ -265,14 +266,6 @@ def test_a_hostile_slim_directory_is_refused(slim_path: Path, refusal: Refusal, 
     change(slim_path)
     assert said in refusal(slim_path)
     assert said in refusal(slim_path, defer_weights=True)
-
-
-@pytest.mark.parametrize("name", SLIM_FILES)
-def test_a_changed_byte_in_any_file_of_a_slim_bundle_is_refused(slim_path: Path, refusal: Refusal, name: str) -> None:
-    data = bytearray((slim_path / name).read_bytes())
-    data[len(data) // 2] ^= 1
-    (slim_path / name).write_bytes(data)
-    assert "is damaged" in refusal(slim_path)
 
 
 def test_a_model_is_found_by_path_or_by_the_name_of_a_sample(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

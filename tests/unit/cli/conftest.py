@@ -1,25 +1,40 @@
-from collections.abc import Callable
+import json
 from pathlib import Path
 
 import pytest
 
 from nextword.cli.main import main
-
-Run = Callable[..., int]
+from support.commands import Bundle, Captured, Command, Json, nextword
 
 SENTENCES = ("the cat sat on the mat .", "the dog ate the bone .", "a bird sang in the tree .", "it was a good day .")
 
 
 @pytest.fixture
-def nextword(monkeypatch: pytest.MonkeyPatch) -> Run:
-    """Runs a command in this process and returns its exit code."""
+def printed(capsys: Captured) -> Command:
+    """Runs a command that succeeds and returns its standard output."""
 
-    def run(*arguments: str | Path) -> int:
-        try:
-            main([str(argument) for argument in arguments])
-        except SystemExit as stop:
-            return int(stop.code or 0)
-        return 0
+    def run(*arguments: str | Path) -> str:
+        capsys.readouterr()
+        assert nextword(*arguments) == 0, capsys.readouterr().err
+        return capsys.readouterr().out
+
+    return run
+
+
+@pytest.fixture
+def json_of(printed: Command) -> Json:
+    """Runs a command with `--json` and returns the value that it prints."""
+    return lambda *arguments: json.loads(printed(*arguments, "--json"))
+
+
+@pytest.fixture
+def mistake(capsys: Captured) -> Command:
+    """Runs a command that ends with exit code 2 and returns its standard error."""
+
+    def run(*arguments: str | Path) -> str:
+        capsys.readouterr()
+        assert nextword(*arguments) == 2
+        return capsys.readouterr().err
 
     return run
 
@@ -46,3 +61,9 @@ def trained_run(small_text: Path, tmp_path_factory: pytest.TempPathFactory) -> P
     settings = "--hidden-sizes 24,16 --embedding-size 16 --learning-rate 0.02 --compute-dtype float32 --minimum-count 1"
     main([*arguments.split(), *settings.split()])
     return run
+
+
+@pytest.fixture
+def model(small_bundle: Bundle) -> Path:
+    """The bundle of a small model of pretokenized text."""
+    return small_bundle()

@@ -1,13 +1,9 @@
-import json
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from nextword.disk.cache import cached_folder
-
-Run = Callable[..., int]
-Captured = pytest.CaptureFixture[str]
+from support.commands import Captured, Command, Json, nextword
 
 
 def _fill(folder: Path) -> None:
@@ -15,21 +11,17 @@ def _fill(folder: Path) -> None:
 
 
 def test_the_cache_is_shown_listed_and_cleared(
-    tmp_path: Path, nextword: Run, capsys: Captured, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, capsys: Captured, monkeypatch: pytest.MonkeyPatch, printed: Command, json_of: Json
 ) -> None:
     monkeypatch.setenv("NEXTWORD_CACHE", str(tmp_path))
     monkeypatch.setenv("NEXTWORD_CACHE_GB", "1.5")
-    assert nextword("cache") == 0
-    assert capsys.readouterr().out == f"{tmp_path}: 0.0 MB of at most 1.5 GB\n"
+    assert printed("cache") == f"{tmp_path}: 0.0 MB of at most 1.5 GB\n"
     folder = cached_folder(tmp_path / f"tokens-{1:064x}", _fill)
-    assert nextword("cache") == 0
-    shown = capsys.readouterr().out
+    shown = printed("cache")
     assert "tokens  1 entry  2.0 MB  token ids of texts" in shown
     assert "unfinished" not in shown  # the lock of the folder is nothing that was interrupted
-    assert nextword("cache", "--all") == 0
-    assert folder.name[:40] in capsys.readouterr().out
-    assert nextword("cache", "--json") == 0
-    table = json.loads(capsys.readouterr().out)
+    assert folder.name[:40] in printed("cache", "--all")
+    table = json_of("cache")
     assert (table["folder"], table["limit"]) == (str(tmp_path), 1_500_000_000)
     assert str(folder) in [entry["path"] for entry in table["entries"]]
     assert nextword("cache", "--clear") == 0

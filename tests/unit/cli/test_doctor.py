@@ -1,25 +1,20 @@
 import json
 import subprocess
 import sys
-from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from nextword.cli import doctor as module
-from nextword.cli.doctor import Measurements, Report, choose_compute_dtype, diagnose, measure
-from nextword.errors import SettingError
+from nextword.cli.doctor import Measurements, choose_compute_dtype, diagnose, measure
 from nextword.machine import facts
-from nextword.machine.facts import Facts, find_problems
 from nextword.machine.framework import Framework
 from nextword.model.ops import lstm, precision
 from nextword.training.config import RunConfig
 from nextword.training.planning import speed as training_speed
 from nextword.training.planning.speed import TrainingSpeed
-
-Run = Callable[..., int]
-Captured = pytest.CaptureFixture[str]
+from support.commands import Command, Json, nextword
 
 WITHOUT_FRAMEWORK = """
 import sys
@@ -39,19 +34,17 @@ MEASURED = Measurements(
 )
 
 
-def test_looking_alone_measures_nothing(nextword: Run, capsys: Captured, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_looking_alone_measures_nothing(monkeypatch: pytest.MonkeyPatch, printed: Command) -> None:
     monkeypatch.delattr(module, "choose_compute_dtype")
-    assert nextword("doctor", "--no-measure") == 0
-    told = capsys.readouterr().out
+    told = printed("doctor", "--no-measure")
     for word in ("processor", "cores", "memory", "packages", "Keras backend", "LSTM path"):
         assert f"{word} " in told
     assert "words/s" not in told
 
 
 @pytest.mark.usefixtures("tiny_preset")
-def test_what_was_measured_is_told_as_measured(nextword: Run, capsys: Captured) -> None:
-    assert nextword("doctor", "--preset", "tiny") == 0
-    told = capsys.readouterr().out
+def test_what_was_measured_is_told_as_measured(printed: Command) -> None:
+    told = printed("doctor", "--preset", "tiny")
     assert "training tiny" in told
     assert "words/s, measured over" in told
     assert "and is used from 1.3 times on" in " ".join(told.split())
@@ -60,34 +53,26 @@ def test_what_was_measured_is_told_as_measured(nextword: Run, capsys: Captured) 
 
 
 @pytest.mark.usefixtures("tiny_preset")
-def test_programs_are_told_in_json(nextword: Run, capsys: Captured) -> None:
-    assert nextword("doctor", "--preset", "tiny", "--json") == 0
-    table = json.loads(capsys.readouterr().out)
+def test_programs_are_told_in_json(printed: Command, json_of: Json) -> None:
+    table = json_of("doctor", "--preset", "tiny")
     assert table["framework"]["backend"] == "jax"
     assert table["measurements"]["training"]["words_per_second"] > 0
-    assert nextword("doctor", "--preset", "tiny", "--json", "--no-measure") == 0
-    assert json.loads(capsys.readouterr().out)["measurements"] is None
+    assert json.loads(printed("doctor", "--preset", "tiny", "--json", "--no-measure"))["measurements"] is None
 
 
-def test_problems_end_in_one_only_where_strict(
-    nextword: Run, capsys: Captured, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_problems_end_in_one_only_where_strict(monkeypatch: pytest.MonkeyPatch, printed: Command) -> None:
     monkeypatch.setenv("JAX_DISABLE_JIT", "1")
     monkeypatch.setattr(facts, "read_framework", lambda: Framework(backend="[torch]", missing="torch"))
-    assert nextword("doctor", "--no-measure") == 0
-    told = capsys.readouterr().out
+    told = printed("doctor", "--no-measure")
     assert "problem: the Keras backend [torch] needs `torch`, which is not installed" in told  # no markup of rich
     assert "hint: install `torch`, or set KERAS_BACKEND=jax" in told
     assert "hint: unset JAX_DISABLE_JIT" in told
     assert nextword("doctor", "--no-measure", "--strict") == 1
 
 
-def test_strictness_is_content_where_there_are_no_problems(
-    nextword: Run, capsys: Captured, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_strictness_is_content_where_there_are_no_problems(monkeypatch: pytest.MonkeyPatch, printed: Command) -> None:
     monkeypatch.setattr("nextword.cli.doctor.find_problems", lambda _facts: ())
-    assert nextword("doctor", "--no-measure", "--strict") == 0
-    assert "no problems found" in capsys.readouterr().out
+    assert "no problems found" in printed("doctor", "--no-measure", "--strict")
 
 
 def test_the_base_install_is_told_what_it_lacks() -> None:
@@ -100,59 +85,8 @@ def test_the_base_install_is_told_what_it_lacks() -> None:
     assert told.stderr == ""
 
 
-def test_the_command_explains_itself(nextword: Run, capsys: Captured) -> None:
-    assert nextword("doctor", "--help") == 0
-    assert "Usage: nextword doctor" in capsys.readouterr().out
-    assert nextword("--help") == 0
-    assert "doctor" in capsys.readouterr().out
-
-
-def test_the_preset_must_be_known(nextword: Run, capsys: Captured) -> None:
-    assert nextword("doctor", "--preset", "quik") == 2
-    assert "`quik` is not a preset\nhint: did you mean `quick`?" in capsys.readouterr().err
-
-
-def test_a_report_goes_through_json(sound: Facts) -> None:
-    table = Report(
-        preset="quick", facts=sound, lstm_path=None, measurements=None, problems=find_problems(sound)
-    ).to_table()
-    assert json.loads(json.dumps(table, allow_nan=False)).keys() == {
-        "preset",
-        "system",
-        "python",
-        "processor",
-        "capacity",
-        "gpus",
-        "framework",
-        "versions",
-        "environment",
-        "training_memory_bytes",
-        "setups",
-        "lstm_path",
-        "measurements",
-        "problems",
-    }
-    assert table["processor"]["features"]["AVX512_BF16"] is True
-    assert table["measurements"] is None
-    assert table["problems"] == []
-
-
-def test_measurements_are_made_and_reported(tiny_preset: str) -> None:
-    report = diagnose(tiny_preset)
-    assert report.measurements is not None
-    table = json.loads(json.dumps(report.to_table(), allow_nan=False))
-    assert table["preset"] == "tiny"
-    assert table["measurements"]["compute_dtype"] in ("float32", "bfloat16")
-    assert table["measurements"]["training"]["words_per_second"] > 0
-
-
-def test_nothing_is_measured_where_training_is_not_possible(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(facts, "read_framework", lambda: Framework(backend="jax", missing="jax"))
-    report = diagnose("quick")
-    assert report.measurements is None
-    assert report.lstm_path is None
-    assert report.problems[0].code == "no-training-extra"
-    assert report.to_table()["problems"][0]["repair"] == "install the extra `train`: pip install 'nextword[train]'"
+def test_the_preset_must_be_known(mistake: Command) -> None:
+    assert "`quik` is not a preset\nhint: did you mean `quick`?" in mistake("doctor", "--preset", "quik")
 
 
 def test_the_dispatch_is_asked_for_the_path_when_training_has_chosen_it(
@@ -162,11 +96,6 @@ def test_the_dispatch_is_asked_for_the_path_when_training_has_chosen_it(
     monkeypatch.setattr(lstm, "lstm_path", lambda: chosen[-1])
     assert diagnose(tiny_preset, measuring=False).lstm_path == "the scan"
     assert diagnose(tiny_preset, say=lambda _what: chosen.append("cuDNN")).lstm_path == "cuDNN"
-
-
-def test_a_preset_must_be_known() -> None:
-    with pytest.raises(SettingError, match="did you mean `quick`"):
-        diagnose("quik", measuring=False)
 
 
 @pytest.mark.parametrize(

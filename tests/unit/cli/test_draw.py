@@ -1,12 +1,9 @@
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from nextword.display.pictures.network import draw_network
-
-Run = Callable[..., int]
-Captured = pytest.CaptureFixture[str]
+from support.commands import Command, nextword
 
 SUBJECTS = {
     "network": ["she was very happy"],
@@ -25,21 +22,19 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 @pytest.mark.parametrize("subject", SUBJECTS)
-def test_a_picture_is_written_and_its_path_printed(nextword: Run, folder: Path, capsys: Captured, subject: str) -> None:
-    assert nextword("draw", subject, *SUBJECTS[subject]) == 0
-    assert capsys.readouterr().out == f"{subject}.svg\n"
+def test_a_picture_is_written_and_its_path_printed(folder: Path, subject: str, printed: Command) -> None:
+    assert printed("draw", subject, *SUBJECTS[subject]) == f"{subject}.svg\n"
     assert (folder / f"{subject}.svg").read_text(encoding="utf-8").startswith("<svg ")
-    assert nextword("draw", subject, *SUBJECTS[subject], "--output", "other.svg") == 0
-    assert capsys.readouterr().out == "other.svg\n"
+    assert printed("draw", subject, *SUBJECTS[subject], "--output", "other.svg") == "other.svg\n"
     assert (folder / "other.svg").read_bytes() == (folder / f"{subject}.svg").read_bytes()
 
 
-def test_what_the_command_writes_is_what_the_function_draws(nextword: Run, folder: Path) -> None:
+def test_what_the_command_writes_is_what_the_function_draws(folder: Path) -> None:
     nextword("draw", "network", "it is so")
     assert (folder / "network.svg").read_text(encoding="utf-8") == draw_network("it is so").to_svg()
 
 
-def test_the_architecture_of_a_model_is_its_own(nextword: Run, folder: Path) -> None:
+def test_the_architecture_of_a_model_is_its_own(folder: Path) -> None:
     assert nextword("draw", "architecture", "austen") == 0
     svg = (folder / "architecture.svg").read_text(encoding="utf-8")
     assert "Model austen" in svg
@@ -73,10 +68,9 @@ def test_the_architecture_of_a_model_is_its_own(nextword: Run, folder: Path) -> 
     ],
 )
 def test_a_mistake_ends_with_2_and_writes_nothing(
-    nextword: Run, folder: Path, capsys: Captured, arguments: list[str], message: str
+    folder: Path, arguments: list[str], message: str, mistake: Command
 ) -> None:
-    assert nextword("draw", *arguments) == 2
-    error = capsys.readouterr().err
+    error = mistake("draw", *arguments)
     assert error.startswith("error: ")
     assert message in error
     assert not list(folder.iterdir())

@@ -9,15 +9,15 @@ from typing import Any
 import pytest
 
 from nextword.cli.main import main
+from support.commands import Captured, nextword
 
-Captured = pytest.CaptureFixture[str]
 Generate = Callable[..., tuple[int, str, str]]
 
 GREEDY = ("--decoding", "greedy", "--max-tokens", "5")
 
 
 @pytest.fixture
-def generate(trained_run: Path, nextword: Callable[..., int], capsys: Captured) -> Generate:
+def generate(trained_run: Path, capsys: Captured) -> Generate:
     """Runs the command on the trained run; returns its exit code, output and errors."""
 
     def run(*arguments: str | Path) -> tuple[int, str, str]:

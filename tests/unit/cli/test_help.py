@@ -2,7 +2,6 @@
 
 import shlex
 import shutil
-from collections.abc import Callable
 from pathlib import Path
 
 import click
@@ -12,9 +11,7 @@ from click.testing import CliRunner
 from nextword.cli.main import main
 from nextword.cli.main import nextword as every_command
 from nextword.cli.options.command import Command
-
-Run = Callable[..., int]
-Captured = pytest.CaptureFixture[str]
+from support.commands import Captured, nextword
 
 MAX_LINES = 48
 """Two screens of 24 lines."""
@@ -178,12 +175,7 @@ RUN = [(name, example) for name, example in EXAMPLES if name not in NOT_RUN]
 
 @pytest.mark.parametrize(("name", "example"), RUN, ids=[example for _, example in RUN])
 def test_an_example_runs(
-    name: str,
-    example: str,
-    example_folder: Path,
-    nextword: Run,
-    capsys: Captured,
-    monkeypatch: pytest.MonkeyPatch,
+    name: str, example: str, example_folder: Path, capsys: Captured, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(example_folder)
     arguments, piped, source = words_of(example)

@@ -3,15 +3,11 @@ import re
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-Run = Callable[..., int]
-Bundle = Callable[..., Path]
-Captured = pytest.CaptureFixture[str]
+from support.commands import Bundle, Command, Json
 
 WITHOUT_FRAMEWORKS = """
 import sys
@@ -19,16 +15,6 @@ sys.modules.update(dict.fromkeys(["keras", "jax", "onnxruntime"]))
 from nextword.cli.main import main
 main(["info", *sys.argv[1:]])
 """
-
-
-@pytest.fixture
-def info(nextword: Run, capsys: Captured) -> Callable[[Path], Any]:
-    def table(path: Path) -> Any:
-        capsys.readouterr()
-        assert nextword("info", path, "--json") == 0
-        return json.loads(capsys.readouterr().out)
-
-    return table
 
 
 @pytest.fixture
@@ -40,9 +26,8 @@ def unfinished(trained_run: Path, tmp_path: Path) -> Path:
     return run
 
 
-def test_a_finished_run_is_described(trained_run: Path, nextword: Run, capsys: Captured) -> None:
-    assert nextword("info", trained_run) == 0
-    lines = capsys.readouterr().out.splitlines()
+def test_a_finished_run_is_described(trained_run: Path, printed: Command) -> None:
+    lines = printed("info", trained_run).splitlines()
     facts = dict(re.split("  +", line, maxsplit=1) for line in lines[:12])
     assert (facts["model"], facts["run"], facts["preset"]) == ("story-quick", "finished", "quick")
     assert (facts["LSTM layers"], facts["embedding"]) == ("24, 16", "16, shared with the output")
@@ -55,8 +40,11 @@ def test_a_finished_run_is_described(trained_run: Path, nextword: Run, capsys: C
     assert lines[-1].strip().startswith(f"nextword generate {trained_run} ")
 
 
-def test_json_has_the_figures_of_the_run(trained_run: Path, info: Callable[[Path], Any]) -> None:
-    table, metrics = info(trained_run), json.loads((trained_run / "metrics.json").read_text(encoding="utf-8"))
+def test_json_has_the_figures_of_the_run(trained_run: Path, json_of: Json) -> None:
+    table, metrics = (
+        json_of("info", trained_run),
+        json.loads((trained_run / "metrics.json").read_text(encoding="utf-8")),
+    )
     assert (table["kind"], table["finished"], table["name"]) == ("run", True, metrics["model"])
     assert table["splits"] == metrics["splits"]
     assert table["num_parameters"] == metrics["num_parameters"]
@@ -69,83 +57,58 @@ def test_json_has_the_figures_of_the_run(trained_run: Path, info: Callable[[Path
     assert not any("lock" in name for name in table["files"])
 
 
-def test_the_commands_that_it_names_run(
-    trained_run: Path, info: Callable[[Path], Any], nextword: Run, capsys: Captured
-) -> None:
-    suggest = info(trained_run)["commands"][0]
-    assert suggest.split()[:3] == ["nextword", "suggest", str(trained_run)]
-    assert nextword("suggest", trained_run, "the text so far", "-k", "5") == 0
-    assert len(capsys.readouterr().out.splitlines()) == 5
-
-
 def test_a_bundle_is_described_and_its_weights_are_not_read(
-    small_bundle: Bundle, info: Callable[[Path], Any], nextword: Run, capsys: Captured
+    small_bundle: Bundle, json_of: Json, printed: Command
 ) -> None:
     path = small_bundle("character")
     (path / "weights.safetensors").write_bytes(b"")
-    table = info(path)
+    table = json_of("info", path)
     assert (table["kind"], table["name"], table["finished"]) == ("model", "small-character", True)
     assert table["tokenizer"] == {"kind": "character", "line_ends": "line"}
     assert (table["origin"], table["progress"], table["splits"]) == (None, None, [])
     assert table["files"]["weights.safetensors"] == 0
-    assert nextword("info", path) == 0
-    printed = capsys.readouterr().out
-    assert "vocabulary   7 tokens, character" in printed
-    assert f"figures      in the model card: nextword info {path} --card" in printed
+    shown = printed("info", path)
+    assert "vocabulary   7 tokens, character" in shown
+    assert f"figures      in the model card: nextword info {path} --card" in shown
 
 
-def test_a_run_that_has_not_finished_shows_its_progress(
-    unfinished: Path, info: Callable[[Path], Any], nextword: Run, capsys: Captured
-) -> None:
-    table = info(unfinished)
+def test_a_run_that_has_not_finished_shows_its_progress(unfinished: Path, json_of: Json, printed: Command) -> None:
+    table = json_of("info", unfinished)
     assert (table["finished"], table["name"], table["num_parameters"], table["splits"]) == (False, None, None, [])
     assert table["progress"]["round"] == 6
     assert table["model"]["hidden_sizes"] == [24, 16]
     assert table["commands"] == [f"nextword train --{way} '{unfinished}'" for way in ("resume", "finish")]
-    assert nextword("info", unfinished) == 0
-    printed = capsys.readouterr().out
-    assert "run          not finished" in printed
-    assert "figures      none yet" in printed
+    shown = printed("info", unfinished)
+    assert "run          not finished" in shown
+    assert "figures      none yet" in shown
     (unfinished / "log.jsonl").unlink()
-    assert info(unfinished)["progress"] is None
-    assert nextword("info", unfinished) == 0
-    printed = capsys.readouterr().out
-    assert "progress     no round has ended yet" in printed
-    assert "--resume" in printed
-    assert "--finish" not in printed  # there is no round to end at
+    assert json_of("info", unfinished)["progress"] is None
+    shown = printed("info", unfinished)
+    assert "progress     no round has ended yet" in shown
+    assert "--resume" in shown
+    assert "--finish" not in shown  # there is no round to end at
 
 
 @pytest.mark.parametrize(
     ("name", "content"),
     [("log.jsonl", b'{"round": 1}\n'), ("log.jsonl", b"\xff"), ("metrics.json", b"[]"), ("config.toml", b"=")],
 )
-def test_what_is_damaged_is_named(name: str, content: bytes, unfinished: Path, nextword: Run, capsys: Captured) -> None:
+def test_what_is_damaged_is_named(name: str, content: bytes, unfinished: Path, mistake: Command) -> None:
     (unfinished / name).write_bytes(content)
-    assert nextword("info", unfinished) == 2
-    line, hint = capsys.readouterr().err.splitlines()
+    line, hint = mistake("info", unfinished).splitlines()
     assert hint.startswith("hint: ")
     assert line.startswith("error: ")
     assert name in line
 
 
-def test_a_directory_that_is_neither_is_refused(tmp_path: Path, nextword: Run, capsys: Captured) -> None:
-    assert nextword("info", tmp_path) == 2
-    assert "must be the directory of a run or a model, but contains neither" in capsys.readouterr().err
-    assert nextword("info", tmp_path / "absent") == 2
-    assert "but there is no such directory" in capsys.readouterr().err
-
-
-def test_the_sample_model_is_described_under_its_name(
-    nextword: Run, info: Callable[[Any], Any], capsys: Captured
-) -> None:
-    table = info("austen")
+def test_the_sample_model_is_described_under_its_name(json_of: Json, printed: Command) -> None:
+    table = json_of("info", "austen")
     assert (table["kind"], table["name"], table["finished"]) == ("model", "austen", True)
     assert set(table["files"]) == {
         *("config.json", "tokenizer.json", "spelling.json", "model.onnx", "README.md", "MANIFEST.json")
     }
     assert table["commands"][0] == 'nextword suggest austen "the text so far" -k 5'
-    assert nextword("info", "austen") == 0
-    assert capsys.readouterr().out.split()[:2] == ["model", "austen"]
+    assert printed("info", "austen").split()[:2] == ["model", "austen"]
 
 
 def test_it_needs_no_framework(trained_run: Path) -> None:
@@ -155,15 +118,7 @@ def test_it_needs_no_framework(trained_run: Path) -> None:
     assert told.stderr == ""
 
 
-def test_the_help_opens_with_examples(nextword: Run, capsys: Captured) -> None:
-    assert nextword("info", "--help") == 0
-    examples = "  nextword info austen\n  nextword info austen --card\n  nextword info runs/demo --json\n"
-    assert examples in capsys.readouterr().out
-
-
-def test_the_card_of_a_run_or_a_model_is_printed(trained_run: Path, nextword: Run, capsys: Captured) -> None:
+def test_the_card_of_a_run_or_a_model_is_printed(trained_run: Path, printed: Command, mistake: Command) -> None:
     for path in (trained_run, trained_run / "model"):
-        assert nextword("info", path, "--card") == 0
-        assert capsys.readouterr().out == (trained_run / "model" / "README.md").read_text(encoding="utf-8")
-    assert nextword("info", trained_run, "--card", "--json") == 2
-    assert "`--card` prints Markdown and must not go with `--json`" in capsys.readouterr().err
+        assert printed("info", path, "--card") == (trained_run / "model" / "README.md").read_text(encoding="utf-8")
+    assert "`--card` prints Markdown and must not go with `--json`" in mistake("info", trained_run, "--card", "--json")

@@ -3,19 +3,14 @@ import re
 import signal
 import subprocess
 import sys
-from collections.abc import Callable
 from pathlib import Path
 
-import pytest
-
+from support.commands import Captured, nextword
 from support.processes import ended
 from support.waiting import wait_until
 
-Run = Callable[..., int]
-Captured = pytest.CaptureFixture[str]
 
-
-def test_all_processes_run_and_their_lines_are_told_apart(nextword: Run, capfd: Captured) -> None:
+def test_all_processes_run_and_their_lines_are_told_apart(capfd: Captured) -> None:
     assert nextword("launch", "-n", "2", "presets") == 0
     captured = capfd.readouterr()
     assert "quick" in captured.out
@@ -23,17 +18,17 @@ def test_all_processes_run_and_their_lines_are_told_apart(nextword: Run, capfd: 
     assert "quick" in captured.err
 
 
-def test_the_exit_code_is_that_of_the_process_that_failed(nextword: Run, capfd: Captured) -> None:
+def test_the_exit_code_is_that_of_the_process_that_failed(capfd: Captured) -> None:
     assert nextword("launch", "-n", "2", "presets", "tiny") == 2
     assert "[1] error: `tiny` is not a preset" in capfd.readouterr().err
 
 
-def test_processes_without_a_strategy_are_refused(nextword: Run, capfd: Captured, small_text: Path) -> None:
+def test_processes_without_a_strategy_are_refused(capfd: Captured, small_text: Path) -> None:
     assert nextword("launch", "-n", "2", "train", small_text) == 2
     assert "`strategy` must say how 2 processes train" in capfd.readouterr().err
 
 
-def test_launch_does_not_launch_itself(nextword: Run, capfd: Captured) -> None:
+def test_launch_does_not_launch_itself(capfd: Captured) -> None:
     assert nextword("launch", "launch", "train") == 2
     assert "must be another command than `launch`" in capfd.readouterr().err
 

@@ -1,6 +1,5 @@
 import subprocess
 import sys
-from collections.abc import Callable
 from pathlib import Path
 
 import click
@@ -9,55 +8,36 @@ import pytest
 from nextword import __version__
 from nextword.cli.main import error_text
 from nextword.cli.main import nextword as every_command
-
-Run = Callable[..., int]
-
-
-def test_the_version_is_told(nextword: Run, capsys: pytest.CaptureFixture[str]) -> None:
-    assert nextword("--version") == 0
-    assert __version__ in capsys.readouterr().out
+from support.commands import Captured, Command, nextword
 
 
-@pytest.mark.parametrize("words", [("version",), ("-V",)])
-def test_the_version_has_other_names(words: tuple[str], nextword: Run, capsys: pytest.CaptureFixture[str]) -> None:
-    assert nextword(*words) == 0
-    assert capsys.readouterr().out == f"nextword {__version__}\n"
+@pytest.mark.parametrize("words", [("--version",), ("version",), ("-V",)])
+def test_the_version_has_several_names(words: tuple[str], printed: Command) -> None:
+    assert printed(*words) == f"nextword {__version__}\n"
 
 
 @pytest.mark.parametrize(("words", "same"), [(("help",), ("--help",)), (("help", "runs"), ("runs", "--help"))])
 def test_help_is_a_command_too(
-    words: tuple[str, ...], same: tuple[str, ...], nextword: Run, capsys: pytest.CaptureFixture[str]
+    words: tuple[str, ...], same: tuple[str, ...], printed: Command, mistake: Command
 ) -> None:
-    assert nextword(*same) == 0
-    expected = capsys.readouterr().out
-    assert nextword(*words) == 0
-    assert capsys.readouterr().out == expected
-    assert nextword("help", "rusn") == 2
-    assert capsys.readouterr().err == "error: `rusn` is not a command\nhint: did you mean `runs`?\n"
+    expected = printed(*same)
+    assert printed(*words) == expected
+    assert mistake("help", "rusn") == "error: `rusn` is not a command\nhint: did you mean `runs`?\n"
 
 
-def test_the_help_groups_the_commands(nextword: Run, capsys: pytest.CaptureFixture[str]) -> None:
-    assert nextword("help") == 0
-    sections = capsys.readouterr().out.split("\n\n")[3:-1]
+def test_the_help_groups_the_commands(printed: Command) -> None:
+    sections = printed("help").split("\n\n")[3:-1]
     assert [section.split(":")[0] for section in sections] == ["Train", "Use", "Measure", "Serve", "Tools"]
     names = [line.split()[0] for section in sections for line in section.splitlines()[1:]]
     assert names == every_command.list_commands(click.Context(every_command))
 
 
-def test_without_a_command_the_help_is_shown(nextword: Run, capsys: pytest.CaptureFixture[str]) -> None:
+def test_without_a_command_the_help_is_shown(capsys: Captured) -> None:
     assert nextword() == 2
     captured = capsys.readouterr()
     assert captured.err.startswith("Train a language model on your own text")
     assert "error:" not in captured.err
     assert captured.out == ""
-
-
-@pytest.mark.parametrize("command", every_command.list_commands(click.Context(every_command)))
-def test_every_command_explains_itself(command: str, nextword: Run, capsys: pytest.CaptureFixture[str]) -> None:
-    assert nextword(command, "--help") == 0
-    assert "Usage: nextword " + command in capsys.readouterr().out
-    assert nextword("--help") == 0
-    assert command in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(
@@ -70,26 +50,12 @@ def test_every_command_explains_itself(command: str, nextword: Run, capsys: pyte
         ),
         (["train", "austen", "--preset", "quik"], "`quik` is not a preset\nhint: did you mean `quick`?"),
         (["train", "austen", "--num-steps", "0"], "`num_steps` must be at least 1, but is 0"),
-        (["train", "austen", "--num-steps", "many"], "`--num-steps` must be an integer, but is 'many'"),
-        (
-            ["train", "austen", "--hidden-sizes", "1,x"],
-            "`--hidden-sizes` must be whole numbers separated by commas, such as 650,650, but is '1,x'",
-        ),
-        (["train", "austen", "--epochs", "many"], "`--epochs` must be a number, but is 'many'"),
-        (["train", "austen", "--epochs"], "`--epochs` needs a value, but has none"),
-        (["train", "austen", "--dry-run=1"], "`--dry-run` takes no value"),
         (
             ["train", "austen", "--loss", "meen"],
             "`--loss` must be one of mean, sum_over_time, but is 'meen'\nhint: did you",
         ),
-        (["train", "austen", "--loss", "x"], "`--loss` must be one of mean, sum_over_time, but is 'x'"),
         (["train", "austen", "--run", __file__], f"`--run`: directory '{__file__}' is a file"),
-        (["suggest", "austen", "the", "-k", "x"], "`-k`/`--top` must be an integer, but is 'x'"),
-        (["suggest", "austen", "the", "-k", "0"], "`-k`/`--top` must be at least 1, but is 0"),
-        (
-            ["suggest", "austen", "the", "cat", "sat"],
-            "`nextword suggest` takes no further arguments, but got `cat sat`",
-        ),
+        (["suggest", "austen", "the", "cat"], "`nextword suggest` takes no further arguments, but got `cat`"),
         (
             ["suggest", "austen", "--quite"],
             "`--quite` is not an option of `nextword suggest`\nhint: did you mean `--quiet`?",
@@ -105,9 +71,7 @@ def test_every_command_explains_itself(command: str, nextword: Run, capsys: pyte
         ),
         (["ngram", "austen", "--order", "17"], "`--order` must be from 1 to 16, but is 17"),
         (["compare", "austen", "--skip", "-1"], "`--skip` must be at least 0, but is -1"),
-        (["surprise", "austen", "--top-tokens", "-1"], "`--top-tokens` must be at least 0, but is -1"),
         (["train", "austn"], "did you mean `austen`?"),
-        (["train"], "TEXT must be given"),
         (["train", "--resume", "no-such-run"], "but has no config.toml"),
         (["train", "--resume", "no-such-run", "--seed", "3"], "`--resume` must stand alone, but `seed` was given too"),
         (["evaluate", "no-such-model"], "there is no such directory"),
@@ -116,10 +80,7 @@ def test_every_command_explains_itself(command: str, nextword: Run, capsys: pyte
     ],
 )
 def test_a_mistake_is_an_error_and_a_hint_and_exit_code_two(
-    arguments: list[str],
-    message: str,
-    nextword: Run,
-    capsys: pytest.CaptureFixture[str],
+    arguments: list[str], message: str, capsys: Captured
 ) -> None:
     assert nextword(*arguments) == 2
     captured = capsys.readouterr()

@@ -65,10 +65,3 @@ def test_a_seed_in_the_table_of_a_member_is_kept_unless_a_flag_overrides_it(tmp_
     assert seeds == [3, 3]
     seeds = [each.training.seed for each in config_of(file, "--strategy", "population", "--seed", "9").members]
     assert seeds == [9, 10]
-
-
-def test_two_members_with_the_same_settings_and_seed_are_refused(tmp_path: Path) -> None:
-    file = tmp_path / "members.toml"
-    file.write_text("[[member]]\n[[member]]\ntraining = { seed = 0 }\n", encoding="utf-8")
-    with pytest.raises(SettingError, match="have the same settings and the seed 0"):
-        config_of(file, "--strategy", "population")

@@ -1,18 +1,14 @@
 import json
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from nextword import kenlm
 from nextword.engine.ngram.arpa import read_arpa
+from support.commands import Captured, Command, Json, nextword
 
-Run = Callable[..., int]
 
-
-def test_a_model_is_trained_measured_and_written(
-    nextword: Run, small_text: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_a_model_is_trained_measured_and_written(small_text: Path, tmp_path: Path, capsys: Captured) -> None:
     arpa = tmp_path / "story.arpa.gz"
     assert nextword("ngram", small_text, "--order", 3, "--arpa", arpa, "--json") == 0
     output, told = capsys.readouterr()
@@ -32,9 +28,7 @@ def test_a_model_is_trained_measured_and_written(
     assert model.perplexity("the cat sat on the mat .") < 2
 
 
-def test_the_perplexity_is_that_of_the_file(
-    nextword: Run, small_text: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_the_perplexity_is_that_of_the_file(small_text: Path, tmp_path: Path, json_of: Json) -> None:
     arpa = tmp_path / "story.arpa"
     folder = tmp_path / "split"
     folder.mkdir()
@@ -42,8 +36,7 @@ def test_the_perplexity_is_that_of_the_file(
     test = ["the cat ate a zebra .", "", "a day it was"]
     for name, part in {"train": lines[:400], "valid": lines[400:410], "test": test}.items():
         (folder / f"{name}.txt").write_text("\n".join(part) + "\n", encoding="utf-8")
-    assert nextword("ngram", folder, "--arpa", arpa, "--json") == 0
-    figures = json.loads(capsys.readouterr().out)["splits"]["test"]
+    figures = json_of("ngram", folder, "--arpa", arpa)["splits"]["test"]
     model = kenlm.Model(str(arpa))
     scores = [score for line in test for score in model.full_scores(line)]
     assert figures["num_tokens"] == len(scores)
@@ -53,18 +46,14 @@ def test_the_perplexity_is_that_of_the_file(
     assert figures["perplexity_without_unknown"] == pytest.approx(10 ** -(sum(known) / len(known)), rel=1e-5)
 
 
-def test_only_an_arpa_file_needs_words_that_it_can_hold(
-    nextword: Run, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_only_an_arpa_file_needs_words_that_it_can_hold(tmp_path: Path, mistake: Command, json_of: Json) -> None:
     text = tmp_path / "marked.txt"
     text.write_text("<s> the cat sat </s>\n" * 100, encoding="utf-8")
-    assert nextword("ngram", text, "--json") == 0
-    assert json.loads(capsys.readouterr().out)["splits"]["test"]["perplexity"] < 2
-    assert nextword("ngram", text, "--arpa", tmp_path / "marked.arpa") == 2
-    assert "a word of an ARPA file must" in capsys.readouterr().err
+    assert json_of("ngram", text)["splits"]["test"]["perplexity"] < 2
+    assert "a word of an ARPA file must" in mistake("ngram", text, "--arpa", tmp_path / "marked.arpa")
 
 
-def test_the_table_is_for_a_person(nextword: Run, small_text: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_table_is_for_a_person(small_text: Path, capsys: Captured) -> None:
     assert nextword("ngram", small_text, "--tokenizer", "word", "--order", 2) == 0
     output, told = capsys.readouterr()
     assert "--tokenizer word" not in told
@@ -75,19 +64,8 @@ def test_the_table_is_for_a_person(nextword: Run, small_text: Path, capsys: pyte
     assert len(lines) == 4
 
 
-def test_a_setting_that_is_wrong_is_refused(
-    nextword: Run, small_text: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    assert nextword("ngram", small_text, "--order", 0) == 2
-    assert nextword("ngram", small_text, "--arpa", small_text.parent / "nowhere" / "a.arpa") == 2
-    assert nextword("ngram", "nowhere.txt") == 2
-    assert "nowhere.txt` is not a sample, file or folder" in capsys.readouterr().err
-    assert nextword("ngram", small_text, "--tokenizer", "auto") == 2
-
-
-def test_the_help_has_the_defaults_of_this_command(nextword: Run, capsys: pytest.CaptureFixture[str]) -> None:
-    assert nextword("ngram", "--help") == 0
-    told = " ".join(capsys.readouterr().out.split())
+def test_the_help_has_the_defaults_of_this_command(printed: Command) -> None:
+    told = " ".join(printed("ngram", "--help").split())
     assert "into tokens (pretokenized, word, subword or character; default: pretokenized)." in told
     assert "in the vocabulary (default: no limit; 50,000 for word, 8,000 for subword)." in told
     assert "at least N times (default: 1; 2 for word and subword)." in told

@@ -1,17 +1,11 @@
-import json
 import re
-from collections.abc import Callable
-from pathlib import Path
-from typing import Any
 
 import click
 import pytest
 
 from nextword.cli import plan as plan_module
 from nextword.cli.plan import TextSize
-
-Run = Callable[..., int]
-Captured = pytest.CaptureFixture[str]
+from support.commands import Captured, Command, Json, nextword
 
 # 32 rows of 35 words make a batch of 1,120 words.
 TINY = (
@@ -43,28 +37,9 @@ def test_another_size_is_refused(typed: str) -> None:
         TextSize().convert(typed, None, None)
 
 
-def planned(nextword: Run, capsys: Captured, *arguments: str) -> dict[str, Any]:
-    assert nextword("plan", *arguments, *TINY, "--json") == 0
-    table: dict[str, Any] = json.loads(capsys.readouterr().out)
-    return table
-
-
-def test_given_speeds_give_the_numbers_of_the_formula(nextword: Run, capsys: Captured) -> None:
-    given = (
-        "--hosts",
-        "2",
-        "--network",
-        "0.001",
-        "--words-per-second",
-        "1000",
-        "--price",
-        "3.6",
-        "--round-steps",
-        "10",
-        "--collective",
-        "0.002",
-    )
-    table = planned(nextword, capsys, "2M", *given)
+def test_given_speeds_give_the_numbers_of_the_formula(json_of: Json) -> None:
+    given = "--hosts 2 --network 0.001 --words-per-second 1000 --price 3.6 --round-steps 10 --collective 0.002"
+    table = json_of("plan", "2M", *given.split(), *TINY)
     num_bytes = table["work"]["num_bytes"]
     assert num_bytes == 4 * table["work"]["num_parameters"]
     sent = num_bytes / 125_000  # 0.001 Gb/s are 125,000 bytes a second
@@ -81,7 +56,7 @@ def test_given_speeds_give_the_numbers_of_the_formula(nextword: Run, capsys: Cap
     )
 
 
-def test_the_table_shows_times_and_prices(nextword: Run, capsys: Captured) -> None:
+def test_the_table_shows_times_and_prices(capsys: Captured) -> None:
     arguments = ("--hosts", "4", "--network", "100000", "--collective", "100000")
     speed = ("--words-per-second", "1000", "--price", "0.5")
     assert nextword("plan", "36M", *arguments, *speed, *TINY) == 0
@@ -99,30 +74,17 @@ def test_the_table_shows_times_and_prices(nextword: Run, capsys: Captured) -> No
     assert all(len(line) <= 80 for line in lines)
 
 
-def test_the_speed_of_whole_and_split_batches_is_measured(
-    nextword: Run, capsys: Captured, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_the_speed_of_whole_and_split_batches_is_measured(monkeypatch: pytest.MonkeyPatch, json_of: Json) -> None:
     monkeypatch.setattr(plan_module, "_MEASURED_SECONDS", 0.01)
-    work = planned(nextword, capsys, "1M", "--hosts", "4")["work"]
+    work = json_of("plan", "1M", "--hosts", "4", *TINY)["work"]
     assert work["words_per_second"] > 0
     assert work["split_words_per_second"] > 0
     assert work["words_per_second"] != work["split_words_per_second"]
 
 
-def test_one_host_has_one_column(nextword: Run, capsys: Captured, tmp_path: Path) -> None:
-    table = planned(nextword, capsys, "1M", "--hosts", "1", "--words-per-second", "10")
-    assert [each["strategy"] for each in table["strategies"]] == ["one-host"]
-
-
-def test_more_hosts_than_rows_are_refused(nextword: Run, capsys: Captured) -> None:
-    assert nextword("plan", "1M", "--hosts", "33", "--words-per-second", "10", *TINY) == 2
-    assert "`batch_size` must be at least the number of hosts, 33" in capsys.readouterr().err
-
-
 def test_what_is_not_installed_is_named_unless_the_speed_is_given(
-    nextword: Run, capsys: Captured, monkeypatch: pytest.MonkeyPatch
+    monkeypatch: pytest.MonkeyPatch, mistake: Command
 ) -> None:
     monkeypatch.setattr(plan_module, "find_spec", lambda _module: None)
-    assert nextword("plan", "1M") == 2
-    assert "measuring the speed of training needs `keras`" in capsys.readouterr().err
+    assert "measuring the speed of training needs `keras`" in mistake("plan", "1M")
     assert nextword("plan", "1M", "--words-per-second", "10") == 0

@@ -1,14 +1,11 @@
 import io
 import json
 import sys
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-Run = Callable[..., int]
-Captured = pytest.CaptureFixture[str]
-Bundle = Callable[..., Path]
+from support.commands import Bundle, Captured, Command, Json, nextword
 
 TEXT = "the ___ sat ."
 
@@ -17,10 +14,8 @@ def ranked(output: str) -> list[str]:
     return [line.split(maxsplit=2)[2] for line in output.splitlines()]
 
 
-def test_candidates_are_ordered(small_bundle: Bundle, nextword: Run, capsys: Captured) -> None:
-    model = small_bundle()
-    assert nextword("rank", model, TEXT, "cat", "mat", "dog", "--json") == 0
-    table = json.loads(capsys.readouterr().out)
+def test_candidates_are_ordered(model: Path, capsys: Captured, json_of: Json) -> None:
+    table = json_of("rank", model, TEXT, "cat", "mat", "dog")
     assert table["text"] == TEXT
     log_probs = [found["log_prob"] for found in table["candidates"]]
     assert log_probs == sorted(log_probs, reverse=True)
@@ -29,50 +24,40 @@ def test_candidates_are_ordered(small_bundle: Bundle, nextword: Run, capsys: Cap
     assert ranked(capsys.readouterr().out) == [found["candidate"] for found in table["candidates"]]
 
 
-def test_proposals_are_for_a_gap_without_candidates(small_bundle: Bundle, nextword: Run, capsys: Captured) -> None:
-    model = small_bundle()
-    assert nextword("rank", model, TEXT, "--proposals", "3") == 0
-    assert len(ranked(capsys.readouterr().out)) == 3
-    assert nextword("rank", model, TEXT, "cat", "mat", "--proposals", "3") == 2
-    assert "`--proposals` does not go with candidates" in capsys.readouterr().err
+def test_proposals_are_for_a_gap_without_candidates(model: Path, printed: Command, mistake: Command) -> None:
+    assert len(ranked(printed("rank", model, TEXT, "--proposals", "3"))) == 3
+    assert "`--proposals` does not go with candidates" in mistake("rank", model, TEXT, "cat", "mat", "--proposals", "3")
 
 
 def test_candidates_come_from_a_file_or_standard_input(
-    small_bundle: Bundle, tmp_path: Path, nextword: Run, capsys: Captured, monkeypatch: pytest.MonkeyPatch
+    model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, printed: Command, mistake: Command
 ) -> None:
-    model = small_bundle()
     file = tmp_path / "candidates.txt"
     file.write_text("cat\n\nmat\n \n", encoding="utf-8")
     monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(file.read_bytes())))
     for given in (file, "-"):
-        assert nextword("rank", model, TEXT, "--candidates", given) == 0
-        assert sorted(ranked(capsys.readouterr().out)) == ["cat", "mat"]
-    assert nextword("rank", model, TEXT, "cat", "--candidates", file) == 2
-    assert "but both are given" in capsys.readouterr().err
+        assert sorted(ranked(printed("rank", model, TEXT, "--candidates", given))) == ["cat", "mat"]
+    assert "but both are given" in mistake("rank", model, TEXT, "cat", "--candidates", file)
 
 
 def test_bad_bytes_of_candidates_are_refused_or_replaced(
-    small_bundle: Bundle, tmp_path: Path, nextword: Run, capsys: Captured
+    model: Path, tmp_path: Path, capsys: Captured, mistake: Command
 ) -> None:
-    model = small_bundle()
     file = tmp_path / "candidates.txt"
     file.write_bytes(b"cat\n\xff\n")
-    assert nextword("rank", model, TEXT, "--candidates", file) == 2
-    assert "line 2, byte 4: text must be UTF-8" in capsys.readouterr().err
+    assert "line 2, byte 4: text must be UTF-8" in mistake("rank", model, TEXT, "--candidates", file)
     assert nextword("rank", model, TEXT, "--candidates", file, "--on-bad-bytes", "replace") == 0
     assert sorted(ranked(capsys.readouterr().out)) == ["cat", "\ufffd"]
 
 
-def test_the_model_finds_candidates_itself(small_bundle: Bundle, nextword: Run, capsys: Captured) -> None:
+def test_the_model_finds_candidates_itself(small_bundle: Bundle, printed: Command) -> None:
     model = small_bundle("word")
-    assert nextword("rank", model, "the ? sat.", "--gap", "?", "-k", "3") == 0
-    found = ranked(capsys.readouterr().out)
+    found = ranked(printed("rank", model, "the ? sat.", "--gap", "?", "-k", "3"))
     assert len(set(found)) == 3
     assert not {"<unk>", "<eos>"} & set(found)
 
 
-def test_no_end_is_counted_if_none_is_wanted(small_bundle: Bundle, nextword: Run, capsys: Captured) -> None:
-    model = small_bundle()
+def test_no_end_is_counted_if_none_is_wanted(model: Path, capsys: Captured) -> None:
     num_tokens = []
     for options in ([], ["--no-eos"]):
         assert nextword("rank", model, TEXT, "cat", "--json", *options) == 0
@@ -80,14 +65,12 @@ def test_no_end_is_counted_if_none_is_wanted(small_bundle: Bundle, nextword: Run
     assert num_tokens == [5, 4]
 
 
-def test_a_terminal_follows_no_candidate(small_bundle: Bundle, nextword: Run, capsys: Captured) -> None:
-    assert nextword("rank", small_bundle(), TEXT, "\x1b[2J") == 0
-    assert capsys.readouterr().out.endswith("\\x1b[2J\n")
+def test_a_terminal_follows_no_candidate(small_bundle: Bundle, printed: Command) -> None:
+    assert printed("rank", small_bundle(), TEXT, "\x1b[2J").endswith("\\x1b[2J\n")
 
 
-def test_mistakes_exit_with_two(small_bundle: Bundle, nextword: Run, capsys: Captured) -> None:
+def test_mistakes_exit_with_two(small_bundle: Bundle, capsys: Captured, mistake: Command) -> None:
     model = small_bundle("character")
-    assert nextword("rank", model, "a b", "c") == 2
-    assert "the text must have one gap, but has 0" in capsys.readouterr().err
+    assert "the text must have one gap, but has 0" in mistake("rank", model, "a b", "c")
     assert nextword("rank", model, "a ___") == 2
     assert "a vocabulary must consist of words to propose candidates, but has characters" in capsys.readouterr().err

@@ -1,15 +1,11 @@
 import json
 import shutil
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from nextword.bundle.run_directory import is_in_use, run_lock
-
-Run = Callable[..., int]
-Captured = pytest.CaptureFixture[str]
+from support.commands import Captured, Command, Json, nextword
 
 
 @pytest.fixture
@@ -25,18 +21,8 @@ def folder(trained_run: Path, tmp_path: Path) -> Path:
     return runs
 
 
-@pytest.fixture
-def listed(nextword: Run, capsys: Captured) -> Callable[..., Any]:
-    def run(*arguments: str | Path) -> Any:
-        capsys.readouterr()
-        assert nextword("runs", *arguments, "--json") == 0
-        return json.loads(capsys.readouterr().out)
-
-    return run
-
-
-def test_runs_are_listed_with_their_state_and_figures(folder: Path, listed: Callable[..., Any]) -> None:
-    rows = {Path(row["run"]).name: row for row in listed(folder)}
+def test_runs_are_listed_with_their_state_and_figures(folder: Path, json_of: Json) -> None:
+    rows = {Path(row["run"]).name: row for row in json_of("runs", folder)}
     assert {name: row["state"] for name, row in rows.items()} == {"a": "finished", "b": "stopped", "c": "damaged"}
     metrics = json.loads((folder / "a" / "metrics.json").read_text(encoding="utf-8"))
     row = rows["a"]
@@ -49,22 +35,19 @@ def test_runs_are_listed_with_their_state_and_figures(folder: Path, listed: Call
     assert rows["b"]["progress"] == 1.0  # six epochs of six, but no model yet
 
 
-def test_a_run_at_work_is_running(folder: Path, listed: Callable[..., Any]) -> None:
+def test_a_run_at_work_is_running(folder: Path, json_of: Json) -> None:
     assert not is_in_use(folder / "b")
     with run_lock(folder / "b"):
         assert is_in_use(folder / "b")
-        assert [row["state"] for row in listed(folder / "b")] == ["running"]
-    assert [row["state"] for row in listed(folder / "b")] == ["stopped"]
+        assert [row["state"] for row in json_of("runs", folder / "b")] == ["running"]
+    assert [row["state"] for row in json_of("runs", folder / "b")] == ["stopped"]
 
 
-def test_the_table_is_for_a_person(
-    folder: Path, nextword: Run, capsys: Captured, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_the_table_is_for_a_person(folder: Path, monkeypatch: pytest.MonkeyPatch, printed: Command) -> None:
     monkeypatch.setenv("COLUMNS", "160")  # a test process may have another width
-    assert nextword("runs", folder) == 0
-    heading, *rows = capsys.readouterr().out.splitlines()
+    heading, *rows = printed("runs", folder).splitlines()
     assert heading.split() == [
-        *("run", "text", "preset", "parameters", "progress", "bits/char", "valid", "test", "time", "state"),
+        *("run", "text", "preset", "parameters", "progress", "bits/char", "valid", "test", "time", "state")
     ]
     assert [row.split()[0] for row in rows] == ["a", "b", "c"]
     assert [row.split()[-1] for row in rows] == ["finished", "stopped", "damaged"]
@@ -72,58 +55,51 @@ def test_the_table_is_for_a_person(
 
 @pytest.mark.parametrize(("columns", "name"), [(80, "a-run-with-a-rather-long-name"), (20, "r" * 40), (160, "a")])
 def test_the_name_of_a_run_is_never_cut(
-    columns: int, name: str, folder: Path, nextword: Run, capsys: Captured, monkeypatch: pytest.MonkeyPatch
+    columns: int, name: str, folder: Path, monkeypatch: pytest.MonkeyPatch, printed: Command
 ) -> None:
     monkeypatch.setenv("COLUMNS", str(columns))
     (folder / "a").rename(folder / name)
-    assert nextword("runs", folder) == 0
-    heading, *rows = capsys.readouterr().out.splitlines()
+    heading, *rows = printed("runs", folder).splitlines()
     (row,) = [row for row in rows if row.startswith(f"{name} ")]
     assert row.split()[-1] == "finished"
     assert ("parameters" in heading) == (columns == 160)
     assert columns < 80 or max(map(len, rows)) <= columns
 
 
-def test_two_runs_are_compared(folder: Path, nextword: Run, capsys: Captured, listed: Callable[..., Any]) -> None:
+def test_two_runs_are_compared(folder: Path, json_of: Json, printed: Command) -> None:
     config = folder / "b" / "config.toml"
     changed = config.read_text(encoding="utf-8").replace("learning_rate = 0.02", "learning_rate = 0.03")
     config.write_text(changed, encoding="utf-8")
     first, second = str(folder / "a"), str(folder / "b")
-    table = listed(first, second)
+    table = json_of("runs", first, second)
     assert table["settings"] == {"training.learning_rate": {first: 0.02, second: 0.03}}
     assert [row["state"] for row in table["runs"]] == ["finished", "stopped"]
-    assert nextword("runs", first, second) == 0
-    lines = [line.split() for line in capsys.readouterr().out.splitlines()]
+    lines = [line.split() for line in printed("runs", first, second).splitlines()]
     assert ["training.learning_rate", "0.02", "0.03"] in lines
     assert ["state", "finished", "stopped"] in lines
-    assert nextword("runs", first, first) == 0
-    assert "no setting differs" in capsys.readouterr().out
+    assert "no setting differs" in printed("runs", first, first)
 
 
 def test_the_folder_has_a_default(
-    folder: Path, nextword: Run, capsys: Captured, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    folder: Path, capsys: Captured, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, printed: Command
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    assert nextword("runs") == 0
-    here = capsys.readouterr().out
+    here = printed("runs")
     monkeypatch.chdir("/")
     monkeypatch.setenv("NEXTWORD_RUNS", str(folder))
-    assert nextword("runs") == 0
-    assert capsys.readouterr().out == here
+    assert printed("runs") == here
     (tmp_path / "empty").mkdir()
     assert nextword("runs", tmp_path / "empty") == 0
     assert capsys.readouterr().out == f"no runs in `{tmp_path / 'empty'}` yet; `nextword train TEXT` makes one\n"
 
 
 def test_before_the_first_run_there_are_none(
-    nextword: Run, capsys: Captured, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, listed: Callable[..., Any]
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, json_of: Json, printed: Command, mistake: Command
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    assert nextword("runs") == 0
-    assert capsys.readouterr().out == "no runs in `runs` yet; `nextword train TEXT` makes one\n"
-    assert listed() == []
-    assert nextword("runs", "runs") == 2
-    assert "`runs` must be a folder of runs, but does not exist" in capsys.readouterr().err
+    assert printed("runs") == "no runs in `runs` yet; `nextword train TEXT` makes one\n"
+    assert json_of("runs") == []
+    assert "`runs` must be a folder of runs, but does not exist" in mistake("runs", "runs")
 
 
 @pytest.mark.parametrize(
@@ -135,6 +111,5 @@ def test_before_the_first_run_there_are_none(
         (["{folder}/a", "{folder}/c"], "must be valid TOML"),
     ],
 )
-def test_mistakes_are_named(arguments: list[str], message: str, folder: Path, nextword: Run, capsys: Captured) -> None:
-    assert nextword("runs", *(argument.format(folder=folder) for argument in arguments)) == 2
-    assert message in capsys.readouterr().err
+def test_mistakes_are_named(arguments: list[str], message: str, folder: Path, mistake: Command) -> None:
+    assert message in mistake("runs", *(argument.format(folder=folder) for argument in arguments))

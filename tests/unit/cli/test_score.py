@@ -1,21 +1,15 @@
-import errno
 import gzip
 import io
 import json
 import math
-import os
 import sys
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from nextword.engine.engine import TokenScores
-
-Run = Callable[..., int]
-Captured = pytest.CaptureFixture[str]
-Bundle = Callable[..., Path]
+from support.commands import Bundle, Captured, Command, nextword
 
 LINES = ("the cat sat .", "the dog sat .", "", "cat")
 
@@ -32,7 +26,7 @@ def table_of(output: str) -> list[dict[str, str]]:
     return [dict(zip(names, row, strict=True)) for row in rows]
 
 
-def test_a_row_for_each_line(small_bundle: Bundle, lines: Path, nextword: Run, capsys: Captured) -> None:
+def test_a_row_for_each_line(small_bundle: Bundle, lines: Path, capsys: Captured) -> None:
     assert nextword("score", small_bundle(), lines) == 0
     captured = capsys.readouterr()
     rows = table_of(captured.out)
@@ -47,36 +41,33 @@ def test_a_row_for_each_line(small_bundle: Bundle, lines: Path, nextword: Run, c
     assert "perplexity without OOV" in captured.err
 
 
-def test_many_unknown_words_are_warned_of(small_bundle: Bundle, lines: Path, nextword: Run, capsys: Captured) -> None:
+def test_many_unknown_words_are_warned_of(
+    small_bundle: Bundle, lines: Path, capsys: Captured, printed: Command
+) -> None:
     bundle = small_bundle()
     assert nextword("score", bundle, lines) == 0
     expected, told = capsys.readouterr()
     assert "warning" not in told
     lines.write_text(lines.read_text(encoding="utf-8").upper(), encoding="utf-8")
-    assert nextword("score", bundle, lines, "--lowercase") == 0
-    assert capsys.readouterr().out == expected
+    assert printed("score", bundle, lines, "--lowercase") == expected
     assert nextword("score", bundle, lines) == 0
     told = capsys.readouterr().err
     assert "warning: 54% of the tokens are not in the vocabulary of the model, so the scores say little" in told
     assert "give `--lowercase` if they have capitals, or train on text that is written as these lines are" in told
 
 
-def test_a_row_for_each_token(small_bundle: Bundle, lines: Path, nextword: Run, capsys: Captured) -> None:
-    model = small_bundle()
-    assert nextword("score", model, lines, "--tokens") == 0
-    tokens = table_of(capsys.readouterr().out)
+def test_a_row_for_each_token(model: Path, lines: Path, printed: Command) -> None:
+    tokens = table_of(printed("score", model, lines, "--tokens"))
     assert [token["token"] for token in tokens if token["line"] == "2"] == ["the", "dog", "sat", ".", "<eos>"]
     assert [token["oov"] for token in tokens if token["line"] == "2"] == ["0", "1", "0", "0", "0"]
     assert [token["rank"] == "" for token in tokens] == [token["oov"] == "1" for token in tokens]
-    assert nextword("score", model, lines) == 0
-    for row in table_of(capsys.readouterr().out):
+    for row in table_of(printed("score", model, lines)):
         of_line = [float(token["log_prob"]) for token in tokens if token["line"] == row["line"]]
         assert sum(of_line) == pytest.approx(float(row["log_prob"]), abs=1e-4)
 
 
-def test_json_holds_the_text_and_the_tokens(small_bundle: Bundle, lines: Path, nextword: Run, capsys: Captured) -> None:
-    assert nextword("score", small_bundle(), lines, "--json", "--tokens") == 0
-    tables = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+def test_json_holds_the_text_and_the_tokens(small_bundle: Bundle, lines: Path, printed: Command) -> None:
+    tables = [json.loads(line) for line in printed("score", small_bundle(), lines, "--json", "--tokens").splitlines()]
     assert [table["text"] for table in tables] == list(LINES)
     assert [token["token"] for token in tables[3]["tokens"]] == ["cat", "<eos>"]
     for table in tables:
@@ -88,9 +79,8 @@ def test_json_holds_the_text_and_the_tokens(small_bundle: Bundle, lines: Path, n
 
 
 def test_what_is_impossible_is_infinite_in_columns_and_null_in_json(
-    small_bundle: Bundle, lines: Path, nextword: Run, capsys: Captured, monkeypatch: pytest.MonkeyPatch
+    model: Path, lines: Path, monkeypatch: pytest.MonkeyPatch, printed: Command
 ) -> None:
-    model = small_bundle()
     monkeypatch.setattr(
         "nextword.engine.distribution_engine.token_scores",
         lambda _log_probs, targets: TokenScores(
@@ -98,17 +88,12 @@ def test_what_is_impossible_is_infinite_in_columns_and_null_in_json(
         ),
     )
     for options in ([], ["--tokens"]):
-        assert nextword("score", model, lines, *options) == 0
-        assert {row["log_prob"] for row in table_of(capsys.readouterr().out)} == {"-inf"}
-    assert nextword("score", model, lines, "--tokens", "--json") == 0
-    table = json.loads(capsys.readouterr().out.splitlines()[0])
+        assert {row["log_prob"] for row in table_of(printed("score", model, lines, *options))} == {"-inf"}
+    table = json.loads(printed("score", model, lines, "--tokens", "--json").splitlines()[0])
     assert table["log_prob"] is table["perplexity"] is table["tokens"][0]["log_prob"] is None
 
 
-def test_standard_input_and_gzip(
-    small_bundle: Bundle, lines: Path, nextword: Run, capsys: Captured, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    model = small_bundle()
+def test_standard_input_and_gzip(model: Path, lines: Path, capsys: Captured, monkeypatch: pytest.MonkeyPatch) -> None:
     packed = lines.with_suffix(".gz")
     packed.write_bytes(gzip.compress(lines.read_bytes()))
     outputs = []
@@ -120,24 +105,19 @@ def test_standard_input_and_gzip(
     assert len(set(outputs)) == 1
 
 
-def test_several_files_are_named(small_bundle: Bundle, lines: Path, nextword: Run, capsys: Captured) -> None:
-    model = small_bundle()
-    assert nextword("score", model, lines, lines) == 0
-    rows = table_of(capsys.readouterr().out)
+def test_several_files_are_named(model: Path, lines: Path, printed: Command) -> None:
+    rows = table_of(printed("score", model, lines, lines))
     assert [(row["file"], row["line"]) for row in rows] == [(str(lines), str(line)) for line in (1, 2, 3, 4)] * 2
-    assert nextword("score", model, lines, lines, "--json") == 0
-    tables = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    tables = [json.loads(line) for line in printed("score", model, lines, lines, "--json").splitlines()]
     assert [(table["file"], table["line"]) for table in tables[4:]] == [(str(lines), line) for line in (1, 2, 3, 4)]
 
 
-def test_without_the_end_an_empty_line_has_no_tokens(
-    small_bundle: Bundle, lines: Path, nextword: Run, capsys: Captured
-) -> None:
+def test_without_the_end_an_empty_line_has_no_tokens(small_bundle: Bundle, lines: Path, capsys: Captured) -> None:
     assert nextword("score", small_bundle(), lines, "--no-eos", "--no-bos", "--no-header") == 0
     assert capsys.readouterr().out.splitlines()[2].split("\t") == ["3", "0.000000", "0.000000", "0", "0", ""]
 
 
-def test_the_summary_can_go_to_a_file(small_bundle: Bundle, lines: Path, nextword: Run, capsys: Captured) -> None:
+def test_the_summary_can_go_to_a_file(small_bundle: Bundle, lines: Path, capsys: Captured) -> None:
     summary = lines.with_name("summary.json")
     assert nextword("score", small_bundle(), lines, "--summary-output", summary) == 0
     captured = capsys.readouterr()
@@ -148,9 +128,7 @@ def test_the_summary_can_go_to_a_file(small_bundle: Bundle, lines: Path, nextwor
     assert table["log_prob"] == pytest.approx(total, abs=1e-4)
 
 
-def test_of_no_lines_there_is_no_perplexity(
-    small_bundle: Bundle, tmp_path: Path, nextword: Run, capsys: Captured
-) -> None:
+def test_of_no_lines_there_is_no_perplexity(small_bundle: Bundle, tmp_path: Path, capsys: Captured) -> None:
     empty = tmp_path / "empty.txt"
     empty.write_bytes(b"")
     assert nextword("score", small_bundle(), empty) == 0
@@ -160,51 +138,27 @@ def test_of_no_lines_there_is_no_perplexity(
 
 
 def test_bad_bytes_are_named_after_the_lines_before_them(
-    small_bundle: Bundle, tmp_path: Path, nextword: Run, capsys: Captured
+    model: Path, tmp_path: Path, capsys: Captured, printed: Command
 ) -> None:
     bad = tmp_path / "bad.txt"
     bad.write_bytes(b"the cat\n" * 20_000 + b"the \xff\n")
-    model = small_bundle()
     assert nextword("score", model, bad, "--no-header") == 2
     captured = capsys.readouterr()
     assert f"error: `{bad}`, line 20001, byte 160004: text must be UTF-8" in captured.err
     assert "--on-bad-bytes replace" in captured.err
     assert captured.out.count("\n") >= 10_000
     bad.write_bytes(b"the \xff\n")
-    assert nextword("score", model, bad, "--on-bad-bytes", "replace") == 0
-    assert table_of(capsys.readouterr().out)[0]["oov"] == "1"
+    assert table_of(printed("score", model, bad, "--on-bad-bytes", "replace"))[0]["oov"] == "1"
 
 
-def test_a_terminal_follows_no_token(small_bundle: Bundle, tmp_path: Path, nextword: Run, capsys: Captured) -> None:
+def test_a_terminal_follows_no_token(model: Path, tmp_path: Path, printed: Command) -> None:
     path = tmp_path / "lines.txt"
     path.write_text("the\x1b[2J\x07 cat\u202e\n", encoding="utf-8")
-    model = small_bundle()
     for options in (["--tokens"], ["--tokens", "--json"], ["--json"]):
-        assert nextword("score", model, path, *options) == 0
-        assert not set(capsys.readouterr().out) & {"\x1b", "\x07", "\u202e"}
+        assert not set(printed("score", model, path, *options)) & {"\x1b", "\x07", "\u202e"}
 
 
-def test_who_reads_no_further_is_not_told(
-    small_bundle: Bundle, lines: Path, nextword: Run, capsys: Captured, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    class Closed(io.StringIO):
-        def write(self, text: str) -> int:
-            raise BrokenPipeError(errno.EPIPE, os.strerror(errno.EPIPE))  # as a pipe does: click looks at the number
-
-        def fileno(self) -> int:
-            return -1
-
-    model = small_bundle()
-    with monkeypatch.context() as patch:
-        patch.setattr(sys, "stdout", Closed())
-        patch.setattr("nextword.cli.main.os.dup2", lambda _source, _target: None)
-        assert nextword("score", model, lines) == 128 + 13
-    assert capsys.readouterr().err == ""
-
-
-def test_mistakes_exit_with_two(small_bundle: Bundle, tmp_path: Path, nextword: Run, capsys: Captured) -> None:
-    model = small_bundle()
-    assert nextword("score", model, tmp_path / "nothing.txt") == 2
-    assert "must be a file that can be read" in capsys.readouterr().err
+def test_mistakes_exit_with_two(model: Path, tmp_path: Path, capsys: Captured, mistake: Command) -> None:
+    assert "must be a file that can be read" in mistake("score", model, tmp_path / "nothing.txt")
     assert nextword("score", model, model / "README.md", "--read-ahead", "0") == 2
     assert "`read_ahead` must be at least 1, but is 0" in capsys.readouterr().err

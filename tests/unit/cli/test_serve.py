@@ -4,18 +4,16 @@ import re
 import signal
 import socket
 import sys
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from nextword.serving.served_model import ModelSource
 from nextword.serving.server import ServerOptions
+from support.commands import Captured, Command, nextword
 from support.raw_http import exchange, get, post
 from support.serve_process import serve_process
 
-Run = Callable[..., int]
-Captured = pytest.CaptureFixture[str]
 KEY = "k" * 24
 
 EVERYWHERE = "0.0.0.0"  # noqa: S104
@@ -34,7 +32,7 @@ def started(monkeypatch: pytest.MonkeyPatch) -> list[tuple[ModelSource, ServerOp
     return found
 
 
-def test_the_exit_code_is_that_of_the_signal(nextword: Run, started: list[tuple[ModelSource, ServerOptions]]) -> None:
+def test_the_exit_code_is_that_of_the_signal(started: list[tuple[ModelSource, ServerOptions]]) -> None:
     assert nextword("serve", "austen") == 143
     ((source, options),) = started
     assert source.path.name == "austen"
@@ -43,10 +41,7 @@ def test_the_exit_code_is_that_of_the_signal(nextword: Run, started: list[tuple[
 
 
 def test_flags_and_variables_reach_the_server(
-    nextword: Run,
-    started: list[tuple[ModelSource, ServerOptions]],
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
+    started: list[tuple[ModelSource, ServerOptions]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     keys = tmp_path / "keys"
     keys.write_text(KEY + "\n", encoding="utf-8")
@@ -82,20 +77,18 @@ def test_flags_and_variables_reach_the_server(
         (["nowhere"], "nowhere"),
     ],
 )
-def test_a_mistake_is_an_error(nextword: Run, capsys: Captured, arguments: list[str], told: str) -> None:
-    assert nextword("serve", *arguments) == 2
-    error = capsys.readouterr().err
+def test_a_mistake_is_an_error(arguments: list[str], told: str, mistake: Command) -> None:
+    error = mistake("serve", *arguments)
     assert error.startswith("error: ")
     assert told in error
 
 
-def test_a_bad_variable_is_an_error(nextword: Run, capsys: Captured, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_bad_variable_is_an_error(monkeypatch: pytest.MonkeyPatch, mistake: Command) -> None:
     monkeypatch.setenv("NEXTWORD_SERVE_QUEUE_LENGTH", "many")
-    assert nextword("serve", "austen") == 2
-    assert "NEXTWORD_SERVE_QUEUE_LENGTH" in capsys.readouterr().err
+    assert "NEXTWORD_SERVE_QUEUE_LENGTH" in mistake("serve", "austen")
 
 
-def test_a_port_in_use_is_an_error(nextword: Run, capsys: Captured) -> None:
+def test_a_port_in_use_is_an_error(capsys: Captured) -> None:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
@@ -106,12 +99,11 @@ def test_a_port_in_use_is_an_error(nextword: Run, capsys: Captured) -> None:
     assert "Traceback" not in error
 
 
-def test_the_extra_that_is_missing_is_named(nextword: Run, capsys: Captured, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_extra_that_is_missing_is_named(monkeypatch: pytest.MonkeyPatch, mistake: Command) -> None:
     for name in [name for name in sys.modules if name.startswith("nextword.serving")]:
         monkeypatch.delitem(sys.modules, name)
     monkeypatch.setitem(sys.modules, "fastapi", None)
-    assert nextword("serve", "austen") == 2
-    assert "pip install 'nextword[serve]'" in capsys.readouterr().err
+    assert "pip install 'nextword[serve]'" in mistake("serve", "austen")
     assert importlib.util.find_spec("nextword.serving") is not None
 
 

@@ -8,8 +8,7 @@ from pathlib import Path
 
 import pytest
 
-Run = Callable[..., int]
-Captured = pytest.CaptureFixture[str]
+from support.commands import Captured, Command, nextword
 
 
 @pytest.fixture
@@ -26,31 +25,23 @@ def texts(line: str) -> list[str]:
     return [suggestion["text"] for suggestion in json.loads(line)["suggestions"]]
 
 
-def test_a_space_at_the_end_makes_no_difference_to_the_next_word(
-    trained_run: Path, nextword: Run, capsys: Captured
-) -> None:
-    answers = []
-    for text in ("the cat sat on the", "the cat sat on the "):
-        assert nextword("suggest", trained_run, text, "-k", "2") == 0
-        answers.append(capsys.readouterr().out)
+def test_a_space_at_the_end_makes_no_difference_to_the_next_word(trained_run: Path, printed: Command) -> None:
+    answers = [printed("suggest", trained_run, f"the cat sat on the{end}", "-k", "2") for end in ("", " ")]
     assert answers[0] == answers[1]
     assert answers[0].splitlines()[0].split()[-1] == "mat"
 
 
-def test_a_word_is_completed_where_that_is_asked_for(trained_run: Path, nextword: Run, capsys: Captured) -> None:
-    assert nextword("suggest", trained_run, "The cat sat on the M", "--complete") == 0
-    assert capsys.readouterr().out == "100.00%  Mat\n"
-    assert nextword("suggest", trained_run, "the cat sat on the ", "--complete", "-k", "1", "--json") == 0
-    assert texts(capsys.readouterr().out) == ["mat"]
+def test_a_word_is_completed_where_that_is_asked_for(trained_run: Path, capsys: Captured, printed: Command) -> None:
+    assert printed("suggest", trained_run, "The cat sat on the M", "--complete") == "100.00%  Mat\n"
+    assert texts(printed("suggest", trained_run, "the cat sat on the ", "--complete", "-k", "1", "--json")) == ["mat"]
     assert nextword("suggest", trained_run, "the cat sat on the M", "--complete", "--no-restore-case", "--json") == 0
     assert texts(capsys.readouterr().out) == ["mat"]
 
 
-def test_no_completion_is_said(trained_run: Path, nextword: Run, capsys: Captured) -> None:
+def test_no_completion_is_said(trained_run: Path, capsys: Captured, printed: Command) -> None:
     assert nextword("suggest", trained_run, "the zzz", "--complete") == 0
     assert capsys.readouterr() == ("", "no suggestions\n")
-    assert nextword("suggest", trained_run, "the zzz", "--complete", "--json") == 0
-    assert texts(capsys.readouterr().out) == []
+    assert texts(printed("suggest", trained_run, "the zzz", "--complete", "--json")) == []
 
 
 @pytest.mark.parametrize("writable", [True, False])
@@ -65,34 +56,29 @@ def test_onnxruntime_sends_no_telemetry(writable: bool, tmp_path: Path) -> None:
     assert not writable or not list(home.iterdir())
 
 
-def test_the_first_word_of_a_text_has_a_capital(trained_run: Path, nextword: Run, capsys: Captured) -> None:
-    assert nextword("suggest", trained_run, "--json") == 0
-    suggested = texts(capsys.readouterr().out)
+def test_the_first_word_of_a_text_has_a_capital(trained_run: Path, printed: Command) -> None:
+    suggested = texts(printed("suggest", trained_run, "--json"))
     assert suggested
     assert suggested == [text.capitalize() for text in suggested]
 
 
-def test_lines_are_answered_one_by_one(
-    trained_run: Path, nextword: Run, capsys: Captured, typed: Callable[[bytes], None]
-) -> None:
+def test_lines_are_answered_one_by_one(trained_run: Path, typed: Callable[[bytes], None], printed: Command) -> None:
     typed(b"the c\nthe cat s\r\nthe cat \nx\n\nthe cat sat on the")
-    assert nextword("suggest", trained_run, "--interactive", "-k", "2", "--json") == 0
-    lines = capsys.readouterr().out.splitlines()
+    lines = printed("suggest", trained_run, "--interactive", "-k", "2", "--json").splitlines()
     assert [json.loads(line)["text"] for line in lines] == [
-        *("the c", "the cat s", "the cat ", "x", "", "the cat sat on the"),
+        *("the c", "the cat s", "the cat ", "x", "", "the cat sat on the")
     ]
     assert [texts(line)[:1] for line in lines] == [["cat"], ["sat"], ["sat"], [], texts(lines[4])[:1], ["the"]]
     assert len(texts(lines[4])) == 2
     typed(b"the cat s\nx\n")
-    assert nextword("suggest", trained_run, "--interactive") == 0
-    first, second = capsys.readouterr().out.splitlines()
+    first, second = printed("suggest", trained_run, "--interactive").splitlines()
     assert first.startswith("sat ")
     assert first.split("  ")[0].endswith("%")
     assert second == ""
 
 
 def test_words_of_ones_own_are_kept(
-    trained_run: Path, nextword: Run, capsys: Captured, tmp_path: Path, typed: Callable[[bytes], None]
+    trained_run: Path, capsys: Captured, tmp_path: Path, typed: Callable[[bytes], None], printed: Command
 ) -> None:
     words = tmp_path / "words.json"
     typed("the cat Zoë sat\n\nthe Zoë \nthe Tolu".encode())
@@ -101,19 +87,17 @@ def test_words_of_ones_own_are_kept(
     # `Zoë` is in the finished text; the fourth line removes the one of the third.
     assert table["words"] == [{"word": "Zoë", "count": 1}]
     capsys.readouterr()
-    assert nextword("suggest", trained_run, "a z", "--complete", "--user-words", words, "--json") == 0
-    assert texts(capsys.readouterr().out) == ["Zoë"]
+    assert texts(printed("suggest", trained_run, "a z", "--complete", "--user-words", words, "--json")) == ["Zoë"]
 
 
 def test_what_was_learned_is_kept_when_input_is_refused(
-    trained_run: Path, nextword: Run, capsys: Captured, tmp_path: Path, typed: Callable[[bytes], None]
+    trained_run: Path, capsys: Captured, tmp_path: Path, typed: Callable[[bytes], None], mistake: Command
 ) -> None:
     words = tmp_path / "words.json"
     typed(b"the Tolu ")
     assert nextword("suggest", trained_run, "--interactive", "--user-words", words) == 0
     typed(b"the Ada \n\xff\n")
-    assert nextword("suggest", trained_run, "--interactive", "--user-words", words) == 2
-    assert "UTF-8" in capsys.readouterr().err
+    assert "UTF-8" in mistake("suggest", trained_run, "--interactive", "--user-words", words)
     # The line before the one that is refused was read and answered, and the refusal is its end.
     assert json.loads(words.read_text(encoding="utf-8"))["words"] == [
         {"word": "Tolu", "count": 1},
@@ -134,12 +118,9 @@ def test_what_was_learned_is_kept_when_input_is_refused(
         (["the", "--complete", "--beam-width", "0"], "`beam_width` must be at least 1, but is 0"),
         (["the", "--complete", "--user-words", "none.json"], "`none.json` cannot be read"),
         (["the", "-k", "0"], "`-k`/`--top` must be at least 1, but is 0"),
-        (["the", "--complete", "-k", "0"], "`-k`/`--top` must be at least 1, but is 0"),
     ],
 )
-def test_mistakes_are_named(
-    arguments: list[str], message: str, trained_run: Path, nextword: Run, capsys: Captured
-) -> None:
+def test_mistakes_are_named(arguments: list[str], message: str, trained_run: Path, capsys: Captured) -> None:
     assert nextword("suggest", trained_run, *arguments) == 2
     captured = capsys.readouterr()
     assert message in captured.err

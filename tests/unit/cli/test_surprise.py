@@ -1,12 +1,9 @@
 import json
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-Run = Callable[..., int]
-Captured = pytest.CaptureFixture[str]
-Bundle = Callable[..., Path]
+from support.commands import Bundle, Captured, Command, nextword
 
 
 @pytest.fixture
@@ -16,23 +13,17 @@ def log(tmp_path: Path) -> Path:
     return path
 
 
-def test_lines_are_ranked_by_surprise(small_bundle: Bundle, log: Path, nextword: Run, capsys: Captured) -> None:
-    model = small_bundle()
+def test_lines_are_ranked_by_surprise(model: Path, log: Path, printed: Command) -> None:
     for measure in ("excess", "mean", "max", "sum"):
-        assert nextword("surprise", model, log, "--by", measure, "--json") == 0
-        tables = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+        tables = [json.loads(line) for line in printed("surprise", model, log, "--by", measure, "--json").splitlines()]
         bits = [table["bits"] for table in tables]
         assert bits == sorted(bits, reverse=True)
         assert sorted(table["number"] for table in tables) == [1, 2, 3, 5]  # line 4 is blank
         assert {table["file"] for table in tables} == {str(log)}
 
 
-def test_a_line_is_shown_with_its_place_and_the_words_that_cause_it(
-    small_bundle: Bundle, log: Path, nextword: Run, capsys: Captured
-) -> None:
-    model = small_bundle()
-    assert nextword("surprise", model, log, "-k", "5", "--top-tokens", "9") == 0
-    output = capsys.readouterr().out
+def test_a_line_is_shown_with_its_place_and_the_words_that_cause_it(model: Path, log: Path, printed: Command) -> None:
+    output = printed("surprise", model, log, "-k", "5", "--top-tokens", "9")
     assert "\x1b" not in output
     lines = output.splitlines()
     assert len(lines) == 8
@@ -42,10 +33,7 @@ def test_a_line_is_shown_with_its_place_and_the_words_that_cause_it(
     assert "cat* " not in lines[place + 1]
 
 
-def test_a_threshold_alone_keeps_the_order_of_the_lines(
-    small_bundle: Bundle, log: Path, nextword: Run, capsys: Captured
-) -> None:
-    model = small_bundle()
+def test_a_threshold_alone_keeps_the_order_of_the_lines(model: Path, log: Path, capsys: Captured) -> None:
     assert nextword("surprise", model, log, "--json") == 0
     bits = {table["number"]: table["bits"] for table in map(json.loads, capsys.readouterr().out.splitlines())}
     threshold = sorted(bits.values())[2]
@@ -57,13 +45,12 @@ def test_a_threshold_alone_keeps_the_order_of_the_lines(
     assert [json.loads(line)["number"] for line in capsys.readouterr().out.splitlines()] == ranked[:2]
 
 
-def test_long_lines_are_cut(small_bundle: Bundle, tmp_path: Path, nextword: Run, capsys: Captured) -> None:
+def test_long_lines_are_cut(small_bundle: Bundle, tmp_path: Path, printed: Command) -> None:
     path = tmp_path / "long.txt"
     path.write_text("cat " * 1000 + "x" * 1000, encoding="utf-8")
-    assert nextword("surprise", small_bundle(), path) == 0
-    assert max(map(len, capsys.readouterr().out.splitlines())) < 500
+    assert max(map(len, printed("surprise", small_bundle(), path).splitlines())) < 500
 
 
-def test_mistakes_exit_with_two(small_bundle: Bundle, log: Path, nextword: Run, capsys: Captured) -> None:
+def test_mistakes_exit_with_two(small_bundle: Bundle, log: Path, capsys: Captured) -> None:
     assert nextword("surprise", small_bundle(), log, "--top-tokens", "-1") == 2
     assert "`--top-tokens` must be at least 0, but is -1" in capsys.readouterr().err

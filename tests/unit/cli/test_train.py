@@ -3,13 +3,11 @@ import re
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-Run = Callable[..., int]
-Captured = pytest.CaptureFixture[str]
+from support.commands import Captured, Command, Json, nextword
 
 SMALL = (
     *("--preset", "quick", "--hidden-sizes", "8", "--embedding-size", "8", "--batch-size", "8", "--num-steps", "10"),
@@ -18,11 +16,10 @@ SMALL = (
 
 
 def test_a_dry_run_writes_nothing_and_says_what_would_happen(
-    small_text: Path, nextword: Run, capsys: Captured, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    small_text: Path, capsys: Captured, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, json_of: Json
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    assert nextword("train", small_text, *SMALL, "--dry-run", "--json") == 0
-    table = json.loads(capsys.readouterr().out)
+    table = json_of("train", small_text, *SMALL, "--dry-run")
     assert (table["run"], table["text"], table["model"]) == ("runs/story-quick", "story.txt", "LSTM 8")
     assert table["epochs"] >= 1
     assert table["seconds"] > 0
@@ -36,9 +33,7 @@ def test_a_dry_run_writes_nothing_and_says_what_would_happen(
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_dry_run_goes_with_a_new_run_only(
-    trained_run: Path, nextword: Run, capsys: Captured, small_text: Path
-) -> None:
+def test_a_dry_run_goes_with_a_new_run_only(trained_run: Path, capsys: Captured, small_text: Path) -> None:
     assert nextword("train", "--resume", trained_run, "--dry-run") == 2
     assert "`--resume` must stand alone, but `dry-run` was given too" in capsys.readouterr().err
     assert nextword("train", small_text, "--run", trained_run, "--dry-run") == 2
@@ -46,7 +41,7 @@ def test_a_dry_run_goes_with_a_new_run_only(
 
 
 def test_a_run_is_logged_for_tensorboard_and_resumed_runs_take_the_flag_too(
-    small_text: Path, nextword: Run, capsys: Captured, tmp_path: Path
+    small_text: Path, capsys: Captured, tmp_path: Path
 ) -> None:
     pytest.importorskip("tensorboardX", reason="needs the extra `tensorboard`")
     logs, run = tmp_path / "logs", tmp_path / "mine"
@@ -61,13 +56,7 @@ def test_a_run_is_logged_for_tensorboard_and_resumed_runs_take_the_flag_too(
 
 @pytest.mark.parametrize(("flag", "package"), [("--tensorboard", "tensorboardX"), ("--mlflow", "mlflow")])
 def test_a_logger_whose_package_is_missing_is_refused_before_training(
-    flag: str,
-    package: str,
-    small_text: Path,
-    nextword: Run,
-    capsys: Captured,
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
+    flag: str, package: str, small_text: Path, capsys: Captured, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(sys.modules, package, None)
     run = tmp_path / "mine"
@@ -77,7 +66,7 @@ def test_a_logger_whose_package_is_missing_is_refused_before_training(
 
 
 def test_json_is_all_that_goes_to_standard_output(
-    small_text: Path, nextword: Run, capsys: Captured, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    small_text: Path, capsys: Captured, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("NEXTWORD_RUNS", str(tmp_path / "experiments"))
     assert nextword("train", small_text, *SMALL, "--json") == 0
@@ -92,11 +81,10 @@ def test_json_is_all_that_goes_to_standard_output(
 
 
 def test_a_run_prints_its_plan_its_rounds_its_result_and_the_next_commands(
-    small_text: Path, nextword: Run, capsys: Captured, tmp_path: Path
+    small_text: Path, tmp_path: Path, printed: Command
 ) -> None:
     run = tmp_path / "mine"
-    assert nextword("train", small_text, *SMALL, "--epochs", "2", "--run", run) == 0
-    lines = capsys.readouterr().out.splitlines()
+    lines = printed("train", small_text, *SMALL, "--epochs", "2", "--run", run).splitlines()
     begin = next(number for number, line in enumerate(lines) if line.split()[:2] == ["round", "epoch"])
     names = [line.split()[0] for line in lines[1:begin] if not line.startswith("memory")]  # shown if it is scarce
     assert begin < 8
@@ -117,17 +105,15 @@ def test_a_run_prints_its_plan_its_rounds_its_result_and_the_next_commands(
     assert not any("tokenizer" in line or "longest line" in line for line in lines)
 
 
-def test_verbose_adds_how_the_text_was_read(small_text: Path, nextword: Run, capsys: Captured, tmp_path: Path) -> None:
-    assert nextword("train", small_text, *SMALL, "--run", tmp_path / "mine", "-v") == 0
-    assert "the longest line has" in capsys.readouterr().out
+def test_verbose_adds_how_the_text_was_read(small_text: Path, tmp_path: Path, printed: Command) -> None:
+    assert "the longest line has" in printed("train", small_text, *SMALL, "--run", tmp_path / "mine", "-v")
 
 
 def test_a_finished_run_is_exported_and_a_resumed_one_shows_its_result_again(
-    small_text: Path, nextword: Run, capsys: Captured, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    small_text: Path, capsys: Captured, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, printed: Command, json_of: Json
 ) -> None:
     run = tmp_path / "mine"
-    assert nextword("train", small_text, *SMALL, "--run", run) == 0
-    first = capsys.readouterr().out
+    first = printed("train", small_text, *SMALL, "--run", run)
     assert {"model.onnx", "weights.safetensors"} <= {path.name for path in (run / "model").iterdir()}
     assert nextword("evaluate", run, "--json") == 0  # by the exported model
     [found] = json.loads(capsys.readouterr().out)["evaluations"]
@@ -141,18 +127,14 @@ def test_a_finished_run_is_exported_and_a_resumed_one_shows_its_result_again(
     monkeypatch.setattr(
         "nextword.training.start.require_framework", lambda: pytest.fail("the framework must not be loaded")
     )
-    assert nextword("train", "--resume", run) == 0
-    again = capsys.readouterr().out
+    again = printed("train", "--resume", run)
     assert again.startswith(f"{run} is finished already; nothing is trained\n")
     assert again.splitlines()[-10:] == first.splitlines()[-10:]
     assert {path: path.stat().st_mtime_ns for path in run.rglob("*")} == written
-    assert nextword("train", "--resume", run, "--json") == 0
-    assert json.loads(capsys.readouterr().out) == {"run": str(run), **table}
+    assert json_of("train", "--resume", run) == {"run": str(run), **table}
 
 
-def test_a_finished_run_whose_model_is_damaged_is_written_and_exported_again(
-    small_text: Path, nextword: Run, tmp_path: Path
-) -> None:
+def test_a_finished_run_whose_model_is_damaged_is_written_and_exported_again(small_text: Path, tmp_path: Path) -> None:
     run = tmp_path / "mine"
     assert nextword("train", small_text, *SMALL, "--run", run) == 0
     sums = (run / "model" / "MANIFEST.json").read_bytes()

@@ -1,4 +1,3 @@
-import json
 import tomllib
 from collections.abc import Callable
 from dataclasses import replace
@@ -13,13 +12,12 @@ from nextword.training.config import RunConfig
 from nextword.training.interruption import TrainingInterrupted
 from nextword.training.plan import TimePlan
 from nextword.training.tuning.sweep import Sweep
-
-Run = Callable[..., int]
-Captured = pytest.CaptureFixture[str]
+from support.commands import Captured, Command, Json, nextword
+from support.postgresql import PASSWORD, postgresql_server
 
 
 @pytest.fixture
-def begun(small_text: Path, nextword: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Any]:
+def begun(small_text: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Any]:
     """Begins a study in which nobody works, and returns what it was made to be."""
     monkeypatch.setattr(Sweep, "work", lambda _sweep: None)
 
@@ -32,11 +30,10 @@ def begun(small_text: Path, nextword: Run, tmp_path: Path, monkeypatch: pytest.M
 
 @pytest.mark.parametrize("missing", ["optuna", "keras"])
 def test_what_is_not_installed_is_named_with_its_extra(
-    missing: str, small_text: Path, nextword: Run, capsys: Captured, monkeypatch: pytest.MonkeyPatch
+    missing: str, small_text: Path, monkeypatch: pytest.MonkeyPatch, mistake: Command
 ) -> None:
     monkeypatch.setattr("nextword.cli.tune.find_spec", lambda module: None if module == missing else find_spec(module))
-    assert nextword("tune", small_text, "--study", "nowhere") == 2
-    assert capsys.readouterr().err == (
+    assert mistake("tune", small_text, "--study", "nowhere") == (
         f"error: tuning needs `{missing}`, which is missing\n"
         "hint: install the extra `all`: pip install 'nextword[all]'\n"
     )
@@ -78,18 +75,17 @@ def test_the_settings_of_a_run_of_given_minutes_may_be_the_base(begun: Callable[
 
 
 def test_a_study_that_has_begun_is_described_again(
-    begun: Callable[..., Any], nextword: Run, capsys: Captured, tmp_path: Path, small_text: Path
+    begun: Callable[..., Any], capsys: Captured, tmp_path: Path, small_text: Path, json_of: Json
 ) -> None:
     begun("--epochs", "3")
     capsys.readouterr()
-    assert nextword("tune", "--study", tmp_path / "study", "--json") == 0
-    assert json.loads(capsys.readouterr().out)["trials"] == []
+    assert json_of("tune", "--study", tmp_path / "study")["trials"] == []
     assert nextword("tune", small_text, "--study", tmp_path / "study", "--epochs", "4") == 2
     assert "`base.training.epochs` must stay 3.0, the value of the study, but is 4.0" in capsys.readouterr().err
 
 
 def test_an_interruption_says_how_to_resume(
-    begun: Callable[..., Any], nextword: Run, capsys: Captured, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    begun: Callable[..., Any], capsys: Captured, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     begun("--epochs", "3")
 
@@ -104,7 +100,7 @@ def test_an_interruption_says_how_to_resume(
 
 
 def test_the_database_may_come_from_the_environment_or_the_file_of_the_study(
-    begun: Callable[..., Any], nextword: Run, capsys: Captured, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    begun: Callable[..., Any], capsys: Captured, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     url = f"sqlite:///{tmp_path}/sweep.db"
     monkeypatch.setenv("NEXTWORD_STORAGE", url)
@@ -117,10 +113,17 @@ def test_the_database_may_come_from_the_environment_or_the_file_of_the_study(
 
 
 def test_a_study_in_files_does_not_move_to_a_database(
-    begun: Callable[..., Any], nextword: Run, capsys: Captured, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    begun: Callable[..., Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, mistake: Command
 ) -> None:
     begun("--epochs", "3")
     monkeypatch.setenv("NEXTWORD_STORAGE", f"sqlite:///{tmp_path}/sweep.db")
-    assert nextword("tune", "--study", tmp_path / "study") == 2
-    assert "must stay unset, as in the study" in capsys.readouterr().err
+    assert "must stay unset, as in the study" in mistake("tune", "--study", tmp_path / "study")
     assert not (tmp_path / "sweep.db").exists()
+
+
+def test_a_password_stays_out_of_all_files(begun: Callable[..., Any], tmp_path: Path) -> None:
+    with postgresql_server() as server:
+        study = begun("--epochs", "3", "--storage", server.new_database())
+    assert study["study"]["storage"].startswith("postgresql+psycopg://tuner@127.0.0.1")
+    files = [path for path in tmp_path.rglob("*") if path.is_file()]
+    assert not [path for path in files if PASSWORD.encode() in path.read_bytes()]

@@ -1,19 +1,14 @@
-import json
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-Run = Callable[..., int]
-Captured = pytest.CaptureFixture[str]
-Bundle = Callable[..., Path]
+from support.commands import Bundle, Captured, Command, Json, nextword
 
 
-def test_lines_become_vectors(small_bundle: Bundle, tmp_path: Path, nextword: Run, capsys: Captured) -> None:
+def test_lines_become_vectors(model: Path, tmp_path: Path, capsys: Captured) -> None:
     lines, output = tmp_path / "lines.txt", tmp_path / "vectors.npy"
     lines.write_text("the cat\n\nthe cat\nsat on the mat\n", encoding="utf-8")
-    model = small_bundle()
     found = {}
     for pooling in ("mean", "last"):
         assert nextword("vectors", model, lines, "--output", output, "--pooling", pooling) == 0
@@ -24,9 +19,7 @@ def test_lines_become_vectors(small_bundle: Bundle, tmp_path: Path, nextword: Ru
     np.testing.assert_allclose(found["mean"][1], found["last"][1])
 
 
-def test_words_and_their_vectors_are_saved(
-    small_bundle: Bundle, tmp_path: Path, nextword: Run, capsys: Captured
-) -> None:
+def test_words_and_their_vectors_are_saved(small_bundle: Bundle, tmp_path: Path, capsys: Captured) -> None:
     output = tmp_path / "words.npz"
     assert nextword("vectors", small_bundle("word"), "--vocabulary", "--output", output) == 0
     assert "21 x 4, the vectors of all words" in capsys.readouterr().err
@@ -35,10 +28,8 @@ def test_words_and_their_vectors_are_saved(
         assert saved["vectors"].shape == (21, 4)
 
 
-def test_the_nearest_words_are_shown(small_bundle: Bundle, nextword: Run, capsys: Captured) -> None:
-    model = small_bundle()
-    assert nextword("vectors", model, "--nearest", "cat", "-k", "3", "--json") == 0
-    near = json.loads(capsys.readouterr().out)["nearest"]
+def test_the_nearest_words_are_shown(model: Path, capsys: Captured, json_of: Json) -> None:
+    near = json_of("vectors", model, "--nearest", "cat", "-k", "3")["nearest"]
     assert len(near) == 3
     assert nextword("vectors", model, "--nearest", "cat", "-k", "3") == 0
     assert [line.split()[1] for line in capsys.readouterr().out.splitlines()] == [other["word"] for other in near]
@@ -58,8 +49,5 @@ def test_the_nearest_words_are_shown(small_bundle: Bundle, nextword: Run, capsys
         (["--nearest", "dog"], "a word must be in the vocabulary, but 'dog' is not"),
     ],
 )
-def test_mistakes_exit_with_two(
-    small_bundle: Bundle, nextword: Run, capsys: Captured, arguments: list[str], message: str
-) -> None:
-    assert nextword("vectors", small_bundle(), *arguments) == 2
-    assert message in capsys.readouterr().err
+def test_mistakes_exit_with_two(small_bundle: Bundle, arguments: list[str], message: str, mistake: Command) -> None:
+    assert message in mistake("vectors", small_bundle(), *arguments)

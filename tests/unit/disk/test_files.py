@@ -8,6 +8,7 @@ import pytest
 from nextword.disk import files
 from nextword.disk.files import TEMPORARY_NAME, replacing, write_file
 from nextword.errors import StorageError
+from support.sealed import names
 
 
 def test_a_write_that_the_system_cuts_short_is_continued(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -51,10 +52,6 @@ def test_an_error_of_the_system_becomes_one_for_the_user(tmp_path: Path) -> None
     said = r"`.*/a` could not be written \(No space left on device\); .* is kept"
     with pytest.raises(StorageError, match=said), files.disk_errors(tmp_path / "a", "written"):
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-
-
-def names(folder: Path) -> set[str]:
-    return {entry.name for entry in folder.iterdir()}
 
 
 def test_a_file_is_written_and_replaced(tmp_path: Path) -> None:

@@ -8,20 +8,7 @@ import pytest
 from nextword.disk import sealed_directory
 from nextword.disk.files import write_file
 from nextword.errors import StorageError
-
-FILES = {"a.txt": b"alpha", "b.bin": bytes(range(256)), "empty": b""}
-NEWER = {"a.txt": b"newer", "c": b"gamma"}
-
-
-@pytest.fixture
-def path(tmp_path: Path) -> Path:
-    path = tmp_path / "sealed"
-    sealed_directory.write(path, FILES)
-    return path
-
-
-def names(path: Path) -> set[str]:
-    return {entry.name for entry in path.iterdir()}
+from support.sealed import FILES, NEWER, names
 
 
 def test_what_is_written_is_read(path: Path) -> None:
@@ -69,11 +56,6 @@ def test_files_are_readable_by_whom_the_umask_allows(tmp_path: Path, umask: int,
     files = [tmp_path / "single", *(tmp_path / "sealed").iterdir()]
     assert {stat.S_IMODE(file.stat().st_mode) for file in files} == {mode}
     assert stat.S_IMODE((tmp_path / "sealed").stat().st_mode) == 0o777 & ~umask
-
-
-def test_parents_are_made(tmp_path: Path) -> None:
-    sealed_directory.write(tmp_path / "new" / "newer" / "sealed", FILES)
-    assert sealed_directory.read(tmp_path / "new" / "newer" / "sealed") == FILES
 
 
 def test_a_relative_path_is_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -10,15 +10,7 @@ from hypothesis import strategies as st
 
 from nextword.disk import sealed_directory
 from nextword.errors import StorageError
-
-FILES = {"a.txt": b"alpha", "b.bin": bytes(range(256)), "empty": b""}
-
-
-@pytest.fixture
-def path(tmp_path: Path) -> Path:
-    path = tmp_path / "sealed"
-    sealed_directory.write(path, FILES)
-    return path
+from support.sealed import FILES
 
 
 def truncate(path: Path) -> None:

@@ -10,13 +10,7 @@ import pytest
 from nextword.disk import files, sealed_directory
 from nextword.disk.files import write_file
 from nextword.errors import StorageError
-
-FILES = {"a.txt": b"alpha", "b.bin": bytes(range(256)), "empty": b""}
-NEWER = {"a.txt": b"newer", "c": b"gamma"}
-
-
-def names(path: Path) -> set[str]:
-    return {entry.name for entry in path.iterdir()}
+from support.sealed import FILES, NEWER, names
 
 
 class Interruption:

@@ -33,12 +33,6 @@ def test_any_text_is_in_the_file_as_it_is(text: str, title: str) -> None:
     assert root.findtext(f"{SVG}rect/{SVG}title") == text
 
 
-def test_marks_of_xml_are_escaped() -> None:
-    made = drawing()
-    made.text(10, 20, '<b> & "q"', "label")
-    assert '>&lt;b&gt; &amp; "q"<' in made.to_svg()
-
-
 def test_a_picture_has_a_role_a_title_and_colors_for_dark_pages() -> None:
     made = drawing()
     made.rect(0, 0, 5, 5, "pale")

@@ -1,33 +1,12 @@
 """Inner engines for the tests of outer engines."""
 
-from collections.abc import Callable
-
 import numpy as np
 import pytest
 
-from nextword.bundle.bundle import Bundle
-from nextword.engine.distribution_engine import DistributionEngine
-from nextword.engine.engine import Engine, State, WindowPrediction
-from nextword.engine.methods.method import Splits
+from nextword.engine.engine import Engine
 from nextword.engine.ngram.kneser_ney import KneserNeyModel
-from nextword.engine.text_model import LoadedModel
-from nextword.model.architecture import Architecture
-from nextword.text.batching.window import TokenIds
-from nextword.text.tokens.tokenizer import Tokenizer
-from nextword.text.tokens.vocabulary import Vocabulary
+from support.inner_engines import END_ID, VOCABULARY_SIZE
 from support.toy_engine import ToyEngine
-
-VOCABULARY_SIZE, END_ID = 11, 3
-
-WORDS = ("<eos>", "<unk>", "a", "b", "c", "d", "e")
-
-
-@pytest.fixture(scope="session")
-def toy_engine() -> Callable[..., Engine]:
-    def made(seed: int, *, vocabulary_size: int = VOCABULARY_SIZE, hidden_size: int = 4) -> Engine:
-        return ToyEngine(vocabulary_size, END_ID, seed=seed, hidden_size=hidden_size)
-
-    return made
 
 
 @pytest.fixture(scope="session")
@@ -39,66 +18,3 @@ def hiddenless_engine() -> Engine:
 def ngram_model() -> KneserNeyModel:
     ids = np.random.default_rng(4).integers(VOCABULARY_SIZE, size=300, dtype=np.int32) // 2
     return KneserNeyModel.fit(ids, 3, vocabulary_size=VOCABULARY_SIZE, end_id=END_ID)
-
-
-class BigramEngine(DistributionEngine):
-    """Predicts from the last token with a random table; its hidden state is the token, one-hot."""
-
-    def __init__(self, seed: int = 1, *, boldness: float = 1.0) -> None:
-        super().__init__(vocabulary_size=len(WORDS), end_id=0)
-        logits = boldness * np.random.default_rng(seed).normal(size=(len(WORDS), len(WORDS)))
-        self.table = (logits - np.log(np.exp(logits).sum(axis=1, keepdims=True))).astype(np.float32)
-
-    def start(self, batch_size: int) -> State:
-        return batch_size
-
-    def predict_window(self, inputs: TokenIds, state: State) -> tuple[WindowPrediction, State]:
-        return WindowPrediction(self.table[inputs], np.eye(len(WORDS), dtype=np.float32)[inputs]), state
-
-
-def written_by(engine: BigramEngine, count: int, seed: int = 3) -> TokenIds:
-    """Return a text that follows the engine's own probabilities."""
-    random, latest, ids = np.random.default_rng(seed), 0, []
-    probabilities = np.exp(engine.table.astype(np.float64))
-    for _ in range(count):
-        latest = int(random.choice(len(WORDS), p=probabilities[latest] / probabilities[latest].sum()))
-        ids.append(latest)
-    return np.array(ids, np.int32)
-
-
-@pytest.fixture
-def bigram_engine() -> type[BigramEngine]:
-    return BigramEngine
-
-
-@pytest.fixture
-def text_of() -> Callable[..., TokenIds]:
-    return written_by
-
-
-@pytest.fixture
-def splits_of() -> Callable[..., Splits]:
-    """Makes splits of ids; a missing split must not be read."""
-
-    def forbidden() -> TokenIds:
-        raise AssertionError("this split may not be read")
-
-    def make(train: TokenIds | None = None, valid: TokenIds | None = None) -> Splits:
-        return Splits(
-            train=forbidden if train is None else lambda: train, valid=forbidden if valid is None else lambda: valid
-        )
-
-    return make
-
-
-@pytest.fixture
-def model_of() -> Callable[..., LoadedModel]:
-    """Wraps an engine in a bundle."""
-
-    def make(engine: Engine, *, words: tuple[str, ...] = WORDS, name: str = "tiny") -> LoadedModel:
-        architecture = Architecture(vocabulary_size=len(words), embedding_size=2, hidden_sizes=(2,))
-        weights = {key: np.zeros(shape, np.float32) for key, shape in architecture.weight_shapes().items()}
-        tokenizer = Tokenizer("pretokenized", "line", Vocabulary(words))
-        return LoadedModel(engine, Bundle(name, architecture, tokenizer, weights, "# card"))
-
-    return make

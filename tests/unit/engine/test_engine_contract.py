@@ -26,6 +26,7 @@ from nextword.export.language_model_graph import language_model_graph
 from nextword.model.architecture import Architecture
 from nextword.model.language_model import LanguageModel
 from nextword.text.batching.window import TokenIds
+from support.inner_engines import toy_engine
 from support.random_weights import random_weights
 
 VOCABULARY_SIZE, END_ID = 11, 3
@@ -49,7 +50,7 @@ def pair_of(**changes: Any) -> tuple[KerasEngine, OnnxEngine]:
 
 
 @pytest.fixture(scope="module")
-def engines(toy_engine: Callable[..., Engine], ngram_model: KneserNeyModel) -> dict[str, Engine]:
+def engines(ngram_model: KneserNeyModel) -> dict[str, Engine]:
     """All engines; no test changes them."""
     keras, onnx = pair_of(hidden_dropout_rate=0.5, output_dropout_rate=0.5)
     toy, other = toy_engine(1), toy_engine(2, hidden_size=3)

@@ -1,15 +1,11 @@
-from collections.abc import Callable
-
 import numpy as np
 import pytest
-from numpy.typing import NDArray
 
 from nextword.engine.engine import Engine
 from nextword.engine.stream import ScoredTokens, predicted_windows, token_log_probs
 from nextword.errors import EvaluationError
 from nextword.inference.evaluation.perplexity import evaluate
-
-MakeEngine = Callable[[NDArray[np.float64]], Engine]
+from support.markov_engine import MarkovEngine
 
 IDS = np.random.default_rng(7).integers(0, 12, 1_300, dtype=np.int32)
 
@@ -22,8 +18,8 @@ def test_prediction_windows_cover_a_text_and_carry_the_state(lstm_engine: Engine
     np.testing.assert_allclose(np.concatenate(found), token_log_probs(lstm_engine, IDS), atol=1e-5)
 
 
-def test_prediction_windows_fit_in_memory(markov_engine: MakeEngine) -> None:
-    engine = markov_engine(np.full((12, 12), 1 / 12))
+def test_prediction_windows_fit_in_memory() -> None:
+    engine = MarkovEngine(np.full((12, 12), 1 / 12))
     lengths = [window.inputs.shape[1] for window in predicted_windows(engine, IDS, numbers_per_step=200_000)]
     assert 50 < max(lengths) <= 100
     assert sum(lengths) == len(IDS)

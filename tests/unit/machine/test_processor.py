@@ -90,12 +90,7 @@ def features_of(processor: Processor) -> set[str]:
     ("text", "architecture", "name", "features"),
     [
         (ZEN4, "x86_64", "AMD EPYC 9R14", {"AVX2", "AVX-512", "AVX512_BF16"}),
-        (
-            SAPPHIRE_RAPIDS,
-            "x86_64",
-            "Intel(R) Xeon(R) Platinum 8488C",
-            {"AVX2", "AVX-512", "AVX512_BF16", "AMX-BF16"},
-        ),
+        (SAPPHIRE_RAPIDS, "x86_64", "Intel(R) Xeon(R) Platinum 8488C", {"AVX2", "AVX-512", "AVX512_BF16", "AMX-BF16"}),
         (HASWELL, "x86_64", "Intel(R) Core(TM) i7-4770 CPU @ 3.40GHz", {"AVX2"}),
         (GRAVITON3, "aarch64", "Arm Neoverse V1", {"NEON", "SVE", "BF16", "I8MM"}),
         (RASPBERRY_PI_5, "aarch64", "Arm Cortex-A76", {"NEON"}),

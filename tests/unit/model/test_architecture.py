@@ -204,15 +204,6 @@ def test_the_largest_architecture_is_cheap_to_describe() -> None:
     assert len(largest.weight_shapes()) == 3 * 16 + 3
 
 
-def test_a_table_is_read_back_unchanged() -> None:
-    model = architecture(hidden_sizes=(5, 4), tied=True, forget_bias=0.5, initializer="uniform")
-    assert Architecture.from_table(model.to_table()) == model
-    assert model.to_table()["hidden_sizes"] == [5, 4]
-    adaptive = architecture(adaptive_cutoffs=(2, 7), adaptive_factor=2.0)
-    assert Architecture.from_table(adaptive.to_table()) == adaptive
-    assert model.to_table()["adaptive_cutoffs"] == []
-
-
 def test_options_and_a_vocabulary_make_an_architecture() -> None:
     options = ModelOptions(embedding_size=8, hidden_sizes=(6, 8), tied=True, weight_drop_rate=0.25)
     architecture = options.build(vocabulary_size=30)

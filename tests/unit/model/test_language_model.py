@@ -154,17 +154,6 @@ def test_a_preset_is_overridden_field_by_field() -> None:
     assert model.seed == 2
 
 
-@pytest.mark.parametrize(
-    ("preset", "overrides", "message"),
-    [("smal", {}, "did you mean `small`"), ("small", {"hiden_sizes": (4,)}, "did you mean `hidden_sizes`")],
-)
-def test_the_error_for_an_unknown_name_suggests_the_nearest(
-    preset: str, overrides: dict[str, Any], message: str
-) -> None:
-    with pytest.raises(SettingError, match=message):
-        LanguageModel.from_preset(preset, vocabulary_size=9, settings=overrides)
-
-
 def test_keras_trains_it_by_compile_and_fit() -> None:
     model = LanguageModel(Architecture(vocabulary_size=7, embedding_size=8, hidden_sizes=(8,)))
     model.compile(optimizer=keras.optimizers.Adam(0.02), metrics=["accuracy"])

@@ -190,11 +190,7 @@ PUBLISHED: dict[str, dict[str, Any]] = {
 @every_preset
 def test_a_preset_has_the_settings_of_its_source(preset: str) -> None:
     config = RunConfig.of(preset)
-    found = {
-        **config.batching.to_table(),
-        **config.training.to_table(),
-        **architecture_of(preset).to_table(),
-    }
+    found = {**config.batching.to_table(), **config.training.to_table(), **architecture_of(preset).to_table()}
     assert {name: found[name] for name in PUBLISHED[preset]} == PUBLISHED[preset]
 
 

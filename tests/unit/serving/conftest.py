@@ -1,10 +1,7 @@
 """Started servers, shared by all tests of the service."""
 
-import asyncio
-from collections.abc import Callable, Iterator
-from typing import Any
+from collections.abc import Iterator
 
-import numpy as np
 import pytest
 
 import nextword
@@ -15,7 +12,15 @@ from nextword.export.language_model_graph import language_model_graph
 from nextword.model.architecture import Architecture
 from nextword.text.tokens.tokenizer import Tokenizer
 from nextword.text.tokens.vocabulary import Vocabulary
+from support.random_weights import random_weights
 from support.served import Served, serving
+from support.small_model import small_model
+
+
+@pytest.fixture
+def model() -> LoadedModel:
+    """A model of pretokenized text with a NumPy network."""
+    return small_model()
 
 
 @pytest.fixture(scope="session")
@@ -32,11 +37,7 @@ def float_model() -> LoadedModel:
     tokenizer = Tokenizer("word", "line", Vocabulary(("<eos>", "<unk>", *marks, *words)))
     size = tokenizer.vocabulary_size
     architecture = Architecture(vocabulary_size=size, embedding_size=24, hidden_sizes=(40, 32))
-    random = np.random.default_rng(3)
-    weights = {
-        name: (0.5 * random.normal(size=shape)).astype(np.float32)
-        for name, shape in architecture.weight_shapes().items()
-    }
+    weights = random_weights(architecture, 3, scale=0.5)
     data = language_model_graph(architecture, weights).SerializeToString()
     engine = OnnxEngine(data, architecture=architecture, end_id=tokenizer.vocabulary.end_id)
     return LoadedModel(engine, Bundle("random", architecture, tokenizer, weights, ""), "onnxruntime")
@@ -54,17 +55,3 @@ def served_floats(float_model: LoadedModel) -> Iterator[Served]:
     """A server of a model in float32."""
     with serving(float_model) as server:
         yield server
-
-
-@pytest.fixture
-def run_async() -> Callable[..., Any]:
-    """Runs a coroutine function in an event loop of its own, for 60 seconds at most."""
-
-    def run(function: Callable[..., Any], *arguments: Any) -> Any:
-        async def limited() -> Any:
-            async with asyncio.timeout(60):
-                return await function(*arguments)
-
-        return asyncio.run(limited())
-
-    return run

@@ -6,7 +6,6 @@ import hashlib
 import threading
 import time
 import weakref
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,8 +16,8 @@ from nextword.engine.methods.chain import methods_of
 from nextword.errors import BundleError
 from nextword.serving.served_model import ModelSlot, ModelSource, ServedModel
 from support.served import HASH
-
-RunAsync = Callable[..., Any]
+from support.small_model import small_model
+from support.waiting import run_async
 
 
 @dataclass(eq=False)
@@ -28,28 +27,28 @@ class Tables:
     model: Any
 
 
-def served(small_model: Any, seed: int = 0) -> ServedModel:
+def served(seed: int = 0) -> ServedModel:
     model = small_model(seed=seed)
     return ServedModel(model, model.bundle, HASH)
 
 
-def test_it_names_its_model(small_model: Any) -> None:
-    subject = served(small_model)
+def test_it_names_its_model() -> None:
+    subject = served()
     assert subject.name == "small-pretokenized"
     assert subject.fingerprint == "small-pretokenized-0123456789ab"
     assert subject.headers == {"X-Model-Hash": HASH}
 
 
-def test_blocking_work_runs_in_a_thread_and_returns_its_result(run_async: RunAsync, small_model: Any) -> None:
+def test_blocking_work_runs_in_a_thread_and_returns_its_result() -> None:
     def work(value: int, *, more: int) -> tuple[int, str]:
         return value + more, threading.current_thread().name
 
-    result, thread = run_async(lambda: served(small_model).run(work, 1, more=2))
+    result, thread = run_async(lambda: served().run(work, 1, more=2))
     assert result == 3
     assert thread != threading.current_thread().name
 
 
-def test_few_calls_run_at_once(run_async: RunAsync, small_model: Any) -> None:
+def test_few_calls_run_at_once() -> None:
     running, most = 0, 0
     lock = threading.Lock()
 
@@ -63,15 +62,15 @@ def test_few_calls_run_at_once(run_async: RunAsync, small_model: Any) -> None:
             running -= 1
 
     async def many() -> None:
-        subject = served(small_model)
+        subject = served()
         await asyncio.gather(*(subject.run(work) for _ in range(12)))
 
     run_async(many)
     assert 1 <= most <= 2
 
 
-def test_what_is_made_once_holds_no_thread_of_requests(run_async: RunAsync, small_model: Any) -> None:
-    subject, release, calls = served(small_model), threading.Event(), []
+def test_what_is_made_once_holds_no_thread_of_requests() -> None:
+    subject, release, calls = served(), threading.Event(), []
 
     def count(model: ServedModel) -> object:
         calls.append(model)
@@ -90,8 +89,8 @@ def test_what_is_made_once_holds_no_thread_of_requests(run_async: RunAsync, smal
     assert calls == [subject]
 
 
-def test_after_an_error_it_is_made_again(run_async: RunAsync, small_model: Any) -> None:
-    subject, errors = served(small_model), [ValueError("first"), None]
+def test_after_an_error_it_is_made_again() -> None:
+    subject, errors = served(), [ValueError("first"), None]
 
     def make(_model: ServedModel) -> str:
         if error := errors.pop(0):
@@ -106,9 +105,9 @@ def test_after_an_error_it_is_made_again(run_async: RunAsync, small_model: Any) 
     assert run_async(twice) == "made"
 
 
-def test_what_is_made_of_a_model_is_freed_with_it(run_async: RunAsync, small_model: Any) -> None:
+def test_what_is_made_of_a_model_is_freed_with_it() -> None:
     async def make() -> weakref.ref[Tables]:
-        subject = served(small_model)
+        subject = served()
         made = await subject.once(lambda model: Tables(model.model))
         subject.scheduler.close()
         return weakref.ref(made)
@@ -118,8 +117,8 @@ def test_what_is_made_of_a_model_is_freed_with_it(run_async: RunAsync, small_mod
     assert gone() is None
 
 
-def test_a_slot_gives_the_latest_model_and_drains_all(run_async: RunAsync, small_model: Any) -> None:
-    first, second = served(small_model), served(small_model, 1)
+def test_a_slot_gives_the_latest_model_and_drains_all() -> None:
+    first, second = served(), served(1)
     slot = ModelSlot(first)
     slot.replace(second)
     assert slot.current is second

@@ -183,11 +183,7 @@ def test_each_open_stream_completes_or_ends_with_an_event(drain_seconds: str) ->
 
 
 def test_while_it_drains_the_service_is_not_ready_and_takes_no_requests() -> None:
-    with (
-        serve_process("austen", environment=PATIENT) as process,
-        RawClient(process.port) as kept,
-        ExitStack() as stack,
-    ):
+    with serve_process("austen", environment=PATIENT) as process, RawClient(process.port) as kept, ExitStack() as stack:
         port = process.port
         kept.send(get("/livez", close=False))
         assert kept.receive_until(b"alive")
@@ -212,10 +208,7 @@ def test_while_it_drains_the_service_is_not_ready_and_takes_no_requests() -> Non
 
 
 def test_the_second_signal_ends_the_service_at_once() -> None:
-    with (
-        serve_process("austen", environment=PATIENT) as process,
-        RawClient(process.port) as client,
-    ):
+    with serve_process("austen", environment=PATIENT) as process, RawClient(process.port) as client:
         client.send(b"POST /v1/score HTTP/1.1\r\nHost: localhost\r\nContent-Length: 5\r\n\r\n")
         wait_until(lambda: figure(process, "requests_in_flight") == 1)
         process.signal(signal.SIGTERM)

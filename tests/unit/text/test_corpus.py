@@ -10,7 +10,6 @@ from nextword.text.corpus import Corpus, tokenizer_for
 from nextword.text.options import TextOptions
 from nextword.text.reading.reader import TextRange
 from nextword.text.sources.names import SPLITS
-from nextword.text.tokens.tokenizer import Tokenizer
 
 PROSE = b"It is a truth\nacknowledged, that\n\na man in a\ngood mood\n"
 
@@ -40,13 +39,6 @@ def test_the_vocabulary_is_that_of_the_training_split_alone(folder: Path, cache:
     assert corpus.valid.ids.tolist() == [2, 1, 0]
     assert corpus.test.ids.tolist() == [2, 5, 4, 0]
     assert corpus.test.report.num_out_of_vocabulary == 1
-
-
-def test_the_options_are_resolved_and_give_the_same_corpus_again(folder: Path, cache: Path) -> None:
-    corpus = Corpus.load(folder, cache_dir=cache)
-    expected = TextOptions(tokenizer="word", line_ends="line", maximum_vocabulary=50_000, minimum_count=2)
-    assert corpus.options == expected
-    assert Corpus.load(folder, corpus.options, cache_dir=cache).tokenizer == corpus.tokenizer
 
 
 def test_splits_are_reached_by_name(folder: Path, cache: Path) -> None:
@@ -163,11 +155,6 @@ def test_ptb_is_read_as_the_tutorial_reads_it(data_dir: Path, shared_cache: Path
     assert [corpus.split(name).num_tokens for name in SPLITS] == [929_589, 73_760, 82_430]
     assert [corpus.split(name).num_words for name in SPLITS] == [929_589, 73_760, 82_430]
     assert [corpus.split(name).report.num_out_of_vocabulary for name in SPLITS] == [0, 0, 0]
-
-
-def test_ptb_survives_json(data_dir: Path, shared_cache: Path) -> None:
-    tokenizer = Corpus.load("ptb", data_dir=data_dir, cache_dir=shared_cache).tokenizer
-    assert Tokenizer.from_json(tokenizer.to_json(), kind="pretokenized", line_ends="line") == tokenizer
 
 
 @pytest.mark.slow

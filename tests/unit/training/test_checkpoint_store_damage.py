@@ -2,25 +2,20 @@
 
 import random
 from pathlib import Path
-from typing import Any
 
-import numpy as np
 import pytest
 
 from nextword.disk import sealed_directory
 from nextword.training.checkpoint_store import CheckpointStore
-from support.checkpoint_stores import assert_whole, filled_store, named, save, step_names
+from support.checkpoint_stores import assert_whole, best_of, filled_store, named, newest_of, save, step_names
 
-Array = np.ndarray[Any, Any]
 NO_ARRAYS = (2).to_bytes(8, "little") + b"{}"
 
 
 def assert_falls_back(root: Path, name: str) -> None:
     said: list[str] = []
     store = CheckpointStore(root, warn=said.append)
-    newest, best = store.newest(), store.best()
-    assert newest is not None
-    assert best is not None
+    newest, best = newest_of(store), best_of(store)
     assert (newest.step, best.step) == (2, 1)
     assert len(said) == 1
     assert "step-0000000003` is damaged" in said[0] or name == "MANIFEST.json"
@@ -104,8 +99,7 @@ def test_a_sealed_directory_that_is_not_a_checkpoint_is_skipped(tmp_path: Path) 
     for files in strangers:
         sealed_directory.write(tmp_path / f"step-{9:010d}", files, replace=True)
         said: list[str] = []
-        newest = CheckpointStore(tmp_path, said.append).newest()
-        assert newest is not None
+        newest = newest_of(CheckpointStore(tmp_path, said.append))
         assert newest.step == 3
         assert "step-0000000009` must " in said[0]
 
@@ -118,8 +112,7 @@ def test_stray_files_are_ignored_and_reported(tmp_path: Path) -> None:
     said: list[str] = []
     store = CheckpointStore(tmp_path, warn=said.append)
     save(store, 4)
-    newest = store.newest()
-    assert newest is not None
+    newest = newest_of(store)
     assert newest.step == 4
     assert sorted(said) == sorted(f"`{tmp_path / name}` is not a checkpoint and is ignored" for name in strays)
     assert step_names(tmp_path) == named(1, 3, 4) | set(strays)
@@ -134,8 +127,7 @@ def test_a_file_or_a_link_with_the_name_of_a_checkpoint_is_refused(tmp_path: Pat
     else:
         stray.symlink_to(stray.name if kind == "loop" else f"step-{3:010d}")
     said: list[str] = []
-    newest = CheckpointStore(tmp_path, said.append).newest()
-    assert newest is not None
+    newest = newest_of(CheckpointStore(tmp_path, said.append))
     assert newest.step == 3
     assert "step-0000000009` must be a directory" in said[0]
 
@@ -144,7 +136,6 @@ def test_a_copied_checkpoint_is_read_without_changing_it(tmp_path: Path) -> None
     filled_store(tmp_path)
     (tmp_path / f"step-{3:010d}").rename(tmp_path / f".aside-step-{3:010d}")
     before = step_names(tmp_path)
-    newest = CheckpointStore(tmp_path).newest()
-    assert newest is not None
+    newest = newest_of(CheckpointStore(tmp_path))
     assert newest.step == 3
     assert step_names(tmp_path) == before

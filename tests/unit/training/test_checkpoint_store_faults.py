@@ -10,18 +10,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 
-from nextword.disk import manifest, sealed_directory
-from nextword.disk.files import disk_errors
+from nextword.disk import sealed_directory
 from nextword.errors import StorageError
-from nextword.training import checkpoint_store
 from nextword.training.checkpoint_store import CheckpointStore
-from support.checkpoint_stores import arrays_at, assert_whole, filled_store, named, save, step_names
+from support.checkpoint_stores import assert_whole, best_of, filled_store, named, newest_of, save, step_names
 from support.slow import rest_slow
 
-Array = np.ndarray[Any, Any]
 OPERATIONS = ("open", "write", "fsync", "mkdir", "rename", "replace", "unlink", "rmdir")
 
 
@@ -85,27 +81,11 @@ def resume_and_save_next(store: CheckpointStore) -> object:
 ACTS = [save_next, save_newest_again, resume_and_save_next]
 
 
-def save_in_place(store: CheckpointStore) -> object:
-    """A mutant that writes files under their final name, like Keras."""
-    path = store.root / f"step-{3:010d}"
-    state = checkpoint_store._encode_state(3, 1, {"epoch": 3, "best_loss": None})
-    files = {"arrays.safetensors": checkpoint_store._encode_arrays(arrays_at(3)), "state.json": state}
-    files["MANIFEST.json"] = manifest.encode({name: manifest.seal_of(data) for name, data in files.items()})
-    with disk_errors(path, "written"):
-        for name, data in files.items():
-            descriptor = os.open(path / name, os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
-            os.write(descriptor, data)
-            os.close(descriptor)
-    return path
-
-
 def check_after(root: Path, act: Act, acknowledged: bool) -> None:
     """No acknowledged checkpoint is lost, others are complete or absent, and the store still works."""
     said: list[str] = []
     store = CheckpointStore(root, said.append)
-    newest, best = store.newest(), store.best()
-    assert newest is not None
-    assert best is not None
+    newest, best = newest_of(store), best_of(store)
     assert (newest.step, best.step) in [(3, 1), (4, 4)]
     if acknowledged and act is not save_newest_again:
         assert newest.step == 4
@@ -173,16 +153,6 @@ def test_no_disk_error_loses_a_checkpoint(tmp_path: Path, act: Act, number: int,
 @pytest.mark.parametrize("act", rest_slow(ACTS))
 def test_no_kill_loses_a_checkpoint(tmp_path: Path, act: Act) -> None:
     assert survive_all(lambda root, at: survive_kill(root, act, at), tmp_path) >= 20
-
-
-def test_a_writer_in_place_is_caught_by_the_errors(tmp_path: Path) -> None:
-    with pytest.raises((AssertionError, StorageError)):
-        survive_all(lambda root, at: survive_error(root, save_in_place, errno.ENOSPC, at, False), tmp_path)
-
-
-def test_a_writer_in_place_is_caught_by_the_kills(tmp_path: Path) -> None:
-    with pytest.raises((AssertionError, StorageError)):
-        survive_all(lambda root, at: survive_kill(root, save_in_place, at), tmp_path)
 
 
 def test_an_error_while_removing_an_old_checkpoint_is_only_a_warning(

@@ -5,24 +5,7 @@ import warnings
 import pytest
 
 from nextword.errors import TrainingWarning
-from nextword.training.context import RunContext, TrainingObserver, warn_user
-from nextword.training.plan import Plan
-from nextword.training.progress import RoundRecord, TrainingProgress
-
-RECORD = RoundRecord(1, 6, 0.4, 0.1, 9.0, 0.3, 8.0, 0.2, 1e5, 1.5)
-
-
-def test_progress_and_messages_are_dropped_by_default() -> None:
-    context, plan, progress = RunContext(), Plan(15, 6, (30,)), TrainingProgress(records=(RECORD,))
-    observer: TrainingObserver = context.observer
-    assert isinstance(observer, TrainingObserver)
-    observer.on_start(plan, progress)
-    observer.on_step(3, 9.0, 1e5)
-    observer.on_validation()
-    observer.on_round(RECORD, plan, progress)
-    context.say("training")
-    assert list(context.callbacks) == []
-    assert (context.data_dir, context.cache_dir) == (None, None)
+from nextword.training.context import RunContext, warn_user
 
 
 def test_warnings_go_to_python_by_default() -> None:

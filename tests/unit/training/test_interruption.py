@@ -75,14 +75,6 @@ def test_the_previous_handlers_are_restored_after_the_block(signaled: bool) -> N
     assert [signal.getsignal(number) for number in SIGNALS] == [raise_caught, raise_caught]
 
 
-def test_the_first_signal_restores_the_previous_handlers() -> None:
-    for number in SIGNALS:
-        signal.signal(number, raise_caught)
-    with Interruption().listening():
-        signal.raise_signal(signal.SIGTERM)
-        assert [signal.getsignal(number) for number in SIGNALS] == [raise_caught, raise_caught]
-
-
 def test_another_thread_has_no_signals_to_listen_for() -> None:
     def listen() -> None:
         with Interruption().listening():

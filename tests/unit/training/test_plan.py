@@ -1,5 +1,4 @@
 import math
-from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
@@ -15,14 +14,10 @@ from nextword.training.optim.schedule import LinearToZero, ReplannedSchedule, Sc
 from nextword.training.options import TrainingOptions
 from nextword.training.plan import Plan, TimePlan
 from nextword.training.progress import RoundRecord
-from nextword.training.run import TrainingRun
+from support.training_runs import OPTIONS
 
 epochs = st.floats(0.001, 60.0)
 steps_per_epoch = st.integers(1, 100_000)
-
-MakeRun = Callable[..., TrainingRun]
-
-ROUND_STEPS = 6
 
 
 @given(epochs, steps_per_epoch, st.none() | st.integers(1, 300_000))
@@ -211,33 +206,29 @@ def test_the_momentum_of_one_cycle_follows_its_learning_rate(step: int, total_st
     assert part_of_cycle(total_steps) == pytest.approx((0.0, 0.0), abs=1e-3)
 
 
-@pytest.fixture
-def timed(options: TrainingOptions) -> TrainingOptions:
-    return replace(options, minutes=1.0)
+TIMED = replace(OPTIONS, minutes=1.0)
 
 
-def test_minutes_without_a_time_plan_are_refused(timed: TrainingOptions) -> None:
+def test_minutes_without_a_time_plan_are_refused() -> None:
     with pytest.raises(SettingError, match="`minutes` needs a time plan"):
-        Plan.of(timed, 15)
+        Plan.of(TIMED, 15)
 
 
 @pytest.mark.parametrize("schedule", ["constant", "step", "plateau"])
-def test_a_schedule_that_does_not_end_at_zero_is_refused(timed: TrainingOptions, schedule: Any) -> None:
+def test_a_schedule_that_does_not_end_at_zero_is_refused(schedule: Any) -> None:
     with pytest.raises(SettingError, match=f"`schedule` must be linear or one_cycle .* but is {schedule};"):
-        Plan.of(replace(timed, schedule=schedule), 15, time_plan(60.0, 6))
+        Plan.of(replace(TIMED, schedule=schedule), 15, time_plan(60.0, 6))
 
 
-def test_a_resumed_plan_has_the_steps_of_its_checkpoint(
-    timed: TrainingOptions,
-) -> None:
-    plan = Plan.of(timed, 15, time_plan(60.0, 6, 33, 28, 27))
+def test_a_resumed_plan_has_the_steps_of_its_checkpoint() -> None:
+    plan = Plan.of(TIMED, 15, time_plan(60.0, 6, 33, 28, 27))
     assert (plan.planned_steps, plan.total_steps, plan.num_rounds) == ((33,), 33, 6)
     assert [plan.steps_after(steps) for steps in (0, 24, 30)] == [6, 6, 3]
     resumed = plan.resumed([33, 28])
     assert (resumed.planned_steps, resumed.num_rounds, resumed.steps_after(24)) == ((33, 28), 5, 4)
 
 
-def test_a_plan_by_epochs_does_not_change(options: TrainingOptions) -> None:
-    plan = Plan.of(options, 15, time_plan(60.0, 6, 7))  # a time plan is ignored without `minutes`
+def test_a_plan_by_epochs_does_not_change() -> None:
+    plan = Plan.of(OPTIONS, 15, time_plan(60.0, 6, 7))  # a time plan is ignored without `minutes`
     assert (plan.planned_steps, plan.time) == ((30,), None)
     assert plan.after(records((6, 0.1, 1.0))) == plan.resumed([12]) == plan

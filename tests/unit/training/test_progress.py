@@ -7,39 +7,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from nextword.training.options import TrainingOptions
-from nextword.training.progress import RoundRecord, TrainingProgress
+from nextword.training.progress import TrainingProgress
+from support.training_records import make_records
 
 perplexities = st.lists(st.floats(1.0, 100.0) | st.just(math.nan) | st.just(math.inf), min_size=1, max_size=12)
-
-
-def record(number: int, valid_perplexity: float) -> RoundRecord:
-    return RoundRecord(
-        round=number,
-        step=10 * number,
-        epoch=0.5 * number,
-        learning_rate=0.1,
-        train_perplexity=9.0,
-        train_accuracy=0.3,
-        valid_perplexity=valid_perplexity,
-        valid_accuracy=0.2,
-        words_per_second=1e5,
-        seconds=1.5 * number,
-    )
 
 
 def history(valid_perplexities: list[float], num_rounds: int = 100, **options: Any) -> list[TrainingProgress]:
     """The progress after each round."""
     steps = [TrainingProgress()]
-    for number, perplexity in enumerate(valid_perplexities, start=1):
-        steps.append(steps[-1].after_round(record(number, perplexity), TrainingOptions(**options), 10 * num_rounds))
+    for record in make_records(*valid_perplexities):
+        steps.append(steps[-1].after_round(record, TrainingOptions(**options), 10 * num_rounds))
     return steps[1:]
-
-
-def test_nothing_is_done_at_the_beginning() -> None:
-    progress = TrainingProgress()
-    assert (progress.rounds, progress.seconds, progress.best_perplexity) == (0, 0.0, math.inf)
-    assert not progress.latest_is_best
-    assert not progress.finished
 
 
 def test_the_best_round_is_the_first_with_the_lowest_perplexity() -> None:
@@ -47,7 +26,7 @@ def test_the_best_round_is_the_first_with_the_lowest_perplexity() -> None:
     assert [progress.best_round for progress in steps] == [1, 2, 2, 2, 5]
     assert [progress.best_perplexity for progress in steps] == [9.0, 7.0, 7.0, 7.0, 6.0]
     assert [progress.latest_is_best for progress in steps] == [True, True, False, False, True]
-    assert steps[-1].seconds == 7.5
+    assert steps[-1].seconds == 5.0
 
 
 @given(perplexities)

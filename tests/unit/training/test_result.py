@@ -12,22 +12,16 @@ from nextword.model.language_model import LanguageModel
 from nextword.text.corpus import Corpus
 from nextword.training.config import RunConfig
 from nextword.training.context import RunContext
-from nextword.training.progress import RoundRecord, TrainingProgress
+from nextword.training.progress import TrainingProgress
 from nextword.training.result import FinishedRun, finish_run
+from support.training_records import make_records
 
 CONFIG = RunConfig.of(
     "quick",
     {"model": {"embedding_size": 8, "hidden_sizes": [8]}, "training": {"seed": 4, "compute_dtype": "float32"}},
     origin={"command": "nextword train story.txt"},
 )
-PROGRESS = TrainingProgress(
-    records=tuple(
-        RoundRecord(number, 10 * number, 0.5 * number, 0.1, 9.0, 0.3, perplexity, 0.2, 1e5, 1.5 * number)
-        for number, perplexity in ((1, 8.0), (2, 6.0), (3, 7.0))
-    ),
-    best_round=2,
-    finished=True,
-)
+PROGRESS = TrainingProgress(records=tuple(make_records(8.0, 6.0, 7.0)), best_round=2, finished=True)
 
 
 @pytest.fixture(scope="module")
@@ -81,7 +75,7 @@ def test_the_table_has_the_metrics_of_the_run(finished: FinishedRun) -> None:
         "rounds": 3,
         "steps": 30,
         "epochs": 1.5,
-        "seconds": 4.5,
+        "seconds": 3.0,
         "best_round": 2,
         "best_epoch": 1.0,
         "finished": True,

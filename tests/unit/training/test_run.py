@@ -1,4 +1,3 @@
-from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -8,31 +7,25 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from nextword.errors import CheckpointError, TrainingDivergedError
+from nextword.errors import TrainingDivergedError
 from nextword.model.language_model import LanguageModel
 from nextword.text.batching.streams import Streams, VariedStreams
 from nextword.text.batching.window import Window
 from nextword.text.options import BatchOptions
 from nextword.training.checkpoint_store import CheckpointStore
 from nextword.training.context import TrainingObserver
-from nextword.training.options import TrainingOptions
 from nextword.training.plan import Plan
 from nextword.training.progress import RoundRecord, TrainingProgress
 from nextword.training.report.history import write_log
-from nextword.training.run import TrainingRun
 from nextword.training.step import round_callbacks
 from support.arrays import assert_equal_to_the_bit
-
-MakeRun = Callable[..., TrainingRun]
-CutOff = Callable[..., None]
+from support.checkpoint_stores import best_of
+from support.training_runs import OPTIONS, TRAIN, cut_off_after_rounds, finished, make_run
 
 NUM_ROUNDS, ROUND_STEPS = 5, 6
 
 
-@pytest.fixture
-def constant(options: TrainingOptions) -> TrainingOptions:
-    """The same options with a constant learning rate."""
-    return options.replace(schedule="constant")
+CONSTANT = OPTIONS.replace(schedule="constant")
 
 
 class Watcher(TrainingObserver):
@@ -71,10 +64,8 @@ class Destroyer(keras.callbacks.Callback):  # type: ignore[misc, unused-ignore]
 # The result of a run.
 
 
-def test_training_improves_the_perplexity_in_the_log(
-    finished: MakeRun, constant: TrainingOptions, tmp_path: Path
-) -> None:
-    records = finished(tmp_path, constant.replace(epochs=12.0, round_steps=30)).progress.records
+def test_training_improves_the_perplexity_in_the_log(tmp_path: Path) -> None:
+    records = finished(tmp_path, CONSTANT.replace(epochs=12.0, round_steps=30)).progress.records
     assert [(record.round, record.step, record.epoch) for record in records] == [
         (number, 30 * number, 2.0 * number) for number in range(1, 7)
     ]
@@ -97,18 +88,16 @@ class RecordedStreams(Streams):
         return super().window(step)
 
 
-def test_every_step_trains_on_its_own_window(make_run: MakeRun, options: TrainingOptions, tmp_path: Path) -> None:
+def test_every_step_trains_on_its_own_window(tmp_path: Path) -> None:
     train, valid = RecordedStreams(), RecordedStreams()
-    make_run(tmp_path, options, train=train, valid=valid).run()
+    make_run(tmp_path, OPTIONS, train=train, valid=valid).run()
     assert train.steps == list(range(NUM_ROUNDS * ROUND_STEPS))
     assert valid.steps == list(range(valid.steps_per_epoch)) * NUM_ROUNDS
 
 
-def test_the_model_has_the_best_weights_not_the_last(
-    make_run: MakeRun, constant: TrainingOptions, tmp_path: Path
-) -> None:
+def test_the_model_has_the_best_weights_not_the_last(tmp_path: Path) -> None:
     watcher = Watcher()
-    run = make_run(tmp_path, constant, unlike=True, observer=watcher)
+    run = make_run(tmp_path, CONSTANT, unlike=True, observer=watcher)
     watcher.model = run.step.model
     progress = run.run()
     assert 0 < progress.best_round < NUM_ROUNDS
@@ -119,44 +108,40 @@ def test_the_model_has_the_best_weights_not_the_last(
         assert not np.array_equal(weight, watcher.weights[-1][name]), name
 
 
-def test_a_run_can_be_ended_early_and_resumed_later(
-    make_run: MakeRun,
-    finished: MakeRun,
-    cut_off_after_rounds: CutOff,
-    constant: TrainingOptions,
-    tmp_path: Path,
-) -> None:
-    cut_off_after_rounds(tmp_path, 3, constant, unlike=True)
-    ended = make_run(tmp_path, constant, unlike=True)
+def test_a_run_can_be_ended_early_and_resumed_later(tmp_path: Path) -> None:
+    cut_off_after_rounds(tmp_path, 3, CONSTANT, unlike=True)
+    ended = make_run(tmp_path, CONSTANT, unlike=True)
     assert ended.finish().best_round < 3
-    best = CheckpointStore(tmp_path).best()
-    assert best is not None
+    best = best_of(CheckpointStore(tmp_path))
     np.testing.assert_array_equal(
         ended.step.model.named_weights()["embedding/embeddings"], best.arrays["model/000/embeddings"]
     )
-    resumed = finished(tmp_path, constant, unlike=True)
-    at_once = finished(tmp_path / "at once", constant, unlike=True)
+    resumed = finished(tmp_path, CONSTANT, unlike=True)
+    at_once = finished(tmp_path / "at once", CONSTANT, unlike=True)
     assert_equal_to_the_bit(resumed.step.model.named_weights(), at_once.step.model.named_weights())
     assert resumed.progress.rounds == NUM_ROUNDS
 
 
-def test_a_run_without_a_round_cannot_be_ended(make_run: MakeRun, constant: TrainingOptions, tmp_path: Path) -> None:
-    with pytest.raises(CheckpointError, match="must have at least one finished round"):
-        make_run(tmp_path, constant).finish()
+def test_a_run_that_stops_early_says_which_round_is_kept(tmp_path: Path) -> None:
+    said: list[str] = []
+    impatient = OPTIONS.replace(schedule="constant", patience=2)
+    run = finished(tmp_path, impatient, unlike=True, say=said.append)
+    done, best = run.progress.rounds, run.progress.best_round
+    assert done == best + 2 < run.plan.num_rounds
+    assert said == [f"done early after round {done}: validation has not improved since round {best}, which is kept"]
+    finished(tmp_path, impatient, unlike=True, say=said.append)  # resumed, there is nothing to do
+    assert len(said) == 1
 
 
-def test_patience_ends_a_run_for_good(finished: MakeRun, constant: TrainingOptions, tmp_path: Path) -> None:
-    patient = constant.replace(patience=2)
-    progress = finished(tmp_path, patient, unlike=True).progress
-    assert progress.rounds == progress.best_round + 2 < NUM_ROUNDS
-    assert finished(tmp_path, patient, unlike=True).progress == progress
+def test_a_run_that_reaches_its_end_says_nothing(tmp_path: Path) -> None:
+    said: list[str] = []
+    finished(tmp_path, OPTIONS.replace(patience=2), say=said.append)
+    assert said == []
 
 
 @pytest.mark.parametrize(("schedule", "expected"), [("linear", [0.01, 0.0]), ("step", [0.01, 0.005])])
-def test_a_record_has_the_learning_rate_of_the_next_step(
-    schedule: str, expected: list[float], finished: MakeRun, options: TrainingOptions, tmp_path: Path
-) -> None:
-    options = options.replace(schedule=schedule, warmup_fraction=0.0, constant_epochs=1, round_steps=15)
+def test_a_record_has_the_learning_rate_of_the_next_step(schedule: str, expected: list[float], tmp_path: Path) -> None:
+    options = OPTIONS.replace(schedule=schedule, warmup_fraction=0.0, constant_epochs=1, round_steps=15)
     rates = [record.learning_rate for record in finished(tmp_path, options).progress.records]
     assert rates == pytest.approx(expected, rel=1e-5, abs=1e-9)
 
@@ -164,23 +149,19 @@ def test_a_record_has_the_learning_rate_of_the_next_step(
 # Divergence.
 
 
-def test_an_extreme_learning_rate_raises_a_divergence_error(
-    make_run: MakeRun, constant: TrainingOptions, tmp_path: Path
-) -> None:
-    absurd = constant.replace(optimizer="sgd", learning_rate=1000.0, clip_norm=None)
+def test_an_extreme_learning_rate_raises_a_divergence_error(tmp_path: Path) -> None:
+    absurd = CONSTANT.replace(optimizer="sgd", learning_rate=1000.0, clip_norm=None)
     with pytest.raises(TrainingDivergedError, match=r"but is (inf|nan) at step .* there is no checkpoint yet; .*lower"):
         make_run(tmp_path, absurd).run()
     assert CheckpointStore(tmp_path).newest() is None
 
 
-def test_a_divergence_keeps_and_names_the_last_checkpoint(
-    make_run: MakeRun, finished: MakeRun, constant: TrainingOptions, tmp_path: Path
-) -> None:
-    run = make_run(tmp_path / "diverged", constant, unlike=True, callbacks=[Destroyer()])
+def test_a_divergence_keeps_and_names_the_last_checkpoint(tmp_path: Path) -> None:
+    run = make_run(tmp_path / "diverged", CONSTANT, unlike=True, callbacks=[Destroyer()])
     with pytest.raises(TrainingDivergedError, match=r"is nan at step 1[4-8]; the checkpoint of step 12"):
         run.run()
     assert run.progress.rounds == 2
-    finished(tmp_path / "two rounds", constant.replace(epochs=0.8), unlike=True)
+    finished(tmp_path / "two rounds", CONSTANT.replace(epochs=0.8), unlike=True)
     kept, expected = CheckpointStore(tmp_path / "diverged"), CheckpointStore(tmp_path / "two rounds")
     for ours, theirs in ((kept.newest(), expected.newest()), (kept.best(), expected.best())):
         assert ours is not None
@@ -189,57 +170,45 @@ def test_a_divergence_keeps_and_names_the_last_checkpoint(
         assert_equal_to_the_bit(ours.arrays, theirs.arrays)
 
 
-def test_a_divergence_is_found_inside_a_round(
-    make_run: MakeRun, constant: TrainingOptions, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_divergence_is_found_inside_a_round(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(round_callbacks, "_SECONDS_BETWEEN_REPORTS", 0.0)
     # The first step of the third round has finite weights, and leaves infinite ones.
     with pytest.raises(TrainingDivergedError, match=r"training perplexity .* at step 14; the checkpoint of step 12"):
-        make_run(tmp_path, constant, callbacks=[Destroyer()]).run()
+        make_run(tmp_path, CONSTANT, callbacks=[Destroyer()]).run()
 
 
 # Observers.
 
 
-def test_observers_receive_start_steps_and_rounds(
-    finished: MakeRun,
-    cut_off_after_rounds: CutOff,
-    options: TrainingOptions,
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
+def test_observers_receive_start_steps_and_rounds(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(round_callbacks, "_SECONDS_BETWEEN_REPORTS", 0.0)
-    cut_off_after_rounds(tmp_path, 1, options)
+    cut_off_after_rounds(tmp_path, 1, OPTIONS)
     watcher = Watcher()
-    finished(tmp_path, options, observer=watcher)
+    finished(tmp_path, OPTIONS, observer=watcher)
     total_steps = NUM_ROUNDS * ROUND_STEPS
     assert watcher.starts == [(Plan(15, ROUND_STEPS, (total_steps,)), 1)]
     assert watcher.rounds == [2, 3, 4, 5]
     assert watcher.steps == list(range(ROUND_STEPS + 1, NUM_ROUNDS * ROUND_STEPS + 1))
 
 
-def test_the_log_is_written_before_observers_receive_a_round(
-    finished: MakeRun, options: TrainingOptions, tmp_path: Path
-) -> None:
+def test_the_log_is_written_before_observers_receive_a_round(tmp_path: Path) -> None:
     told: list[int] = []
 
     class Reader(TrainingObserver):
         def on_round(self, record: RoundRecord, plan: Plan, progress: TrainingProgress) -> None:
             told.append(len((tmp_path / "log.jsonl").read_text(encoding="utf-8").splitlines()))
 
-    finished(tmp_path / "run", options, log=partial(write_log, tmp_path), observer=Reader())
+    finished(tmp_path / "run", OPTIONS, log=partial(write_log, tmp_path), observer=Reader())
     assert told == [1, 2, 3, 4, 5]
 
 
-def test_the_learning_rate_of_a_step_follows_its_window_length(
-    tmp_path: Path, constant: TrainingOptions, finished: MakeRun, train_ids: NDArray[np.int32]
-) -> None:
+def test_the_learning_rate_of_a_step_follows_its_window_length(tmp_path: Path) -> None:
     asked = BatchOptions(batch_size=4, num_steps=10, variable_num_steps=True)
-    train = VariedStreams(train_ids, asked, first_input=0)
+    train = VariedStreams(TRAIN, asked, first_input=0)
     relative = train.relative_lengths(200)
     assert relative is not None
-    each_step = constant.replace(round_steps=1)
+    each_step = CONSTANT.replace(round_steps=1)
     records = finished(tmp_path, each_step, train=train).progress.records[:-1]
-    rates = [constant.learning_rate * relative[record.step] for record in records]  # of the next step
+    rates = [CONSTANT.learning_rate * relative[record.step] for record in records]  # of the next step
     assert len(set(rates)) > 1
     assert [record.learning_rate for record in records] == pytest.approx(rates, rel=1e-6)

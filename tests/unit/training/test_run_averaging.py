@@ -1,6 +1,5 @@
 """Runs that validate and keep averages of the weights."""
 
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -14,48 +13,26 @@ from nextword.training.options import TrainingOptions
 from nextword.training.run import TrainingRun
 from nextword.training.step.step import RoundDataset
 from nextword.training.step.stream_model import named_variables
-
-MakeRun = Callable[..., TrainingRun]
+from support.checkpoint_stores import best_of
+from support.training_runs import OPTIONS, finished
 
 NUM_ROUNDS, ROUND_STEPS = 5, 6
 
 
-@pytest.fixture(scope="module")
-def averaging(options: TrainingOptions) -> Callable[..., TrainingOptions]:
+def averaging(kind: str, **changes: Any) -> TrainingOptions:
     """Settings of five rounds with weight averages at a constant learning rate."""
-    return lambda kind, **changes: options.replace(schedule="constant", averaging=kind, **changes)
+    return OPTIONS.replace(schedule="constant", averaging=kind, **changes)
 
 
 def best_arrays(root: Path, run: TrainingRun, variables: list[Any]) -> list[NDArray[np.float32]]:
     """The values of some variables in the best checkpoint."""
-    best = CheckpointStore(root).best()
-    assert best is not None
+    best = best_of(CheckpointStore(root))
     names = {id(variable): name for name, variable in named_variables(run.step.stream).items()}
     return [best.arrays[names[id(variable)]] for variable in variables]
 
 
-class Stop(keras.callbacks.Callback):  # type: ignore[misc, unused-ignore]
-    """Raises in the validation of the second round."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self._validations = 0
-
-    def on_test_begin(self, logs: Any = None) -> None:
-        self._validations += 1
-
-    def on_test_batch_end(self, batch: int, logs: Any = None) -> None:
-        if self._validations == 2 and batch == 1:
-            raise KeyboardInterrupt
-
-
 @pytest.mark.parametrize("kind", ["exponential", "two_tailed"])
-def test_the_model_ends_with_the_average_of_the_best_round(
-    kind: str,
-    finished: MakeRun,
-    averaging: Callable[..., TrainingOptions],
-    tmp_path: Path,
-) -> None:
+def test_the_model_ends_with_the_average_of_the_best_round(kind: str, tmp_path: Path) -> None:
     run = finished(tmp_path, averaging(kind), unlike=True)
     assert run.progress.best_round < NUM_ROUNDS
     stream = run.step.stream
@@ -66,9 +43,7 @@ def test_the_model_ends_with_the_average_of_the_best_round(
         assert not np.array_equal(average, other)
 
 
-def test_the_log_has_the_perplexity_of_the_average(
-    finished: MakeRun, averaging: Callable[..., TrainingOptions], tmp_path: Path
-) -> None:
+def test_the_log_has_the_perplexity_of_the_average(tmp_path: Path) -> None:
     run = finished(tmp_path, averaging("exponential", averaging_decay=0.9))
     record = run.progress.records[-1]
     assert run.progress.latest_is_best
@@ -81,19 +56,7 @@ def test_the_log_has_the_perplexity_of_the_average(
     assert figures["accuracy"] == pytest.approx(record.valid_accuracy, rel=1e-6)
 
 
-def test_averages_do_not_change_training(
-    finished: MakeRun, averaging: Callable[..., TrainingOptions], tmp_path: Path
-) -> None:
-    logs = []
-    for kind in ("none", "exponential", "triggered", "two_tailed"):
-        records = finished(tmp_path / kind, averaging(kind)).progress.records
-        logs.append([(record.train_perplexity, record.train_accuracy) for record in records])
-    assert all(log == logs[0] for log in logs)
-
-
-def test_averaging_is_triggered_by_worse_validation_and_improves_it(
-    finished: MakeRun, averaging: Callable[..., TrainingOptions], tmp_path: Path
-) -> None:
+def test_averaging_is_triggered_by_worse_validation_and_improves_it(tmp_path: Path) -> None:
     plain = finished(tmp_path / "none", averaging("none"), unlike=True).progress
     triggered = finished(tmp_path / "triggered", averaging("triggered", averaging_patience=0), unlike=True).progress
     since = triggered.averaging_since
@@ -105,34 +68,16 @@ def test_averaging_is_triggered_by_worse_validation_and_improves_it(
     assert triggered.records[since].valid_perplexity < plain.records[since].valid_perplexity
 
 
-def test_both_tails_are_validated_and_the_better_one_counts(
-    finished: MakeRun, averaging: Callable[..., TrainingOptions], tmp_path: Path
-) -> None:
+def test_both_tails_are_validated_and_the_better_one_counts(tmp_path: Path) -> None:
     run = finished(tmp_path, averaging("two_tailed"), unlike=True)
     lengths = [record.averaged_steps for record in run.progress.records]
     assert lengths[0] == ROUND_STEPS
     assert all(length % ROUND_STEPS == 0 and 0 < length <= ROUND_STEPS * NUM_ROUNDS for length in lengths)
-    best = CheckpointStore(tmp_path).best()
-    assert best is not None
+    best = best_of(CheckpointStore(tmp_path))
     assert run.step.stream.optimizer.averages.main.length_at(best.step) == lengths[run.progress.best_round - 1]
 
 
-def test_an_aborted_validation_restores_the_weights(
-    make_run: MakeRun, averaging: Callable[..., TrainingOptions], tmp_path: Path
-) -> None:
-    plain = make_run(tmp_path / "none", averaging("none"), callbacks=[Stop()])
-    broken_off = make_run(tmp_path / "two_tailed", averaging("two_tailed"), callbacks=[Stop()])
-    for run in (plain, broken_off):
-        with pytest.raises(KeyboardInterrupt):
-            run.run()
-    expected = plain.step.model.named_weights()
-    for name, weight in broken_off.step.model.named_weights().items():
-        np.testing.assert_array_equal(weight, expected[name], err_msg=name)
-
-
-def test_validation_between_rounds_does_not_change_the_weights(
-    finished: MakeRun, averaging: Callable[..., TrainingOptions], tmp_path: Path
-) -> None:
+def test_validation_between_rounds_does_not_change_the_weights(tmp_path: Path) -> None:
     run = finished(tmp_path, averaging("exponential"))
     before = {name: array.copy() for name, array in run.step.model.named_weights().items()}
     found = [run.step.validate() for _ in range(2)]

@@ -11,21 +11,16 @@ import pytest
 
 from nextword.training import run as run_module
 from nextword.training.context import TrainingObserver
-from nextword.training.options import TrainingOptions
 from nextword.training.plan import Plan, TimePlan
 from nextword.training.progress import RoundRecord, TrainingProgress
-from nextword.training.run import TrainingRun
 from nextword.training.step import round_callbacks
 from nextword.training.step import step as step_module
-
-MakeRun = Callable[..., TrainingRun]
+from support.training_runs import OPTIONS, cut_off_after_rounds, finished, make_run
 
 ROUND_STEPS = 6
 
 
-@pytest.fixture
-def timed(options: TrainingOptions) -> TrainingOptions:
-    return replace(options, minutes=1.0)
+TIMED = replace(OPTIONS, minutes=1.0)
 
 
 def by_clock(*planned: int, seconds: float = 60.0, round_steps: int = ROUND_STEPS) -> TimePlan:
@@ -33,11 +28,9 @@ def by_clock(*planned: int, seconds: float = 60.0, round_steps: int = ROUND_STEP
     return TimePlan(seconds=seconds, passes_at_end=0.0, round_steps=round_steps, planned_steps=planned or (1000,))
 
 
-def test_a_run_with_a_stored_plan_equals_the_run_by_epochs(
-    tmp_path: Path, options: TrainingOptions, timed: TrainingOptions, finished: MakeRun
-) -> None:
-    by_epochs = finished(tmp_path / "epochs", options)
-    repeated = finished(tmp_path / "clock", timed, time=by_clock(*(30,) * 6))
+def test_a_run_with_a_stored_plan_equals_the_run_by_epochs(tmp_path: Path) -> None:
+    by_epochs = finished(tmp_path / "epochs", OPTIONS)
+    repeated = finished(tmp_path / "clock", TIMED, time=by_clock(*(30,) * 6))
     for name, weights in by_epochs.step.model.named_weights().items():
         np.testing.assert_allclose(repeated.step.model.named_weights()[name], weights, atol=1e-4, err_msg=name)
 
@@ -80,11 +73,9 @@ class Disturbance(TrainingObserver):
             self.clock.tick = self.tick
 
 
-def test_a_run_ends_with_the_time_and_is_reproducible(
-    tmp_path: Path, timed: TrainingOptions, finished: MakeRun, put: PutClock
-) -> None:
+def test_a_run_ends_with_the_time_and_is_reproducible(tmp_path: Path, put: PutClock) -> None:
     put(Clock())
-    first = finished(tmp_path / "first", timed, time=by_clock(seconds=40.0))
+    first = finished(tmp_path / "first", TIMED, time=by_clock(seconds=40.0))
     assert 20.0 < first.progress.seconds <= 44.0
     planned = first.plan.planned_steps
     assert planned[0] == 1000
@@ -92,7 +83,7 @@ def test_a_run_ends_with_the_time_and_is_reproducible(
     assert len(planned) == first.progress.rounds + 1
     assert first.progress.records[-1].learning_rate == pytest.approx(0.0, abs=2e-3)
 
-    again = finished(tmp_path / "again", timed, time=by_clock(*planned, seconds=1e-3))
+    again = finished(tmp_path / "again", TIMED, time=by_clock(*planned, seconds=1e-3))
     assert again.progress.steps == first.progress.steps
     for name, weights in first.step.model.named_weights().items():
         np.testing.assert_array_equal(again.step.model.named_weights()[name], weights, err_msg=name)
@@ -101,28 +92,20 @@ def test_a_run_ends_with_the_time_and_is_reproducible(
 @pytest.mark.parametrize("seconds", range(24, 48, 6))
 @pytest.mark.parametrize(("after_round", "tick"), [(1, 0.35), (2, 0.3), (2, 0.7), (3, 0.4), (3, 0.9)])
 def test_the_rate_ends_at_zero_even_if_the_speed_of_the_machine_changes(
-    tmp_path: Path,
-    timed: TrainingOptions,
-    finished: MakeRun,
-    put: PutClock,
-    seconds: float,
-    after_round: int,
-    tick: float,
+    tmp_path: Path, put: PutClock, seconds: float, after_round: int, tick: float
 ) -> None:
     clock = put(Clock())
     asked = by_clock(seconds=float(seconds))
-    run = finished(tmp_path, timed, time=asked, observer=Disturbance(clock, after_round, tick))
+    run = finished(tmp_path, TIMED, time=asked, observer=Disturbance(clock, after_round, tick))
     records = run.progress.records
     assert records[-1].learning_rate == pytest.approx(0.0, abs=1e-6)
     assert all(record.learning_rate > 1e-6 for record in records[:-1])
     assert run.plan.planned_steps[-1] == run.progress.steps
-    again = finished(tmp_path, timed, time=asked)  # there is nothing to resume
+    again = finished(tmp_path, TIMED, time=asked)  # there is nothing to resume
     assert (again.progress, again.plan) == (run.progress, run.plan)
 
 
-def test_rounds_of_one_step_and_the_time_to_save_count(
-    tmp_path: Path, timed: TrainingOptions, finished: MakeRun, put: PutClock
-) -> None:
+def test_rounds_of_one_step_and_the_time_to_save_count(tmp_path: Path, put: PutClock) -> None:
     clock = put(Clock(tick=0.0))
 
     class Saving(TrainingObserver):
@@ -134,52 +117,38 @@ def test_rounds_of_one_step_and_the_time_to_save_count(
 
     steps = keras.callbacks.LambdaCallback(on_train_batch_begin=step)
     asked = by_clock(100, seconds=34.0, round_steps=1)
-    records = finished(tmp_path, timed, time=asked, observer=Saving(), callbacks=[steps]).progress.records
+    records = finished(tmp_path, TIMED, time=asked, observer=Saving(), callbacks=[steps]).progress.records
     assert {record.step_seconds for record in records} == {2.0}
     assert {record.words_per_second for record in records} == {4 * 5 / 2.0}
     assert [record.seconds for record in records] == [2.0 + 5.0 * done for done in range(7)]
 
 
-def test_the_time_before_the_first_round_counts_in_a_resumed_run_too(
-    tmp_path: Path,
-    timed: TrainingOptions,
-    finished: MakeRun,
-    cut_off_after_rounds: Callable[..., Any],
-    put: PutClock,
-) -> None:
+def test_the_time_before_the_first_round_counts_in_a_resumed_run_too(tmp_path: Path, put: PutClock) -> None:
     put(Clock())
     asked = by_clock(seconds=100.0)
-    cut_off_after_rounds(tmp_path, 2, timed, time=asked, seconds_before=75.0)
-    progress = finished(tmp_path, timed, time=asked).progress
+    cut_off_after_rounds(tmp_path, 2, TIMED, time=asked, seconds_before=75.0)
+    progress = finished(tmp_path, TIMED, time=asked).progress
     assert progress.seconds_before == 75.0
     assert progress.records[0].seconds > 75.0
     assert 85.0 < progress.seconds <= 104.0
 
 
-def test_an_interrupted_run_resumes_with_its_plan(
-    tmp_path: Path, timed: TrainingOptions, finished: MakeRun, cut_off_after_rounds: Callable[..., Any]
-) -> None:
+def test_an_interrupted_run_resumes_with_its_plan(tmp_path: Path) -> None:
     planned = (30, 28, 27, 26, 26, 26)
-    at_once = finished(tmp_path / "at once", timed, time=by_clock(*planned))
-    cut_off_after_rounds(tmp_path / "cut", 3, timed, time=by_clock(*planned))
-    resumed = finished(tmp_path / "cut", timed, time=by_clock(*planned))
+    at_once = finished(tmp_path / "at once", TIMED, time=by_clock(*planned))
+    cut_off_after_rounds(tmp_path / "cut", 3, TIMED, time=by_clock(*planned))
+    resumed = finished(tmp_path / "cut", TIMED, time=by_clock(*planned))
     assert at_once.progress.steps == resumed.progress.steps == 26
     assert resumed.plan.planned_steps == planned
     for name, weights in at_once.step.model.named_weights().items():
         np.testing.assert_array_equal(resumed.step.model.named_weights()[name], weights, err_msg=name)
 
 
-def test_a_resumed_run_keeps_its_earlier_plans(
-    tmp_path: Path,
-    timed: TrainingOptions,
-    make_run: MakeRun,
-    cut_off_after_rounds: Callable[..., Any],
-    put: PutClock,
-) -> None:
+def test_a_resumed_run_keeps_its_earlier_plans(tmp_path: Path, put: PutClock) -> None:
     put(Clock())
     asked = by_clock(seconds=60.0)
-    cut_off_after_rounds(tmp_path, 2, timed, time=asked)
-    planned = make_run(tmp_path, timed, time=asked).plan.planned_steps
+    cut_off_after_rounds(tmp_path, 2, TIMED, time=asked)
+    planned = make_run(tmp_path, TIMED, time=asked).plan.planned_steps
     assert planned[0] == 1000
     assert len(planned) == 3
     assert 1000 > planned[-1] > 12

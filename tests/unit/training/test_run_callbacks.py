@@ -1,6 +1,5 @@
 """User callbacks of Keras in a run."""
 
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -8,31 +7,30 @@ import keras
 import pytest
 
 from nextword.errors import CheckpointError
-from nextword.training.options import TrainingOptions
-from nextword.training.run import TrainingRun
 from support.arrays import assert_equal_to_the_bit
-
-MakeRun = Callable[..., TrainingRun]
-CutOff = Callable[..., None]
+from support.training_runs import OPTIONS, cut_off_after_rounds, finished, make_run
 
 NUM_ROUNDS, ROUND_STEPS = 5, 6
 
 
-class Counter(keras.callbacks.Callback):  # type: ignore[misc, unused-ignore]
-    """A typical user callback."""
+class Recorder(keras.callbacks.Callback):  # type: ignore[misc, unused-ignore]
+    """Records the beginning and end of the run and of its rounds."""
 
     def __init__(self) -> None:
         super().__init__()
-        self.begun: list[int] = []
-        self.ended: list[int] = []
-        self.perplexities: list[float] = []
+        self.told: list[Any] = []
+
+    def on_train_begin(self, logs: Any = None) -> None:
+        self.told.append("begin")
+
+    def on_train_end(self, logs: Any = None) -> None:
+        self.told.append("end")
 
     def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
-        self.begun.append(epoch)
+        self.told.append(epoch)
 
     def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
-        self.ended.append(epoch)
-        self.perplexities.append(float(logs["val_perplexity"]))
+        self.told.append((epoch, logs["val_perplexity"]))
 
 
 class StopsWithin(keras.callbacks.Callback):  # type: ignore[misc, unused-ignore]
@@ -50,85 +48,49 @@ class StopsWithin(keras.callbacks.Callback):  # type: ignore[misc, unused-ignore
             self.model.stop_training = True
 
 
-class Life(keras.callbacks.Callback):  # type: ignore[misc, unused-ignore]
-    """Counts the starts and ends of the run."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.told: list[str] = []
-
-    def on_train_begin(self, logs: Any = None) -> None:
-        self.told.append("begin")
-
-    def on_train_end(self, logs: Any = None) -> None:
-        self.told.append("end")
+@pytest.mark.parametrize("done", [0, 2])
+def test_callbacks_see_one_run_and_each_remaining_round_as_an_epoch(done: int, tmp_path: Path) -> None:
+    cut_off_after_rounds(tmp_path, done, OPTIONS)
+    recorder = Recorder()
+    run = finished(tmp_path, OPTIONS, callbacks=[recorder])
+    valid = [record.valid_perplexity for record in run.progress.records]
+    rounds = [told for epoch in range(done, NUM_ROUNDS) for told in (epoch, (epoch, valid[epoch]))]
+    assert recorder.told == ["begin", *rounds, "end"]
+    assert (recorder.params["epochs"], recorder.params["steps"]) == (NUM_ROUNDS, ROUND_STEPS)
+    assert recorder.model is run.step.stream
 
 
-def test_callbacks_begin_and_end_with_the_run_and_receive_its_length(
-    finished: MakeRun, options: TrainingOptions, tmp_path: Path
-) -> None:
-    life = Life()
-    run = finished(tmp_path, options, callbacks=[life])
-    assert life.told == ["begin", "end"]
-    assert (life.params["epochs"], life.params["steps"]) == (NUM_ROUNDS, ROUND_STEPS)
-    assert life.model is run.step.stream
-
-
-def test_early_stopping_remembers_earlier_rounds(
-    finished: MakeRun, make_run: MakeRun, options: TrainingOptions, tmp_path: Path
-) -> None:
-    constant = options.replace(schedule="constant")
+def test_early_stopping_remembers_earlier_rounds(tmp_path: Path) -> None:
+    constant = OPTIONS.replace(schedule="constant")
     expected = finished(tmp_path / "patience", constant.replace(patience=1), unlike=True).progress
     assert 1 < expected.rounds < NUM_ROUNDS
-    life, stopping = Life(), keras.callbacks.EarlyStopping(monitor="val_perplexity", mode="min", patience=1)
-    progress = make_run(tmp_path / "stopped", constant, unlike=True, callbacks=[stopping, life]).run()
+    recorder, stopping = Recorder(), keras.callbacks.EarlyStopping(monitor="val_perplexity", mode="min", patience=1)
+    progress = make_run(tmp_path / "stopped", constant, unlike=True, callbacks=[stopping, recorder]).run()
     assert (progress.rounds, progress.best_round) == (expected.rounds, expected.best_round)
     assert progress.rounds == progress.best_round + 1
     assert stopping.stopped_epoch == progress.rounds - 1
     assert not progress.finished
-    assert life.told == ["begin", "end"]
+    assert (recorder.told[0], recorder.told[-1]) == ("begin", "end")
     # It can be resumed without the callback.
     assert finished(tmp_path / "stopped", constant, unlike=True).progress.rounds == NUM_ROUNDS
 
 
-def test_user_callbacks_are_called_once_a_round_with_its_metrics(
-    finished: MakeRun, options: TrainingOptions, tmp_path: Path
-) -> None:
-    counter = Counter()
-    progress = finished(tmp_path, options, callbacks=[counter]).progress
-    assert counter.begun == counter.ended == list(range(NUM_ROUNDS))
-    assert counter.perplexities == [record.valid_perplexity for record in progress.records]
-
-
-def test_user_callbacks_are_called_for_the_remaining_rounds(
-    finished: MakeRun, cut_off_after_rounds: CutOff, options: TrainingOptions, tmp_path: Path
-) -> None:
-    cut_off_after_rounds(tmp_path, 2, options)
-    counter = Counter()
-    finished(tmp_path, options, callbacks=[counter])
-    assert counter.begun == counter.ended == [2, 3, 4]
-
-
 @pytest.mark.parametrize("batch", [0, ROUND_STEPS - 2])
-def test_a_callback_that_stops_within_a_round_keeps_the_earlier_rounds(
-    batch: int, finished: MakeRun, make_run: MakeRun, options: TrainingOptions, tmp_path: Path
-) -> None:
+def test_a_callback_that_stops_within_a_round_keeps_the_earlier_rounds(batch: int, tmp_path: Path) -> None:
     warnings: list[str] = []
-    stopped = make_run(tmp_path / "stopped", options, callbacks=[StopsWithin(2, batch)], warn=warnings.append)
+    stopped = make_run(tmp_path / "stopped", OPTIONS, callbacks=[StopsWithin(2, batch)], warn=warnings.append)
     progress = stopped.run()
     assert (progress.rounds, progress.steps, progress.finished) == (2, 2 * ROUND_STEPS, False)
     assert any("within round 3; its steps are discarded" in warning for warning in warnings)
-    assert_equal_to_the_bit(stopped.step.capture(), make_run(tmp_path / "stopped", options).step.capture())
+    assert_equal_to_the_bit(stopped.step.capture(), make_run(tmp_path / "stopped", OPTIONS).step.capture())
 
-    gone_on, uninterrupted = finished(tmp_path / "stopped", options), finished(tmp_path / "at-once", options)
+    gone_on, uninterrupted = finished(tmp_path / "stopped", OPTIONS), finished(tmp_path / "at-once", OPTIONS)
     assert_equal_to_the_bit(gone_on.step.model.named_weights(), uninterrupted.step.model.named_weights())
 
 
-def test_a_callback_that_stops_within_the_first_round_keeps_nothing(
-    make_run: MakeRun, options: TrainingOptions, tmp_path: Path
-) -> None:
+def test_a_callback_that_stops_within_the_first_round_keeps_nothing(tmp_path: Path) -> None:
     warnings: list[str] = []
-    stopped = make_run(tmp_path, options, callbacks=[StopsWithin(0, 1)], warn=warnings.append)
+    stopped = make_run(tmp_path, OPTIONS, callbacks=[StopsWithin(0, 1)], warn=warnings.append)
     with pytest.raises(CheckpointError, match="must have at least one finished round"):
         stopped.run()
     assert len(warnings) == 1

@@ -9,21 +9,18 @@ from typing import Any
 import keras
 import numpy as np
 import pytest
-from numpy.typing import NDArray
 
 from nextword.errors import CheckpointError
 from nextword.text.batching.streams import VariedStreams
 from nextword.text.options import BatchOptions
 from nextword.training.checkpoint_store import CheckpointStore
 from nextword.training.interruption import TrainingInterrupted
-from nextword.training.options import TrainingOptions
 from nextword.training.progress import TrainingProgress
 from nextword.training.run import TrainingRun
 from nextword.training.solo import Solo
 from nextword.training.step.stream_model import fingerprint
-
-MakeRun = Callable[..., TrainingRun]
-CutOff = Callable[..., None]
+from support.checkpoint_stores import newest_of
+from support.training_runs import OPTIONS, TRAIN, cut_off_after_rounds, finished, make_run
 
 NUM_ROUNDS = 5
 TRIGGERED = {"averaging": "triggered", "averaging_patience": 0}
@@ -67,9 +64,9 @@ def crash() -> None:
 
 
 @pytest.fixture(scope="module")
-def at_once(finished: MakeRun, options: TrainingOptions, tmp_path_factory: pytest.TempPathFactory) -> TrainingRun:
+def at_once(tmp_path_factory: pytest.TempPathFactory) -> TrainingRun:
     """An uninterrupted run."""
-    return finished(tmp_path_factory.mktemp("at_once"), options)
+    return finished(tmp_path_factory.mktemp("at_once"), OPTIONS)
 
 
 def without_clock(progress: TrainingProgress) -> TrainingProgress:
@@ -106,7 +103,7 @@ def flip_a_byte(path: Path) -> None:
         {"schedule": "linear", "optimizer": "adam"},
         also({"schedule": "step", "optimizer": "sgd", "learning_rate": 0.5, "constant_epochs": 1}),
         also({"schedule": "plateau", "optimizer": "adam"}),
-        {"schedule": "plateau", "optimizer": "sgd", "learning_rate": 0.5},
+        {"schedule": "plateau", "optimizer": "sgd", "learning_rate": 0.5, "sampled_softmax": 4},
         also({"schedule": "one_cycle", "optimizer": "adam", "averaging": "exponential", "weight_decay": 1e-3}),
         {"schedule": "constant", "optimizer": "sgd", "learning_rate": 0.5, **TRIGGERED, "weight_decay": 1e-3},
         also({"schedule": "constant", "optimizer": "adam", "averaging": "two_tailed"}),
@@ -114,14 +111,8 @@ def flip_a_byte(path: Path) -> None:
     ],
     ids=lambda changes: f"{changes['schedule']}-{changes['optimizer']}-{changes.get('averaging', 'none')}",
 )
-def test_a_run_that_crashes_after_every_round_is_bit_identical(
-    changes: dict[str, Any],
-    options: TrainingOptions,
-    finished: MakeRun,
-    cut_off_after_rounds: CutOff,
-    tmp_path: Path,
-) -> None:
-    options = options.replace(**changes)
+def test_a_run_that_crashes_after_every_round_is_bit_identical(changes: dict[str, Any], tmp_path: Path) -> None:
+    options = OPTIONS.replace(**changes)
     uninterrupted = finished(tmp_path / "at once", options, unlike=True)
     assert uninterrupted.progress.rounds == NUM_ROUNDS
     cut_off_after_rounds(tmp_path / "cut off", NUM_ROUNDS, options, unlike=True)
@@ -133,61 +124,45 @@ def test_a_run_that_crashes_after_every_round_is_bit_identical(
 
 
 @pytest.mark.slow
-def test_random_numbers_continue_after_a_resume(
-    options: TrainingOptions,
-    train_ids: NDArray[np.int32],
-    finished: MakeRun,
-    cut_off_after_rounds: CutOff,
-    tmp_path: Path,
-) -> None:
+def test_random_numbers_continue_after_a_resume(tmp_path: Path) -> None:
     rates = ("embedding", "input", "hidden", "output", "latent", "state")
     architecture = {f"{place}_dropout_rate": 0.2 for place in rates} | {"weight_drop_rate": 0.2, "locked_dropout": True}
     batching = BatchOptions(batch_size=4, num_steps=5, variable_num_steps=True, shuffle="partial", reset_rate=0.3)
     settings = {
         "architecture": {**architecture, "hidden_sizes": (8, 12), "narrowed_output": True},
-        "train": VariedStreams(train_ids, batching, first_input=0),
+        "train": VariedStreams(TRAIN, batching, first_input=0),
     }
-    uninterrupted = finished(tmp_path / "at once", options, **settings)
-    cut_off_after_rounds(tmp_path / "cut off", uninterrupted.progress.rounds, options, **settings)
-    assert_ended_alike(finished(tmp_path / "cut off", options, **settings), uninterrupted)
+    uninterrupted = finished(tmp_path / "at once", OPTIONS, **settings)
+    cut_off_after_rounds(tmp_path / "cut off", uninterrupted.progress.rounds, OPTIONS, **settings)
+    assert_ended_alike(finished(tmp_path / "cut off", OPTIONS, **settings), uninterrupted)
 
 
-def test_an_interrupted_round_is_repeated_bit_identically(
-    make_run: MakeRun, finished: MakeRun, options: TrainingOptions, at_once: TrainingRun, tmp_path: Path
-) -> None:
+def test_an_interrupted_round_is_repeated_bit_identically(at_once: TrainingRun, tmp_path: Path) -> None:
     for moment, round_number, batch in (("train", 1, 2), ("begin", 2, 0), ("train", 3, 5), ("valid", 4, 0)):
-        interrupted = make_run(tmp_path, options, callbacks=[At(moment, round_number, batch, crash)])
+        interrupted = make_run(tmp_path, OPTIONS, callbacks=[At(moment, round_number, batch, crash)])
         with pytest.raises(CrashError):
             interrupted.run()
         assert interrupted.progress.rounds == round_number - 1
-    assert_ended_alike(finished(tmp_path, options), at_once)
+    assert_ended_alike(finished(tmp_path, OPTIONS), at_once)
 
 
 @pytest.mark.parametrize(("moment", "number"), [("train", signal.SIGINT), ("valid", signal.SIGTERM)])
 def test_a_signal_stops_between_two_steps_and_the_run_can_be_resumed(
-    moment: str,
-    number: int,
-    make_run: MakeRun,
-    finished: MakeRun,
-    options: TrainingOptions,
-    at_once: TrainingRun,
-    tmp_path: Path,
+    moment: str, number: int, at_once: TrainingRun, tmp_path: Path
 ) -> None:
-    stopped = make_run(tmp_path, options, callbacks=[At(moment, 2, 0, lambda: signal.raise_signal(number))])
+    stopped = make_run(tmp_path, OPTIONS, callbacks=[At(moment, 2, 0, lambda: signal.raise_signal(number))])
     with stopped.interruption.listening(), pytest.raises(TrainingInterrupted) as stop:
         stopped.run()
     assert stop.value.signal_number == number
     steps = 2 if moment == "train" else 6
     assert str(stop.value).endswith(f"; the {steps} steps since round 1 will be repeated")
     assert stopped.progress.rounds == 1
-    assert_ended_alike(finished(tmp_path, options), at_once)
+    assert_ended_alike(finished(tmp_path, OPTIONS), at_once)
 
 
 @pytest.mark.parametrize("second", [False, True], ids=["first average", "second average"])
-def test_a_signal_in_the_validation_of_an_average_leaves_the_weights_usable(
-    second: bool, make_run: MakeRun, finished: MakeRun, options: TrainingOptions, tmp_path: Path
-) -> None:
-    averaged = options.replace(averaging="two_tailed", schedule="constant")
+def test_a_signal_in_the_validation_of_an_average_leaves_the_weights_usable(second: bool, tmp_path: Path) -> None:
+    averaged = OPTIONS.replace(averaging="two_tailed", schedule="constant")
     uninterrupted = finished(tmp_path / "at once", averaged, unlike=True)
     validations = iter([False, True])
 
@@ -213,109 +188,70 @@ def test_a_signal_in_the_validation_of_an_average_leaves_the_weights_usable(
 
 
 def test_a_damaged_checkpoint_costs_one_round_and_the_result_is_bit_identical(
-    make_run: MakeRun, cut_off_after_rounds: CutOff, options: TrainingOptions, at_once: TrainingRun, tmp_path: Path
+    at_once: TrainingRun, tmp_path: Path
 ) -> None:
-    cut_off_after_rounds(tmp_path, 3, options)
+    cut_off_after_rounds(tmp_path, 3, OPTIONS)
     flip_a_byte(max(tmp_path.glob("step-*")) / "arrays.safetensors")
-    resumed = make_run(tmp_path, options)
+    resumed = make_run(tmp_path, OPTIONS)
     assert resumed.progress.rounds == 2
     assert len(resumed._store._warnings) == 1
     resumed.run()
     assert_ended_alike(resumed, at_once)
 
 
-def test_with_all_checkpoints_damaged_training_starts_over(
-    make_run: MakeRun, cut_off_after_rounds: CutOff, options: TrainingOptions, at_once: TrainingRun, tmp_path: Path
-) -> None:
-    cut_off_after_rounds(tmp_path, 2, options)
-    for checkpoint in tmp_path.glob("step-*"):
-        flip_a_byte(checkpoint / "arrays.safetensors")
-    resumed = make_run(tmp_path, options)
-    assert resumed.progress.rounds == 0
-    resumed.run()
-    assert_ended_alike(resumed, at_once)
-
-
-def test_a_damaged_best_checkpoint_is_reported_and_the_newest_weights_are_kept(
-    finished: MakeRun, options: TrainingOptions, tmp_path: Path
-) -> None:
-    best_round = finished(tmp_path, options, unlike=True).progress.best_round
+def test_a_damaged_best_checkpoint_is_reported_and_the_newest_weights_are_kept(tmp_path: Path) -> None:
+    best_round = finished(tmp_path, OPTIONS, unlike=True).progress.best_round
     assert best_round < NUM_ROUNDS
     flip_a_byte(tmp_path / f"step-{6 * best_round:010d}" / "arrays.safetensors")
     warnings: list[str] = []
-    again = finished(tmp_path, options, unlike=True, warn=warnings.append)
+    again = finished(tmp_path, OPTIONS, unlike=True, warn=warnings.append)
     assert warnings == ["the best checkpoint is damaged; the model keeps the newest weights"]
-    newest = CheckpointStore(tmp_path).newest()
-    assert newest is not None
+    newest = newest_of(CheckpointStore(tmp_path))
     np.testing.assert_array_equal(
         again.step.model.named_weights()["embedding/embeddings"], newest.arrays["model/000/embeddings"]
     )
 
 
-def test_a_finished_run_does_nothing_more(finished: MakeRun, options: TrainingOptions, tmp_path: Path) -> None:
-    first = finished(tmp_path, options)
+def test_a_finished_run_does_nothing_more(tmp_path: Path) -> None:
+    first = finished(tmp_path, OPTIONS)
     written = {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*")}
-    again = finished(tmp_path, options, callbacks=[At("begin", 1, 0, crash)])
+    again = finished(tmp_path, OPTIONS, callbacks=[At("begin", 1, 0, crash)])
     assert {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*")} == written
     assert again.progress == first.progress
     assert_ended_alike(again, first)
 
 
-def test_the_dropout_of_the_rounds_differs(
-    cut_off_after_rounds: CutOff, options: TrainingOptions, tmp_path: Path
-) -> None:
-    cut_off_after_rounds(tmp_path, 2, options)
-    seeds = []
-    for path in tmp_path.glob("step-*"):
-        checkpoint = CheckpointStore(tmp_path)._load(int(path.name[5:]))
-        assert checkpoint is not None
-        seeds.append([array for name, array in checkpoint.arrays.items() if "seed_generator_state" in name])
-    assert len(seeds[0]) == len(seeds[1]) == 2
-    for first, second in zip(*seeds, strict=True):
-        assert not np.array_equal(first, second)
-
-
 def test_resuming_on_another_machine_warns_and_names_what_differs(
-    make_run: MakeRun,
-    cut_off_after_rounds: CutOff,
-    options: TrainingOptions,
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    cut_off_after_rounds(tmp_path, 1, options)
+    cut_off_after_rounds(tmp_path, 1, OPTIONS)
     warnings: list[str] = []
-    make_run(tmp_path, options, warn=warnings.append)
+    make_run(tmp_path, OPTIONS, warn=warnings.append)
     assert warnings == []
     elsewhere = {**fingerprint(), "jaxlib": "9.9.9"}
     monkeypatch.setattr("nextword.training.run.fingerprint", lambda: elsewhere)
-    make_run(tmp_path, options, warn=warnings.append)
+    make_run(tmp_path, OPTIONS, warn=warnings.append)
     (warning,) = warnings
     assert "-> 9.9.9" in warning
     assert "not bit-identical" in warning
     assert "numpy" not in warning
 
 
-def test_a_checkpoint_of_another_model_is_refused(
-    make_run: MakeRun, cut_off_after_rounds: CutOff, options: TrainingOptions, tmp_path: Path
-) -> None:
-    cut_off_after_rounds(tmp_path, 1, options)
+def test_a_checkpoint_of_another_model_is_refused(tmp_path: Path) -> None:
+    cut_off_after_rounds(tmp_path, 1, OPTIONS)
     with pytest.raises(CheckpointError, match="the checkpoint must fit the model"):
-        make_run(tmp_path, options, architecture={"vocabulary_size": 13})
+        make_run(tmp_path, OPTIONS, architecture={"vocabulary_size": 13})
 
 
-def test_a_checkpoint_inside_a_round_of_other_settings_is_refused(
-    make_run: MakeRun, cut_off_after_rounds: CutOff, options: TrainingOptions, tmp_path: Path
-) -> None:
-    cut_off_after_rounds(tmp_path, 1, options)
+def test_a_checkpoint_inside_a_round_of_other_settings_is_refused(tmp_path: Path) -> None:
+    cut_off_after_rounds(tmp_path, 1, OPTIONS)
     with pytest.raises(CheckpointError, match="must be at the end of a round of 7 steps"):
-        make_run(tmp_path, options.replace(round_steps=7))
+        make_run(tmp_path, OPTIONS.replace(round_steps=7))
 
 
-def test_another_number_of_processes_cannot_resume(
-    make_run: MakeRun, cut_off_after_rounds: CutOff, options: TrainingOptions, tmp_path: Path
-) -> None:
-    cut_off_after_rounds(tmp_path, 1, options)
+def test_another_number_of_processes_cannot_resume(tmp_path: Path) -> None:
+    cut_off_after_rounds(tmp_path, 1, OPTIONS)
     four = Solo()
     four.num_processes = 4
     with pytest.raises(CheckpointError, match="by as many processes as began it, 1, but is by 4; start 1"):
-        make_run(tmp_path, options, processes=four)
+        make_run(tmp_path, OPTIONS, processes=four)

@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from onnx import TensorProto, helper, numpy_helper
 
-from nextword.bundle.onnx.file import HIDDEN, check_onnx_file, next_name, state_widths
+from nextword.bundle.onnx.file import HIDDEN, check_onnx_file, state_widths
 from nextword.engine.onnx_engine import OnnxEngine
 from nextword.errors import BundleError
 from nextword.export.export import quantized
@@ -284,7 +284,3 @@ def test_a_state_has_what_the_cell_carries(cell: str, names: list[str]) -> None:
     widths = state_widths(Architecture.from_table(table))
     assert list(widths) == names
     assert all(width == (4 if name.endswith("0") else 3) for name, width in widths.items())
-
-
-def test_what_comes_out_is_named_after_what_went_in() -> None:
-    assert next_name("cell_0") == "next_cell_0"

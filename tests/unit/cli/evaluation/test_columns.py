@@ -1,14 +1,11 @@
 import json
 import shutil
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from nextword.cli.evaluation.columns import members_in
-
-Run = Callable[..., int]
-Captured = pytest.CaptureFixture[str]
+from support.commands import Captured, Json, nextword
 
 
 @pytest.fixture(scope="module")
@@ -30,18 +27,16 @@ def test_a_population_stands_for_its_members(population: Path, trained_run: Path
     assert members_in([str(trained_run)]) == ((str(trained_run),), ())
 
 
-def test_its_fitted_weights_are_those_of_the_ensemble(population: Path, nextword: Run, capsys: Captured) -> None:
-    assert nextword("evaluate", population, "--ensemble", "--json") == 0
-    (table,) = json.loads(capsys.readouterr().out)["evaluations"]
+def test_its_fitted_weights_are_those_of_the_ensemble(population: Path, json_of: Json) -> None:
+    (table,) = json_of("evaluate", population, "--ensemble")["evaluations"]
     assert table["settings"] == {"ensemble": {"ensemble_weights": [0.25, 0.75]}}
 
 
-def test_given_weights_replace_the_fitted_ones(population: Path, nextword: Run, capsys: Captured) -> None:
+def test_given_weights_replace_the_fitted_ones(population: Path, capsys: Captured) -> None:
     assert nextword("evaluate", population, "--ensemble", "--ensemble-weights", "1,1", "--json") == 0
     (table,) = json.loads(capsys.readouterr().out)["evaluations"]
     assert table["settings"] == {"ensemble": {"ensemble_weights": [1.0, 1.0]}}
 
 
-def test_without_ensemble_members_stand_side_by_side(population: Path, nextword: Run, capsys: Captured) -> None:
-    assert nextword("evaluate", population, "--json") == 0
-    assert len(json.loads(capsys.readouterr().out)["evaluations"]) == 2
+def test_without_ensemble_members_stand_side_by_side(population: Path, json_of: Json) -> None:
+    assert len(json_of("evaluate", population)["evaluations"]) == 2

@@ -1,8 +1,6 @@
 """`nextword evaluate --keystrokes` prints what the Python interface returns."""
 
-import json
 import shutil
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -13,32 +11,22 @@ from nextword.inference.evaluation.keystroke_evaluation import evaluate_keystrok
 from nextword.text.options import TextOptions
 from nextword.text.reading.reader import LineReader
 from nextword.text.sources.find import resolve_source
-
-Run = Callable[..., int]
-Captured = pytest.CaptureFixture[str]
+from support.commands import Captured, Command, Json, nextword
 
 FIGURES = (
-    "num_keys",
-    "num_words",
-    "num_out_of_vocabulary",
-    "num_keys_out_of_vocabulary",
-    "slots",
-    "next_word_top_1",
-    "next_word_top_3",
-    "completion_top_3",
+    *("num_keys", "num_words", "num_out_of_vocabulary", "num_keys_out_of_vocabulary", "slots"),
+    *("next_word_top_1", "next_word_top_3", "completion_top_3"),
 )
 
 
 @pytest.fixture
-def tables_of(nextword: Run, capsys: Captured) -> Callable[..., list[dict[str, Any]]]:
+def tables_of(json_of: Json) -> Json:
     """Evaluates and returns the JSON tables, one for each column."""
 
-    def run(*arguments: str | Path) -> list[dict[str, Any]]:
-        assert nextword("evaluate", *arguments, "--keystrokes", "--json") == 0, capsys.readouterr().err
-        table = json.loads(capsys.readouterr().out)
+    def run(*arguments: str | Path) -> Any:
+        table = json_of("evaluate", *arguments, "--keystrokes")
         assert table["missing"] == []
-        tables: list[dict[str, Any]] = table["keystrokes"]
-        return tables
+        return table["keystrokes"]
 
     return run
 
@@ -47,7 +35,7 @@ def figures_of(table: dict[str, Any]) -> dict[str, Any]:
     return {name: table[name] for name in FIGURES}
 
 
-def test_the_command_and_python_agree(trained_run: Path, small_text: Path, tables_of: Callable[..., Any]) -> None:
+def test_the_command_and_python_agree(trained_run: Path, small_text: Path, tables_of: Json) -> None:
     tables = tables_of(trained_run)
     names = [(table["label"], table["learned_words"], table["run_by"]) for table in tables]
     run_by = tables[0]["run_by"]
@@ -68,7 +56,7 @@ def test_the_command_and_python_agree(trained_run: Path, small_text: Path, table
     assert "order 5, fitted to the train split of" in tables[2]["protocol"]
 
 
-def test_columns_stand_side_by_side(trained_run: Path, nextword: Run, capsys: Captured) -> None:
+def test_columns_stand_side_by_side(trained_run: Path, capsys: Captured) -> None:
     assert nextword("evaluate", trained_run, "--method", "static", "--method", "cache", "--keystrokes") == 0
     labels, learned, *rows = capsys.readouterr().out.splitlines()
     assert labels.split() == ["static", "static", "cache", "cache", "Kneser-Ney", "Kneser-Ney"]
@@ -81,7 +69,7 @@ def test_columns_stand_side_by_side(trained_run: Path, nextword: Run, capsys: Ca
 
 
 def test_learned_words_help_with_words_outside_the_vocabulary(
-    trained_run: Path, tables_of: Callable[..., Any], tmp_path: Path
+    trained_run: Path, tables_of: Json, tmp_path: Path
 ) -> None:
     text = tmp_path / "own.txt"
     text.write_text("the cat sat on the Kowalczyk .\n" * 5, encoding="utf-8")
@@ -90,21 +78,20 @@ def test_learned_words_help_with_words_outside_the_vocabulary(
     assert learned["slots"][0]["savings"] > plain["slots"][0]["savings"] + 0.1
 
 
-def test_max_tokens_limits_what_is_read(trained_run: Path, tables_of: Callable[..., Any]) -> None:
+def test_max_tokens_limits_what_is_read(trained_run: Path, tables_of: Json) -> None:
     whole, part = tables_of(trained_run)[0], tables_of(trained_run, "--max-tokens", "16")[0]
     assert part["num_words"] < whole["num_words"]
     assert part["protocol"].endswith("; the first 16 tokens")
 
 
 def test_a_model_whose_training_text_is_unknown_has_no_kneser_ney_beside_it(
-    trained_run: Path, small_text: Path, nextword: Run, capsys: Captured, tmp_path: Path
+    trained_run: Path, small_text: Path, tmp_path: Path, printed: Command
 ) -> None:
     model = tmp_path / "model"
     shutil.copytree(trained_run / "model", model)
-    assert nextword("evaluate", model, small_text, "--keystrokes", "--max-tokens", "20") == 0
-    printed = capsys.readouterr().out.splitlines()
-    assert printed[1].split() == ["learned", "words", "no", "yes"]
-    assert printed[-1].startswith("(no column for Kneser-Ney: TEXT must be given")
+    lines = printed("evaluate", model, small_text, "--keystrokes", "--max-tokens", "20").splitlines()
+    assert lines[1].split() == ["learned", "words", "no", "yes"]
+    assert lines[-1].startswith("(no column for Kneser-Ney: TEXT must be given")
 
 
 @pytest.mark.parametrize(
@@ -116,7 +103,6 @@ def test_a_model_whose_training_text_is_unknown_has_no_kneser_ney_beside_it(
     ],
 )
 def test_options_that_do_not_go_together_are_refused(
-    flags: list[str], message: str, trained_run: Path, nextword: Run, capsys: Captured
+    flags: list[str], message: str, trained_run: Path, mistake: Command
 ) -> None:
-    assert nextword("evaluate", trained_run, *flags) == 2
-    assert message in capsys.readouterr().err
+    assert message in mistake("evaluate", trained_run, *flags)

@@ -1,6 +1,5 @@
 import dataclasses
 import os
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +16,7 @@ from nextword.settings import Settings
 from nextword.text.options import BatchOptions, TextOptions
 from nextword.training.options import TrainingOptions
 from nextword.training.plan import TimePlan
+from support.commands import Captured, nextword
 
 KINDS: tuple[type[Settings], ...] = (TextOptions, BatchOptions, ModelOptions, TrainingOptions)
 FIELDS = [(kind, field) for kind in KINDS for field in dataclasses.fields(kind)]
@@ -137,10 +137,7 @@ def test_a_value_that_cannot_be_read_is_a_mistake_of_usage(arguments: list[str],
     ],
 )
 def test_a_missing_folder_is_told_before_anything_is_read(
-    tmp_path: Path,
-    nextword: Callable[..., int],
-    capsys: pytest.CaptureFixture[str],
-    arguments: tuple[str, ...],
+    tmp_path: Path, capsys: Captured, arguments: tuple[str, ...]
 ) -> None:
     file = tmp_path / "nowhere" / "file.npy"
     assert nextword(*(argument.format(model=tmp_path / "no-model", file=file) for argument in arguments)) == 2
@@ -149,9 +146,7 @@ def test_a_missing_folder_is_told_before_anything_is_read(
     assert f"'{file}' must be in a folder that exists, but '{file.parent}' does not" in captured.err
 
 
-def test_what_no_file_may_take_the_place_of_is_told_before_anything_is_read(
-    tmp_path: Path, nextword: Callable[..., int], capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_what_no_file_may_take_the_place_of_is_told_before_anything_is_read(tmp_path: Path, capsys: Captured) -> None:
     pipe = tmp_path / "pipe"
     os.mkfifo(pipe)
     for path in (pipe, Path("/dev/null")):

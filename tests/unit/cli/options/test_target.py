@@ -1,7 +1,5 @@
 """RUN_OR_MODEL as a person names it: a run, a bundle, or a sample model."""
 
-import json
-from collections.abc import Callable
 from pathlib import Path
 from shutil import copytree
 
@@ -14,9 +12,7 @@ from nextword.cli.options.target import complete_model, target_path
 from nextword.cli.suggest import suggest
 from nextword.errors import BundleError
 from nextword.text.options import TextOptions
-
-Run = Callable[..., int]
-Captured = pytest.CaptureFixture[str]
+from support.commands import Command, Json
 
 
 def test_a_name_alone_is_the_sample_model_and_a_folder_of_that_name_is_written_with_its_place() -> None:
@@ -32,20 +28,16 @@ def test_the_text_of_a_sample_model_is_the_sample_of_its_name() -> None:
 
 
 def test_a_run_in_the_current_folder_does_not_hide_the_sample_model(
-    trained_run: Path, tmp_path: Path, nextword: Run, capsys: Captured, monkeypatch: pytest.MonkeyPatch
+    trained_run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, json_of: Json
 ) -> None:
     copytree(trained_run, tmp_path / "austen")
     monkeypatch.chdir(tmp_path)
-    names = []
-    for argument in ("austen", "./austen"):
-        assert nextword("info", argument, "--json") == 0
-        names.append(json.loads(capsys.readouterr().out)["name"])
+    names = [json_of("info", argument)["name"] for argument in ("austen", "./austen")]
     assert names == ["austen", "story-quick"]
 
 
-def test_another_name_is_refused_with_the_nearest(nextword: Run, capsys: Captured) -> None:
-    assert nextword("suggest", "austin", "I am") == 2
-    said = capsys.readouterr().err
+def test_another_name_is_refused_with_the_nearest(mistake: Command) -> None:
+    said = mistake("suggest", "austin", "I am")
     assert said == (
         "error: `austin` must be the directory of a run or a model, but there is no such directory\n"
         "hint: did you mean `austen`?\n"

@@ -8,9 +8,7 @@ from pathlib import Path
 import pytest
 
 from nextword.cli.output.console import Console
-
-Run = Callable[..., int]
-Captured = pytest.CaptureFixture[str]
+from support.commands import Captured, Command, Json, nextword
 
 LATER = ("ngram", "dynamic", "mc_dropout")
 
@@ -35,10 +33,11 @@ def lines(tmp_path: Path) -> Path:
 
 
 @pytest.mark.parametrize("way", ["variable", "--no-color"])
-def test_colors_can_be_turned_off(way: str, nextword: Run, capsys: Captured, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_colors_can_be_turned_off(
+    way: str, capsys: Captured, monkeypatch: pytest.MonkeyPatch, printed: Command
+) -> None:
     monkeypatch.setenv("FORCE_COLOR", "1")
-    assert nextword("presets") == 0
-    assert ESCAPE in capsys.readouterr().out
+    assert ESCAPE in printed("presets")
     if way == "variable":
         monkeypatch.setenv("NO_COLOR", "1")
     assert nextword("presets", *([way] if way != "variable" else [])) == 0
@@ -46,10 +45,7 @@ def test_colors_can_be_turned_off(way: str, nextword: Run, capsys: Captured, mon
     assert ESCAPE not in captured.out + captured.err
 
 
-def test_quiet_leaves_out_messages(
-    small_bundle: Callable[..., Path], lines: Path, nextword: Run, capsys: Captured
-) -> None:
-    model = small_bundle()
+def test_quiet_leaves_out_messages(model: Path, lines: Path, capsys: Captured, mistake: Command) -> None:
     assert nextword("score", model, lines) == 0
     loud = capsys.readouterr()
     assert "perplexity" in loud.err
@@ -57,37 +53,27 @@ def test_quiet_leaves_out_messages(
         assert nextword(*arguments) == 0
         quiet = capsys.readouterr()
         assert (quiet.out, quiet.err) == (loud.out, "")
-    assert nextword("score", "nowhere", lines, "-q") == 2
-    assert capsys.readouterr().err.startswith("error: `nowhere`")
+    assert mistake("score", "nowhere", lines, "-q").startswith("error: `nowhere`")
 
 
-def test_verbose_adds_details_and_tracebacks(
-    small_bundle: Callable[..., Path], lines: Path, nextword: Run, capsys: Captured
-) -> None:
-    model = small_bundle()
+def test_verbose_adds_details_and_tracebacks(model: Path, lines: Path, capsys: Captured, mistake: Command) -> None:
     assert nextword("score", model, lines, "-v") == 0
     assert f"nextword: opened {model} with " in capsys.readouterr().err
-    assert nextword("score", "nowhere", lines, "-v") == 2
-    told = capsys.readouterr().err
+    told = mistake("score", "nowhere", lines, "-v")
     assert told.startswith("Traceback")
     assert "\nerror: `nowhere` must be" in told
 
 
-def test_an_error_without_a_repair_names_the_help(nextword: Run, capsys: Captured, tmp_path: Path) -> None:
-    assert nextword("evaluate", tmp_path, "-q") == 2
-    first, second = capsys.readouterr().err.splitlines()
+def test_an_error_without_a_repair_names_the_help(tmp_path: Path, mistake: Command) -> None:
+    first, second = mistake("evaluate", tmp_path, "-q").splitlines()
     assert first.startswith("error: ")
     assert second == "hint: see `nextword evaluate --help`"
 
 
-def test_an_error_is_colored_unless_colors_are_off(
-    nextword: Run, capsys: Captured, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_an_error_is_colored_unless_colors_are_off(monkeypatch: pytest.MonkeyPatch, mistake: Command) -> None:
     monkeypatch.setattr("click.utils.should_strip_ansi", lambda _stream, color: color is False)  # as in a terminal
-    assert nextword("nowhere") == 2
-    assert ESCAPE in capsys.readouterr().err
-    assert nextword("--no-color", "nowhere") == 2
-    assert ESCAPE not in capsys.readouterr().err
+    assert ESCAPE in mistake("nowhere")
+    assert ESCAPE not in mistake("--no-color", "nowhere")
 
 
 @pytest.mark.parametrize(
@@ -97,17 +83,12 @@ def test_an_error_is_colored_unless_colors_are_off(
         (["rank", "model"], "TEXT must be given: a line of text in quotes"),
         (["launch"], "COMMAND must be given: a command of nextword, such as train, with its arguments"),
         (["plan"], "TEXT_SIZE must be given: a number of words, such as 250M, or of bytes, such as 40GB"),
-        (["draw"], "one of network, cell, architecture, windows must be given"),
         (["tune", "text"], "`--study` must be given: Study directory"),
-        (
-            ["generate", "model", "--max-token", "3"],
-            "`--max-token` is not an option of `nextword generate`",
-        ),
+        (["generate", "model", "--max-token", "3"], "`--max-token` is not an option of `nextword generate`"),
     ],
 )
-def test_what_is_missing_is_explained(arguments: list[str], message: str, nextword: Run, capsys: Captured) -> None:
-    assert nextword(*arguments) == 2
-    first, second = capsys.readouterr().err.splitlines()
+def test_what_is_missing_is_explained(arguments: list[str], message: str, mistake: Command) -> None:
+    first, second = mistake(*arguments).splitlines()
     assert message in first
     assert second in ("hint: did you mean `--max-tokens`?", f"hint: see `nextword {arguments[0]} --help`")
 
@@ -148,9 +129,8 @@ def test_the_shell_completes(typed: str, expected: list[str]) -> None:
     assert done.stderr == ""
 
 
-def test_compare_and_vectors_print_json(trained_run: Path, nextword: Run, capsys: Captured, tmp_path: Path) -> None:
-    assert nextword("compare", trained_run, "--split", "train", "--max-tokens", "3", "--json") == 0
-    table = json.loads(capsys.readouterr().out)
+def test_compare_and_vectors_print_json(trained_run: Path, capsys: Captured, tmp_path: Path, json_of: Json) -> None:
+    table = json_of("compare", trained_run, "--split", "train", "--max-tokens", "3")
     assert [row["position"] for row in table["words"]] == [0, 1, 2]
     assert all(row["rank"] >= 1 and row["surprisal_bits"] >= 0 and len(row["top"]) == 5 for row in table["words"])
     output = tmp_path / "words.npz"
@@ -159,14 +139,12 @@ def test_compare_and_vectors_print_json(trained_run: Path, nextword: Run, capsys
 
 
 def test_lines_are_scored_into_a_file(
-    small_bundle: Callable[..., Path], lines: Path, nextword: Run, capsys: Captured, tmp_path: Path
+    small_bundle: Callable[..., Path], lines: Path, tmp_path: Path, printed: Command
 ) -> None:
     model, output = small_bundle(), tmp_path / "scores.tsv"
-    assert nextword("score", model, lines) == 0
-    printed = capsys.readouterr().out
-    assert nextword("score", model, lines, "-o", output) == 0
-    assert capsys.readouterr().out == ""
-    assert output.read_text(encoding="utf-8") == printed
+    expected = printed("score", model, lines)
+    assert printed("score", model, lines, "-o", output) == ""
+    assert output.read_text(encoding="utf-8") == expected
 
 
 def test_names_with_colons_stay_as_they_are(capsys: Captured) -> None:

@@ -9,6 +9,7 @@ from nextword.cli.output.console import Console
 from nextword.cli.output.progress import reading_progress
 from nextword.text.reading import progress as text_progress
 from nextword.text.reading.progress import reported
+from support.commands import Captured
 
 BLOCKS = [bytes(10**6)] * 3
 
@@ -19,7 +20,7 @@ def _at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(text_progress, "_SECONDS_OF_A_LINE", 0.0)
 
 
-def test_a_log_gets_lines(capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_log_gets_lines(capsys: Captured) -> None:
     with reading_progress():
         assert list(reported(BLOCKS, "cutting the text", 3 * 10**6)) == BLOCKS
     assert capsys.readouterr().err.splitlines() == [f"cutting the text: {done} of 3 MB" for done in (1, 2, 3)]

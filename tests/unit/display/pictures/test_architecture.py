@@ -44,13 +44,8 @@ def test_a_stage_reads_what_the_one_before_returns(name: str) -> None:
 
 def test_the_tutorial_has_fourteen_million_parameters() -> None:
     svg = draw_architecture(ALL["tutorial"], "preset tutorial").to_svg()
-    assert re.findall(r'<text class="(?:heading|strong)"[^>]*>([\d,]+)', svg) == [
-        "14,014,000",
-        "5,000,000",
-        "2,002,000",
-        "2,002,000",
-        "5,010,000",
-    ]
+    found = re.findall(r'<text class="(?:heading|strong)"[^>]*>([\d,]+)', svg)
+    assert found == ["14,014,000", "5,000,000", "2,002,000", "2,002,000", "5,010,000"]
     assert "Preset tutorial" in svg
 
 

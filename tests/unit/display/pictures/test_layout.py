@@ -2,7 +2,6 @@
 
 import itertools
 
-import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -18,6 +17,7 @@ from nextword.model.architecture import Architecture
 from nextword.model.presets import preset_names, read_preset
 from nextword.text.tokens.tokenizer import Tokenizer
 from nextword.text.tokens.vocabulary import Vocabulary
+from support.random_weights import random_weights
 
 WORD = st.text(st.characters(categories=["L", "N", "P", "S"]), min_size=1, max_size=40)
 
@@ -71,11 +71,7 @@ def test_the_cell(words: list[str], units: int, data: st.DataObject) -> None:
     words = [word for word in words if word not in ("<unk>", "<eos>")] or ["a"]
     tokenizer = Tokenizer("pretokenized", "line", Vocabulary(("<unk>", "<eos>", *words)))
     architecture = Architecture(vocabulary_size=len(words) + 2, embedding_size=3, hidden_sizes=(20,))
-    random = np.random.default_rng(len(words))
-    weights = {
-        name: random.normal(size=shape, scale=9).astype(np.float32)
-        for name, shape in architecture.weight_shapes().items()
-    }
+    weights = random_weights(architecture, len(words), scale=9)
     bundle = Bundle("w" * 64, architecture, tokenizer, weights, "")
     word = data.draw(st.integers(1, len(words)))
     assert_is_in_order(draw_cell(bundle, " ".join(words), CellView(word=word, num_units=units)))

@@ -1,4 +1,3 @@
-from collections.abc import Callable
 from typing import Any
 
 import jax
@@ -11,11 +10,12 @@ from nextword.engine.keras.dropout_engine import DropoutEngine
 from nextword.engine.keras.keras_engine import KerasEngine
 from nextword.engine.methods.dropout import DropoutMethod, DropoutOptions
 from nextword.engine.methods.dynamic import Dynamic
-from nextword.engine.methods.method import Method, Splits
+from nextword.engine.methods.method import Method
 from nextword.errors import SettingError
 from nextword.model.architecture import Architecture
 from nextword.model.language_model import LanguageModel
 from nextword.text.batching.window import TokenIds
+from support.inner_engines import splits_of
 from support.slow import rest_slow
 
 VOCABULARY_SIZE, BLOCK = 7, 32
@@ -132,9 +132,7 @@ def test_a_model_without_dropout_is_refused() -> None:
 
 
 @pytest.mark.parametrize("method", [DropoutMethod(), Dynamic()])
-def test_another_backend_is_refused(
-    engine: KerasEngine, monkeypatch: pytest.MonkeyPatch, splits_of: Callable[..., Splits], method: Method[Any]
-) -> None:
+def test_another_backend_is_refused(engine: KerasEngine, monkeypatch: pytest.MonkeyPatch, method: Method[Any]) -> None:
     monkeypatch.setattr(keras.backend, "backend", lambda: "torch")
     with pytest.raises(SettingError, match=f"`{method.name}` needs Keras on the backend jax, but it runs on torch"):
         method.apply(engine, method.options_type(), splits_of(), ())

@@ -1,6 +1,3 @@
-from collections.abc import Callable
-from typing import Any
-
 import numpy as np
 import pytest
 from hypothesis import given
@@ -10,12 +7,9 @@ from numpy.typing import NDArray
 from nextword.engine.engine import Engine
 from nextword.engine.methods import cache
 from nextword.engine.methods.cache import Cache, CacheEngine, CacheOptions, empty_memory, look_up, token_probabilities
-from nextword.engine.methods.method import Splits
 from nextword.engine.stream import token_log_probs
 from nextword.errors import SettingError
-from nextword.text.batching.window import TokenIds
-
-MakeEngine = Callable[..., Engine]
+from support.inner_engines import BigramEngine, splits_of, text_of, toy_engine
 
 ALL = {"cache_size", "cache_theta", "cache_weight"}
 
@@ -40,9 +34,7 @@ def naive(engine: Engine, inputs: NDArray[np.int32], options: CacheOptions) -> N
     weight=st.sampled_from([0.0, 0.2, 0.9]),
     cut=st.integers(1, 9),
 )
-def test_it_matches_the_equations_of_the_paper(
-    toy_engine: MakeEngine, size: int, theta: float, weight: float, cut: int
-) -> None:
+def test_it_matches_the_equations_of_the_paper(size: int, theta: float, weight: float, cut: int) -> None:
     options = CacheOptions(cache_size=size, cache_theta=theta, cache_weight=weight)
     inputs = np.random.default_rng(size).integers(11, size=10, dtype=np.int32)
     engine = CacheEngine(toy_engine(1), options)
@@ -66,8 +58,8 @@ def test_an_engine_without_hidden_states_is_refused(hiddenless_engine: Engine) -
         engine.step(np.array([1]), engine.start(1))
 
 
-def test_tuning_uses_the_probabilities_of_the_engine(bigram_engine: Callable[..., Any]) -> None:
-    engine, ids = bigram_engine(), np.random.default_rng(0).integers(7, size=1_100, dtype=np.int32)
+def test_tuning_uses_the_probabilities_of_the_engine() -> None:
+    engine, ids = BigramEngine(), np.random.default_rng(0).integers(7, size=1_100, dtype=np.int32)
     sizes, thetas = (2, 5, 40), (0.0, 0.8)
     own, remembered = token_probabilities(engine, ids, sizes, thetas)
     for place, size in enumerate(sizes):
@@ -77,14 +69,12 @@ def test_tuning_uses_the_probabilities_of_the_engine(bigram_engine: Callable[...
             np.testing.assert_allclose(0.7 * own + 0.3 * remembered[place, column], expected, rtol=1e-4)
 
 
-def test_tuning_finds_the_best_point_of_the_grid(
-    bigram_engine: Callable[..., Any], splits_of: Callable[..., Splits], monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_tuning_finds_the_best_point_of_the_grid(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(cache, "_SIZES", (1, 6, 30))
     monkeypatch.setattr(cache, "_THETAS", (0.0, 1.0, 3.0))
     random = np.random.default_rng(1)
     valid = np.repeat(random.integers(7, size=(20, 1)), 20, axis=1).ravel().astype(np.int32)  # runs of one word
-    engine = bigram_engine()
+    engine = BigramEngine()
     tuned = Cache().apply(engine, CacheOptions(), splits_of(valid=valid), ALL)
     found = token_log_probs(tuned.engine, valid).mean()
     for size in (1, 6, 30):
@@ -94,26 +84,21 @@ def test_tuning_finds_the_best_point_of_the_grid(
                 assert token_log_probs(CacheEngine(engine, options), valid).mean() <= found + 1e-5
 
 
-def test_given_settings_are_not_tuned(
-    bigram_engine: Callable[..., Any], text_of: Callable[..., TokenIds], splits_of: Callable[..., Splits]
-) -> None:
+def test_given_settings_are_not_tuned() -> None:
     options = CacheOptions(cache_size=7, cache_theta=0.4, cache_weight=0.2)
-    splits = splits_of(valid=text_of(bigram_engine(), 200))
-    tuned = Cache().apply(bigram_engine(), options, splits, {"cache_weight"}).options.to_table()
+    splits = splits_of(valid=text_of(BigramEngine(), 200))
+    tuned = Cache().apply(BigramEngine(), options, splits, {"cache_weight"}).options.to_table()
     assert (tuned["cache_size"], tuned["cache_theta"]) == (7, 0.4)
     assert tuned["cache_weight"] != 0.2
-    assert Cache().apply(bigram_engine(), options, splits_of(), ()).options == options
+    assert Cache().apply(BigramEngine(), options, splits_of(), ()).options == options
 
 
-def test_tuning_reads_a_limited_number_of_tokens(
-    bigram_engine: Callable[..., Any], splits_of: Callable[..., Splits], monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_tuning_reads_a_limited_number_of_tokens(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(cache, "_MAX_TUNING_TOKENS", 100)
     valid = np.random.default_rng(0).integers(7, size=300, dtype=np.int32)
     tuned = [
-        Cache().apply(bigram_engine(), CacheOptions(), splits_of(valid=ids), ALL).options
-        for ids in (valid, valid[:100])
+        Cache().apply(BigramEngine(), CacheOptions(), splits_of(valid=ids), ALL).options for ids in (valid, valid[:100])
     ]
     assert tuned[0] == tuned[1]
     monkeypatch.setattr(cache, "_MAX_TUNING_TOKENS", 300)
-    assert Cache().apply(bigram_engine(), CacheOptions(), splits_of(valid=valid), ALL).options != tuned[0]
+    assert Cache().apply(BigramEngine(), CacheOptions(), splits_of(valid=valid), ALL).options != tuned[0]

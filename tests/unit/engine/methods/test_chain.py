@@ -1,37 +1,26 @@
 import dataclasses
-from collections.abc import Callable
-from typing import Any
 
 import numpy as np
 import pytest
 
 from nextword.bundle.samples import sample_model_path
 from nextword.engine.methods.chain import OPTIONS_TYPES, apply_methods, methods_of, require_used
-from nextword.engine.methods.method import Splits
 from nextword.engine.opening import open_model
 from nextword.engine.stream import token_log_probs
-from nextword.engine.text_model import LoadedModel
 from nextword.errors import BundleError, SettingError
-from nextword.text.batching.window import TokenIds
-
-ModelOf = Callable[..., LoadedModel]
-TextOf = Callable[..., TokenIds]
-SplitsOf = Callable[..., Splits]
-EngineOf = Callable[..., Any]
+from support.inner_engines import BigramEngine, model_of, splits_of, text_of
 
 
-def test_static_is_the_engine_itself(model_of: ModelOf, bigram_engine: EngineOf, splits_of: SplitsOf) -> None:
-    model = model_of(bigram_engine())
+def test_static_is_the_engine_itself() -> None:
+    model = model_of(BigramEngine())
     outcome = apply_methods([model], [], {}, splits_of(), tune=True)
     assert outcome.model.engine is model.engine
     assert outcome.model.tokenizer is model.tokenizer
     assert (outcome.to_table(), outcome.tuned) == ({}, ())
 
 
-def test_methods_are_applied_from_the_inside_out(
-    model_of: ModelOf, bigram_engine: EngineOf, splits_of: SplitsOf
-) -> None:
-    engine, splits = bigram_engine(), splits_of(train=np.array([2, 3, 0], np.int32))
+def test_methods_are_applied_from_the_inside_out() -> None:
+    engine, splits = BigramEngine(), splits_of(train=np.array([2, 3, 0], np.int32))
     tables = {"temperature": {"temperature": 0.5}, "ngram": {"ngram_weight": 0.25}}
     one = apply_methods([model_of(engine)], methods_of(["temperature", "ngram"]), tables, splits)
     other = apply_methods([model_of(engine)], methods_of(["ngram", "temperature"]), tables, splits)
@@ -41,10 +30,8 @@ def test_methods_are_applied_from_the_inside_out(
     assert list(other.to_table()) == ["ngram", "temperature"]
 
 
-def test_each_method_is_tuned_on_top_of_the_previous_ones(
-    model_of: ModelOf, bigram_engine: EngineOf, text_of: TextOf, splits_of: SplitsOf
-) -> None:
-    writer, engine = bigram_engine(), bigram_engine(boldness=3.0)
+def test_each_method_is_tuned_on_top_of_the_previous_ones() -> None:
+    writer, engine = BigramEngine(), BigramEngine(boldness=3.0)
     splits = splits_of(train=text_of(writer, 900), valid=text_of(writer, 600, seed=5))
     methods = methods_of(["temperature", "ngram"])
     outcome = apply_methods([model_of(engine)], methods, {"ngram": {"ngram_order": 2}}, splits, tune=True)
@@ -60,11 +47,9 @@ def test_each_method_is_tuned_on_top_of_the_previous_ones(
     np.testing.assert_array_equal(tuned, given)
 
 
-def test_an_ensemble_is_tuned_to_the_better_member(
-    model_of: ModelOf, bigram_engine: EngineOf, text_of: TextOf, splits_of: SplitsOf
-) -> None:
-    writer = bigram_engine(seed=1)
-    members = [model_of(bigram_engine(seed=2, boldness=2.0)), model_of(writer)]
+def test_an_ensemble_is_tuned_to_the_better_member() -> None:
+    writer = BigramEngine(seed=1)
+    members = [model_of(BigramEngine(seed=2, boldness=2.0)), model_of(writer)]
     splits = splits_of(valid=text_of(writer, 2_000))
     tuned = apply_methods(members, [], {}, splits, tune=True).to_table()["ensemble"]["ensemble_weights"]
     assert tuned[1] > 0.9
@@ -72,24 +57,20 @@ def test_an_ensemble_is_tuned_to_the_better_member(
     assert equal == [1.0, 1.0]
 
 
-def test_members_with_different_tokenizers_are_refused(
-    model_of: ModelOf, bigram_engine: EngineOf, splits_of: SplitsOf
-) -> None:
-    other = model_of(bigram_engine(), words=("<eos>", "<unk>", "a", "b", "c", "d", "f"), name="other")
+def test_members_with_different_tokenizers_are_refused() -> None:
+    other = model_of(BigramEngine(), words=("<eos>", "<unk>", "a", "b", "c", "d", "f"), name="other")
     with pytest.raises(SettingError, match="those of `tiny` and `other` differ"):
-        apply_methods([model_of(bigram_engine()), other], [], {}, splits_of())
+        apply_methods([model_of(BigramEngine()), other], [], {}, splits_of())
 
 
 @pytest.mark.parametrize("name", ["dynamic", "mc_dropout"])
-def test_an_innermost_method_needs_a_keras_model(
-    model_of: ModelOf, bigram_engine: EngineOf, splits_of: SplitsOf, name: str
-) -> None:
+def test_an_innermost_method_needs_a_keras_model(name: str) -> None:
     with pytest.raises(SettingError, match=f"`{name}` needs the Keras model itself"):
-        apply_methods([model_of(bigram_engine())], methods_of([name]), {}, splits_of())
+        apply_methods([model_of(BigramEngine())], methods_of([name]), {}, splits_of())
 
 
 @pytest.mark.parametrize("name", ["dynamic", "mc_dropout"])
-def test_an_innermost_method_needs_the_weights_that_a_slim_model_lacks(splits_of: SplitsOf, name: str) -> None:
+def test_an_innermost_method_needs_the_weights_that_a_slim_model_lacks(name: str) -> None:
     austen = open_model(sample_model_path("austen"))
     with pytest.raises(
         BundleError, match="`austen` is a slim model, which has none; use the model that it was"

@@ -1,6 +1,4 @@
 import math
-from collections.abc import Callable
-from typing import Any
 
 import numpy as np
 import pytest
@@ -10,10 +8,10 @@ from hypothesis import strategies as st
 from nextword.engine.keras.dynamic_engine import DynamicEngine, root_mean_square_gradients
 from nextword.engine.keras.keras_engine import KerasEngine
 from nextword.engine.methods.dynamic import Dynamic, DynamicOptions, hill_climb, mean_log_prob
-from nextword.engine.methods.method import Splits
 from nextword.engine.stream import token_log_probs
 from nextword.model.architecture import Architecture
 from nextword.model.language_model import LanguageModel
+from support.inner_engines import BigramEngine, splits_of
 from support.random_weights import random_weights
 
 NAMES = ("dynamic_learning_rate", "dynamic_decay")
@@ -41,8 +39,8 @@ def test_no_setting_is_tried_twice_and_others_do_not_change() -> None:
     assert top.dynamic_decay == 0.5
 
 
-def test_diverging_settings_are_not_chosen(bigram_engine: Callable[..., Any]) -> None:
-    engine, ids = bigram_engine(), np.array([2, 3, 4], np.int32)
+def test_diverging_settings_are_not_chosen() -> None:
+    engine, ids = BigramEngine(), np.array([2, 3, 4], np.int32)
     assert mean_log_prob(engine, ids) == pytest.approx(token_log_probs(engine, ids).mean())
     engine.table = np.full_like(engine.table, np.nan)
     assert mean_log_prob(engine, ids) == -math.inf
@@ -60,9 +58,7 @@ def keras_engine() -> KerasEngine:
     return KerasEngine(model, end_id=0)
 
 
-def test_gradient_statistics_come_from_the_training_split_only(
-    keras_engine: KerasEngine, splits_of: Callable[..., Splits]
-) -> None:
+def test_gradient_statistics_come_from_the_training_split_only(keras_engine: KerasEngine) -> None:
     train, options = (
         np.random.default_rng(1).integers(7, size=900, dtype=np.int32),
         DynamicOptions(dynamic_segment_length=6),
@@ -78,9 +74,7 @@ def test_gradient_statistics_come_from_the_training_split_only(
     )
 
 
-def test_tuned_settings_come_from_valid_and_are_used(
-    keras_engine: KerasEngine, splits_of: Callable[..., Splits]
-) -> None:
+def test_tuned_settings_come_from_valid_and_are_used(keras_engine: KerasEngine) -> None:
     train = np.random.default_rng(1).integers(7, size=900, dtype=np.int32)
     valid = np.tile(np.array([3, 5, 2, 0], np.int32), 40)
     plain = Dynamic().apply(keras_engine, DynamicOptions(), splits_of(train=train), ())

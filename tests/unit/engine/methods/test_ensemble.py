@@ -1,17 +1,16 @@
-from collections.abc import Callable
-
 import numpy as np
 import pytest
 
 from nextword.engine.engine import Engine
 from nextword.engine.methods.ensemble import EnsembleEngine, EnsembleOptions
 from nextword.errors import SettingError
+from support.inner_engines import toy_engine
 
 INPUTS = np.random.default_rng(0).integers(11, size=(2, 5), dtype=np.int32)
 
 
 @pytest.mark.parametrize("weights", [(), (2.0, 6.0), (0.0, 1.0)])
-def test_it_is_the_mean_of_probabilities(toy_engine: Callable[..., Engine], weights: tuple[float, ...]) -> None:
+def test_it_is_the_mean_of_probabilities(weights: tuple[float, ...]) -> None:
     members = [toy_engine(1), toy_engine(2, hidden_size=3)]
     engine = EnsembleEngine(members, EnsembleOptions(ensemble_weights=weights))
     found, _ = engine.predict_window(INPUTS, engine.start(2))
@@ -22,14 +21,12 @@ def test_it_is_the_mean_of_probabilities(toy_engine: Callable[..., Engine], weig
     assert found.hidden.shape == (2, 5, 4 + 3)
 
 
-def test_a_member_without_hidden_states_leaves_none(
-    toy_engine: Callable[..., Engine], hiddenless_engine: Engine
-) -> None:
+def test_a_member_without_hidden_states_leaves_none(hiddenless_engine: Engine) -> None:
     engine = EnsembleEngine([toy_engine(1), hiddenless_engine])
     assert engine.predict_window(INPUTS, engine.start(2))[0].hidden is None
 
 
-def test_invalid_members_and_weights_are_refused(toy_engine: Callable[..., Engine]) -> None:
+def test_invalid_members_and_weights_are_refused() -> None:
     with pytest.raises(SettingError, match="at least one model"):
         EnsembleEngine([])
     with pytest.raises(

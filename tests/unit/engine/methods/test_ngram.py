@@ -1,6 +1,4 @@
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
@@ -8,8 +6,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from nextword import kenlm
-from nextword.engine.engine import Engine
-from nextword.engine.methods.method import Splits
 from nextword.engine.methods.ngram import Ngram, NgramEngine, NgramModelEngine, NgramOptions, arpa_model
 from nextword.engine.ngram.kneser_ney import KneserNeyModel, contexts_of
 from nextword.engine.stream import token_log_probs
@@ -17,7 +13,7 @@ from nextword.engine.text_model import TextModel
 from nextword.errors import SettingError
 from nextword.inference.scoring.lines import ScoringOptions, score_lines
 from nextword.inference.suggestion.suggestion import suggest
-from nextword.text.batching.window import TokenIds
+from support.inner_engines import BigramEngine, splits_of, text_of, toy_engine
 from support.toy_arpa import TOY_ARPA
 
 TEXT = np.random.default_rng(0).integers(6, size=12, dtype=np.int32)
@@ -25,7 +21,7 @@ TEXT = np.random.default_rng(0).integers(6, size=12, dtype=np.int32)
 
 @pytest.mark.parametrize("order", [1, 2, 4])
 @pytest.mark.parametrize("weight", [0.0, 0.4, 1.0])
-def test_it_mixes_what_both_say(toy_engine: Callable[..., Engine], order: int, weight: float) -> None:
+def test_it_mixes_what_both_say(order: int, weight: float) -> None:
     toy = toy_engine(1)
     model = KneserNeyModel.fit(np.tile(TEXT, 3), order, vocabulary_size=11, end_id=toy.end_id)
     engine = NgramEngine(toy, model, weight=weight)
@@ -38,16 +34,14 @@ def test_it_mixes_what_both_say(toy_engine: Callable[..., Engine], order: int, w
     )
 
 
-def test_a_model_of_another_vocabulary_is_refused(toy_engine: Callable[..., Engine]) -> None:
+def test_a_model_of_another_vocabulary_is_refused() -> None:
     model = KneserNeyModel.fit(TEXT, 2, vocabulary_size=9, end_id=3)
     with pytest.raises(SettingError, match="must have the 11 tokens of the engine, but has 9"):
         NgramEngine(toy_engine(1), model, weight=0.5)
 
 
-def test_weight_and_order_are_found(
-    bigram_engine: Callable[..., Any], text_of: Callable[..., TokenIds], splits_of: Callable[..., Splits]
-) -> None:
-    writer, engine = bigram_engine(seed=2, boldness=2.0), bigram_engine(seed=1)
+def test_weight_and_order_are_found() -> None:
+    writer, engine = BigramEngine(seed=2, boldness=2.0), BigramEngine(seed=1)
     train, valid = text_of(writer, 2_000), text_of(writer, 500, seed=4)
     splits = splits_of(train=train, valid=valid)
     tuned = Ngram().apply(engine, NgramOptions(), splits, {"ngram_order", "ngram_weight"})
@@ -59,12 +53,10 @@ def test_weight_and_order_are_found(
     assert tuned.options.to_table()["ngram_weight"] > 0.8  # the engine is not the writer
 
 
-def test_untuned_it_reads_the_train_split_alone(
-    bigram_engine: Callable[..., Any], splits_of: Callable[..., Splits]
-) -> None:
+def test_untuned_it_reads_the_train_split_alone() -> None:
     splits = splits_of(train=np.array([2, 3, 0, 2, 3, 0], np.int32))
     options = NgramOptions(ngram_order=2, ngram_weight=1.0)
-    engine = Ngram().apply(bigram_engine(), options, splits, ()).engine
+    engine = Ngram().apply(BigramEngine(), options, splits, ()).engine
     log_probs, _ = engine.step(np.array([2]), engine.start(1))
     assert int(log_probs.argmax()) == 3
 

@@ -1,11 +1,6 @@
-from collections.abc import Callable
-from typing import Any
-
 import numpy as np
 import pytest
 
-from nextword.engine.engine import Engine
-from nextword.engine.methods.method import Splits
 from nextword.engine.methods.temperature import (
     Temperature,
     TemperatureEngine,
@@ -14,13 +9,13 @@ from nextword.engine.methods.temperature import (
     log_sum_exp,
 )
 from nextword.errors import SettingError
-from nextword.text.batching.window import TokenIds
+from support.inner_engines import BigramEngine, splits_of, text_of, toy_engine
 
 INPUTS = np.random.default_rng(0).integers(11, size=(2, 5), dtype=np.int32)
 
 
 @pytest.mark.parametrize("temperature", [0.5, 1.0, 3.0])
-def test_log_probabilities_are_divided(toy_engine: Callable[..., Engine], temperature: float) -> None:
+def test_log_probabilities_are_divided(temperature: float) -> None:
     toy = toy_engine(1)
     engine = TemperatureEngine(toy, TemperatureOptions(temperature=temperature))
     found, _ = engine.predict_window(INPUTS, engine.start(2))
@@ -42,17 +37,15 @@ def test_a_temperature_of_zero_is_refused() -> None:
 
 
 @pytest.mark.parametrize(("own", "boldness"), [(1.0, 2.0), (1.0, 0.6), (1.0, 1.0), (0.5, 4.0)])
-def test_tuning_finds_the_true_temperature(
-    bigram_engine: Callable[..., Any], text_of: Callable[..., TokenIds], own: float, boldness: float
-) -> None:
-    ids = text_of(bigram_engine(boldness=own), 4_000)
-    assert best_temperature(bigram_engine(boldness=boldness), ids) == pytest.approx(boldness / own, rel=0.12)
+def test_tuning_finds_the_true_temperature(own: float, boldness: float) -> None:
+    ids = text_of(BigramEngine(boldness=own), 4_000)
+    assert best_temperature(BigramEngine(boldness=boldness), ids) == pytest.approx(boldness / own, rel=0.12)
 
 
-def test_a_uniform_engine_keeps_its_temperature(bigram_engine: Callable[..., Any]) -> None:
-    assert best_temperature(bigram_engine(boldness=0.0), np.array([1, 2, 3], np.int32)) == 1
+def test_a_uniform_engine_keeps_its_temperature() -> None:
+    assert best_temperature(BigramEngine(boldness=0.0), np.array([1, 2, 3], np.int32)) == 1
 
 
-def test_without_tuning_no_split_is_read(bigram_engine: Callable[..., Any], splits_of: Callable[..., Splits]) -> None:
+def test_without_tuning_no_split_is_read() -> None:
     options = TemperatureOptions(temperature=0.7)
-    assert Temperature().apply(bigram_engine(), options, splits_of(), ()).options == options
+    assert Temperature().apply(BigramEngine(), options, splits_of(), ()).options == options

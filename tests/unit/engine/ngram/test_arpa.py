@@ -1,7 +1,6 @@
 import gzip
 import re
 import tracemalloc
-from itertools import product
 from pathlib import Path
 
 import numpy as np
@@ -70,19 +69,6 @@ def test_a_model_that_is_written_and_read_gives_the_same_probabilities(
         words = [read.begin_id, *map(int, sentence.split()), read.end_id]
         found += read.score(np.array(words))[0][1:].tolist()
     np.testing.assert_allclose(10 ** np.array(found), expected, rtol=1e-6)
-
-
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=25)
-@given(ids=texts, order=st.integers(1, 4))
-def test_the_probabilities_after_each_context_sum_to_one(path: Path, ids: list[int], order: int) -> None:
-    write_arpa(path, form_of(fitted(ids, order)))
-    model = read_arpa(path)
-    words = [word for word in range(len(model.words)) if word != model.begin_id]
-    for context in product(words[1:3], repeat=order - 1):
-        for begin in ((), (model.begin_id,)):
-            read = [*begin, *context]
-            total = sum(10 ** model.score(np.array([*read, word]))[0][-1] for word in words)
-            assert total == pytest.approx(1.0, abs=1e-5)
 
 
 def test_an_arpa_file_is_read_as_it_was_written_by_others(path: Path) -> None:

@@ -1,6 +1,6 @@
 """The model in pyctcdecode; the tests make the calls of its beam search."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from math import log
 from typing import Any
 
@@ -10,9 +10,7 @@ from nextword.errors import SettingError
 from nextword.inference.decoders.pyctcdecode_model import FusionOptions, PyctcdecodeModel
 from nextword.text.tokens.encoded_lines import spelling_log_prob
 from nextword.text.tokens.tokenizer import Tokenizer
-
-Models = Callable[[Tokenizer | str], Any]
-Tokenizers = Callable[[str], Tokenizer]
+from support.decoder_models import model_of, text_log_prob, tokenizer_of
 
 PLAIN = FusionOptions(alpha=1.0, beta=0.0, unk_score_offset=0.0)
 
@@ -37,18 +35,14 @@ class FakeDecoder:
         return self.cached[f"{text}|"][0]
 
 
-def test_the_scores_of_a_text_sum_to_its_log_probability(
-    each_tokenizer: Tokenizer, model_of: Models, text_log_prob: Callable[[Tokenizer, str], float]
-) -> None:
+def test_the_scores_of_a_text_sum_to_its_log_probability(each_tokenizer: Tokenizer) -> None:
     decoder = FakeDecoder(PyctcdecodeModel(model_of(each_tokenizer), PLAIN))
     for line in ("a b a", "a b b", "ab, a", "b"):
         expected = text_log_prob(each_tokenizer, line) - spelling_log_prob(each_tokenizer, line)
         assert decoder.decode(line.split()) == pytest.approx(expected, abs=1e-5)
 
 
-def test_weights_match_pyctcdecode(
-    model_of: Models, tokenizer_of: Tokenizers, text_log_prob: Callable[[Tokenizer, str], float]
-) -> None:
+def test_weights_match_pyctcdecode() -> None:
     tokenizer = tokenizer_of("pretokenized")
     options = FusionOptions(alpha=0.7, beta=0.3, unk_score_offset=-2.0)
     found = FakeDecoder(PyctcdecodeModel(model_of(tokenizer), options)).decode(["a", "unheard", "b"])
@@ -58,9 +52,7 @@ def test_weights_match_pyctcdecode(
     assert found == pytest.approx(0.7 * (log10_prob - 2.0) * log(10) + 3 * 0.3, abs=1e-5)
 
 
-def test_a_space_at_the_end_is_not_a_word(
-    model_of: Models, tokenizer_of: Tokenizers, text_log_prob: Callable[[Tokenizer, str], float]
-) -> None:
+def test_a_space_at_the_end_is_not_a_word() -> None:
     tokenizer = tokenizer_of("pretokenized")
     model = PyctcdecodeModel(model_of(tokenizer), FusionOptions(alpha=1.0, beta=0.25))
     first, state = model.score(model.get_start_state(), "a")
@@ -68,7 +60,7 @@ def test_a_space_at_the_end_is_not_a_word(
     assert first + end == pytest.approx(text_log_prob(tokenizer, "a") + 0.25, abs=1e-5)
 
 
-def test_without_boundaries_beginning_and_end_do_not_count(model_of: Models) -> None:
+def test_without_boundaries_beginning_and_end_do_not_count() -> None:
     model = PyctcdecodeModel(model_of("pretokenized"), PLAIN.replace(score_boundary=False))
     last, _ = model.score(model.get_start_state(), "a", is_last_word=True)
     assert last == model.score(model.get_start_state(), "a")[0]
@@ -80,24 +72,13 @@ def test_without_boundaries_beginning_and_end_do_not_count(model_of: Models) -> 
     )
 
 
-@pytest.mark.parametrize(
-    ("kind", "known", "unknown"),
-    [
-        ("pretokenized", ["a", "b", "ab", "ba"], ["x", "aba", "bb"]),
-        ("word", ["a", "ab", "a,", "a-b", "-"], ["x", "x,", "a-x", "b,x"]),
-        ("character", ["aaab", "b,"], ["abx"]),
-    ],
-)
-def test_an_unfinished_unknown_word_has_a_penalty(
-    model_of: Models, kind: str, known: list[str], unknown: list[str]
-) -> None:
-    model = PyctcdecodeModel(model_of(kind))
-    assert [model.score_partial_token(partial) for partial in known] == [0.0] * len(known)
-    assert [model.score_partial_token(partial) for partial in unknown] == [-10.0] * len(unknown)
+def test_an_unfinished_unknown_word_has_a_penalty() -> None:
+    model = PyctcdecodeModel(model_of("pretokenized"))
+    assert [model.score_partial_token(partial) for partial in ("ab", "x", "aba")] == [0.0, -10.0, -10.0]
     assert model.score_partial_token("x" * 9) == pytest.approx(-15.0)
 
 
-def test_known_words_can_be_given(model_of: Models) -> None:
+def test_known_words_can_be_given() -> None:
     model = PyctcdecodeModel(model_of("pretokenized"), PLAIN.replace(unk_score_offset=-1.0), unigrams=["abba"])
     free = PyctcdecodeModel(model_of("pretokenized"), PLAIN)
     assert model.score_partial_token("abb") == 0.0
@@ -106,7 +87,7 @@ def test_known_words_can_be_given(model_of: Models) -> None:
     assert named == pytest.approx(anyway - log(10))
 
 
-def test_weights_can_be_changed_while_decoding(model_of: Models) -> None:
+def test_weights_can_be_changed_while_decoding() -> None:
     model = PyctcdecodeModel(model_of("pretokenized"))
     model.reset_params(alpha=2.0, score_boundary=False)
     assert (model.alpha, model.beta, model.score_boundary) == (2.0, 1.5, False)
@@ -116,5 +97,5 @@ def test_weights_can_be_changed_while_decoding(model_of: Models) -> None:
         model.reset_params(beta=True)
 
 
-def test_the_history_is_never_pruned(model_of: Models) -> None:
+def test_the_history_is_never_pruned() -> None:
     assert PyctcdecodeModel(model_of("pretokenized")).order > 1_000_000

@@ -1,7 +1,7 @@
 """The model in torchaudio's decoder; the tests make the calls of flashlight."""
 
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from types import ModuleType
 from typing import Any
 
@@ -9,10 +9,7 @@ import pytest
 
 from nextword.errors import MissingExtraError, SettingError
 from nextword.inference.decoders.torchaudio_model import TorchaudioScorer, torchaudio_model
-from nextword.text.tokens.tokenizer import Tokenizer
-
-Models = Callable[[Tokenizer | str], Any]
-Tokenizers = Callable[[str], Tokenizer]
+from support.decoder_models import model_of, num_read, text_log_prob, tokenizer_of
 
 WORDS = ["ab", "<unk>", "b", "a"]
 
@@ -56,12 +53,7 @@ def decoded(model: Any, sentence: Sequence[str]) -> float:
     return float(total + log_prob)
 
 
-def test_the_scores_of_a_sentence_sum_to_its_log_probability(
-    fake_torchaudio: None,
-    model_of: Models,
-    tokenizer_of: Tokenizers,
-    text_log_prob: Callable[[Tokenizer, str], float],
-) -> None:
+def test_the_scores_of_a_sentence_sum_to_its_log_probability(fake_torchaudio: None) -> None:
     for kind in ("pretokenized", "word"):
         tokenizer = tokenizer_of(kind)
         model = torchaudio_model(model_of(tokenizer), WORDS)
@@ -72,29 +64,29 @@ def test_the_scores_of_a_sentence_sum_to_its_log_probability(
             assert decoded(model, sentence) == pytest.approx(expected, abs=1e-5)
 
 
-def test_shared_beginnings_are_read_once(model_of: Models) -> None:
+def test_shared_beginnings_are_read_once() -> None:
     text_model = model_of("pretokenized")
     model = TorchaudioScorer(text_model, WORDS, new_state=FakeState)
     begin = model.start(False)
     for index in range(len(WORDS)):  # as `_construct_trie` does
         model.score(begin, index)
-    assert text_model.engine.num_read == 1
+    assert num_read(text_model) == 1
     state = model.start(False)
     for word in ("a", "b"):
         state, _ = model.score(state, WORDS.index(word))
     for index in range(len(WORDS)):
         model.score(state, index)
     model.finish(state)
-    assert text_model.engine.num_read == 3  # <eos>, a, b
+    assert num_read(text_model) == 3  # <eos>, a, b
 
 
-def test_an_unknown_beginning_gives_another_score(model_of: Models) -> None:
+def test_an_unknown_beginning_gives_another_score() -> None:
     model = TorchaudioScorer(model_of("pretokenized"), WORDS, new_state=FakeState)
     (_, amid), (_, beginning) = (model.score(model.start(nothing), 0) for nothing in (True, False))
     assert amid != beginning
 
 
-def test_start_discards_older_states(model_of: Models) -> None:
+def test_start_discards_older_states() -> None:
     model = TorchaudioScorer(model_of("pretokenized"), WORDS, new_state=FakeState)
     old, _ = model.score(model.start(False), 0)
     model.start(False)
@@ -105,13 +97,13 @@ def test_start_discards_older_states(model_of: Models) -> None:
 
 
 @pytest.mark.parametrize("index", [-1, 4])
-def test_an_index_out_of_range_is_refused(model_of: Models, index: int) -> None:
+def test_an_index_out_of_range_is_refused(index: int) -> None:
     model = TorchaudioScorer(model_of("pretokenized"), WORDS, new_state=FakeState)
     with pytest.raises(SettingError, match=f"must be between 0 and 3, but is {index}; give the decoder the same words"):
         model.score(model.start(False), index)
 
 
-def test_a_missing_torchaudio_is_an_error(model_of: Models, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_missing_torchaudio_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "torchaudio.models.decoder", None)
     monkeypatch.setitem(sys.modules, "torchaudio.models", None)
     monkeypatch.setitem(sys.modules, "torchaudio", None)

@@ -1,9 +1,7 @@
 import math
-from collections.abc import Callable
 
 import numpy as np
 import pytest
-from numpy.typing import NDArray
 from rich.cells import cell_len
 
 from nextword.engine.distribution_engine import DistributionEngine
@@ -14,8 +12,7 @@ from nextword.inference.evaluation.perplexity import evaluate
 from nextword.text.batching.window import TokenIds
 from nextword.text.tokens.tokenizer import Tokenizer
 from nextword.text.tokens.vocabulary import Vocabulary
-
-MakeEngine = Callable[[NDArray[np.float64]], Engine]
+from support.markov_engine import MarkovEngine
 
 
 class FirstTokenEngine(DistributionEngine):
@@ -44,9 +41,9 @@ def tutorial_positions(num_skipped: int, max_tokens: int, num_steps: int) -> lis
     return places
 
 
-def test_the_words_of_the_tutorial_begin_at_70(markov_engine: MakeEngine) -> None:
+def test_the_words_of_the_tutorial_begin_at_70() -> None:
     ids = np.arange(100, dtype=np.int32)
-    tokens = compare(markov_engine(np.full((100, 100), 0.01)), ids, skip=70)
+    tokens = compare(MarkovEngine(np.full((100, 100), 0.01)), ids, skip=70)
     assert [token.actual_id for token in tokens] == tutorial_positions(40, 10, 30) == list(range(70, 80))
     assert [token.position for token in tokens] == list(range(70, 80))
 
@@ -58,10 +55,10 @@ def test_all_earlier_words_are_read() -> None:
         assert (token.top[0].token_id, token.actual_id, token.position) == (7, 3, start)
 
 
-def test_later_words_are_not_read(markov_engine: MakeEngine) -> None:
+def test_later_words_are_not_read() -> None:
     ids = np.array([1, 2, 0, 1], np.int32)
-    full = compare(markov_engine(np.eye(3) * 0.7 + 0.1), ids, skip=0, max_tokens=4)
-    assert compare(markov_engine(np.eye(3) * 0.7 + 0.1), ids, skip=0, max_tokens=2) == full[:2]
+    full = compare(MarkovEngine(np.eye(3) * 0.7 + 0.1), ids, skip=0, max_tokens=4)
+    assert compare(MarkovEngine(np.eye(3) * 0.7 + 0.1), ids, skip=0, max_tokens=2) == full[:2]
     assert [token.top[0].token_id for token in full] == [0, 1, 2, 0]
 
 
@@ -76,40 +73,40 @@ def test_log_probabilities_and_ranks_match_the_evaluation(lstm_engine: Engine) -
         assert (token.rank <= 5) == (token.actual_id in [guess.token_id for guess in token.top])
 
 
-def test_ties_are_in_order_of_id(markov_engine: MakeEngine) -> None:
+def test_ties_are_in_order_of_id() -> None:
     row = [0.1, 0.2, 0.1, 0.2, 0.2, 0.1, 0.1]
-    (token,) = compare(markov_engine(np.array([row] * 7)), np.array([2], np.int32), skip=0, max_tokens=1)
+    (token,) = compare(MarkovEngine(np.array([row] * 7)), np.array([2], np.int32), skip=0, max_tokens=1)
     assert [guess.token_id for guess in token.top] == [1, 3, 4, 0, 2]
     assert token.rank == 5
     assert token.top[0].probability == pytest.approx(0.2)
     assert token.surprisal_bits == pytest.approx(math.log2(10))
 
 
-def test_there_are_at_most_as_many_predictions_as_tokens(markov_engine: MakeEngine) -> None:
+def test_there_are_at_most_as_many_predictions_as_tokens() -> None:
     ids = np.array([2], np.int32)
-    (token,) = compare(markov_engine(np.full((3, 3), 1 / 3)), ids, skip=0, max_tokens=1, num_top=9)
+    (token,) = compare(MarkovEngine(np.full((3, 3), 1 / 3)), ids, skip=0, max_tokens=1, num_top=9)
     assert [guess.token_id for guess in token.top] == [0, 1, 2]
 
 
-def test_a_split_that_is_too_short_is_refused(markov_engine: MakeEngine) -> None:
-    engine = markov_engine(np.full((3, 3), 1 / 3))
+def test_a_split_that_is_too_short_is_refused() -> None:
+    engine = MarkovEngine(np.full((3, 3), 1 / 3))
     assert len(compare(engine, np.zeros(80, np.int32), skip=70)) == 10
     with pytest.raises(EvaluationError, match="up to token 79 needs 80 tokens, but the split has 79"):
         compare(engine, np.zeros(79, np.int32), skip=70)
 
 
 @pytest.mark.parametrize("setting", ["skip", "max_tokens", "num_top"])
-def test_numbers_out_of_range_are_refused(markov_engine: MakeEngine, setting: str) -> None:
+def test_numbers_out_of_range_are_refused(setting: str) -> None:
     with pytest.raises(SettingError, match=f"`{setting}` must be at least"):
-        compare(markov_engine(np.full((3, 3), 1 / 3)), np.zeros(200, np.int32), **{setting: -1})
+        compare(MarkovEngine(np.full((3, 3), 1 / 3)), np.zeros(200, np.int32), **{setting: -1})
 
 
-def test_the_columns_are_aligned_for_all_words(markov_engine: MakeEngine) -> None:
+def test_the_columns_are_aligned_for_all_words() -> None:
     words = ("<eos>", "<unk>", "猫がいる", "e\N{COMBINING ACUTE ACCENT}te\N{COMBINING ACUTE ACCENT}", "a\x1b[31mb")
     tokenizer = Tokenizer("pretokenized", "line", Vocabulary(words))
     table = np.roll(np.eye(5) * 0.9 + 0.02, 1, axis=1)
     ids = np.array([2, 3, 4, 0, 1], np.int32)
-    tokens = compare(markov_engine(table), ids, skip=0, max_tokens=5)
+    tokens = compare(MarkovEngine(table), ids, skip=0, max_tokens=5)
     lines = render_comparison(ComparedWord.of(token, tokenizer) for token in tokens)
     assert lines[0].split() == ["position", "actual", "predicted", "rank", "surprisal"]
     assert lines[1].split() == ["0", "猫がいる", "<unk>", "3", "5.64"]
@@ -118,11 +115,11 @@ def test_the_columns_are_aligned_for_all_words(markov_engine: MakeEngine) -> Non
     assert "\x1b" not in "".join(lines)
 
 
-def test_an_unknown_word_is_no_prediction_and_is_spelled(markov_engine: MakeEngine) -> None:
+def test_an_unknown_word_is_no_prediction_and_is_spelled() -> None:
     tokenizer = Tokenizer("word", "line", Vocabulary(("<eos>", "<unk>", "cat", "sat")))
     table = np.tile(np.array([0.1, 0.6, 0.2, 0.1]), (4, 1))
     ids = np.array([1, 2], np.int32)
-    tokens = compare(markov_engine(table), ids, skip=0, max_tokens=2, unknown_id=1)
+    tokens = compare(MarkovEngine(table), ids, skip=0, max_tokens=2, unknown_id=1)
     unknown, known = (
         ComparedWord.of(token, tokenizer, piece) for token, piece in zip(tokens, ("dog", "cat"), strict=True)
     )
@@ -136,6 +133,6 @@ def test_an_unknown_word_is_no_prediction_and_is_spelled(markov_engine: MakeEngi
     assert render_comparison([unknown])[1].split() == ["0", "dog", "cat", "unknown", f"{unknown.surprisal_bits:.2f}"]
 
 
-def test_a_certain_word_has_no_surprisal(markov_engine: MakeEngine) -> None:
-    (token,) = compare(markov_engine(np.eye(2)), np.array([0], np.int32), skip=0, max_tokens=1)
+def test_a_certain_word_has_no_surprisal() -> None:
+    (token,) = compare(MarkovEngine(np.eye(2)), np.array([0], np.int32), skip=0, max_tokens=1)
     assert str(token.surprisal_bits) == "0.0"

@@ -23,21 +23,8 @@ from support.toy_engine import ToyEngine
 
 WORDS = ["The", "the", "then", "They", "Tom", "said", "don't", ", ", ",", ' "', '" ', '"', ". ", ".", "an", "well", "-"]
 TYPED = [
-    "The",
-    "the",
-    "then",
-    "Tom",
-    "said",
-    "said,",
-    "Zola",
-    "Zola.",
-    'the."',
-    '"the',
-    "an",
-    "well-then",
-    "-",
-    ",",
-    '"',
+    *("The", "the", "then", "Tom", "said", "said,", "Zola", "Zola."),
+    *('the."', '"the', "an", "well-then", "-", ",", '"'),
 ]
 lines_of_text = st.lists(st.lists(st.sampled_from(TYPED), max_size=7).map(" ".join), min_size=1, max_size=3).filter(
     lambda lines: any(letter.isalpha() for line in lines for letter in line)

@@ -1,7 +1,6 @@
 import dataclasses
 import json
 import math
-from collections.abc import Callable
 
 import numpy as np
 import pytest
@@ -13,8 +12,7 @@ from nextword.engine.engine import Engine
 from nextword.engine.stream import ScoredTokens
 from nextword.errors import EvaluationError, SettingError
 from nextword.inference.evaluation.perplexity import FREQUENCY_RANKS, POSITIONS, Evaluation, GroupTally, evaluate
-
-MakeEngine = Callable[[NDArray[np.float64]], Engine]
+from support.markov_engine import MarkovEngine
 
 shares_fixtures = settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
 
@@ -31,7 +29,7 @@ def evaluation_of(log_prob: float, num_tokens: int = 1) -> Evaluation:
     return Evaluation(num_tokens, log_prob, 0, 0, by_frequency=(), by_position=(), protocol="by hand")
 
 
-def test_a_markov_engine_has_the_entropy_of_its_chain(markov_engine: MakeEngine) -> None:
+def test_a_markov_engine_has_the_entropy_of_its_chain() -> None:
     random = np.random.default_rng(1)
     table = random.dirichlet(np.full(5, 0.5), size=5)
     ids = np.zeros(30_000, np.int32)
@@ -39,7 +37,7 @@ def test_a_markov_engine_has_the_entropy_of_its_chain(markov_engine: MakeEngine)
         ids[position] = random.choice(5, p=table[ids[position - 1]])
     stationary = np.linalg.matrix_power(table, 200)[0]
     entropy = -float(stationary @ (table * np.log(table)).sum(axis=1))
-    evaluation = evaluate(markov_engine(table), ids)
+    evaluation = evaluate(MarkovEngine(table), ids)
     assert evaluation.perplexity == pytest.approx(math.exp(entropy), rel=0.03)
     by_hand = np.log(table[np.concatenate(([0], ids[:-1])), ids]).sum()
     assert evaluation.log_prob == pytest.approx(by_hand, rel=1e-6)
@@ -66,18 +64,18 @@ def test_the_state_is_carried_through_the_whole_split(lstm_engine: Engine) -> No
     assert carried != pytest.approx(dropped.log_probs.sum(dtype=np.float64), rel=1e-3)
 
 
-def test_correct_tokens_and_the_top_five_are_counted(markov_engine: MakeEngine) -> None:
+def test_correct_tokens_and_the_top_five_are_counted() -> None:
     row = np.array([0.3, 0.2, 0.15, 0.12, 0.1, 0.08, 0.05])
     ids = np.array([0, 0, 0, 4, 5, 6], np.int32)
-    evaluation = evaluate(markov_engine(np.tile(row, (7, 1))), ids, num_steps=4)
+    evaluation = evaluate(MarkovEngine(np.tile(row, (7, 1))), ids, num_steps=4)
     assert (evaluation.num_correct, evaluation.num_in_top_five) == (3, 4)
     assert (evaluation.accuracy, evaluation.top_five_accuracy) == (1 / 2, 4 / 6)
 
 
-def test_an_unknown_word_never_counts_as_right(markov_engine: MakeEngine) -> None:
+def test_an_unknown_word_never_counts_as_right() -> None:
     row = np.array([0.5, 0.2, 0.1, 0.1, 0.1])
     ids = np.array([0, 0, 1, 2], np.int32)
-    engine = markov_engine(np.tile(row, (5, 1)))
+    engine = MarkovEngine(np.tile(row, (5, 1)))
     written, unknown = evaluate(engine, ids), evaluate(engine, ids, unknown_id=0)
     assert (written.num_correct, written.num_in_top_five) == (2, 4)
     assert (unknown.num_correct, unknown.num_in_top_five) == (0, 2)
@@ -106,10 +104,10 @@ def test_many_unknown_words_are_warned_of() -> None:
     assert "`--tokenizer subword`" in many.warning
 
 
-def test_the_groups_add_up_to_the_total(markov_engine: MakeEngine) -> None:
+def test_the_groups_add_up_to_the_total() -> None:
     ids = np.random.default_rng(0).integers(0, 150, 500, dtype=np.int32)
     table = np.random.default_rng(1).dirichlet(np.ones(150), size=150)
-    evaluation = evaluate(markov_engine(table), ids, batch_size=3, num_steps=50)
+    evaluation = evaluate(MarkovEngine(table), ids, batch_size=3, num_steps=50)
     for groups in (evaluation.by_frequency, evaluation.by_position):
         assert sum(group.num_tokens for group in groups) == evaluation.num_tokens
         assert sum(group.num_correct for group in groups) == evaluation.num_correct
@@ -122,10 +120,8 @@ def test_the_groups_add_up_to_the_total(markov_engine: MakeEngine) -> None:
     ids=st.lists(st.sampled_from([0, 1, 1, 1, 1, 1, 1, 1, 1, 1]), min_size=1, max_size=90), num_steps=st.integers(1, 9)
 )
 @shares_fixtures
-def test_positions_in_a_sentence_are_counted_across_windows(
-    markov_engine: MakeEngine, ids: list[int], num_steps: int
-) -> None:
-    evaluation = evaluate(markov_engine(uniform_table(2)), np.array(ids, np.int32), num_steps=num_steps)
+def test_positions_in_a_sentence_are_counted_across_windows(ids: list[int], num_steps: int) -> None:
+    evaluation = evaluate(MarkovEngine(uniform_table(2)), np.array(ids, np.int32), num_steps=num_steps)
     places, place = [], 0
     for token_id in ids:
         place += 1
@@ -138,9 +134,9 @@ def test_positions_in_a_sentence_are_counted_across_windows(
     assert [group.num_tokens for group in evaluation.by_position] == expected
 
 
-def test_an_impossible_token_makes_the_perplexity_infinite(markov_engine: MakeEngine) -> None:
+def test_an_impossible_token_makes_the_perplexity_infinite() -> None:
     table = np.array([[0.5, 0.5, 0.0]] * 3)
-    evaluation = evaluate(markov_engine(table), np.array([0, 2, 1], np.int32))
+    evaluation = evaluate(MarkovEngine(table), np.array([0, 2, 1], np.int32))
     assert evaluation.perplexity == math.inf
     assert evaluation.to_table()["perplexity"] is None
     json.dumps(evaluation.to_table(), allow_nan=False)
@@ -152,15 +148,15 @@ def test_a_perplexity_that_overflows_is_infinite() -> None:
     assert evaluation_of(-1e6).to_table()["bits_per_token"] == pytest.approx(1e6 / math.log(2))
 
 
-def test_the_protocol_names_the_number_of_rows(markov_engine: MakeEngine) -> None:
-    engine = markov_engine(uniform_table(12))
+def test_the_protocol_names_the_number_of_rows() -> None:
+    engine = MarkovEngine(uniform_table(12))
     assert "state carried from the first token to the last" in evaluate(engine, random_ids(10)).protocol
     assert "4 parallel rows" in evaluate(engine, random_ids(10), batch_size=4).protocol
 
 
-def test_progress_ends_with_all_tokens(markov_engine: MakeEngine) -> None:
+def test_progress_ends_with_all_tokens() -> None:
     told: list[tuple[int, int]] = []
-    engine = markov_engine(uniform_table(12))
+    engine = MarkovEngine(uniform_table(12))
     evaluate(engine, random_ids(25), num_steps=10, on_progress=lambda done, total: told.append((done, total)))
     assert told == [(10, 25), (20, 25), (25, 25)]
 
@@ -169,25 +165,23 @@ def test_progress_ends_with_all_tokens(markov_engine: MakeEngine) -> None:
     ("ids", "message"),
     [([], "at least one token"), ([0, 12], "between 0 and 11, but are between 0 and 12"), ([-1], "but are between -1")],
 )
-def test_a_split_that_cannot_be_predicted_is_refused(markov_engine: MakeEngine, ids: list[int], message: str) -> None:
+def test_a_split_that_cannot_be_predicted_is_refused(ids: list[int], message: str) -> None:
     with pytest.raises(EvaluationError, match=message):
-        evaluate(markov_engine(uniform_table(12)), np.array(ids, np.int32))
+        evaluate(MarkovEngine(uniform_table(12)), np.array(ids, np.int32))
 
 
-def test_a_model_with_nan_outputs_is_refused(markov_engine: MakeEngine) -> None:
+def test_a_model_with_nan_outputs_is_refused() -> None:
     with pytest.raises(EvaluationError, match="NaN"):
-        evaluate(markov_engine(np.full((3, 3), np.nan)), np.array([1], np.int32))
+        evaluate(MarkovEngine(np.full((3, 3), np.nan)), np.array([1], np.int32))
 
 
 @pytest.mark.parametrize(
     ("batch_size", "num_steps", "message"),
     [(0, 5, "`batch_size` must be at least 1, but is 0"), (1, 0, "`num_steps` must be"), (9, 5, "has 8")],
 )
-def test_sizes_out_of_range_are_refused(
-    markov_engine: MakeEngine, batch_size: int, num_steps: int, message: str
-) -> None:
+def test_sizes_out_of_range_are_refused(batch_size: int, num_steps: int, message: str) -> None:
     with pytest.raises(SettingError, match=message):
-        evaluate(markov_engine(uniform_table(12)), random_ids(8), batch_size=batch_size, num_steps=num_steps)
+        evaluate(MarkovEngine(uniform_table(12)), random_ids(8), batch_size=batch_size, num_steps=num_steps)
 
 
 def test_a_method_is_in_name_and_protocol() -> None:

@@ -1,6 +1,5 @@
 import json
 import sys
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -13,14 +12,8 @@ from nextword.engine.engine import Engine
 from nextword.engine.stream import token_log_probs
 from nextword.errors import EvaluationError, MissingExtraError, SettingError
 from nextword.inference.evaluation.perplexity import evaluate
-from nextword.inference.evaluation.significance import (
-    BLOCK_LINES,
-    LineScores,
-    compare_lines,
-    lines_of,
-)
-
-MakeEngine = Callable[[NDArray[np.float64]], Engine]
+from nextword.inference.evaluation.significance import BLOCK_LINES, LineScores, compare_lines, lines_of
+from support.markov_engine import MarkovEngine
 
 
 def line_scores(engine: Engine, ids: NDArray[np.int32]) -> LineScores:
@@ -43,16 +36,16 @@ def table_towards(right: float) -> NDArray[np.float64]:
     return np.roll(np.eye(3), 1, axis=1) * (right - (1 - right) / 2) + (1 - right) / 2
 
 
-def test_the_lines_end_at_the_end_token(markov_engine: MakeEngine) -> None:
-    engine = markov_engine(np.array([[0.5, 0.25, 0.25], [0.1, 0.2, 0.7], [0.6, 0.3, 0.1]]))
+def test_the_lines_end_at_the_end_token() -> None:
+    engine = MarkovEngine(np.array([[0.5, 0.25, 0.25], [0.1, 0.2, 0.7], [0.6, 0.3, 0.1]]))
     scores = line_scores(engine, np.array([1, 2, 0, 0, 2, 1], np.int32))
     assert scores.num_tokens.tolist() == [3, 1, 2]
     np.testing.assert_allclose(np.exp(scores.log_probs), [0.25 * 0.7 * 0.6, 0.5, 0.25 * 0.3], rtol=1e-6)
 
 
 @pytest.mark.parametrize("num_tokens", [1, 511, 512, 513, 1_500])
-def test_the_lines_add_up_to_the_evaluation(markov_engine: MakeEngine, num_tokens: int) -> None:
-    engine = markov_engine(np.random.default_rng(0).dirichlet(np.ones(5), 5))
+def test_the_lines_add_up_to_the_evaluation(num_tokens: int) -> None:
+    engine = MarkovEngine(np.random.default_rng(0).dirichlet(np.ones(5), 5))
     ids = np.random.default_rng(1).integers(0, 5, num_tokens, dtype=np.int32)
     scores = line_scores(engine, ids)
     assert scores.log_probs.sum() == pytest.approx(evaluate(engine, ids).log_prob)
@@ -66,9 +59,9 @@ def test_equal_models_have_no_difference() -> None:
     assert found.perplexity_ratio == 1.0
 
 
-def test_a_better_model_is_recognized(markov_engine: MakeEngine) -> None:
+def test_a_better_model_is_recognized() -> None:
     ids = np.tile(np.array([0, 1, 2, 0, 1, 0, 1, 2], np.int32), 40)
-    worse, better = markov_engine(table_towards(0.5)), markov_engine(table_towards(0.7))
+    worse, better = MarkovEngine(table_towards(0.5)), MarkovEngine(table_towards(0.7))
     found = compare_lines(line_scores(worse, ids), line_scores(better, ids), resamples=999)
     means = [evaluate(engine, ids).log_prob / len(ids) for engine in (worse, better)]
     assert found.difference == pytest.approx(means[1] - means[0])
@@ -162,14 +155,14 @@ def test_an_infinite_perplexity_is_null_in_json() -> None:
     assert json.dumps(found.to_table(), allow_nan=False)
 
 
-def test_invalid_comparisons_are_refused(markov_engine: MakeEngine) -> None:
+def test_invalid_comparisons_are_refused() -> None:
     scores = scores_of(0)
     with pytest.raises(EvaluationError, match="one has 60 and the other 59"):
         compare_lines(scores, scores_of(0, num_lines=59))
     with pytest.raises(EvaluationError, match="at least 2 blocks, but the text has 1"):
         compare_lines(scores_of(0, 20), scores_of(0, 20), unit="block")
     with pytest.raises(EvaluationError, match="must be finite"):
-        line_scores(markov_engine(np.eye(2)), np.array([1, 1], np.int32))
+        line_scores(MarkovEngine(np.eye(2)), np.array([1, 1], np.int32))
     with pytest.raises(SettingError, match="`confidence` must be between 0 and 1, but is 95"):
         compare_lines(scores, scores, confidence=95)
     with pytest.raises(SettingError, match="`resamples` must be at least 99, but is 10"):

@@ -1,5 +1,4 @@
 from collections.abc import Callable, Iterator
-from typing import Any
 
 import numpy as np
 import pytest
@@ -15,7 +14,7 @@ from nextword.inference.generation.lockstep import lockstep
 from nextword.inference.generation.request import length_normalizer
 from nextword.inference.generation.speller import Phrase
 from nextword.inference.generation.words import ForbiddenWords, RequiredWords
-from nextword.text.tokens.tokenizer import Tokenizer
+from support.writers import WORDS, toy_engine
 
 scores = arrays.arrays(
     np.float64,
@@ -23,7 +22,6 @@ scores = arrays.arrays(
     elements=st.sampled_from([-np.inf, -3.0, -2.0, -1.0, -0.5]),
 )
 
-MakeEngine = Callable[..., Any]
 Found = tuple[tuple[int, ...], float]
 
 PROMPT = (2, 3)
@@ -125,9 +123,7 @@ def naive_beam(
 
 @pytest.mark.parametrize("exponent", [0.0, 0.6, 2.0])
 @pytest.mark.parametrize("end_id", [None, 0])
-def test_a_beam_of_all_texts_is_an_exhaustive_search(
-    toy_engine: MakeEngine, exponent: float, end_id: int | None
-) -> None:
+def test_a_beam_of_all_texts_is_an_exhaustive_search(exponent: float, end_id: int | None) -> None:
     engine = toy_engine(vocabulary_size=4)
     found = search(engine, task_of(4**4, EndRule(4, end_id), exponent=exponent))
     texts = all_texts(engine, lambda ids: ids[-1] == end_id or len(ids) == 4)
@@ -142,7 +138,7 @@ def test_a_beam_of_all_texts_is_an_exhaustive_search(
 @example(10, 4, 5, 0, 0.6)
 @given(st.integers(1, 20), st.integers(1, 5), st.integers(1, 6), st.sampled_from([None, 0, 1]), st.floats(0, 2))
 def test_it_matches_a_naive_beam_search(
-    toy_engine: MakeEngine, seed: int, size: int, num_tokens: int, end_id: int | None, exponent: float
+    seed: int, size: int, num_tokens: int, end_id: int | None, exponent: float
 ) -> None:
     engine = toy_engine(seed)
     found = search(engine, task_of(size, EndRule(num_tokens, end_id), exponent=exponent))
@@ -153,7 +149,7 @@ def test_it_matches_a_naive_beam_search(
 
 @given(st.integers(1, 20), st.integers(1, 3), st.integers(1, 3), st.sampled_from([None, 0]), st.floats(0, 3))
 def test_it_matches_the_diverse_beam_search_of_the_paper(
-    toy_engine: MakeEngine, seed: int, size: int, groups: int, end_id: int | None, cost: float
+    seed: int, size: int, groups: int, end_id: int | None, cost: float
 ) -> None:
     engine = toy_engine(seed)
     # With this exponent no group ends before its last step, so its costs affect the other groups until the end.
@@ -161,14 +157,14 @@ def test_it_matches_the_diverse_beam_search_of_the_paper(
     assert plain(found) == naive_beam(engine, size, 4, end_id, 50.0, groups, cost)
 
 
-def test_a_search_ends_when_no_better_text_is_possible(toy_engine: MakeEngine) -> None:
+def test_a_search_ends_when_no_better_text_is_possible() -> None:
     engine = toy_engine(logit_scale=4.0)
     found = search(engine, task_of(1, EndRule(500, 3), exponent=0.0))
     assert found[0].ending == "end"
     assert len(engine.batch_sizes) < 100
 
 
-def test_forbidden_phrases_are_in_no_text(toy_engine: MakeEngine) -> None:
+def test_forbidden_phrases_are_in_no_text() -> None:
     engine = toy_engine(vocabulary_size=4)
     phrase = Phrase((frozenset([1, 2]), frozenset([3])))
     found = search(engine, task_of(4**4, EndRule(4), forbidden=ForbiddenWords([0], [phrase]), exponent=0.0))
@@ -181,18 +177,18 @@ def test_forbidden_phrases_are_in_no_text(toy_engine: MakeEngine) -> None:
     assert plain(found) == best_of_all(allowed, 0.0)
 
 
-def test_a_forbidden_phrase_that_begins_in_the_prompt_is_not_completed(toy_engine: MakeEngine) -> None:
+def test_a_forbidden_phrase_that_begins_in_the_prompt_is_not_completed() -> None:
     phrase = Phrase((frozenset([2]), frozenset([3]), frozenset([1, 4])))
     found = search(toy_engine(), task_of(25, EndRule(2), forbidden=ForbiddenWords([], [phrase])))
     assert {text.ids[0] for text in found} == {0, 2, 3}
 
 
-def test_a_stop_string_ends_a_text_of_the_beam(toy_engine: MakeEngine, words: Tokenizer) -> None:
+def test_a_stop_string_ends_a_text_of_the_beam() -> None:
     engine = toy_engine()
-    found = search(engine, task_of(5**4, EndRule(4, None, ("a b", "c"), words)))
+    found = search(engine, task_of(5**4, EndRule(4, None, ("a b", "c"), WORDS)))
 
     def is_complete(ids: tuple[int, ...]) -> bool:
-        return len(ids) == 4 or "a b" in words.decode(ids) or "c" in words.decode(ids)
+        return len(ids) == 4 or "a b" in WORDS.decode(ids) or "c" in WORDS.decode(ids)
 
     assert plain(found) == best_of_all(all_texts(engine, is_complete), 0.6)
     assert {text.ending for text in found} == {"stop", "length"}
@@ -209,7 +205,7 @@ def holds(ids: tuple[int, ...], row: tuple[int, ...]) -> bool:
 
 
 @pytest.mark.parametrize("end_id", [None, 0])
-def test_a_wide_beam_finds_the_best_text_with_the_required_words(toy_engine: MakeEngine, end_id: int | None) -> None:
+def test_a_wide_beam_finds_the_best_text_with_the_required_words(end_id: int | None) -> None:
     engine = toy_engine(vocabulary_size=4)
     required = required_words((1, 2), (3,))
     found = search(engine, task_of(4 * 4**4, EndRule(4, end_id), required=required))
@@ -228,7 +224,7 @@ def test_a_wide_beam_finds_the_best_text_with_the_required_words(toy_engine: Mak
     st.sampled_from([None, 0]),
 )
 def test_the_smallest_beam_generates_the_required_words(
-    toy_engine: MakeEngine, seed: int, rows: list[tuple[int, ...]], more: int, end_id: int | None
+    seed: int, rows: list[tuple[int, ...]], more: int, end_id: int | None
 ) -> None:
     required = required_words(*rows)
     num_tokens = required.num_tokens + more
@@ -239,12 +235,12 @@ def test_the_smallest_beam_generates_the_required_words(
         assert all(holds(text.ids, row) for row in rows)
 
 
-def test_words_that_cannot_be_generated_are_reported(toy_engine: MakeEngine) -> None:
+def test_words_that_cannot_be_generated_are_reported() -> None:
     required = required_words((1, 2))
     found = search(toy_engine(), task_of(4, EndRule(5), required=required, forbidden=ForbiddenWords([2])))
     assert found
     assert {required.missing(text.met) for text in found} == {("(1, 2)",)}
 
 
-def test_no_text_is_found_if_all_tokens_are_forbidden(toy_engine: MakeEngine) -> None:
+def test_no_text_is_found_if_all_tokens_are_forbidden() -> None:
     assert search(toy_engine(), task_of(4, EndRule(5), forbidden=ForbiddenWords(range(5)))) == []

@@ -14,13 +14,11 @@ from nextword.inference.generation.generated_text import (
     whole_characters,
 )
 from nextword.text.options import LineEnds, TokenizerKind
-from nextword.text.reading.lines import split_lines
-from nextword.text.tokens.line_ends import segments
 from nextword.text.tokens.pre_tokens import normalize
-from nextword.text.tokens.subwords import subword_vocabulary
 from nextword.text.tokens.tokenizer import Tokenizer
 from nextword.text.tokens.vocabulary import Vocabulary
-from support.piece_counts import count_pieces
+from support.tokenizers import WAYS, tokenizer_of_text
+from support.writers import CHARACTERS
 
 texts = st.text("ab", max_size=20)
 stops = st.lists(st.text("ab", min_size=1, max_size=4), max_size=3)
@@ -32,8 +30,8 @@ def test_the_end_token_ends_a_text_if_requested() -> None:
     assert EndRule(3, end_id=0).ending(1, 1, "") is None
 
 
-def test_a_stop_string_is_found_across_tokens(characters: Tokenizer) -> None:
-    rule = EndRule(9, stops=("art", "yy"), tokenizer=characters)
+def test_a_stop_string_is_found_across_tokens() -> None:
+    rule = EndRule(9, stops=("art", "yy"), tokenizer=CHARACTERS)
     tail, before, endings = "", None, []
     for token_id in (3, 2, 2, 3, 4):  # r a a r t
         tail = rule.next_tail(tail, before, token_id)
@@ -134,25 +132,10 @@ def test_words_do_not_join_the_character_before() -> None:
     assert not may_join(Vocabulary(("<eos>", "<unk>", "a", f"e{ACUTE}t{ACUTE}", "猫", " ,", "'s", "👍")[:-1]))
 
 
-WAYS: list[tuple[TokenizerKind, LineEnds]] = [
-    ("pretokenized", "line"),
-    ("word", "line"),
-    ("word", "paragraph"),
-    ("subword", "line"),
-    ("subword", "paragraph"),
-    ("character", "line"),
-]
 TEXT = st.text("ab'\u2019\",.-( \n", max_size=30) | st.sampled_from(
     ['He said, "No." (It was\n\nso.) ', "My lord,\nmadam; well-being.\n", "I don't -- well -- know. \n\n'Tis"]
 )
 ENDINGS = st.sampled_from(["", "", " ", "\n", "\n\n", "  "])
-
-
-def tokenizer_of(text: str, kind: TokenizerKind, line_ends: LineEnds) -> Tokenizer:
-    counts = count_pieces(segments(split_lines(text), line_ends), kind)
-    if kind == "subword":
-        return Tokenizer(kind, line_ends, subword_vocabulary([counts], minimum_count=1, maximum_size=None))
-    return Tokenizer(kind, line_ends, Vocabulary.from_counts(counts))
 
 
 def continued(tokenizer: Tokenizer, prompt: str, ids: list[int]) -> str:
@@ -189,7 +172,7 @@ def test_prompt_and_text_are_read_as_the_tokens_that_were_read_and_produced(
     kind: TokenizerKind, line_ends: LineEnds, text: str, data: st.DataObject, ending: str
 ) -> None:
     """For tokens as the tokenizer cuts a text: all are in the vocabulary, and none is spelled in another way."""
-    tokenizer = tokenizer_of(text, kind, line_ends)
+    tokenizer = tokenizer_of_text(text, kind, line_ends)
     ids = tokenizer.encode(text)
     end = data.draw(st.integers(0, len(ids)))
     start = data.draw(st.integers(0, end))
@@ -207,7 +190,7 @@ def test_any_tokens_continue_a_prompt_as_their_text_continues_it(
     kind: TokenizerKind, line_ends: LineEnds, text: str, data: st.DataObject, ending: str
 ) -> None:
     """Even tokens that no text has in this order, such as two marks with a space between them that is in both."""
-    tokenizer = tokenizer_of(text, kind, line_ends)
+    tokenizer = tokenizer_of_text(text, kind, line_ends)
     prompt = text[: data.draw(st.integers(0, len(text)))] + ending
     prompt_ids = tokenizer.encode_prompt(prompt)
     known = [token_id for token_id in range(tokenizer.vocabulary_size) if token_id != tokenizer.vocabulary.unknown_id]

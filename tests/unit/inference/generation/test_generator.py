@@ -1,5 +1,5 @@
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -11,7 +11,7 @@ from nextword.engine.distribution_engine import DistributionEngine
 from nextword.engine.engine import State, WindowPrediction
 from nextword.engine.text_model import TextModel
 from nextword.errors import SettingError
-from nextword.inference.generation.generated_text import after_prompt, text_pieces
+from nextword.inference.generation.generated_text import GeneratedText, after_prompt, text_pieces
 from nextword.inference.generation.generator import generate, generate_texts, stream_text
 from nextword.inference.generation.request import Request, SearchOptions, length_normalizer
 from nextword.inference.generation.sampling import SamplingOptions
@@ -19,6 +19,7 @@ from nextword.text.batching.window import TokenIds
 from nextword.text.options import LineEnds, TokenizerKind
 from nextword.text.tokens.tokenizer import Tokenizer
 from nextword.text.tokens.vocabulary import Vocabulary
+from support.writers import CHARACTERS, WORDS, log_prob_of, toy_engine
 
 GREEDY = SamplingOptions(temperature=0)
 
@@ -171,7 +172,10 @@ def test_the_best_of_several_cannot_be_streamed() -> None:
         stream_text(TextModel(CountingEngine(), running_text()), "", Request(search=SearchOptions(beam_size=2)))
 
 
-MakeEngine = Callable[..., Any]
+def text_of(engine: Any, tokenizer: Tokenizer, prompt: str, request: Request) -> GeneratedText:
+    """The text after one prompt."""
+    return generate_texts(TextModel(engine, tokenizer), [prompt], request)[0]
+
 
 SEEDED = SamplingOptions(seed=2)
 
@@ -191,12 +195,10 @@ prompts = st.lists(st.lists(st.sampled_from("abc"), max_size=5).map(" ".join), m
 
 
 @given(prompts, requests)
-def test_a_text_does_not_depend_on_its_neighbors(
-    toy_engine: MakeEngine, words: Tokenizer, prompts: list[str], request: Request
-) -> None:
+def test_a_text_does_not_depend_on_its_neighbors(prompts: list[str], request: Request) -> None:
     engine = toy_engine(logit_scale=1.0)
-    alone = [generate_texts(TextModel(engine, words), [prompt], request)[0] for prompt in prompts]
-    assert generate_texts(TextModel(engine, words), prompts, request) == alone
+    alone = [text_of(engine, WORDS, prompt, request) for prompt in prompts]
+    assert generate_texts(TextModel(engine, WORDS), prompts, request) == alone
     assert [text.prompt for text in alone] == prompts
 
 
@@ -213,21 +215,17 @@ streamed = st.builds(
 
 
 @given(streamed, st.sampled_from(["", "a", "b c"]))
-def test_one_sample_equals_the_streamed_text(
-    toy_engine: MakeEngine, words: Tokenizer, request: Request, prompt: str
-) -> None:
-    text = generate_texts(TextModel(toy_engine(), words), [prompt], request)[0]
-    assert text.text == "".join(stream_text(TextModel(toy_engine(), words), prompt, request))
+def test_one_sample_equals_the_streamed_text(request: Request, prompt: str) -> None:
+    text = text_of(toy_engine(), WORDS, prompt, request)
+    assert text.text == "".join(stream_text(TextModel(toy_engine(), WORDS), prompt, request))
     assert text.others == ()
 
 
-def test_the_best_of_several_has_the_highest_score(
-    toy_engine: MakeEngine, words: Tokenizer, log_prob_of: Callable[..., float]
-) -> None:
+def test_the_best_of_several_has_the_highest_score() -> None:
     engine = toy_engine()
     search = SearchOptions(best_of=6, length_exponent=0.8)
     request = Request(max_tokens=9, sampling=SEEDED, search=search, stop_at_end=True)
-    best = generate_texts(TextModel(engine, words), ["a"], request)[0]
+    best = text_of(engine, WORDS, "a", request)
     assert len(best.others) == 5
     texts = [best, *best.others]
     assert [text.score for text in texts] == sorted((text.score for text in texts), reverse=True)
@@ -236,11 +234,11 @@ def test_the_best_of_several_has_the_highest_score(
         assert text.score == text.log_prob / length_normalizer(len(text.ids), 0.8)
 
 
-def test_only_with_a_seed_the_same_prompt_gives_the_same_text(toy_engine: MakeEngine, words: Tokenizer) -> None:
+def test_only_with_a_seed_the_same_prompt_gives_the_same_text() -> None:
     def texts(options: SamplingOptions) -> list[str]:
         request = Request(max_tokens=20, sampling=options)
         return [
-            text.text for text in generate_texts(TextModel(toy_engine(logit_scale=0.5), words), ["a", "a"], request)
+            text.text for text in generate_texts(TextModel(toy_engine(logit_scale=0.5), WORDS), ["a", "a"], request)
         ]
 
     first, second = texts(SEEDED)
@@ -250,12 +248,10 @@ def test_only_with_a_seed_the_same_prompt_gives_the_same_text(toy_engine: MakeEn
 
 
 @given(st.integers(0, 1000), st.lists(st.sampled_from(["ab", "b", "a a", "\n", " b", "c\na"]), min_size=1, max_size=2))
-def test_a_stop_string_only_cuts_the_text(
-    toy_engine: MakeEngine, words: Tokenizer, seed: int, stops: list[str]
-) -> None:
+def test_a_stop_string_only_cuts_the_text(seed: int, stops: list[str]) -> None:
     def text(stop: tuple[str, ...]) -> Any:
         request = Request(max_tokens=12, sampling=SamplingOptions(seed=seed), stop=stop)
-        return generate_texts(TextModel(toy_engine(logit_scale=1.0), words), ["c"], request)[0]
+        return text_of(toy_engine(logit_scale=1.0), WORDS, "c", request)
 
     whole, cut = text(()), text(tuple(stops))
     found = sorted((whole.text.find(stop) + len(stop), whole.text.find(stop)) for stop in stops if stop in whole.text)
@@ -264,62 +260,54 @@ def test_a_stop_string_only_cuts_the_text(
     assert whole.ids[: len(cut.ids)] == cut.ids
 
 
-def test_fewer_tokens_are_the_first_of_more(toy_engine: MakeEngine, words: Tokenizer) -> None:
+def test_fewer_tokens_are_the_first_of_more() -> None:
     short, long = (
-        generate_texts(TextModel(toy_engine(), words), ["a"], Request(max_tokens=count, sampling=SEEDED))[0].ids
-        for count in (5, 15)
+        text_of(toy_engine(), WORDS, "a", Request(max_tokens=count, sampling=SEEDED)).ids for count in (5, 15)
     )
     assert long[:5] == short
 
 
-def test_the_end_token_is_not_displayed_but_counted(toy_engine: MakeEngine, words: Tokenizer) -> None:
+def test_the_end_token_is_not_displayed_but_counted() -> None:
     request = Request(max_tokens=200, sampling=SEEDED, stop_at_end=True)
-    text = generate_texts(TextModel(toy_engine(), words), ["a"], request)[0]
+    text = text_of(toy_engine(), WORDS, "a", request)
     assert (text.ending, text.ids[-1]) == ("end", 0)
     assert "\n" not in text.text
     assert text.to_table()["num_tokens"] == len(text.ids)
 
 
-def test_required_words_are_in_the_text(toy_engine: MakeEngine, words: Tokenizer) -> None:
+def test_required_words_are_in_the_text() -> None:
     request = Request(max_tokens=6, require=("c b", "a"), forbid=("a b",))
-    for text in generate_texts(TextModel(toy_engine(), words), ["", "a", "c"], request):
+    for text in generate_texts(TextModel(toy_engine(), WORDS), ["", "a", "c"], request):
         assert " c b" in f" {text.text}"
         assert " a" in f" {text.text}"
         assert "a b" not in f"{text.prompt}{text.text}"
         assert text.missing == ()
 
 
-def test_a_required_word_after_the_stop_string_does_not_count(toy_engine: MakeEngine, words: Tokenizer) -> None:
+def test_a_required_word_after_the_stop_string_does_not_count() -> None:
     request = Request(max_tokens=6, require=("b",), stop=("b",))
-    assert generate_texts(TextModel(toy_engine(), words), ["a"], request)[0].missing == ("b",)
+    text = text_of(toy_engine(), WORDS, "a", request)
+    assert (text.missing, text.to_table()["missing"]) == (("b",), ["b"])
     request = Request(max_tokens=6, require=("b",), stop=("c",))
-    text = generate_texts(TextModel(toy_engine(), words), ["a"], request)[0]
+    text = text_of(toy_engine(), WORDS, "a", request)
     assert "b" in text.text
     assert (text.missing, "c" in text.text) == ((), False)
 
 
-def test_a_required_word_can_end_the_text(toy_engine: MakeEngine, characters: Tokenizer) -> None:
+def test_a_required_word_can_end_the_text() -> None:
     request = Request(max_tokens=6, require=("art",), search=SearchOptions(beam_size=60))
     found = []
     for seed in range(5):
-        best = generate_texts(TextModel(toy_engine(seed, vocabulary_size=9), characters), ["y"], request)[0]
+        best = text_of(toy_engine(seed, vocabulary_size=9), CHARACTERS, "y", request)
         found += [f"y{text.text}" for text in (best, *best.others)]
     assert all("art" in re.split(r"[ .\n]", text) for text in found)
     assert any(text.endswith("art") for text in found)
 
 
-def test_missing_required_words_are_reported(toy_engine: MakeEngine, words: Tokenizer) -> None:
-    text = generate_texts(
-        TextModel(toy_engine(), words), ["a"], Request(max_tokens=4, require=("b", "c"), forbid=("C",))
-    )[0]
-    assert text.missing == ("c",)
-    assert text.to_table()["missing"] == ["c"]
-
-
-def test_searches_give_unknown_words_only_if_allowed(toy_engine: MakeEngine, words: Tokenizer) -> None:
+def test_searches_give_unknown_words_only_if_allowed() -> None:
     def unknown(options: SamplingOptions, search: SearchOptions) -> bool:
         request = Request(max_tokens=30, sampling=options, search=search)
-        best = generate_texts(TextModel(toy_engine(logit_scale=0.2), words), [""], request)[0]
+        best = text_of(toy_engine(logit_scale=0.2), WORDS, "", request)
         return any(1 in text.ids for text in (best, *best.others))
 
     for search in (SearchOptions(), SearchOptions(beam_size=4)):
@@ -327,36 +315,33 @@ def test_searches_give_unknown_words_only_if_allowed(toy_engine: MakeEngine, wor
         assert unknown(SamplingOptions(seed=2, allow_unknown=True), search)
 
 
-def test_required_words_that_do_not_fit_are_refused(toy_engine: MakeEngine, words: Tokenizer) -> None:
+def test_required_words_that_do_not_fit_are_refused() -> None:
     with pytest.raises(SettingError, match="`max_tokens` must be at least 3, as many as the required words have"):
-        generate_texts(TextModel(toy_engine(), words), ["a"], Request(max_tokens=2, require=("b c", "a")))
+        generate_texts(TextModel(toy_engine(), WORDS), ["a"], Request(max_tokens=2, require=("b c", "a")))
     with pytest.raises(SettingError, match="able to spell a required word, but cannot spell 'z'"):
-        generate_texts(TextModel(toy_engine(), words), ["a"], Request(require=("z",)))
+        generate_texts(TextModel(toy_engine(), WORDS), ["a"], Request(require=("z",)))
 
 
 @pytest.mark.parametrize("search", [SearchOptions(), SearchOptions(beam_size=2)])
-def test_forbidding_everything_is_refused(toy_engine: MakeEngine, search: SearchOptions) -> None:
+def test_forbidding_everything_is_refused(search: SearchOptions) -> None:
     tokenizer = Tokenizer("character", "line", Vocabulary(("<eos>", "<unk>", "a")))
     engine = toy_engine(vocabulary_size=3)
-    assert (
-        generate_texts(TextModel(engine, tokenizer), ["a"], Request(max_tokens=1, search=search, forbid=("a",)))[0].text
-        == "a"
-    )
+    assert text_of(engine, tokenizer, "a", Request(max_tokens=1, search=search, forbid=("a",))).text == "a"
     with pytest.raises(SettingError, match=r"possible.*forbid fewer"):
         generate_texts(TextModel(engine, tokenizer), ["a"], Request(max_tokens=1, search=search, forbid=("a", "aa")))
 
 
-def test_a_single_string_of_prompts_is_refused(toy_engine: MakeEngine, words: Tokenizer) -> None:
+def test_a_single_string_of_prompts_is_refused() -> None:
     with pytest.raises(SettingError, match="`prompts` must be a list of strings, but is one string"):
-        generate_texts(TextModel(toy_engine(), words), "a b", Request())
+        generate_texts(TextModel(toy_engine(), WORDS), "a b", Request())
 
 
-def test_no_prompts_give_no_texts(toy_engine: MakeEngine, words: Tokenizer) -> None:
-    assert generate_texts(TextModel(toy_engine(), words), [], Request()) == []
+def test_no_prompts_give_no_texts() -> None:
+    assert generate_texts(TextModel(toy_engine(), WORDS), [], Request()) == []
 
 
-def test_a_table_holds_all_texts(toy_engine: MakeEngine, words: Tokenizer) -> None:
+def test_a_table_holds_all_texts() -> None:
     request = Request(max_tokens=3, search=SearchOptions(beam_size=2))
-    table = generate_texts(TextModel(toy_engine(), words), ["a"], request)[0].to_table()
+    table = text_of(toy_engine(), WORDS, "a", request).to_table()
     assert set(table) == {"prompt", "text", "num_tokens", "log_prob", "score", "ending", "others"}
     assert [set(other) for other in table["others"]] == [{"text", "num_tokens", "log_prob", "score", "ending"}]

@@ -1,13 +1,9 @@
-from collections.abc import Callable
-from typing import Any
-
 import numpy as np
 from numpy.typing import NDArray
 
 from nextword.engine.engine import Engine, read_text
 from nextword.inference.generation.lockstep import Branches, lockstep
-
-MakeEngine = Callable[..., Any]
+from support.writers import toy_engine
 
 
 class Script:
@@ -35,7 +31,7 @@ def expected(engine: Engine, *ids: int) -> NDArray[np.float32]:
     return first
 
 
-def test_texts_of_different_lengths_get_the_same_results_as_alone(toy_engine: MakeEngine) -> None:
+def test_texts_of_different_lengths_get_the_same_results_as_alone() -> None:
     engine = toy_engine()
     prompts = [[1, 2, 3, 4], [], [2]]
     scripts = [chain(4), chain(1, 2, 3), chain()]
@@ -46,7 +42,7 @@ def test_texts_of_different_lengths_get_the_same_results_as_alone(toy_engine: Ma
         np.testing.assert_array_equal(np.concatenate(script.received), [expected(engine, *text) for text in texts])
 
 
-def test_a_search_can_branch_and_narrow_next_to_another_text(toy_engine: MakeEngine) -> None:
+def test_a_search_can_branch_and_narrow_next_to_another_text() -> None:
     engine = toy_engine()
     search = Script(Branches((0, 0, 0), (1, 2, 3)), Branches((2, 0), (4, 4)), Branches((1,), (0,)))
     beside = chain(1, 1, 1, 1)
@@ -58,21 +54,21 @@ def test_a_search_can_branch_and_narrow_next_to_another_text(toy_engine: MakeEng
     np.testing.assert_array_equal(beside.received[-1][0], expected(engine, 3, 1, 1, 1, 1))
 
 
-def test_batch_sizes_are_few_and_complete_texts_leave_the_batch(toy_engine: MakeEngine) -> None:
+def test_batch_sizes_are_few_and_complete_texts_leave_the_batch() -> None:
     engine = toy_engine(vocabulary_size=6)
     for _ in lockstep(engine, [[]] * 6, [chain(*range(1, 1 + length)) for length in range(6)]):
         pass
     assert engine.batch_sizes == [8, 8, 4, 4, 2, 1]
 
 
-def test_a_single_text_needs_no_selection(toy_engine: MakeEngine) -> None:
+def test_a_single_text_needs_no_selection() -> None:
     engine = toy_engine()
-    engine.select = None
+    engine.select = None  # type: ignore[assignment, method-assign]
     steps = lockstep(engine, [[1, 2]], [chain(3)])
     assert len(list(steps)) == 4
 
 
-def test_nothing_is_read_before_it_is_requested(toy_engine: MakeEngine) -> None:
+def test_nothing_is_read_before_it_is_requested() -> None:
     engine = toy_engine()
     steps = lockstep(engine, [[]], [chain(1, 2, 3)])
     assert engine.batch_sizes == []

@@ -1,4 +1,3 @@
-from collections.abc import Callable
 from itertools import pairwise
 from typing import Any
 
@@ -14,16 +13,13 @@ from nextword.inference.generation.sampled_text import SampledText, draw, drawn_
 from nextword.inference.generation.sampling import SamplingOptions, filtered, sample
 from nextword.inference.generation.speller import Phrase
 from nextword.inference.generation.words import ForbiddenWords
+from support.writers import log_prob_of, toy_engine
 
-MakeEngine = Callable[..., Any]
 NO_WORDS, SEEDED = ForbiddenWords(), SamplingOptions(seed=3)
 
 
 def drawn(
-    engine: Any,
-    rule: EndRule,
-    forbidden: ForbiddenWords = NO_WORDS,
-    options: SamplingOptions = SEEDED,
+    engine: Any, rule: EndRule, forbidden: ForbiddenWords = NO_WORDS, options: SamplingOptions = SEEDED
 ) -> SampledText:
     text = SampledText([2, 3], options, rule, forbidden, random_generator(options))
     for _ in lockstep(engine, [[2, 3]], [text]):
@@ -31,9 +27,7 @@ def drawn(
     return text
 
 
-def test_the_log_probability_does_not_depend_on_the_options(
-    toy_engine: MakeEngine, log_prob_of: Callable[..., float]
-) -> None:
+def test_the_log_probability_does_not_depend_on_the_options() -> None:
     engine = toy_engine()
     options = SamplingOptions(temperature=3.0, top_k=3, repetition_penalty=1.5, seed=1)
     text = drawn(engine, EndRule(9), ForbiddenWords([0]), options)
@@ -42,14 +36,14 @@ def test_the_log_probability_does_not_depend_on_the_options(
     assert text.hypotheses()[0].log_prob == text.log_prob
 
 
-def test_a_forbidden_phrase_is_not_completed(toy_engine: MakeEngine) -> None:
+def test_a_forbidden_phrase_is_not_completed() -> None:
     flat = toy_engine(logit_scale=0.0)
     assert (2, 4) in pairwise(drawn(flat, EndRule(300)).ids)
     ids = drawn(flat, EndRule(300), ForbiddenWords([], [Phrase((frozenset([2]), frozenset([4])))])).ids
     assert (2, 4) not in pairwise(ids)
 
 
-def test_the_penalty_applies_to_prompt_and_text(toy_engine: MakeEngine) -> None:
+def test_the_penalty_applies_to_prompt_and_text() -> None:
     flat = toy_engine(logit_scale=0.0)
     options = SamplingOptions(repetition_penalty=100.0, repetition_window=2, temperature=0.01)
     ids = [2, 3, *drawn(flat, EndRule(9), options=options).ids]

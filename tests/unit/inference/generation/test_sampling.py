@@ -67,11 +67,6 @@ def test_only_recent_tokens_are_penalized() -> None:
     np.testing.assert_allclose(np.exp(filtered(log_probs, options)), np.exp(log_probs))
 
 
-def test_unchanged_options_change_nothing() -> None:
-    log_probs = np.log([0.5, 0.3, 0.2])
-    np.testing.assert_allclose(filtered(log_probs, UNCHANGED, read=[0, 1, 2]), log_probs, atol=1e-12)
-
-
 def test_the_defaults_are_those_of_the_page() -> None:
     script = Path(nextword.__file__).parent / "display" / "page" / "site" / "js" / "tabs" / "write_tab.js"
     shown = {

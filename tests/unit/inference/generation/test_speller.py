@@ -10,6 +10,7 @@ from nextword.text.options import TokenizerKind
 from nextword.text.tokens.pre_tokens import is_word_character, tidy
 from nextword.text.tokens.tokenizer import Tokenizer
 from nextword.text.tokens.vocabulary import Vocabulary
+from support.writers import CHARACTERS, RUNNING_TEXT, WORDS
 
 ONE, TWO, BESIDE = frozenset([1]), frozenset([2, 3]), frozenset([0, 9])
 
@@ -22,15 +23,15 @@ def spelled(tokenizer: Tokenizer, text: str, *, any_case: bool = False) -> list[
     ]
 
 
-def test_all_spellings_are_found_shortest_first(running_text: Tokenizer) -> None:
-    assert spelled(running_text, "don't") == [[["don't"]], [["don"], ["'"], ["t"]]]
+def test_all_spellings_are_found_shortest_first() -> None:
+    assert spelled(RUNNING_TEXT, "don't") == [[["don't"]], [["don"], ["'"], ["t"]]]
 
 
-def test_characters_match_whole_words(characters: Tokenizer) -> None:
+def test_characters_match_whole_words() -> None:
     beside = [" ", ".", "<eos>", "<unk>"]
-    assert spelled(characters, "art") == [[beside, ["a"], ["r"], ["t"], beside]]
-    assert spelled(characters, "a.", any_case=True) == [[beside, ["A", "a"], ["."]]]
-    assert spelled(characters, "art art")[0][1:-1] == [["a"], ["r"], ["t"], [" "], ["a"], ["r"], ["t"]]
+    assert spelled(CHARACTERS, "art") == [[beside, ["a"], ["r"], ["t"], beside]]
+    assert spelled(CHARACTERS, "a.", any_case=True) == [[beside, ["A", "a"], ["."]]]
+    assert spelled(CHARACTERS, "art art")[0][1:-1] == [["a"], ["r"], ["t"], [" "], ["a"], ["r"], ["t"]]
 
 
 def test_subwords_match_whole_words() -> None:
@@ -55,8 +56,8 @@ def test_the_number_of_spellings_is_limited() -> None:
 
 
 @pytest.mark.parametrize("text", ["", " ", "<unk>", "<eos>"])
-def test_empty_text_and_special_tokens_have_no_spelling(words: Tokenizer, text: str) -> None:
-    assert spelled(words, text) == []
+def test_empty_text_and_special_tokens_have_no_spelling(text: str) -> None:
+    assert spelled(WORDS, text) == []
 
 
 def small_tokenizers() -> Iterator[Tokenizer]:

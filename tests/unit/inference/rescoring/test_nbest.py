@@ -25,10 +25,7 @@ def shown(lists: list[NbestList]) -> list[tuple[str, list[tuple[str, tuple[float
     return [(each.utterance, [hypothesis[:2] for hypothesis in each.hypotheses]) for each in lists]
 
 
-EXPECTED = [
-    ("u1", [("the cat", (-1.5, 2.0)), ("the cats", (-2.0, 1.0))]),
-    ("u2", [("", (-30.0, 0.0))]),
-]
+EXPECTED = [("u1", [("the cat", (-1.5, 2.0)), ("the cats", (-2.0, 1.0))]), ("u2", [("", (-30.0, 0.0))])]
 
 
 def test_a_table_with_named_columns_is_read(read_lists: Read) -> None:

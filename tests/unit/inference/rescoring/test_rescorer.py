@@ -19,7 +19,7 @@ from nextword.inference.rescoring.rescorer import (
     score_lists,
 )
 from nextword.inference.rescoring.weights import RescoringWeights
-from nextword.text.tokens.tokenizer import Tokenizer
+from support.nbest_lists import TOKENIZER, line_log_prob
 
 TEXTS = ["the cats at", "the cat sat", "cat"]
 
@@ -37,11 +37,9 @@ Read = Callable[..., tuple[NbestReader, list[NbestList]]]
 WEIGHTS = RescoringWeights(model_weight=0.5, length_weight=0.25, first_pass_weights=(1.0,))
 
 
-def test_hypotheses_are_sorted_by_total(
-    toy_engine: Any, tokenizer: Tokenizer, line_log_prob: Callable[[str], float]
-) -> None:
+def test_hypotheses_are_sorted_by_total(toy_engine: Any) -> None:
     weights = RescoringWeights(model_weight=2.0, length_weight=-1.0)
-    found = rescore(TextModel(toy_engine, tokenizer), TEXTS, [-1.0, -2, -3.0], weights)
+    found = rescore(TextModel(toy_engine, TOKENIZER), TEXTS, [-1.0, -2, -3.0], weights)
     expected = {
         text: 2.0 * line_log_prob(text) - len(text.split()) - place for place, text in enumerate(TEXTS, start=1)
     }
@@ -50,9 +48,9 @@ def test_hypotheses_are_sorted_by_total(
     assert found[0].log_prob == pytest.approx(line_log_prob(found[0].text), abs=1e-5)
 
 
-def test_a_hypothesis_can_have_several_scores(toy_engine: Any, tokenizer: Tokenizer) -> None:
+def test_a_hypothesis_can_have_several_scores(toy_engine: Any) -> None:
     weights = RescoringWeights(model_weight=0.0, first_pass_weights=(1.0, 10.0))
-    found = rescore(TextModel(toy_engine, tokenizer), TEXTS, [(1.0, 0.1), (2.0, 0.2), (5.0, 0.0)], weights)
+    found = rescore(TextModel(toy_engine, TOKENIZER), TEXTS, [(1.0, 0.1), (2.0, 0.2), (5.0, 0.0)], weights)
     assert [(each.text, each.total) for each in found] == [("cat", 5.0), ("the cat sat", 4.0), ("the cats at", 2.0)]
 
 
@@ -65,33 +63,29 @@ def test_a_hypothesis_can_have_several_scores(toy_engine: Any, tokenizer: Tokeni
         (["a"], [(1.0, 2.0)], "must have one value for each score"),
     ],
 )
-def test_missing_scores_are_refused(
-    toy_engine: Any, tokenizer: Tokenizer, texts: list[str], scores: list[Any], message: str
-) -> None:
+def test_missing_scores_are_refused(toy_engine: Any, texts: list[str], scores: list[Any], message: str) -> None:
     with pytest.raises(SettingError, match=message):
-        rescore(TextModel(toy_engine, tokenizer), texts, scores, RescoringWeights(first_pass_weights=(1.0,)))
+        rescore(TextModel(toy_engine, TOKENIZER), texts, scores, RescoringWeights(first_pass_weights=(1.0,)))
 
 
 def listed(*texts: str, utterance: str = "u", scores: tuple[float, ...] = (1.5,)) -> NbestList:
     return NbestList(utterance, [Hypothesis(text, scores, {}) for text in texts])
 
 
-def test_lists_keep_their_order_for_any_chunk_size(
-    toy_engine: Any, tokenizer: Tokenizer, line_log_prob: Callable[[str], float], monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_lists_keep_their_order_for_any_chunk_size(toy_engine: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     lists = [
         listed(*HYPOTHESIS_SCORES_TEXTS[place:], utterance=f"u{place}") for place in range(len(HYPOTHESIS_SCORES_TEXTS))
     ]
     for chunk in (1, 4, 1000):
         monkeypatch.setattr(hypothesis_scores, "_CHUNK", chunk)
-        found = list(score_lists(TextModel(toy_engine, tokenizer), lists))
+        found = list(score_lists(TextModel(toy_engine, TOKENIZER), lists))
         assert [scored.nbest.utterance for scored in found] == [nbest.utterance for nbest in lists]
         for scored in found:
             expected = [line_log_prob(hypothesis.text) for hypothesis in scored.nbest.hypotheses]
             assert scored.log_probs.tolist() == pytest.approx(expected, abs=1e-5)
 
 
-def test_only_one_chunk_is_in_memory(toy_engine: Any, tokenizer: Tokenizer, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_only_one_chunk_is_in_memory(toy_engine: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(hypothesis_scores, "_CHUNK", 2)
     read: list[int] = []
 
@@ -100,21 +94,21 @@ def test_only_one_chunk_is_in_memory(toy_engine: Any, tokenizer: Tokenizer, monk
             read.append(place)
             yield listed("the cat", utterance=str(place))
 
-    next(score_lists(TextModel(toy_engine, tokenizer), lists()))
+    next(score_lists(TextModel(toy_engine, TOKENIZER), lists()))
     assert len(read) == 2
 
 
-def test_features_are_log_probability_length_and_scores(toy_engine: Any, tokenizer: Tokenizer) -> None:
-    (scored,) = score_lists(TextModel(toy_engine, tokenizer), [listed("the cat", "", scores=(1.5, -2.0))])
+def test_features_are_log_probability_length_and_scores(toy_engine: Any) -> None:
+    (scored,) = score_lists(TextModel(toy_engine, TOKENIZER), [listed("the cat", "", scores=(1.5, -2.0))])
     np.testing.assert_array_equal(scored.features()[:, 1:], [[2.0, 1.5, -2.0], [0.0, 1.5, -2.0]])
     np.testing.assert_array_equal(scored.features()[:, 0], scored.log_probs)
-    (bare,) = score_lists(TextModel(toy_engine, tokenizer), [listed("the cat", scores=())])
+    (bare,) = score_lists(TextModel(toy_engine, TOKENIZER), [listed("the cat", scores=())])
     assert bare.features().shape == (1, 2)
 
 
-def test_a_hypothesis_that_the_tokenizer_refuses_is_named(toy_engine: Any, tokenizer: Tokenizer) -> None:
+def test_a_hypothesis_that_the_tokenizer_refuses_is_named(toy_engine: Any) -> None:
     with pytest.raises(TextError, match="a hypothesis of `u7` cannot be scored: `<eos>` is reserved"):
-        list(score_lists(TextModel(toy_engine, tokenizer), [listed("the <eos>", utterance="u7")]))
+        list(score_lists(TextModel(toy_engine, TOKENIZER), [listed("the <eos>", utterance="u7")]))
 
 
 def test_no_lines_give_no_log_probabilities(toy_engine: Any) -> None:

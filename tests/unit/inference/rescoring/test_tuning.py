@@ -1,4 +1,3 @@
-from collections.abc import Callable
 from itertools import combinations
 
 import numpy as np
@@ -9,8 +8,7 @@ from hypothesis import strategies as st
 from nextword.errors import SettingError
 from nextword.inference.rescoring.tuning import FOLDS, search_line, tune
 from nextword.inference.rescoring.weights import Features, RescoringWeights
-
-MakeFeatures = Callable[..., Features]
+from support.nbest_lists import features_of
 
 ONE = RescoringWeights(first_pass_weights=(1.0,))
 
@@ -21,7 +19,7 @@ def dense_fewest(features: Features) -> int:
 
 
 @pytest.mark.parametrize("seed", range(4))
-def test_no_dense_grid_finds_better_weights(features_of: MakeFeatures, seed: int) -> None:
+def test_no_dense_grid_finds_better_weights(seed: int) -> None:
     features = features_of(seed)
     found = tune(features, ONE).weights
     assert features.num_errors(found.vector) <= dense_fewest(features)
@@ -30,13 +28,13 @@ def test_no_dense_grid_finds_better_weights(features_of: MakeFeatures, seed: int
     assert found.first_pass_weights == (1.0,)
 
 
-def test_the_same_lists_give_the_same_weights(features_of: MakeFeatures) -> None:
+def test_the_same_lists_give_the_same_weights() -> None:
     first, second = (tune(features_of(5, num_scores=2), ONE.replace(first_pass_weights=(1.0, 1.0))) for _ in range(2))
     assert first.weights == second.weights
     assert np.array_equal(first.held_out, second.held_out)  # type: ignore[arg-type]
 
 
-def test_the_scale_of_the_scores_does_not_change_the_choice(features_of: MakeFeatures) -> None:
+def test_the_scale_of_the_scores_does_not_change_the_choice() -> None:
     features = features_of(2)
     scales = np.array([0.01, 1.0, 1000.0])
     scaled = features._replace(values=features.values * scales)
@@ -45,7 +43,7 @@ def test_the_scale_of_the_scores_does_not_change_the_choice(features_of: MakeFea
     assert other.model_weight == pytest.approx(found.model_weight * 100_000, rel=0.01)
 
 
-def test_given_weights_are_not_tuned(features_of: MakeFeatures) -> None:
+def test_given_weights_are_not_tuned() -> None:
     features = features_of(3, num_scores=2)
     given = RescoringWeights(model_weight=0.25, first_pass_weights=(1.0, -0.5))
     found = tune(features, given, given=["model_weight", "first_pass_weights"]).weights
@@ -71,7 +69,7 @@ def test_tuned_weights_are_never_worse_than_the_first_pass(seed: int) -> None:
     assert features.num_errors(tune(features, ONE).weights.vector) <= features.errors[begins[:-1]].sum()
 
 
-def test_a_negative_weight_works_for_costs(features_of: MakeFeatures) -> None:
+def test_a_negative_weight_works_for_costs() -> None:
     features = features_of(6)
     costs = features._replace(values=features.values * [1.0, 1.0, -1.0])
     found = tune(features, ONE).weights
@@ -79,25 +77,25 @@ def test_a_negative_weight_works_for_costs(features_of: MakeFeatures) -> None:
     assert (other.model_weight, other.length_weight) == (found.model_weight, found.length_weight)
 
 
-def test_without_a_first_pass_the_length_weight_is_tuned(features_of: MakeFeatures) -> None:
+def test_without_a_first_pass_the_length_weight_is_tuned() -> None:
     features = features_of(7, num_scores=0)
     found = tune(features, RescoringWeights(model_weight=1.0)).weights
     assert found.model_weight == 1.0
     assert features.num_errors(found.vector) <= features.num_errors(np.array([1.0, 0.0]))
 
 
-def test_tuning_needs_a_weight_that_is_not_given(features_of: MakeFeatures) -> None:
+def test_tuning_needs_a_weight_that_is_not_given() -> None:
     with pytest.raises(SettingError, match="`--tune` needs a weight that is not given"):
         tune(features_of(0), ONE, given=["model_weight", "length_weight", "first_pass_weights"])
 
 
-def test_constant_features_keep_their_weights(features_of: MakeFeatures) -> None:
+def test_constant_features_keep_their_weights() -> None:
     features = features_of(1)
     features.values[:, 1] = 7.0
     assert tune(features, ONE).weights.length_weight == 0.0
 
 
-def test_held_out_choices_do_not_depend_on_their_own_references(features_of: MakeFeatures) -> None:
+def test_held_out_choices_do_not_depend_on_their_own_references() -> None:
     features = features_of(8, num_utterances=2 * FOLDS)
     held_out = tune(features, ONE).held_out
     assert held_out is not None
@@ -112,7 +110,7 @@ def test_held_out_choices_do_not_depend_on_their_own_references(features_of: Mak
     assert again[[0, FOLDS]].tolist() == held_out[[0, FOLDS]].tolist()
 
 
-def test_a_single_list_has_no_held_out_choice(features_of: MakeFeatures) -> None:
+def test_a_single_list_has_no_held_out_choice() -> None:
     assert tune(features_of(0, num_utterances=1), ONE).held_out is None
 
 
@@ -131,7 +129,7 @@ def fewest_by_trying(features: Features, weights: np.ndarray, direction: np.ndar
 
 
 @given(seed=st.integers(0, 10_000), which=st.integers(0, 2))
-def test_no_point_on_the_line_has_fewer_errors(features_of: MakeFeatures, seed: int, which: int) -> None:
+def test_no_point_on_the_line_has_fewer_errors(seed: int, which: int) -> None:
     features = features_of(seed, num_utterances=6, most=5)
     weights = np.random.default_rng(seed).normal(size=3)
     direction = np.eye(3)[which]
@@ -141,7 +139,7 @@ def test_no_point_on_the_line_has_fewer_errors(features_of: MakeFeatures, seed: 
     assert found.num_errors == fewest_by_trying(features, weights, direction, -3.0, 4.0)
 
 
-def test_the_widest_best_interval_is_chosen(features_of: MakeFeatures) -> None:
+def test_the_widest_best_interval_is_chosen() -> None:
     #  totals along the line: 0, t and 3 t - 6, so that the choice changes at 0 and at 3
     values = np.array([[0.0, 0.0], [0.0, 1.0], [-6.0, 3.0]])
     features = Features(values, np.array([1, 0, 0]), np.array([0, 3]))
@@ -149,13 +147,13 @@ def test_the_widest_best_interval_is_chosen(features_of: MakeFeatures) -> None:
     assert found == (5.0, 0)  # from 0 to 10, across the change at 3 that changes no errors
 
 
-def test_the_first_of_ties_counts(features_of: MakeFeatures) -> None:
+def test_the_first_of_ties_counts() -> None:
     values = np.array([[1.0, 2.0], [1.0, 2.0], [0.0, 0.0]])
     features = Features(values, np.array([5, 0, 9]), np.array([0, 3]))
     assert search_line(features, np.zeros(2), np.array([1.0, 0.0]), low=0.5, high=1.0).num_errors == 5
 
 
-def test_a_line_without_length_gives_its_start(features_of: MakeFeatures) -> None:
+def test_a_line_without_length_gives_its_start() -> None:
     features = features_of(0)
     found = search_line(features, np.ones(3), np.array([1.0, 0.0, 0.0]), low=2.0, high=2.0)
     assert found == (2.0, features.num_errors(np.array([3.0, 1.0, 1.0])))

@@ -1,4 +1,3 @@
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -8,6 +7,7 @@ from hypothesis import strategies as st
 
 from nextword.errors import SettingError
 from nextword.inference.rescoring.weights import Features, RescoringWeights, WeightsFile, first_of_highest
+from support.nbest_lists import features_of
 
 WEIGHTS = RescoringWeights(model_weight=0.432, length_weight=-1.5, first_pass_weights=(1.0, 0.25))
 
@@ -60,9 +60,6 @@ def test_a_missing_file_is_an_error(tmp_path: Path) -> None:
         WeightsFile.read(tmp_path / "none.toml")
 
 
-MakeFeatures = Callable[..., Features]
-
-
 @given(st.lists(st.lists(st.integers(0, 3), min_size=1), min_size=1))
 def test_the_first_of_the_highest_values_is_found_in_each_segment(segments: list[list[int]]) -> None:
     values = np.array([float(value) for segment in segments for value in segment])
@@ -71,7 +68,7 @@ def test_the_first_of_the_highest_values_is_found_in_each_segment(segments: list
     assert first_of_highest(values, begins).tolist() == expected
 
 
-def test_a_selection_keeps_the_features_of_its_utterances(features_of: MakeFeatures) -> None:
+def test_a_selection_keeps_the_features_of_its_utterances() -> None:
     features = features_of(1, num_utterances=9)
     kept = np.arange(9) % 2 == 0
     some, others = features.of_utterances(kept), features.of_utterances(~kept)

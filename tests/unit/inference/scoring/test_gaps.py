@@ -1,5 +1,3 @@
-from collections.abc import Callable
-
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -10,15 +8,14 @@ from nextword.engine.text_model import LoadedModel
 from nextword.errors import SettingError, TextError
 from nextword.inference.scoring.gaps import proposals, rank
 from nextword.inference.scoring.lines import ScoringOptions, score_lines
-
-Model = Callable[..., LoadedModel]
+from support.small_model import small_model
 
 candidate_lists = st.lists(st.sampled_from(["cat", "sat on", "", "dog", "mat ."]), min_size=1, max_size=6)
 
 
 @settings(max_examples=30)
 @given(candidates=candidate_lists, eos=st.booleans())
-def test_candidates_are_ranked_by_the_whole_line(small_model: Model, candidates: list[str], eos: bool) -> None:
+def test_candidates_are_ranked_by_the_whole_line(candidates: list[str], eos: bool) -> None:
     model = small_model()
     options = ScoringOptions(eos=eos)
     ranked = rank(model, "the ___ sat", candidates, options=options)
@@ -34,7 +31,7 @@ def test_candidates_are_ranked_by_the_whole_line(small_model: Model, candidates:
     assert [found.probability for found in ranked] == pytest.approx(probabilities.tolist())
 
 
-def test_the_text_after_the_gap_counts(small_model: Model) -> None:
+def test_the_text_after_the_gap_counts() -> None:
     """Two texts that differ only after the gap rank the candidates differently."""
     model = small_model(seed=3)
     words = ["the", "cat", "sat", "on", "mat", "."]
@@ -42,15 +39,13 @@ def test_the_text_after_the_gap_counts(small_model: Model) -> None:
     assert len(orders) > 1
 
 
-def test_ties_keep_their_order(small_model: Model) -> None:
-    model = small_model()
-    options = ScoringOptions(spell=False)
-    ranked = rank(model, "the ?", ["dog", "cow", "dog"], gap="?", options=options)
+def test_ties_keep_their_order(model: LoadedModel) -> None:
+    ranked = rank(model, "the ?", ["dog", "cow", "dog"], gap="?", options=ScoringOptions(spell=False))
     assert [found.candidate for found in ranked] == ["dog", "cow"]  # both are <unk>
     assert [found.probability for found in ranked] == [0.5, 0.5]
 
 
-def test_proposals_are_the_most_probable_next_words(small_model: Model) -> None:
+def test_proposals_are_the_most_probable_next_words() -> None:
     model = small_model("word")
     proposed = proposals(model, "the cat ___ on", count=30)
     assert len(proposed) == len(set(proposed))
@@ -64,13 +59,12 @@ def test_proposals_are_the_most_probable_next_words(small_model: Model) -> None:
 
 
 @pytest.mark.parametrize("text", ["the cat", "the ___ sat ___", "", "the ____ sat"])
-def test_more_or_less_than_one_gap_is_refused(small_model: Model, text: str) -> None:
-    model = small_model()
+def test_more_or_less_than_one_gap_is_refused(model: LoadedModel, text: str) -> None:
     with pytest.raises(SettingError, match=r"the text must have one gap, but has [02]"):
         rank(model, text, ["cat"])
 
 
-def test_mistakes_are_refused(small_model: Model) -> None:
+def test_mistakes_are_refused() -> None:
     model = small_model()
     with pytest.raises(SettingError, match="`candidates` must have at least one word"):
         rank(model, "the ___", [])
@@ -87,8 +81,7 @@ def test_mistakes_are_refused(small_model: Model) -> None:
         proposals(characters, "a___")
 
 
-def test_impossible_candidates_are_refused(small_model: Model) -> None:
-    model = small_model()
+def test_impossible_candidates_are_refused(model: LoadedModel) -> None:
     vars(model.engine)["predict_window"] = lambda inputs, state: (
         _impossible((*inputs.shape, model.engine.vocabulary_size)),
         state,

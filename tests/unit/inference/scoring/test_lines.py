@@ -1,6 +1,6 @@
 import json
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import replace
 
 import numpy as np
@@ -18,38 +18,22 @@ from nextword.inference.scoring.lines import LineScore, ScoringOptions, score_li
 from nextword.text.batching.window import TokenIds
 from nextword.text.options import LineEnds, TokenizerKind
 from nextword.text.tokens.encoded_lines import surface
-
-Model = Callable[..., LoadedModel]
-StepByStep = Callable[..., list[float]]
-
-KINDS: list[tuple[TokenizerKind, LineEnds]] = [
-    ("pretokenized", "line"),
-    ("word", "line"),
-    ("word", "paragraph"),
-    ("character", "line"),
-]
+from support.small_model import small_model, step_by_step
+from support.tokenizers import WITHOUT_SUBWORDS
 
 words = st.sampled_from(["the", "cat", "dog", "sat,", "'", '"on', "don't", "é", "."])
 lines_of_text = st.lists(st.lists(words, max_size=12).map(" ".join), min_size=1, max_size=12)
 
 
-@pytest.mark.parametrize(("kind", "line_ends"), KINDS)
+@pytest.mark.parametrize(("kind", "line_ends"), WITHOUT_SUBWORDS)
 @settings(max_examples=30)
 @given(lines=lines_of_text, bos=st.booleans(), eos=st.booleans(), read_ahead=st.integers(1, 6))
 def test_scores_of_lines_match_single_steps(
-    small_model: Model,
-    step_by_step: StepByStep,
-    kind: TokenizerKind,
-    line_ends: LineEnds,
-    lines: list[str],
-    bos: bool,
-    eos: bool,
-    read_ahead: int,
+    kind: TokenizerKind, line_ends: LineEnds, lines: list[str], bos: bool, eos: bool, read_ahead: int
 ) -> None:
     model = small_model(kind, line_ends=line_ends)
     by_line = small_model(kind).tokenizer
-    options = ScoringOptions(bos=bos, eos=eos, read_ahead=read_ahead, spell=False)
-    scores = list(score_lines(model, lines, options))
+    scores = list(score_lines(model, lines, ScoringOptions(bos=bos, eos=eos, read_ahead=read_ahead, spell=False)))
     assert [(score.number, score.text) for score in scores] == list(enumerate(lines, start=1))
     vocabulary = model.tokenizer.vocabulary
     for score in scores:
@@ -60,26 +44,23 @@ def test_scores_of_lines_match_single_steps(
         assert score.log_prob == pytest.approx(sum(expected), abs=1e-4)
 
 
-@pytest.mark.parametrize(("kind", "line_ends"), KINDS)
+@pytest.mark.parametrize(("kind", "line_ends"), WITHOUT_SUBWORDS)
 @settings(max_examples=30)
 @given(lines=lines_of_text, read_ahead=st.integers(1, 6))
 def test_carried_lines_match_an_evaluation(
-    small_model: Model, kind: TokenizerKind, line_ends: LineEnds, lines: list[str], read_ahead: int
+    kind: TokenizerKind, line_ends: LineEnds, lines: list[str], read_ahead: int
 ) -> None:
     model = small_model(kind, line_ends=line_ends)
     ids = np.array(small_model(kind).tokenizer.encode("\n".join([*lines, ""])), np.int32)
     expected = evaluate(model.engine, ids)
-    options = ScoringOptions(carry=True, read_ahead=read_ahead, spell=False)
-    scores = list(score_lines(model, lines, options))
+    scores = list(score_lines(model, lines, ScoringOptions(carry=True, read_ahead=read_ahead, spell=False)))
     assert sum(score.num_tokens for score in scores) == expected.num_tokens
     assert sum(score.log_prob for score in scores) / len(ids) == pytest.approx(expected.log_prob / len(ids), abs=1e-5)
 
 
 @pytest.mark.parametrize("carry", [False, True])
-@pytest.mark.parametrize(("kind", "line_ends"), KINDS)
-def test_an_unknown_word_is_charged_for_its_spelling(
-    small_model: Model, kind: TokenizerKind, line_ends: LineEnds, carry: bool
-) -> None:
+@pytest.mark.parametrize(("kind", "line_ends"), WITHOUT_SUBWORDS)
+def test_an_unknown_word_is_charged_for_its_spelling(kind: TokenizerKind, line_ends: LineEnds, carry: bool) -> None:
     model = small_model(kind, line_ends=line_ends)
     lines = ["the zyx, cat", "", "cat", "the \u20ac cat \u6f22\u5b57"]
     spelled, plain = (
@@ -95,8 +76,7 @@ def test_an_unknown_word_is_charged_for_its_spelling(
             assert ((scores.ranks == 0) == scores.out_of_vocabulary).all()
 
 
-def test_carried_lines_count_their_ends_only_if_asked(small_model: Model) -> None:
-    model = small_model()
+def test_carried_lines_count_their_ends_only_if_asked(model: LoadedModel) -> None:
     lines = ["the cat", "", "sat on"]
     with_ends = list(score_lines(model, lines, ScoringOptions(carry=True)))
     without = list(score_lines(model, lines, ScoringOptions(carry=True, eos=False)))
@@ -107,8 +87,7 @@ def test_carried_lines_count_their_ends_only_if_asked(small_model: Model) -> Non
 
 @pytest.mark.parametrize("read_ahead", [1, 7, 64])
 @pytest.mark.parametrize("carry", [False, True])
-def test_at_most_read_ahead_lines_are_in_memory(small_model: Model, read_ahead: int, carry: bool) -> None:
-    model = small_model()
+def test_at_most_read_ahead_lines_are_in_memory(model: LoadedModel, read_ahead: int, carry: bool) -> None:
     num_read = 0
 
     def endless() -> Iterator[str]:
@@ -123,16 +102,14 @@ def test_at_most_read_ahead_lines_are_in_memory(small_model: Model, read_ahead: 
         assert 0 <= num_read - score.number < read_ahead
 
 
-def test_out_of_vocabulary_words_are_counted_but_a_literal_unk_is_not(small_model: Model) -> None:
-    model = small_model()
+def test_out_of_vocabulary_words_are_counted_but_a_literal_unk_is_not(model: LoadedModel) -> None:
     (score,) = score_lines(model, ["the dog <unk> cow"])
     assert score.num_out_of_vocabulary == 2
     assert score.out_of_vocabulary.tolist() == [False, True, False, True, False]
     assert score.ids.tolist() == [0, 1, 1, 1, 3]
 
 
-def test_an_error_comes_after_the_lines_before_it(small_model: Model) -> None:
-    model = small_model()
+def test_an_error_comes_after_the_lines_before_it(model: LoadedModel) -> None:
     scores = score_lines(model, ["the", "cat <eos>", "sat"])
     assert next(scores).text == "the"
     with pytest.raises(TextError, match="line 2"):
@@ -183,14 +160,14 @@ def shown(model: LoadedModel, line: str, *, eos: bool = True) -> list[str]:
     return shown_tokens(model.tokenizer, score)
 
 
-def test_tokens_are_shown_with_their_spelling(small_model: Model) -> None:
+def test_tokens_are_shown_with_their_spelling() -> None:
     assert shown(small_model("word"), 'Zebra,  the "cat".') == ["Zebra", ",", "the", '"', "cat", '"', ".", "<eos>"]
     assert shown(small_model("word"), "the", eos=False) == ["the"]
     assert shown(small_model("character"), "a b") == ["a", "␣", "b", "<eos>"]
     assert shown(small_model(), "") == ["<eos>"]
 
 
-def test_shown_tokens_have_no_control_characters(small_model: Model) -> None:
+def test_shown_tokens_have_no_control_characters() -> None:
     assert shown(small_model(), "the\x1b[2J cat\x07") == [r"the\x1b[2J", r"cat\x07", "<eos>"]
     assert shown(small_model(), "\u202ethe") == [r"\u202ethe", "<eos>"]
 
@@ -218,12 +195,7 @@ def ranks_step_by_step(model: LoadedModel, sentence: TokenIds, first_input: int)
 @settings(max_examples=40)
 @given(sentences=sentences_of_ids, first_input=st.integers(0, 8), most_tokens=st.integers(1, 80))
 def test_batches_do_not_change_scores(
-    small_model: Model,
-    step_by_step: StepByStep,
-    few_shapes: bool,
-    sentences: list[TokenIds],
-    first_input: int,
-    most_tokens: int,
+    few_shapes: bool, sentences: list[TokenIds], first_input: int, most_tokens: int
 ) -> None:
     model = small_model()
     with pytest.MonkeyPatch.context() as patch:
@@ -238,9 +210,8 @@ def test_batches_do_not_change_scores(
             assert scores.ranks.tolist() == ranks_step_by_step(model, sentence, first_input)
 
 
-def test_a_long_sentence_is_read_in_pieces(small_model: Model, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_long_sentence_is_read_in_pieces(model: LoadedModel, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sentence_batches, "_MAX_TOKENS", 64)
-    model = small_model()
     score_sentences(model.engine, [np.zeros(1000, np.int32), np.zeros(3, np.int32)], first_input=3)
     shapes = vars(model.engine)["shapes"]
     assert len(shapes) > 1000 / 64
@@ -264,8 +235,7 @@ def test_a_large_vocabulary_limits_the_batch() -> None:
         score_sentences(Wide(vocabulary_size=vocabulary_size, end_id=0), sentences, first_input=0)
 
 
-def test_nan_is_refused(small_model: Model) -> None:
-    model = small_model()
+def test_nan_is_refused(model: LoadedModel) -> None:
     vars(model.engine)["_output"][:, 2] = np.nan
     with pytest.raises(EvaluationError, match="must be a number, but is NaN"):
         score_sentences(model.engine, [np.array([1], np.int32)], first_input=3)

@@ -1,19 +1,17 @@
-from collections.abc import Callable
-
 import numpy as np
 import pytest
 
 from nextword.engine.text_model import LoadedModel
 from nextword.inference.scoring.lines import ScoringOptions, score_lines
 from nextword.inference.scoring.prose import read_lines_of_prose, score_prose
-
-Model = Callable[..., LoadedModel]
+from nextword.text.options import LineEnds
+from support.small_model import small_model
 
 PROSE = ["The cat sat. Mr. Cat", 'sat on the mat! "Did', 'he?" It did.', "", "", "He said: no. but yes."]
 
 
 @pytest.fixture
-def model(small_model: Model) -> LoadedModel:
+def model() -> LoadedModel:
     return small_model("word", line_ends="paragraph")
 
 
@@ -40,15 +38,9 @@ def test_a_sentence_has_the_scores_that_it_has_in_its_paragraph(model: LoadedMod
 
 @pytest.mark.parametrize(
     ("lines", "line_ends", "are_prose"),
-    [
-        (PROSE * 3, "paragraph", True),
-        (PROSE * 3, "line", False),
-        (["The cat sat.", "It did."], "paragraph", False),
-    ],
+    [(PROSE * 3, "paragraph", True), (PROSE * 3, "line", False), (["The cat sat.", "It did."], "paragraph", False)],
 )
-def test_only_a_model_of_paragraphs_reads_prose(
-    small_model: Model, lines: list[str], line_ends: str, are_prose: bool
-) -> None:
+def test_only_a_model_of_paragraphs_reads_prose(lines: list[str], line_ends: LineEnds, are_prose: bool) -> None:
     tokenizer = small_model("word", line_ends=line_ends).tokenizer
     again, found = read_lines_of_prose(tokenizer, lines)
     assert (list(again), found) == (lines, are_prose)

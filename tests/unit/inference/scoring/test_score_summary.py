@@ -1,5 +1,4 @@
 import math
-from collections.abc import Callable
 
 import numpy as np
 import pytest
@@ -9,11 +8,8 @@ from nextword.errors import EvaluationError
 from nextword.inference.scoring.lines import score_lines
 from nextword.inference.scoring.score_summary import ScoreSummary
 
-Model = Callable[..., LoadedModel]
 
-
-def test_perplexities_with_and_without_words_out_of_vocabulary(small_model: Model) -> None:
-    model = small_model()
+def test_perplexities_with_and_without_words_out_of_vocabulary(model: LoadedModel) -> None:
     scores = list(score_lines(model, ["the dog sat", "", "cow <unk> cat"]))
     summary = ScoreSummary()
     for score in scores:

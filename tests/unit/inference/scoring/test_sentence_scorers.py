@@ -2,7 +2,6 @@
 
 import random
 import sys
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -10,8 +9,8 @@ import pytest
 from nextword.bundle.store import find_model
 from nextword.engine.ngram.arpa import read_arpa
 from nextword.engine.opening import open_model
-from nextword.engine.text_model import LoadedModel
 from nextword.inference.scoring.sentence_scorers import NetworkScorer, NgramScorer, SentenceScorer
+from support.small_model import small_model
 from support.toy_arpa import TOY_ARPA
 
 WORDS = ("she", "was", "very", "much", "obliged", "Mr.", "Darcy,", "zebra", "</s>")
@@ -26,7 +25,7 @@ def int8_scorer() -> NetworkScorer:
 
 
 @pytest.fixture
-def network_scorer(small_model: Callable[..., LoadedModel]) -> NetworkScorer:
+def network_scorer() -> NetworkScorer:
     """A scorer over a network in float32."""
     return NetworkScorer(small_model("word"))
 

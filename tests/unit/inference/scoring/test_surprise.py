@@ -17,8 +17,7 @@ from nextword.errors import SettingError
 from nextword.inference.scoring import surprise
 from nextword.inference.scoring.lines import LineScore, ScoringOptions, score_lines
 from nextword.inference.scoring.surprise import Measure, most_surprising_lines, surprising_lines
-
-Model = Callable[..., LoadedModel]
+from support.small_model import small_model
 
 lines_of_text = st.lists(
     st.lists(st.sampled_from(["the", "cat", "dog", "sat", "."]), max_size=6).map(" ".join), max_size=12
@@ -36,7 +35,7 @@ def measured(model: LoadedModel, lines: list[str], measure: Measure, *, eos: boo
 @settings(max_examples=30)
 @given(lines=lines_of_text, k=st.integers(1, 6), threshold=st.sampled_from([0.0, 3.0, 10.0]))
 def test_the_most_surprising_lines_match_a_full_sort(
-    small_model: Model, measure: Measure, lines: list[str], k: int, threshold: float
+    measure: Measure, lines: list[str], k: int, threshold: float
 ) -> None:
     model = small_model()
     options = ScoringOptions(spell=False)
@@ -55,7 +54,7 @@ def test_the_most_surprising_lines_match_a_full_sort(
     assert [line.number for line in in_order] == expected
 
 
-def test_the_surprising_words_have_their_position(small_model: Model) -> None:
+def test_the_surprising_words_have_their_position() -> None:
     model = small_model("word")
     (line,) = most_surprising_lines(model, ["the zebra sat, the cat"], num_words=3)
     (score,) = score_lines(model, ["the zebra sat, the cat"])
@@ -66,16 +65,13 @@ def test_the_surprising_words_have_their_position(small_model: Model) -> None:
     assert all(token.is_known == (token.position != 2) for token in line.tokens)
 
 
-def test_of_ties_the_earlier_line_comes_first(small_model: Model) -> None:
-    model = small_model()
-    options = ScoringOptions(read_ahead=1)
+def test_of_ties_the_earlier_line_comes_first(model: LoadedModel) -> None:
     lines = ["the cat"] * 5
-    found = most_surprising_lines(model, lines, 3, options=options)
+    found = most_surprising_lines(model, lines, 3, options=ScoringOptions(read_ahead=1))
     assert [line.number for line in found] == [1, 2, 3]
 
 
-def test_a_bounded_number_of_lines_is_in_memory(small_model: Model, monkeypatch: pytest.MonkeyPatch) -> None:
-    model = small_model()
+def test_a_bounded_number_of_lines_is_in_memory(model: LoadedModel, monkeypatch: pytest.MonkeyPatch) -> None:
     alive: weakref.WeakSet[LineScore] = weakref.WeakSet()
     most_alive = 0
 
@@ -93,23 +89,19 @@ def test_a_bounded_number_of_lines_is_in_memory(small_model: Model, monkeypatch:
     assert most_alive <= 2 * 50 + 3  # the current one, and those that the loops still hold
 
 
-def test_lines_without_tokens_are_skipped(small_model: Model) -> None:
-    model = small_model()
-    options = ScoringOptions(eos=False)
-    found = most_surprising_lines(model, ["", "the", ""], options=options)
+def test_lines_without_tokens_are_skipped(model: LoadedModel) -> None:
+    found = most_surprising_lines(model, ["", "the", ""], options=ScoringOptions(eos=False))
     assert [line.number for line in found] == [2]
 
 
-def test_a_table_is_json(small_model: Model) -> None:
-    model = small_model()
+def test_a_table_is_json(model: LoadedModel) -> None:
     (line,) = most_surprising_lines(model, ["the cat"], num_words=1)
     table = json.loads(json.dumps(line.to_table(), allow_nan=False))
     assert table["text"] == "the cat"
     assert table["tokens"][0].keys() == {"token", "bits", "position", "is_known"}
 
 
-def test_numbers_out_of_range_are_refused(small_model: Model) -> None:
-    model = small_model()
+def test_numbers_out_of_range_are_refused(model: LoadedModel) -> None:
     with pytest.raises(SettingError, match="`k` must be at least 1, but is 0"):
         most_surprising_lines(model, [], 0)
     with pytest.raises(SettingError, match="`num_words` must be at least 0, but is -1"):
@@ -148,16 +140,14 @@ def test_errors_planted_in_a_novel_are_among_the_twenty_most_surprising_sentence
         assert "<eos>" not in [token.token for token in line.tokens]
 
 
-def test_an_unknown_word_that_comes_again_costs_less(small_model: Model) -> None:
-    model = small_model()
+def test_an_unknown_word_that_comes_again_costs_less(model: LoadedModel) -> None:
     once, again, *_ = surprising_lines(model, ["the zyxq", "the zyxq", "the cat"], measure="sum", threshold=-1e9)
     assert again.bits < once.bits
     ranked = most_surprising_lines(model, ["the zyxq", "the zyxq", "the vwpr"], measure="max")
     assert ranked[0].number == 3
 
 
-def test_the_excess_is_by_how_rare_a_word_is(small_model: Model) -> None:
-    model = small_model()
+def test_the_excess_is_by_how_rare_a_word_is(model: LoadedModel) -> None:
     (line,) = most_surprising_lines(model, ["the zyxq"], options=ScoringOptions(eos=False, spell=False), num_words=9)
     bits = {token.position: token.bits for token in line.tokens}
     size = model.tokenizer.vocabulary_size

@@ -1,4 +1,4 @@
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -15,8 +15,7 @@ from nextword.inference.scoring.vectors import Pooling, Vectors, WordVectors, se
 from nextword.text.options import TokenizerKind
 from nextword.text.tokens.tokenizer import Tokenizer
 from nextword.text.tokens.vocabulary import Vocabulary
-
-Model = Callable[..., LoadedModel]
+from support.small_model import small_model
 
 KINDS: list[TokenizerKind] = ["pretokenized", "word", "character"]
 
@@ -44,13 +43,7 @@ def by_line(model: LoadedModel, line: str, pooling: Pooling) -> Vectors:
 @settings(max_examples=25)
 @given(lines=lines_of_text, read_ahead=st.integers(1, 8), most_tokens=st.integers(1, 60), few_shapes=st.booleans())
 def test_vectors_match_lines_read_one_by_one(
-    small_model: Model,
-    kind: TokenizerKind,
-    pooling: Pooling,
-    lines: list[str],
-    read_ahead: int,
-    most_tokens: int,
-    few_shapes: bool,
+    kind: TokenizerKind, pooling: Pooling, lines: list[str], read_ahead: int, most_tokens: int, few_shapes: bool
 ) -> None:
     model = small_model(kind)
     with pytest.MonkeyPatch.context() as patch:
@@ -63,9 +56,8 @@ def test_vectors_match_lines_read_one_by_one(
     np.testing.assert_allclose(vectors, [by_line(model, line, pooling) for line in lines], atol=1e-5)
 
 
-def test_at_most_read_ahead_lines_are_in_memory(small_model: Model, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_at_most_read_ahead_lines_are_in_memory(model: LoadedModel, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(vectors_module, "_READ_AHEAD", 5)
-    model = small_model()
     num_read = 0
 
     def endless() -> Iterator[str]:
@@ -80,8 +72,7 @@ def test_at_most_read_ahead_lines_are_in_memory(small_model: Model, monkeypatch:
         assert num_read == 5 * count
 
 
-def test_an_engine_without_hidden_states_is_refused(small_model: Model) -> None:
-    model = small_model()
+def test_an_engine_without_hidden_states_is_refused(model: LoadedModel) -> None:
     original = model.engine.predict_window
     vars(model.engine)["predict_window"] = lambda inputs, state: (
         original(inputs, state)[0]._replace(hidden=None),
@@ -130,7 +121,7 @@ def test_words_are_saved_with_their_vectors(compass: WordVectors, tmp_path: Path
         np.testing.assert_array_equal(saved["vectors"], VECTORS)
 
 
-def test_the_vectors_of_a_model_are_its_embeddings(small_model: Model) -> None:
+def test_the_vectors_of_a_model_are_its_embeddings() -> None:
     bundle = small_model("word").bundle
     vectors = WordVectors.of(bundle)
     assert vectors.tokenizer is bundle.tokenizer

@@ -1,5 +1,4 @@
 import math
-from collections.abc import Callable
 
 import numpy as np
 import pytest
@@ -16,9 +15,7 @@ from nextword.text.options import TokenizerKind
 from nextword.text.tokens.encoded_lines import surface
 from nextword.text.tokens.tokenizer import Tokenizer
 from nextword.text.tokens.vocabulary import Vocabulary
-
-Model = Callable[..., LoadedModel]
-StepByStep = Callable[..., list[float]]
+from support.small_model import small_model, step_by_step
 
 KINDS: list[TokenizerKind] = ["pretokenized", "word", "character"]
 
@@ -34,7 +31,7 @@ def begun(model: LoadedModel, *, bos: bool = True, spell: bool = True) -> WordCo
 @pytest.mark.parametrize("kind", KINDS)
 @settings(max_examples=30)
 @given(words=words_of_text, bos=st.booleans())
-def test_word_scores_sum_to_the_sentence(small_model: Model, kind: TokenizerKind, words: list[str], bos: bool) -> None:
+def test_word_scores_sum_to_the_sentence(kind: TokenizerKind, words: list[str], bos: bool) -> None:
     model = small_model(kind)
     context = begun(model, bos=bos)
     total = 0.0
@@ -49,9 +46,7 @@ def test_word_scores_sum_to_the_sentence(small_model: Model, kind: TokenizerKind
 
 @settings(max_examples=30)
 @given(words=words_of_text)
-def test_punctuation_counts_for_both_possible_tokens(
-    small_model: Model, step_by_step: StepByStep, words: list[str]
-) -> None:
+def test_punctuation_counts_for_both_possible_tokens(words: list[str]) -> None:
     model = small_model("word")
     vocabulary = model.tokenizer.vocabulary
     context = begun(model, spell=False)
@@ -66,7 +61,7 @@ def test_punctuation_counts_for_both_possible_tokens(
     assert total == pytest.approx(np.logaddexp(first, second), abs=1e-4)
 
 
-def test_contexts_are_equal_only_for_equal_words(small_model: Model) -> None:
+def test_contexts_are_equal_only_for_equal_words() -> None:
     context = begun(small_model())
     once, again = context.score("the").after.score("cat").after, context.score("the").after.score("cat").after
     assert once.key == again.key
@@ -82,8 +77,7 @@ def test_contexts_are_equal_only_for_equal_words(small_model: Model) -> None:
     assert len({once.key, *(other.key for other in others)}) == len(others) + 1
 
 
-def test_a_context_is_read_only_when_needed(small_model: Model) -> None:
-    model = small_model()
+def test_a_context_is_read_only_when_needed(model: LoadedModel) -> None:
     shapes = vars(model.engine)["shapes"]
     context = begun(model)
     assert len(shapes) == 0
@@ -94,7 +88,7 @@ def test_a_context_is_read_only_when_needed(small_model: Model) -> None:
     assert len(shapes) == 2
 
 
-def test_a_text_continues_after_the_end_of_a_sentence(small_model: Model, step_by_step: StepByStep) -> None:
+def test_a_text_continues_after_the_end_of_a_sentence() -> None:
     model = small_model("word")
     context = begun(model)
     total = 0.0
@@ -106,7 +100,7 @@ def test_a_text_continues_after_the_end_of_a_sentence(small_model: Model, step_b
     assert total == pytest.approx(sum(step_by_step(model.engine, ids, model.engine.end_id)), abs=1e-5)
 
 
-def test_everything_after_an_impossible_word_is_impossible(small_model: Model) -> None:
+def test_everything_after_an_impossible_word_is_impossible() -> None:
     model = small_model("word")
     vocabulary = model.tokenizer.vocabulary
     original = model.engine.step
@@ -151,7 +145,7 @@ def test_the_tokens_of_words_match_the_sentence(kind: TokenizerKind, sentence: s
     assert tokens_one_by_one(tokenizer, words) == tokenizer.encode(whole)
 
 
-def test_punctuation_depends_on_the_next_word(small_model: Model) -> None:
+def test_punctuation_depends_on_the_next_word() -> None:
     tokenizer = small_model("word").tokenizer
     vocabulary = tokenizer.vocabulary
     tokens = WordTokenizer(tokenizer).tokens("sat,", "word")
@@ -160,7 +154,7 @@ def test_punctuation_depends_on_the_next_word(small_model: Model) -> None:
     assert tokens.before_next == "mark"
 
 
-def test_a_word_is_known_if_all_its_tokens_are(small_model: Model) -> None:
+def test_a_word_is_known_if_all_its_tokens_are() -> None:
     words = WordTokenizer(small_model("word").tokenizer)
     for word, known in [
         ("cat", True),
@@ -178,7 +172,7 @@ def test_a_word_is_known_if_all_its_tokens_are(small_model: Model) -> None:
     assert are_known == {"ab": True, "abx": False, "": False, "<eos>": False}
 
 
-def test_words_are_separated_by_white_space(small_model: Model) -> None:
+def test_words_are_separated_by_white_space() -> None:
     assert words_of(small_model("word").tokenizer, " the\xa0 cat\tsat ") == ["the", "cat", "sat"]
     assert words_of(small_model().tokenizer, " the a\xa0b \t") == ["the", "a\xa0b"]
     assert words_of(small_model().tokenizer, "the cat\r\nsat\n") == ["the", "cat", "sat"]

@@ -1,6 +1,5 @@
 """Ranks are those of a session in which the text is typed key by key."""
 
-from collections.abc import Callable
 from itertools import pairwise
 from typing import Any
 
@@ -8,36 +7,22 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-import nextword
 from nextword.engine.text_model import TextModel
 from nextword.errors import SettingError
 from nextword.inference.suggestion.ranked_pieces import PieceRanker, PieceRanks, RankedPiece, TypedPiece, typed_pieces
 from nextword.inference.suggestion.session import SuggestionSession
 from nextword.inference.suggestion.session_options import SessionOptions
 from nextword.inference.suggestion.user_words import UserWords
+from nextword.text.options import TokenizerKind
 from nextword.text.tokens.line_ends import segments
 from nextword.text.tokens.pre_tokens import normalize
-
-Make = Callable[..., Any]
+from support.typing_engines import make_tokenizer, toy_engine
 
 CASED = ["The", "the", "then", "They", "Tom", "said", "don't", ", ", ",", ' "', '" ', '"', ". ", ".", "an", "well", "-"]
 LOWER = [word.lower() for word in CASED if word != "The"]
 WORDS = [
-    "The",
-    "the",
-    "then",
-    "Tom",
-    "TOM",
-    "said",
-    "don't",
-    "Zola",
-    "zo",
-    "Kit",
-    "an",
-    "well-then",
-    '"the',
-    'an"',
-    ".",
+    *("The", "the", "then", "Tom", "TOM", "said", "don't", "Zola"),
+    *("zo", "Kit", "an", "well-then", '"the', 'an"', "."),
 ]
 lines_of_text = st.lists(
     st.lists(st.sampled_from([*WORDS, "said,", "Zola.", 'the."', ",", "-", '"']), max_size=6).map(" ".join),
@@ -87,14 +72,7 @@ def check_key_by_key(
 @settings(max_examples=30)
 @given(lines=lines_of_text, seed=st.integers(1, 9), restore_case=st.booleans())
 def test_ranks_are_those_of_a_session(
-    lines: list[str],
-    seed: int,
-    restore_case: bool,
-    vocabulary: list[str],
-    kind: str,
-    learned: bool,
-    toy_engine: Make,
-    make_tokenizer: Make,
+    lines: list[str], seed: int, restore_case: bool, vocabulary: list[str], kind: TokenizerKind, learned: bool
 ) -> None:
     bare = list(dict.fromkeys(word if kind == "word" else word.strip() for word in vocabulary))
     tokenizer = make_tokenizer(bare, kind)
@@ -104,26 +82,14 @@ def test_ranks_are_those_of_a_session(
     check_key_by_key(model, lines, 4, SessionOptions(restore_case=restore_case), words, learned=learned)
 
 
-def test_paragraphs_and_a_real_model() -> None:
-    model = nextword.load("austen")
-    lines = [
-        '"My dear Mr. Dashwood," said Zosia Kowalczyk to',
-        'him, "have you heard?"',
-        "",
-        "Zosia Kowalczyk's sister.",
-    ]
-    for learned in (False, True):
-        assert check_key_by_key(model, lines, 5, SessionOptions(), UserWords(), learned=learned) > 80
-
-
-def test_each_token_is_read_once(toy_engine: Make, make_tokenizer: Make) -> None:
+def test_each_token_is_read_once() -> None:
     tokenizer = make_tokenizer(["the", "then", "said"], "pretokenized")
     engine = toy_engine(tokenizer.vocabulary)
     ranked(TextModel(engine, tokenizer), ["the Zola said then", "Zola said"], 5, SessionOptions(), UserWords())
     assert engine.num_read == 1 + 6  # `<eos>` before the text, and all pieces before the last word
 
 
-def test_a_learned_word_is_suggested_from_its_second_use_on(toy_engine: Make, make_tokenizer: Make) -> None:
+def test_a_learned_word_is_suggested_from_its_second_use_on() -> None:
     tokenizer = make_tokenizer(["the", "said"], "pretokenized")
     model = TextModel(toy_engine(tokenizer.vocabulary), tokenizer)
     first, _, second, _ = ranked(model, ["Zola said Zola"], 5, SessionOptions(), UserWords())
@@ -138,7 +104,7 @@ def test_a_learned_word_is_suggested_from_its_second_use_on(toy_engine: Make, ma
 
 
 @pytest.mark.parametrize("kind", ["character", "subword"])
-def test_models_of_parts_of_words_are_refused(kind: str, toy_engine: Make, make_tokenizer: Make) -> None:
+def test_models_of_parts_of_words_are_refused(kind: TokenizerKind) -> None:
     tokenizer = make_tokenizer(["a", "b"], kind)
     with pytest.raises(SettingError, match=f"whose tokens are words, but those of this model are {kind}s"):
         PieceRanker(TextModel(toy_engine(tokenizer.vocabulary), tokenizer), 5, options=SessionOptions())
@@ -153,7 +119,7 @@ def typed(pieces: list[TypedPiece]) -> str:
 
 @pytest.mark.parametrize(("kind", "line_ends"), [("word", "line"), ("word", "paragraph"), ("pretokenized", "line")])
 @given(lines=texts)
-def test_the_keys_are_those_of_the_text(lines: list[str], kind: Any, line_ends: Any, make_tokenizer: Make) -> None:
+def test_the_keys_are_those_of_the_text(lines: list[str], kind: Any, line_ends: Any) -> None:
     tokenizer = make_tokenizer("a b", kind, line_ends)
     pieces = list(typed_pieces(tokenizer, lines))
     whole = list(segments(lines, line_ends))
@@ -166,7 +132,7 @@ def test_the_keys_are_those_of_the_text(lines: list[str], kind: Any, line_ends: 
         assert before.space_after == after.space_before
 
 
-def test_words_and_marks_are_told_apart(make_tokenizer: Make) -> None:
+def test_words_and_marks_are_told_apart() -> None:
     line = 'Don\'t say, "well-known 7."'
     pieces = list(typed_pieces(make_tokenizer(""), [line]))
     assert [piece.text for piece in pieces if piece.is_word] == ["Don't", "say", "well", "known", "7"]

@@ -1,6 +1,5 @@
 """Suggestions of a session depend only on the text, and nothing is read twice."""
 
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -15,10 +14,10 @@ from nextword.inference.suggestion.session import SuggestionSession
 from nextword.inference.suggestion.session_options import SessionOptions
 from nextword.inference.suggestion.suggestion import Suggestion, suggest
 from nextword.inference.suggestion.user_words import UserWords
+from nextword.text.options import TokenizerKind
 from nextword.text.tokens.pre_tokens import is_opened
 from nextword.text.tokens.tokenizer import Tokenizer
-
-Make = Callable[..., Any]
+from support.typing_engines import FixedEngine, context_of, make_tokenizer, toy_engine
 
 WORDS = ["The", "the", "then", "They", "Tom", "said", "don't", ", ", ",", ' "', '" ', '"', ". ", ".", "an", "on"]
 CHARACTERS = "TheysadontmO ,.\"'"
@@ -32,11 +31,10 @@ edits = st.lists(
 )
 
 
-def tokenizer_of(kind: str, make_tokenizer: Make) -> Tokenizer:
+def tokenizer_of(kind: TokenizerKind) -> Tokenizer:
     words = {"character": list(CHARACTERS), "subword": SUBWORDS}.get(kind, WORDS)
     bare = words if kind in ("word", "subword") else [*dict.fromkeys(map(_bare, words))]
-    tokenizer: Tokenizer = make_tokenizer(bare, kind)
-    return tokenizer
+    return make_tokenizer(bare, kind)
 
 
 def _bare(word: str) -> str:
@@ -44,9 +42,9 @@ def _bare(word: str) -> str:
 
 
 @pytest.fixture
-def session(toy_engine: Make, make_tokenizer: Make) -> SuggestionSession:
+def session() -> SuggestionSession:
     """A session of a model of words."""
-    tokenizer = tokenizer_of("word", make_tokenizer)
+    tokenizer = tokenizer_of("word")
     return SuggestionSession(TextModel(toy_engine(tokenizer.vocabulary), tokenizer))
 
 
@@ -65,10 +63,8 @@ def texts(suggestions: list[Suggestion]) -> list[str]:
 
 @pytest.mark.parametrize("kind", ["word", "pretokenized", "subword", "character"])
 @given(changes=edits, history=st.sampled_from([1, 2, 5, 256]))
-def test_suggestions_depend_only_on_the_text(
-    kind: str, changes: list[Any], history: int, toy_engine: Make, make_tokenizer: Make
-) -> None:
-    tokenizer = tokenizer_of(kind, make_tokenizer)
+def test_suggestions_depend_only_on_the_text(kind: TokenizerKind, changes: list[Any], history: int) -> None:
+    tokenizer = tokenizer_of(kind)
     options = SessionOptions(history=history, beam_width=3, beam_length=4, user_word_memory=2)
     session = SuggestionSession(TextModel(toy_engine(tokenizer.vocabulary), tokenizer), options=options)
     for change in changes:
@@ -83,10 +79,8 @@ def test_suggestions_depend_only_on_the_text(
 @pytest.mark.parametrize("kind", ["word", "pretokenized"])
 @settings(max_examples=40)
 @given(changes=edits)
-def test_nothing_is_read_twice(
-    kind: str, changes: list[Any], toy_engine: Make, make_tokenizer: Make, context_of: Make
-) -> None:
-    tokenizer = tokenizer_of(kind, make_tokenizer)
+def test_nothing_is_read_twice(kind: TokenizerKind, changes: list[Any]) -> None:
+    tokenizer = tokenizer_of(kind)
     engine = toy_engine(tokenizer.vocabulary)
     session = SuggestionSession(TextModel(engine, tokenizer))
     read: set[tuple[int, ...]] = set()
@@ -98,8 +92,8 @@ def test_nothing_is_read_twice(
     assert engine.num_read == len(read)
 
 
-def test_only_the_latest_states_are_kept(toy_engine: Make, make_tokenizer: Make) -> None:
-    tokenizer = tokenizer_of("word", make_tokenizer)
+def test_only_the_latest_states_are_kept() -> None:
+    tokenizer = tokenizer_of("word")
     engine = toy_engine(tokenizer.vocabulary)
     session = SuggestionSession(TextModel(engine, tokenizer), options=SessionOptions(history=3))
     session.type("the an on the an on ")
@@ -113,10 +107,10 @@ def test_only_the_latest_states_are_kept(toy_engine: Make, make_tokenizer: Make)
     assert engine.num_read == 7 + 3
 
 
-def test_subwords_complete_words_that_are_not_tokens(fixed_engine: Make, make_tokenizer: Make) -> None:
+def test_subwords_complete_words_that_are_not_tokens() -> None:
     tokenizer = make_tokenizer([" ", "a", "s", "i", "d", " sa", "id", ",", "."], "subword")
     weights = dict.fromkeys(tokenizer.vocabulary.tokens, 1.0) | {" sa": 8, "id": 8}
-    session = SuggestionSession(TextModel(fixed_engine(tokenizer.vocabulary, [*weights.values()]), tokenizer))
+    session = SuggestionSession(TextModel(FixedEngine(tokenizer.vocabulary, [*weights.values()]), tokenizer))
     assert session.suggestions(1)[0].text == "Id"  # a sentence begins
     session.type("a ")
     assert [found.text for found in session.suggestions(2)] == ["sa", "said"]
@@ -129,8 +123,8 @@ def test_subwords_complete_words_that_are_not_tokens(fixed_engine: Make, make_to
     assert session.text == "a said , said "
 
 
-def test_a_character_is_read_once(toy_engine: Make, make_tokenizer: Make) -> None:
-    tokenizer = tokenizer_of("character", make_tokenizer)
+def test_a_character_is_read_once() -> None:
+    tokenizer = tokenizer_of("character")
     engine = toy_engine(tokenizer.vocabulary)
     session = SuggestionSession(TextModel(engine, tokenizer), options=SessionOptions(beam_width=2, beam_length=1))
     for key in "an ant":
@@ -142,9 +136,9 @@ def test_a_character_is_read_once(toy_engine: Make, make_tokenizer: Make) -> Non
 
 @settings(max_examples=40)
 @given(text=st.lists(st.sampled_from(FRAGMENTS[:7] + FRAGMENTS[8:]), max_size=6).map("".join), k=st.integers(1, 20))
-def test_next_words_are_those_of_suggest(text: str, k: int, toy_engine: Make, make_tokenizer: Make) -> None:
+def test_next_words_are_those_of_suggest(text: str, k: int) -> None:
     assume(not is_opened(text.rstrip()))  # a space that is typed after an opening quote makes it another token
-    tokenizer = tokenizer_of("word", make_tokenizer)
+    tokenizer = tokenizer_of("word")
     engine = toy_engine(tokenizer.vocabulary)
     session = SuggestionSession(TextModel(engine, tokenizer), options=SessionOptions(learn=False))
     session.type(text + " ")
@@ -153,9 +147,7 @@ def test_next_words_are_those_of_suggest(text: str, k: int, toy_engine: Make, ma
 
 @settings(max_examples=40)
 @given(changes=edits)
-def test_probabilities_sum_to_at_most_one_and_no_unknown_word_is_suggested(
-    changes: list[Any], toy_engine: Make, make_tokenizer: Make
-) -> None:
+def test_probabilities_sum_to_at_most_one_and_no_unknown_word_is_suggested(changes: list[Any]) -> None:
     tokenizer = make_tokenizer([*WORDS, "\x1b[2J", "then\u200b"])
     session = SuggestionSession(TextModel(toy_engine(tokenizer.vocabulary), tokenizer))
     for change in changes:
@@ -209,15 +201,15 @@ def test_a_context_is_known_in_later_texts(session: SuggestionSession) -> None:
     assert "Zoë" not in texts(session.suggestions(50))
 
 
-def test_words_are_learned_with_an_engine_without_hidden_states(toy_engine: Make, make_tokenizer: Make) -> None:
-    tokenizer = tokenizer_of("word", make_tokenizer)
+def test_words_are_learned_with_an_engine_without_hidden_states() -> None:
+    tokenizer = tokenizer_of("word")
     session = SuggestionSession(TextModel(toy_engine(tokenizer.vocabulary, gives_hidden=False), tokenizer))
     session.type("the Zoë zo")
     assert texts(session.suggestions()) == ["Zoë"]
 
 
-def test_words_are_kept_for_the_next_text(toy_engine: Make, make_tokenizer: Make, tmp_path: Path) -> None:
-    tokenizer = tokenizer_of("word", make_tokenizer)
+def test_words_are_kept_for_the_next_text(tmp_path: Path) -> None:
+    tokenizer = tokenizer_of("word")
     engine = toy_engine(tokenizer.vocabulary)
     session = SuggestionSession(TextModel(engine, tokenizer))
     session.type("Zoë Zoë, Zola Tolu")
@@ -236,8 +228,8 @@ def test_words_are_kept_for_the_next_text(toy_engine: Make, make_tokenizer: Make
     assert texts(another.suggestions()) == ["Zoë", "Zola"]
 
 
-def test_the_users_object_is_not_changed(toy_engine: Make, make_tokenizer: Make) -> None:
-    tokenizer = tokenizer_of("word", make_tokenizer)
+def test_the_users_object_is_not_changed() -> None:
+    tokenizer = tokenizer_of("word")
     words = UserWords()
     session = SuggestionSession(TextModel(toy_engine(tokenizer.vocabulary), tokenizer), user_words=words)
     session.type("Zoë said ")
@@ -246,8 +238,8 @@ def test_the_users_object_is_not_changed(toy_engine: Make, make_tokenizer: Make)
     assert list(words) == []
 
 
-def test_learning_is_optional(toy_engine: Make, make_tokenizer: Make) -> None:
-    tokenizer = tokenizer_of("word", make_tokenizer)
+def test_learning_is_optional() -> None:
+    tokenizer = tokenizer_of("word")
     words = UserWords()
     words.learn("Zora")
     session = SuggestionSession(
@@ -257,9 +249,9 @@ def test_learning_is_optional(toy_engine: Make, make_tokenizer: Make) -> None:
     assert texts(session.suggestions()) == ["Zora"]
 
 
-def test_with_a_lower_cased_vocabulary_sentences_begin_with_a_capital(fixed_engine: Make, make_tokenizer: Make) -> None:
+def test_with_a_lower_cased_vocabulary_sentences_begin_with_a_capital() -> None:
     tokenizer = make_tokenizer(["the", "it", ". ", "n't"])
-    engine = fixed_engine(tokenizer.vocabulary, [1, 1, 5, 4, 3, 2])
+    engine = FixedEngine(tokenizer.vocabulary, [1, 1, 5, 4, 3, 2])
     session = SuggestionSession(TextModel(engine, tokenizer))
     shown = {}
     for text in ("", "it ", "The it. ", 'The it. "', "it\n", "t", "T", "TH", "it. t"):
@@ -297,20 +289,18 @@ def test_with_a_lower_cased_vocabulary_sentences_begin_with_a_capital(fixed_engi
         ("said\n", "Tom", "said\nTom "),
     ],
 )
-def test_accepting_adds_the_right_spaces(
-    text: str, accept: str, becomes: str, fixed_engine: Make, make_tokenizer: Make
-) -> None:
-    tokenizer = tokenizer_of("word", make_tokenizer)
+def test_accepting_adds_the_right_spaces(text: str, accept: str, becomes: str) -> None:
+    tokenizer = tokenizer_of("word")
     weights = [3.0 if word == ", " else 2.0 if word == ' "' else 1.0 for word in tokenizer.vocabulary.tokens]
-    session = SuggestionSession(TextModel(fixed_engine(tokenizer.vocabulary, weights), tokenizer))
+    session = SuggestionSession(TextModel(FixedEngine(tokenizer.vocabulary, weights), tokenizer))
     session.type(text)
     session.accept(Suggestion(accept, 0.5))
     assert session.text == becomes
 
 
-def test_accepting_in_a_pretokenized_text_separates_tokens(fixed_engine: Make, make_tokenizer: Make) -> None:
+def test_accepting_in_a_pretokenized_text_separates_tokens() -> None:
     tokenizer = make_tokenizer("the they ,", "pretokenized")
-    session = SuggestionSession(TextModel(fixed_engine(tokenizer.vocabulary, [1] * 5), tokenizer))
+    session = SuggestionSession(TextModel(FixedEngine(tokenizer.vocabulary, [1] * 5), tokenizer))
     session.type("the th")
     session.accept("they")
     session.accept(",")
@@ -338,8 +328,8 @@ def test_many_words_are_learned_and_forgotten_at_once(
     assert list(session.user_words) == words[100:]
 
 
-def test_refused_input_changes_nothing(toy_engine: Make, make_tokenizer: Make) -> None:
-    tokenizer = tokenizer_of("pretokenized", make_tokenizer)
+def test_refused_input_changes_nothing() -> None:
+    tokenizer = tokenizer_of("pretokenized")
     session = SuggestionSession(TextModel(toy_engine(tokenizer.vocabulary), tokenizer))
     session.type("the th")
     before = session.suggestions()
@@ -355,9 +345,7 @@ def test_refused_input_changes_nothing(toy_engine: Make, make_tokenizer: Make) -
 
 @pytest.mark.parametrize("kind", ["word", "subword"])
 @pytest.mark.parametrize(("own", "typed"), [("\u2019", "'"), ("'", "\u2019")])
-def test_apostrophes_of_both_forms_are_one(
-    kind: str, own: str, typed: str, toy_engine: Make, make_tokenizer: Make
-) -> None:
+def test_apostrophes_of_both_forms_are_one(kind: TokenizerKind, own: str, typed: str) -> None:
     words = [f"don{own}t", "done", "Tom", "I", ", "]
     words = words if kind == "word" else [*"donteTI", own, " don", f"{own}t", " I", "Tom"]
     tokenizer = make_tokenizer(words, kind)

@@ -1,7 +1,6 @@
 """Beam search matches brute force over all spellings of a word."""
 
 from collections import defaultdict
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -15,8 +14,7 @@ from nextword.inference.suggestion.session import complete
 from nextword.inference.suggestion.session_options import SessionOptions
 from nextword.inference.suggestion.spelling import Beam, WordParts, spell
 from nextword.text.tokens.vocabulary import Vocabulary
-
-Make = Callable[..., Any]
+from support.typing_engines import FixedEngine, make_tokenizer, toy_engine
 
 CHARACTERS = ("<eos>", "<unk>", "a", "b", "'", " ", ",")
 SUBWORDS = ("<eos>", "<unk>", " a", " ab", " b", "a", "b", "ab", "'b", ",", " ,", " B")
@@ -54,7 +52,7 @@ def all_spellings(
 
 @settings(max_examples=15)
 @given(seed=st.integers(0, 30), text=st.sampled_from(["", "a", "ab", "b a", "a, b", "b'", "ba'a"]), k=st.integers(1, 9))
-def test_words_of_characters_are_exact(seed: int, text: str, k: int, toy_engine: Make, make_tokenizer: Make) -> None:
+def test_words_of_characters_are_exact(seed: int, text: str, k: int) -> None:
     tokenizer = make_tokenizer(CHARACTERS[2:], "character")
     engine = toy_engine(tokenizer.vocabulary, seed=seed)
     options = SessionOptions(beam_width=100, beam_length=2, restore_case=False)
@@ -75,7 +73,7 @@ def test_words_of_characters_are_exact(seed: int, text: str, k: int, toy_engine:
 
 @settings(max_examples=15)
 @given(seed=st.integers(0, 30), typed=st.sampled_from([" a", " ab", " aba", " b", "ab", "aba"]), k=st.integers(1, 9))
-def test_words_of_subwords_sum_over_all_spellings(seed: int, typed: str, k: int, toy_engine: Make) -> None:
+def test_words_of_subwords_sum_over_all_spellings(seed: int, typed: str, k: int) -> None:
     vocabulary = Vocabulary(SUBWORDS)
     engine = toy_engine(vocabulary, seed=seed)
     context = [9, 2]
@@ -91,16 +89,16 @@ def test_words_of_subwords_sum_over_all_spellings(seed: int, typed: str, k: int,
     assert {word for word, _ in narrow} <= set(joint)
 
 
-def test_words_that_are_equal_in_capitals_are_merged(fixed_engine: Make, make_tokenizer: Make) -> None:
+def test_words_that_are_equal_in_capitals_are_merged() -> None:
     tokenizer = make_tokenizer(("a", "A", "B", " "), "character")
-    engine = fixed_engine(tokenizer.vocabulary, [1, 1, 1, 1, 1, 5])
+    engine = FixedEngine(tokenizer.vocabulary, [1, 1, 1, 1, 1, 5])
     found = complete(TextModel(engine, tokenizer), "AB", 20, options=SessionOptions(beam_length=1, beam_width=9))
     # Ended with 6 of 10; `ABa` and `ABA` with 1 each, and `ABB`.
     assert [each.text for each in found] == ["AB", "ABA", "ABB"]
     assert [each.probability for each in found] == pytest.approx([0.6, 2 * 0.06, 0.06])
 
 
-def test_a_word_of_characters_keeps_the_typed_case(toy_engine: Make, make_tokenizer: Make) -> None:
+def test_a_word_of_characters_keeps_the_typed_case() -> None:
     tokenizer = make_tokenizer(("a", "b", " ", "."), "character")
     engine = toy_engine(tokenizer.vocabulary)
     words = {

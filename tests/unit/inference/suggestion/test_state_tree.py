@@ -1,6 +1,3 @@
-from collections.abc import Callable
-from typing import Any
-
 import numpy as np
 import pytest
 from hypothesis import given
@@ -9,6 +6,7 @@ from hypothesis import strategies as st
 from nextword.engine.engine import read_text
 from nextword.inference.suggestion.state_tree import Node, StateTree
 from nextword.text.tokens.vocabulary import Vocabulary
+from support.typing_engines import toy_engine
 
 VOCABULARY = Vocabulary(("<eos>", "<unk>", "a", "b"))
 paths = st.lists(st.lists(st.integers(1, 3), max_size=5), max_size=8)
@@ -23,9 +21,7 @@ def node_at(tree: StateTree, ids: list[int]) -> Node:
 
 @pytest.mark.parametrize("with_hidden", [True, False])
 @given(asked=paths, history=st.integers(1, 6))
-def test_a_prediction_is_that_of_the_whole_text(
-    with_hidden: bool, asked: list[list[int]], history: int, toy_engine: Callable[..., Any]
-) -> None:
+def test_a_prediction_is_that_of_the_whole_text(with_hidden: bool, asked: list[list[int]], history: int) -> None:
     engine = toy_engine(VOCABULARY)
     tree = StateTree(engine, history=history, with_hidden=with_hidden)
     for ids in asked:
@@ -40,20 +36,8 @@ def test_a_prediction_is_that_of_the_whole_text(
             np.testing.assert_array_equal(hidden, state[0])
 
 
-@given(asked=paths)
-def test_no_text_is_read_twice_while_it_is_kept(asked: list[list[int]], toy_engine: Callable[..., Any]) -> None:
-    engine = toy_engine(VOCABULARY)
-    tree = StateTree(engine, history=1000, with_hidden=False)
-    for ids in asked:
-        tree.read(node_at(tree, ids))
-    distinct = {tuple(ids[:length]) for ids in asked for length in range(len(ids) + 1)}
-    assert engine.num_read == len(distinct)
-
-
 @given(asked=paths, history=st.integers(1, 4))
-def test_at_most_history_predictions_are_kept(
-    asked: list[list[int]], history: int, toy_engine: Callable[..., Any]
-) -> None:
+def test_at_most_history_predictions_are_kept(asked: list[list[int]], history: int) -> None:
     tree = StateTree(toy_engine(VOCABULARY), history=history, with_hidden=False)
     for ids in asked:
         tree.read(node_at(tree, ids))
@@ -66,7 +50,7 @@ def test_at_most_history_predictions_are_kept(
     assert readings <= history
 
 
-def test_an_engine_without_hidden_states_is_asked_only_once(toy_engine: Callable[..., Any]) -> None:
+def test_an_engine_without_hidden_states_is_asked_only_once() -> None:
     engine = toy_engine(VOCABULARY, gives_hidden=False)
     tree = StateTree(engine, history=1, with_hidden=True)
     early = node_at(tree, [2])
@@ -77,7 +61,7 @@ def test_an_engine_without_hidden_states_is_asked_only_once(toy_engine: Callable
     assert engine.num_read == num_read
 
 
-def test_a_hidden_state_can_be_kept_longer_than_the_prediction(toy_engine: Callable[..., Any]) -> None:
+def test_a_hidden_state_can_be_kept_longer_than_the_prediction() -> None:
     engine = toy_engine(VOCABULARY)
     tree = StateTree(engine, history=1, with_hidden=True)
     node = node_at(tree, [2])

@@ -1,6 +1,4 @@
 from collections import defaultdict
-from collections.abc import Callable
-from typing import Any
 
 import numpy as np
 import pytest
@@ -11,14 +9,13 @@ from nextword.engine.text_model import TextModel
 from nextword.errors import SettingError
 from nextword.inference.suggestion.suggestion import Suggestion, suggest
 from nextword.text.tokens.tokenizer import Tokenizer
-
-Make = Callable[..., Any]
+from support.typing_engines import FixedEngine, make_tokenizer
 
 WORDS = ("He", "said", ", ", ",", ' "', '"', '" ', "no", ".", ". ")
 
 
 @pytest.fixture(scope="session")
-def word_tokenizer(make_tokenizer: Make) -> Tokenizer:
+def word_tokenizer() -> Tokenizer:
     tokenizer: Tokenizer = make_tokenizer(WORDS)
     return tokenizer
 
@@ -27,9 +24,9 @@ def shown(suggestions: list[Suggestion]) -> list[tuple[str, float]]:
     return [(suggestion.text, round(suggestion.probability, 4)) for suggestion in suggestions]
 
 
-def test_the_most_probable_words_come_first_without_specials(fixed_engine: Make, make_tokenizer: Make) -> None:
+def test_the_most_probable_words_come_first_without_specials() -> None:
     tokenizer = make_tokenizer("a b c", "pretokenized")
-    engine = fixed_engine(tokenizer.vocabulary, [40, 30, 5, 15, 10])
+    engine = FixedEngine(tokenizer.vocabulary, [40, 30, 5, 15, 10])
     assert shown(suggest(TextModel(engine, tokenizer), "a b", k=2)) == [("b", 0.15), ("c", 0.1)]
     assert engine.read == [0, 2, 3]
     assert shown(suggest(TextModel(engine, tokenizer), "")) == [("b", 0.15), ("c", 0.1), ("a", 0.05)]
@@ -37,20 +34,20 @@ def test_the_most_probable_words_come_first_without_specials(fixed_engine: Make,
 
 
 @given(st.lists(st.integers(1, 40).map(float), min_size=12, max_size=12), st.integers(1, 12))
-def test_merging_is_exact(fixed_engine: Make, word_tokenizer: Tokenizer, weights: list[float], k: int) -> None:
+def test_merging_is_exact(word_tokenizer: Tokenizer, weights: list[float], k: int) -> None:
     merged: defaultdict[str, float] = defaultdict(float)
     for word, weight in zip(WORDS, weights[2:], strict=True):
         merged[word.strip(" ")] += weight / sum(weights)
     best = sorted(merged.values(), reverse=True)[:k]
-    suggestions = suggest(TextModel(fixed_engine(word_tokenizer.vocabulary, weights), word_tokenizer), "He", k=k)
+    suggestions = suggest(TextModel(FixedEngine(word_tokenizer.vocabulary, weights), word_tokenizer), "He", k=k)
     np.testing.assert_allclose([suggestion.probability for suggestion in suggestions], best, rtol=1e-5)
     for suggestion in suggestions:
         assert suggestion.probability == pytest.approx(merged[suggestion.text], rel=1e-5)
 
 
 @pytest.mark.parametrize("text", ["He", "He said,", "He said.", "no\nHe", 'He said, "no'])
-def test_a_space_at_the_end_has_no_effect(text: str, fixed_engine: Make, word_tokenizer: Tokenizer) -> None:
-    engine = fixed_engine(word_tokenizer.vocabulary, [1.0] * 12)
+def test_a_space_at_the_end_has_no_effect(text: str, word_tokenizer: Tokenizer) -> None:
+    engine = FixedEngine(word_tokenizer.vocabulary, [1.0] * 12)
     suggest(TextModel(engine, word_tokenizer), text)
     without = engine.read
     assert without == [0, *word_tokenizer.encode_prompt(text)]
@@ -59,21 +56,21 @@ def test_a_space_at_the_end_has_no_effect(text: str, fixed_engine: Make, word_to
         assert engine.read == without
 
 
-def test_characters_are_suggested_with_spaces_visible(fixed_engine: Make, make_tokenizer: Make) -> None:
+def test_characters_are_suggested_with_spaces_visible() -> None:
     tokenizer = make_tokenizer(("a", " ", "b"), "character")
-    engine = fixed_engine(tokenizer.vocabulary, [1, 1, 1, 5, 2])
+    engine = FixedEngine(tokenizer.vocabulary, [1, 1, 1, 5, 2])
     assert shown(suggest(TextModel(engine, tokenizer), "a ", k=2)) == [("␣", 0.5), ("b", 0.2)]
     assert engine.read == [0, 2, 3]
 
 
-def test_a_terminal_control_sequence_is_displayed_as_an_escape(fixed_engine: Make, make_tokenizer: Make) -> None:
+def test_a_terminal_control_sequence_is_displayed_as_an_escape() -> None:
     tokenizer = make_tokenizer("\x1b[2J", "pretokenized")
-    assert suggest(TextModel(fixed_engine(tokenizer.vocabulary, [1, 1, 2]), tokenizer), "")[0].text == r"\x1b[2J"
+    assert suggest(TextModel(FixedEngine(tokenizer.vocabulary, [1, 1, 2]), tokenizer), "")[0].text == r"\x1b[2J"
 
 
-def test_a_vocabulary_without_capitals_reads_text_in_lower_case(fixed_engine: Make, make_tokenizer: Make) -> None:
+def test_a_vocabulary_without_capitals_reads_text_in_lower_case() -> None:
     tokenizer = make_tokenizer("he said .", "pretokenized")
-    engine = fixed_engine(tokenizer.vocabulary, [1, 1, 4, 3, 2])
+    engine = FixedEngine(tokenizer.vocabulary, [1, 1, 4, 3, 2])
     assert shown(suggest(TextModel(engine, tokenizer), "He SAID Tom .", k=1)) == [("he", 0.3636)]
     assert engine.read == [0, 2, 3, 1, 4]
     assert shown(suggest(TextModel(engine, tokenizer), "he said .", k=2, restore_case=True)) == [
@@ -83,13 +80,13 @@ def test_a_vocabulary_without_capitals_reads_text_in_lower_case(fixed_engine: Ma
     assert shown(suggest(TextModel(engine, tokenizer), "he", k=1, restore_case=True)) == [("he", 0.3636)]
 
 
-def test_a_vocabulary_with_capitals_reads_text_unchanged(fixed_engine: Make, word_tokenizer: Tokenizer) -> None:
-    engine = fixed_engine(word_tokenizer.vocabulary, [1.0] * 9 + [5] + [1.0] * 2)
+def test_a_vocabulary_with_capitals_reads_text_unchanged(word_tokenizer: Tokenizer) -> None:
+    engine = FixedEngine(word_tokenizer.vocabulary, [1.0] * 9 + [5] + [1.0] * 2)
     assert suggest(TextModel(engine, word_tokenizer), "", k=1, restore_case=True)[0].text == "no"
     suggest(TextModel(engine, word_tokenizer), "SAID")
     assert engine.read == [0, 1]
 
 
-def test_k_must_be_positive(fixed_engine: Make, word_tokenizer: Tokenizer) -> None:
+def test_k_must_be_positive(word_tokenizer: Tokenizer) -> None:
     with pytest.raises(SettingError, match="`k` must be at least 1, but is 0"):
-        suggest(TextModel(fixed_engine(word_tokenizer.vocabulary, [1.0] * 12), word_tokenizer), "He", k=0)
+        suggest(TextModel(FixedEngine(word_tokenizer.vocabulary, [1.0] * 12), word_tokenizer), "He", k=0)

@@ -8,19 +8,10 @@ from hypothesis import strategies as st
 from nextword.errors import SettingError, TextError
 from nextword.inference.suggestion.typed_text import Piece, TypedText, known_dashes, known_pieces
 from nextword.text.options import LineEnds, TokenizerKind
-from nextword.text.tokens.subwords import subword_vocabulary
 from nextword.text.tokens.tokenizer import Tokenizer
 from nextword.text.tokens.vocabulary import Vocabulary
-from support.piece_counts import count_pieces
+from support.tokenizers import WAYS, tokenizer_of_text
 
-KINDS: list[tuple[TokenizerKind, LineEnds]] = [
-    ("word", "line"),
-    ("word", "paragraph"),
-    ("pretokenized", "line"),
-    ("character", "line"),
-    ("subword", "line"),
-    ("subword", "paragraph"),
-]
 MARKS = [f"{before}{mark}{after}" for mark in "\",.'\u2019-" for before in ("", " ") for after in ("", " ")]
 # `,` is more frequent than `, `, `. ` than `.`; ` " ` is known and ` "` is not. An unknown token has no other form.
 WORDS = [
@@ -60,7 +51,7 @@ def prompt_ids_of(typed: TypedText) -> list[int]:
     return [piece.token_id for piece in typed.prompt_pieces()]
 
 
-@pytest.mark.parametrize(("kind", "line_ends"), KINDS)
+@pytest.mark.parametrize(("kind", "line_ends"), WAYS)
 @given(keys=st.lists(texts, max_size=6))
 @example(keys=["a\r", "\nb"])
 @example(keys=["a\n", "\n", '"b'])
@@ -83,7 +74,7 @@ def test_the_pieces_match_the_tokenizer(kind: TokenizerKind, line_ends: LineEnds
             assert [*ids_of(typed), VOCABULARY.id_of("c")] == tokenizer.encode(before + "c")
 
 
-@pytest.mark.parametrize(("kind", "line_ends"), KINDS)
+@pytest.mark.parametrize(("kind", "line_ends"), WAYS)
 @given(edits=st.lists(texts | st.integers(1, 20), max_size=8))
 def test_typing_and_removing_equals_typing_the_result(
     kind: TokenizerKind, line_ends: LineEnds, edits: list[str | int]
@@ -160,7 +151,7 @@ def test_only_the_end_is_tokenized_again(monkeypatch: pytest.MonkeyPatch) -> Non
 
 
 @pytest.mark.parametrize("text", [" " * 50_000, "b" * 50_000 + " ", "\n" * 50_000])
-@pytest.mark.parametrize(("kind", "line_ends"), KINDS)
+@pytest.mark.parametrize(("kind", "line_ends"), WAYS)
 def test_a_long_run_takes_no_time_by_its_square(kind: TokenizerKind, line_ends: LineEnds, text: str) -> None:
     typed = TypedText(tokenizer_of(kind, line_ends))
     began = time.process_time()  # of this process: other programs may use the machine
@@ -191,13 +182,6 @@ def test_at_most_the_whole_text_can_be_removed(num_characters: int) -> None:
     typed.insert("a b")
     with pytest.raises(SettingError, match="between 0 and 3, the length of the text, but is"):
         typed.remove(num_characters)
-
-
-def tokenizer_of_text(text: str, kind: TokenizerKind) -> Tokenizer:
-    counts = count_pieces([text], kind)
-    if kind == "subword":
-        return Tokenizer(kind, "line", subword_vocabulary([counts], minimum_count=1, maximum_size=None))
-    return Tokenizer(kind, "line", Vocabulary(("<unk>", *counts)))
 
 
 @pytest.mark.parametrize("kind", ["word", "subword", "character"])

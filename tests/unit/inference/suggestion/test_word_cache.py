@@ -77,9 +77,7 @@ def test_words_of_the_vocabulary_are_not_in_the_cache() -> None:
 
 
 @given(
-    weights=st.lists(st.floats(0, 1e6), max_size=5),
-    unknown=st.floats(0, 1),
-    weight=st.floats(0, 1, exclude_max=True),
+    weights=st.lists(st.floats(0, 1e6), max_size=5), unknown=st.floats(0, 1), weight=st.floats(0, 1, exclude_max=True)
 )
 def test_mixed_probabilities_sum_to_at_most_one(weights: list[float], unknown: float, weight: float) -> None:
     factor, outside = mix_probabilities(unknown, np.array(weights, np.float64), weight=weight)

@@ -1,8 +1,6 @@
 """Completions and next words match brute force over the vocabulary."""
 
 from collections import defaultdict
-from collections.abc import Callable
-from typing import Any
 
 import numpy as np
 import pytest
@@ -15,8 +13,7 @@ from nextword.inference.suggestion.session import complete
 from nextword.inference.suggestion.session_options import SessionOptions
 from nextword.inference.suggestion.user_words import UserWords
 from nextword.inference.suggestion.word_cache import BASE_WEIGHT, mix_probabilities
-
-Make = Callable[..., Any]
+from support.typing_engines import FixedEngine, make_tokenizer
 
 WORDS = ["will", "Will", "WILL", "Wilma", "wit", "stra\u00dfe", "Strasse", "then", ", ", ","]
 PREFIXES = ["w", "W", "wi", "Wi", "WI", "wil", "Will", "wILL", "stra", "STRAS", "stra\u00df", "x", "t"]
@@ -34,11 +31,9 @@ def from_brute_force(prefix: str, words: dict[str, float], case_weight: float) -
 
 
 @given(weights=counts, prefix=st.sampled_from(PREFIXES), case_weight=st.sampled_from([0.0, 0.1, 1.0]))
-def test_completions_are_exact(
-    weights: list[int], prefix: str, case_weight: float, fixed_engine: Make, make_tokenizer: Make
-) -> None:
+def test_completions_are_exact(weights: list[int], prefix: str, case_weight: float) -> None:
     tokenizer = make_tokenizer(WORDS)
-    engine = fixed_engine(tokenizer.vocabulary, weights)
+    engine = FixedEngine(tokenizer.vocabulary, weights)
     words = {word: weight / sum(weights) for word, weight in zip(WORDS, weights[2:], strict=True)}
     expected = from_brute_force(prefix, words, case_weight)
     found = complete(
@@ -54,11 +49,9 @@ def test_completions_are_exact(
 
 
 @given(weights=counts, prefix=st.sampled_from(PREFIXES), used=st.lists(st.sampled_from(["Wilhelm", "wIlL", "Xu"])))
-def test_user_words_are_among_the_completions(
-    weights: list[int], prefix: str, used: list[str], fixed_engine: Make, make_tokenizer: Make
-) -> None:
+def test_user_words_are_among_the_completions(weights: list[int], prefix: str, used: list[str]) -> None:
     tokenizer = make_tokenizer(WORDS)
-    engine = fixed_engine(tokenizer.vocabulary, weights)
+    engine = FixedEngine(tokenizer.vocabulary, weights)
     own = UserWords()
     for word in used:
         own.learn(word)
@@ -94,12 +87,10 @@ def user_word_probabilities(unknown: float, counted: list[int]) -> tuple[float, 
         ("Str", ["Strasse"]),
     ],
 )
-def test_completions_have_the_typed_case(
-    prefix: str, shown: list[str], fixed_engine: Make, make_tokenizer: Make
-) -> None:
+def test_completions_have_the_typed_case(prefix: str, shown: list[str]) -> None:
     #                                                     eos unk will Will WILL Wilma wit stra. Strasse then ", " ","
     tokenizer = make_tokenizer(WORDS)
-    engine = fixed_engine(tokenizer.vocabulary, [1, 1, 10, 12, 1, 7, 20, 2, 1, 1, 1, 1])
+    engine = FixedEngine(tokenizer.vocabulary, [1, 1, 10, 12, 1, 7, 20, 2, 1, 1, 1, 1])
     assert [each.text for each in complete(TextModel(engine, tokenizer), prefix)] == shown
 
 

@@ -1,6 +1,5 @@
 """The adaptive softmax matches its formula in float64 NumPy."""
 
-from collections.abc import Callable
 from functools import cache, partial
 from typing import Any
 
@@ -15,6 +14,7 @@ from nextword.model.layers.adaptive_projection import AdaptiveProjection
 from nextword.model.layers.output_projection import TokenBatch
 from nextword.model.ops import cross_entropy_jax
 from nextword.model.ops.cross_entropy import TokenLosses, linear_cross_entropy, linear_cross_entropy_reference
+from support.arrays import slopes
 from support.compiled_memory import temporary_bytes
 
 Floats = NDArray[np.float64]
@@ -125,19 +125,6 @@ def test_total_and_gradients_match_the_formula(chunk_rows: int, monkeypatch: pyt
     assert gradients.keys() == exact.keys()
     for name in exact:
         np.testing.assert_allclose(gradients[name], slopes(total, exact, name), atol=3e-5, err_msg=name)
-
-
-def slopes(function: Callable[[Weights], float], at: Weights, name: str, step: float = 1e-5) -> Floats:
-    """Return the derivatives for each element of an array by central differences."""
-    found = np.zeros(at[name].shape)
-    for index in np.ndindex(found.shape):
-        ends = []
-        for sign in (1, -1):
-            moved = {**at, name: at[name].copy()}
-            moved[name][index] += sign * step
-            ends.append(function(moved))
-        found[index] = (ends[0] - ends[1]) / (2 * step)
-    return found
 
 
 def test_head_and_tails_are_smoothed_separately() -> None:

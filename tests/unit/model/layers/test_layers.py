@@ -107,12 +107,7 @@ CASES = {
     ),
     "OutputProjection, narrowed": Case(
         lambda **options: OutputProjection(
-            7,
-            latent_size=4,
-            latent_dropout_rate=0.5,
-            locked_dropout=True,
-            initialization=OTHER_THAN_DEFAULT,
-            **options,
+            7, latent_size=4, latent_dropout_rate=0.5, locked_dropout=True, initialization=OTHER_THAN_DEFAULT, **options
         ),
         (numbers(2, 3, 5),),
         has_training=True,

@@ -32,18 +32,6 @@ def test_a_tied_layer_has_only_a_bias_and_transposes_the_embedding() -> None:
     np.testing.assert_allclose(layer(hidden, embeddings), hidden @ embeddings.T + numbers(7), atol=1e-6)
 
 
-@pytest.mark.parametrize("tied", [True, False])
-def test_the_losses_match_the_logits(tied: bool) -> None:
-    layer, hidden = projection(tied=tied), numbers(6, 5)
-    embeddings = numbers(7, 5) if tied else None
-    targets, weights = np.array([0, 6, 3, 3, 1, 2], np.int32), np.array([1, 1, 0.5, 0, 1, 1], np.float32)
-    losses = layer.losses_of(TokenBatch(hidden, targets, weights, embeddings=embeddings))
-    logits = np.asarray(layer(hidden, embeddings), np.float64)
-    expected = np.log(np.exp(logits).sum(axis=-1)) - logits[np.arange(6), targets]
-    np.testing.assert_allclose(losses.negative_log_likelihood, expected, atol=1e-5)
-    np.testing.assert_allclose(losses.total, (expected * weights).sum(), atol=1e-5)
-
-
 PROJECTIONS: dict[str, Any] = {
     "full": lambda **options: OutputProjection(7, **options),
     "narrowed": lambda **options: OutputProjection(7, latent_size=4, **options),

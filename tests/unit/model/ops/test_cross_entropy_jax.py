@@ -14,7 +14,6 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from nextword.model.ops import cross_entropy_jax
-from nextword.model.ops import cross_entropy_jax as cross_entropy_by_vocabulary
 from nextword.model.ops.cross_entropy import TokenLosses, linear_cross_entropy, linear_cross_entropy_reference
 from support.arrays import assert_near
 from support.compiled_memory import temporary_bytes
@@ -54,7 +53,7 @@ def losses_and_gradients(
     tiles = (
         cross_entropy_jax._chunk_rows(1, 9999),
         cross_entropy_jax._LARGE_KERNEL,
-        cross_entropy_by_vocabulary._block_tokens(1, 9999),
+        cross_entropy_jax._block_tokens(1, 9999),
     )
     options: dict[str, Any] = {"tied": case.tied, "label_smoothing": case.label_smoothing, "z_loss": case.z_loss}
     if compute_dtype:
@@ -105,9 +104,7 @@ def small_tiles(chunk_rows: int, *, by_vocabulary: bool = False) -> Iterator[Non
         if by_vocabulary:
             patch.setattr(cross_entropy_jax, "_LARGE_KERNEL", 0)
             patch.setattr(
-                cross_entropy_by_vocabulary,
-                "_block_tokens",
-                lambda _rows, vocabulary_size: min(chunk_rows, vocabulary_size),
+                cross_entropy_jax, "_block_tokens", lambda _rows, vocabulary_size: min(chunk_rows, vocabulary_size)
             )
         yield
 
@@ -162,9 +159,7 @@ def test_a_bias_keeps_the_precision_of_float32_in_bfloat16() -> None:
 
 # Shapes for which XLA does not use its regular bfloat16 product.
 @pytest.mark.parametrize(
-    "case",
-    [Case(1, 1, 2), Case(1, 5, 3), Case(7, 1, 5), Case(5, 33, 17), Case(5, 33, 17, tied=True)],
-    ids=str,
+    "case", [Case(1, 1, 2), Case(1, 5, 3), Case(7, 1, 5), Case(5, 33, 17), Case(5, 33, 17, tied=True)], ids=str
 )
 def test_bfloat16_runs_in_every_shape_and_is_close_to_the_reference(case: Case) -> None:
     assert_paths_agree(case, 1, "bfloat16", tolerance=6e-2)

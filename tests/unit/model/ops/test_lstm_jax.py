@@ -81,9 +81,7 @@ def test_values_and_all_gradients_match_the_reference(shape: Shape, seed: int) -
     assert_paths_agree(shape, seed, "float32", tolerance=1e-5)
 
 
-def test_weight_gradients_of_several_chunks_match_the_reference(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
+def test_weight_gradients_of_several_chunks_match_the_reference(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(products, "CHUNK_ROWS", 4)
     assert_paths_agree((3, 5, 7, 4), 0, "float32", tolerance=1e-5)
 

@@ -15,6 +15,7 @@ from nextword.model.ops.mixture_cross_entropy import (
     mixture_cross_entropy_reference,
     mixture_log_probs,
 )
+from support.arrays import slopes
 
 Floats = NDArray[np.float64]
 Losses = Callable[..., TokenLosses]
@@ -86,19 +87,6 @@ def test_the_gradients_match_differences_of_the_formula(losses_of: Losses, tied:
     doubles = {name: np.asarray(array, np.float64) for name, array in arrays.items()}
     for name in arrays:
         np.testing.assert_allclose(gradients[name], slopes(exact, doubles, name), atol=2e-5, err_msg=name)
-
-
-def slopes(function: Callable[[dict[str, Floats]], float], at: dict[str, Floats], name: str) -> Floats:
-    """Return the derivatives for each element of an array by central differences."""
-    found, step = np.zeros(at[name].shape), 1e-5
-    for index in np.ndindex(found.shape):
-        ends = []
-        for sign in (1, -1):
-            moved = {**at, name: at[name].copy()}
-            moved[name][index] += sign * step
-            ends.append(function(moved))
-        found[index] = (ends[0] - ends[1]) / (2 * step)
-    return found
 
 
 @both_paths

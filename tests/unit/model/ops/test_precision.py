@@ -11,7 +11,6 @@ import pytest
 
 from nextword.machine.framework import ComputeDtype
 from nextword.model.ops import precision
-from nextword.model.ops import precision as timing
 from nextword.model.ops.precision import bfloat16_speedup, measure_product_peak, resolve_compute_dtype
 
 
@@ -98,7 +97,7 @@ def test_the_shortest_run_counts_and_the_first_run_does_not(monkeypatch: pytest.
 
     ticks = clock()
     monkeypatch.setattr("time.perf_counter", lambda: next(ticks))
-    assert timing.shortest_seconds(lambda: runs.append(None), repeats=3) == 2.0
+    assert precision.shortest_seconds(lambda: runs.append(None), repeats=3) == 2.0
     assert len(runs) == 4
 
 

@@ -8,13 +8,7 @@ import pytest
 
 from nextword import serving
 from nextword.serving.application import create_application
-from nextword.serving.http.openapi import (
-    ERRORS,
-    NO_PAGE,
-    NOT_FOUND,
-    REFUSED_MODEL,
-    TAGS,
-)
+from nextword.serving.http.openapi import ERRORS, NO_PAGE, NOT_FOUND, REFUSED_MODEL, TAGS
 from nextword.serving.served_model import ModelSlot
 from support.text_service import service_of, tiny_model
 

@@ -1,7 +1,6 @@
 """First come, first served, with a bounded queue."""
 
 import asyncio
-from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -9,8 +8,7 @@ import pytest
 from nextword.serving.http.errors import ApiError
 from nextword.serving.queue.admission import Admission, unless_left
 from nextword.serving.settings import ServingSettings
-
-RunAsync = Callable[..., Any]
+from support.waiting import run_async
 
 
 def admission_of(**changes: Any) -> Admission:
@@ -43,7 +41,7 @@ async def turn() -> None:
         await asyncio.sleep(0)
 
 
-def test_slots_are_given_in_the_order_of_arrival(run_async: RunAsync) -> None:
+def test_slots_are_given_in_the_order_of_arrival() -> None:
     async def story() -> list[str]:
         admission, log = admission_of(max_active=2, queue_length=9), list[str]()
         holders = []
@@ -66,7 +64,7 @@ def test_slots_are_given_in_the_order_of_arrival(run_async: RunAsync) -> None:
     assert run_async(story) == ["a", "b", "big", "c"]
 
 
-def test_a_full_queue_refuses_at_once(run_async: RunAsync) -> None:
+def test_a_full_queue_refuses_at_once() -> None:
     async def story() -> None:
         admission = admission_of(max_active=1, queue_length=1, queue_seconds=7.0)
         holders = [Holder(admission), Holder(admission)]
@@ -83,7 +81,7 @@ def test_a_full_queue_refuses_at_once(run_async: RunAsync) -> None:
     run_async(story)
 
 
-def test_a_wait_is_bounded(run_async: RunAsync) -> None:
+def test_a_wait_is_bounded() -> None:
     async def story() -> None:
         admission = admission_of(max_active=1, queue_seconds=0.02)
         holder = Holder(admission)
@@ -98,7 +96,7 @@ def test_a_wait_is_bounded(run_async: RunAsync) -> None:
     run_async(story)
 
 
-def test_more_texts_than_slots_take_all_slots(run_async: RunAsync) -> None:
+def test_more_texts_than_slots_take_all_slots() -> None:
     async def story() -> None:
         admission = admission_of(max_active=2)
         async with admission.slots(50):
@@ -108,7 +106,7 @@ def test_more_texts_than_slots_take_all_slots(run_async: RunAsync) -> None:
     run_async(story)
 
 
-def test_who_leaves_gives_back_at_once(run_async: RunAsync) -> None:
+def test_who_leaves_gives_back_at_once() -> None:
     async def story() -> None:
         admission = admission_of(max_active=1, queue_length=5)
         holders = [Holder(admission) for _ in range(4)]
@@ -125,7 +123,7 @@ def test_who_leaves_gives_back_at_once(run_async: RunAsync) -> None:
     run_async(story)
 
 
-def test_a_slot_is_not_lost_if_it_is_given_while_the_client_leaves(run_async: RunAsync) -> None:
+def test_a_slot_is_not_lost_if_it_is_given_while_the_client_leaves() -> None:
     async def story() -> None:
         admission = admission_of(max_active=1)
         holders = [Holder(admission), Holder(admission)]
@@ -142,7 +140,7 @@ def test_a_slot_is_not_lost_if_it_is_given_while_the_client_leaves(run_async: Ru
         run_async(story)
 
 
-def test_after_closing_nobody_enters(run_async: RunAsync) -> None:
+def test_after_closing_nobody_enters() -> None:
     async def story() -> None:
         admission = admission_of(max_active=1)
         running, waiting = Holder(admission), Holder(admission)
@@ -160,7 +158,7 @@ def test_after_closing_nobody_enters(run_async: RunAsync) -> None:
     run_async(story)
 
 
-def test_work_ends_when_the_client_leaves(run_async: RunAsync) -> None:
+def test_work_ends_when_the_client_leaves() -> None:
     async def story() -> None:
         messages: asyncio.Queue[Any] = asyncio.Queue()
         ended = asyncio.Event()

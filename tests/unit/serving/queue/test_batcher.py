@@ -1,13 +1,12 @@
 """Errors of the engine end the texts that meet them, and no others."""
 
 import asyncio
-from collections.abc import Callable
-from typing import Any
 
 import numpy as np
 import pytest
 
 from nextword.engine.engine import State, WindowPrediction
+from nextword.engine.text_model import LoadedModel
 from nextword.inference.generation.request import Request
 from nextword.inference.generation.sampling import SamplingOptions
 from nextword.serving.http.errors import ApiError
@@ -15,8 +14,7 @@ from nextword.serving.queue.scheduler import Scheduler
 from nextword.text.batching.window import TokenIds
 from support.text_tasks import Asked, long_request, one, toy
 from support.toy_engine import ToyEngine
-
-RunAsync = Callable[..., Any]
+from support.waiting import run_async
 
 
 class Breaking(ToyEngine):
@@ -35,9 +33,8 @@ class Breaking(ToyEngine):
 
 @pytest.mark.parametrize("bad", [(5,), (6,), (5, *[2] * 40), (*[2] * 20, 5, *[2] * 40)], ids=len)
 def test_an_error_of_the_engine_ends_its_texts_and_no_others(
-    run_async: RunAsync, small_model: Any, bad: tuple[int, ...], caplog: pytest.LogCaptureFixture
+    model: LoadedModel, bad: tuple[int, ...], caplog: pytest.LogCaptureFixture
 ) -> None:
-    model = small_model()
     engine = Breaking(model.tokenizer.vocabulary_size, model.engine.end_id)
     scheduler = Scheduler(engine)
     asked = Asked((2,), Request(max_tokens=2, sampling=SamplingOptions(seed=1), forbid=("on", "mat", "don't")))
@@ -60,10 +57,7 @@ def test_an_error_of_the_engine_ends_its_texts_and_no_others(
     scheduler.close()
 
 
-def test_an_engine_that_cannot_be_tried_takes_no_texts(
-    run_async: RunAsync, small_model: Any, caplog: pytest.LogCaptureFixture
-) -> None:
-    model = small_model()
+def test_an_engine_that_cannot_be_tried_takes_no_texts(model: LoadedModel, caplog: pytest.LogCaptureFixture) -> None:
 
     class Broken(ToyEngine):
         def predict_window(self, inputs: TokenIds, state: State) -> tuple[WindowPrediction, State]:

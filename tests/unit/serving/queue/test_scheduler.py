@@ -2,7 +2,6 @@
 
 import asyncio
 import time
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -20,8 +19,7 @@ from nextword.serving.queue.text_task import Inbox, TextTask
 from nextword.text.batching.window import TokenIds
 from support.text_tasks import Asked, all_of, long_request, nothing_left, one, toy
 from support.toy_engine import ToyEngine
-
-RunAsync = Callable[..., Any]
+from support.waiting import run_async
 
 
 def some_texts(vocabulary_size: int, count: int, seed: int) -> list[Asked]:
@@ -63,9 +61,7 @@ def around(model: TextModel, kind: str) -> TextModel:
 
 
 @pytest.mark.parametrize("kind", ["float32", "cache", "int8"])
-def test_a_text_in_company_is_the_text_alone(
-    run_async: RunAsync, float_model: LoadedModel, austen: LoadedModel, kind: str
-) -> None:
+def test_a_text_in_company_is_the_text_alone(float_model: LoadedModel, austen: LoadedModel, kind: str) -> None:
     model = around(austen if kind == "int8" else float_model, kind)
     for seed, max_rows in ((1, 64), (2, 3))[: 1 if kind == "int8" else 2]:
         texts = some_texts(model.engine.vocabulary_size, 12 if kind == "int8" else 25, seed)
@@ -78,7 +74,7 @@ def test_a_text_in_company_is_the_text_alone(
 
 
 @pytest.mark.parametrize("kind", ["float32", "cache"])
-def test_scores_do_not_depend_on_the_company(run_async: RunAsync, float_model: LoadedModel, kind: str) -> None:
+def test_scores_do_not_depend_on_the_company(float_model: LoadedModel, kind: str) -> None:
     model = around(float_model, kind)
     texts = [asked for asked in some_texts(model.engine.vocabulary_size, 15, 7) if asked.leaves_after is None]
     together = run_async(all_of, Scheduler(model.engine), model, texts)
@@ -91,7 +87,7 @@ def test_scores_do_not_depend_on_the_company(run_async: RunAsync, float_model: L
         np.testing.assert_allclose([token.log_prob for token in scored], scores[-len(scored) :], atol=1e-5)
 
 
-def test_the_prompt_of_an_int8_model_is_scored_in_windows(run_async: RunAsync, austen: LoadedModel) -> None:
+def test_the_prompt_of_an_int8_model_is_scored_in_windows(austen: LoadedModel) -> None:
     texts = [
         asked for asked in some_texts(austen.engine.vocabulary_size, 20, 8) if asked.scores_prompt and asked.prompt
     ]
@@ -111,8 +107,7 @@ class Slow(ToyEngine):
         return super().predict_window(inputs, state)
 
 
-def test_texts_share_steps_and_long_prompts_hold_nobody_up(run_async: RunAsync, small_model: Any) -> None:
-    model = small_model()
+def test_texts_share_steps_and_long_prompts_hold_nobody_up(model: LoadedModel) -> None:
     engine = ToyEngine(model.tokenizer.vocabulary_size, model.engine.end_id)
     scheduler = Scheduler(engine)
 
@@ -137,8 +132,7 @@ def test_texts_share_steps_and_long_prompts_hold_nobody_up(run_async: RunAsync, 
     assert max(num_steps for _, num_steps in engine.shapes) <= 32
 
 
-def test_texts_that_are_left_leave_no_work_behind(run_async: RunAsync, small_model: Any) -> None:
-    model = small_model()
+def test_texts_that_are_left_leave_no_work_behind(model: LoadedModel) -> None:
     engine = Slow(model.tokenizer.vocabulary_size, model.engine.end_id)
     scheduler = Scheduler(engine, max_rows=8)
 
@@ -162,8 +156,7 @@ def test_texts_that_are_left_leave_no_work_behind(run_async: RunAsync, small_mod
     scheduler.close()
 
 
-def test_a_text_that_is_left_while_texts_are_dropped_is_counted_once(run_async: RunAsync, small_model: Any) -> None:
-    model = small_model()
+def test_a_text_that_is_left_while_texts_are_dropped_is_counted_once(model: LoadedModel) -> None:
     scheduler = Scheduler(model.engine)
 
     class LeftMeanwhile(TextTask):
@@ -188,8 +181,7 @@ def test_a_text_that_is_left_while_texts_are_dropped_is_counted_once(run_async: 
     scheduler.close()
 
 
-def test_a_drain_ends_what_does_not_end_in_time(run_async: RunAsync, small_model: Any) -> None:
-    model = small_model()
+def test_a_drain_ends_what_does_not_end_in_time(model: LoadedModel) -> None:
     engine = Slow(model.tokenizer.vocabulary_size, model.engine.end_id)
     scheduler = Scheduler(engine)
 
@@ -212,8 +204,7 @@ def test_a_drain_ends_what_does_not_end_in_time(run_async: RunAsync, small_model
         run_async(one, scheduler, toy(engine, model), Asked((), long_request()))
 
 
-def test_a_retired_scheduler_works_on_for_requests_that_still_have_it(run_async: RunAsync, small_model: Any) -> None:
-    model = small_model()
+def test_a_retired_scheduler_works_on_for_requests_that_still_have_it(model: LoadedModel) -> None:
     scheduler = Scheduler(model.engine)
     asked = Asked((2,), long_request(max_tokens=3))
     first = run_async(one, scheduler, model, asked)

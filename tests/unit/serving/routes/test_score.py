@@ -21,8 +21,7 @@ def client() -> Iterator[TestClient]:
 
 
 @pytest.mark.parametrize(
-    "options",
-    [{}, {"bos": False}, {"eos": False}, {"carry": True}, {"spell": False}, {"bos": False, "eos": False}],
+    "options", [{}, {"bos": False}, {"eos": False}, {"carry": True}, {"spell": False}, {"bos": False, "eos": False}]
 )
 def test_lines_score_as_in_python(client: TestClient, options: dict[str, bool]) -> None:
     answer = answered(client, "/v1/score", lines=LINES, tokens=True, **options)

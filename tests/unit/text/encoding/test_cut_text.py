@@ -21,7 +21,7 @@ from nextword.text.encoding.worker_pool import default_processes, run_tasks
 from nextword.text.options import LineEnds, TextOptions, TokenizerKind
 from nextword.text.reading.reader import LineReader, TextRange
 from nextword.text.tokens.line_ends import segments
-from support.piece_counts import count_pieces
+from support.tokenizers import count_pieces
 from support.waiting import wait_until
 
 PROSE = "".join(
@@ -96,16 +96,6 @@ def test_counts_are_those_of_the_pieces(tmp_path: Path, part: TextRange, kind: T
     assert sum(map(len, parts)) == len(expected)
 
 
-def test_line_ends_that_the_beginning_does_not_show_are_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(cut_text_module, "_BLOCK", 1000)
-    path, cache = tmp_path / "mixed.txt", tmp_path / "cache"
-    path.write_text("one line\n" * 200 + PROSE, encoding="utf-8")
-    part = TextRange.whole(path)
-    with Cutting.by_text(part, "word", "strict", cache).text() as text:
-        assert text.line_ends == "paragraph"
-    assert not cutting(part, cache, "line").folder.exists()
-
-
 def test_shards_that_are_there_are_not_cut_again(
     tmp_path: Path, part: TextRange, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -122,10 +112,7 @@ def test_shards_that_are_there_are_not_cut_again(
         recorded(task)
 
     monkeypatch.setattr(ShardTask, "run", interrupted)
-    with (
-        pytest.raises(KeyboardInterrupt),
-        cutting(part, cache).text(),
-    ):
+    with pytest.raises(KeyboardInterrupt), cutting(part, cache).text():
         pass
     folder = cutting(part, cache, "line").folder
     assert sealed_directory.names(folder) == ["shard-000000", "shard-000001", "shard-000002"]
@@ -188,20 +175,14 @@ def test_a_fault_of_a_text_that_is_cut_ahead_is_left_to_its_own_call(tmp_path: P
     with cutting(part, cache).text(ahead=[bad, good], processes=2) as text:
         assert len(text.shards) > 2
     assert sealed_directory.names(cutting(good, cache, "line").folder)
-    with (
-        pytest.raises(TextError, match="line 2, byte 3"),
-        cutting(bad, cache).text(),
-    ):
+    with pytest.raises(TextError, match="line 2, byte 3"), cutting(bad, cache).text():
         pass
 
 
 def test_a_text_that_another_program_cuts_is_not_cut_ahead(tmp_path: Path, part: TextRange) -> None:
     cache = tmp_path / "cache"
     other = TextRange(part.path, 0, SHARD // 2)
-    with (
-        cutting(other, cache).text(),
-        cutting(part, cache).text(ahead=[other], processes=2) as text,
-    ):
+    with cutting(other, cache).text(), cutting(part, cache).text(ahead=[other], processes=2) as text:
         assert len(text.shards) > 2
 
 

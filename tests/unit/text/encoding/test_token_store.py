@@ -113,14 +113,6 @@ def test_a_damaged_store_is_written_again(part: TextRange, cache: Path, content:
     assert TokenStore.of(part, PRETOKENIZED, cache=cache).ids.tolist() == expected
 
 
-@pytest.mark.parametrize("content", [b"\n", b" \t\n\n", "\u3000\n".encode(), b"\xef\xbb\xbf\n"])
-def test_white_space_is_no_text(tmp_path: Path, cache: Path, content: bytes) -> None:
-    path = tmp_path / "blank.txt"
-    path.write_bytes(content)
-    with pytest.raises(TextError, match=r"blank\.txt` must hold words"):
-        TokenStore.of(TextRange.whole(path), PRETOKENIZED, cache=cache)
-
-
 def test_replaced_bytes_are_reported_from_the_cache_too(tmp_path: Path, cache: Path) -> None:
     path = tmp_path / "bad.txt"
     path.write_bytes(b"a \xff\n")

@@ -10,15 +10,8 @@ from nextword.text.options import LineEnds, TokenizerKind
 from nextword.text.reading.lines import split_lines
 from nextword.text.tokens.line_ends import segments
 from nextword.text.tokens.pre_tokens import pre_tokenizer, tidy
+from support.tokenizers import WAYS
 
-WAYS: list[tuple[TokenizerKind, LineEnds]] = [
-    ("pretokenized", "line"),
-    ("word", "line"),
-    ("word", "paragraph"),
-    ("subword", "line"),
-    ("subword", "paragraph"),
-    ("character", "line"),
-]
 TEXT = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0")) | st.text(
     "aZ0_é\u0301 '\u2019\",.-\t\xa0\u3000\u2028漢𐐀\u0660\n\n\r"
 )

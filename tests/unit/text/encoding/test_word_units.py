@@ -1,35 +1,14 @@
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 from nextword.text.encoding import word_units
 from nextword.text.encoding.units import tidied_lines
 from nextword.text.encoding.word_units import WordNumbers
-from nextword.text.tokens.pre_tokens import pre_tokenizer
-
-TEXT = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0")) | st.text(
-    "aZ0_é\u0301 '\u2019\",.-漢𐐀\u0660\n\n"
-)
 
 
 def tokens_of(words: WordNumbers, text: str) -> list[str]:
     numbers = words.of(tidied_lines(text, "word")).tolist()
     units = ["\n", *words.units()]
     return [units[number] for number in numbers]
-
-
-def tokens_of_the_library(text: str) -> list[str]:
-    cut = pre_tokenizer("word").pre_tokenize_str
-    lines = tidied_lines(text, "word").split("\n")[:-1]
-    return [token for line in lines for token in (*(piece for piece, _ in cut(line)), "\n")]
-
-
-@settings(max_examples=500)
-@given(texts=st.lists(TEXT, min_size=1, max_size=3))
-def test_tokens_are_those_of_the_library(texts: list[str]) -> None:
-    words = WordNumbers()
-    for text in texts:
-        assert tokens_of(words, text) == tokens_of_the_library(text)
 
 
 @pytest.mark.parametrize("size", [1, 7, 8, 9, 15, 16, 17, 40])
@@ -50,7 +29,3 @@ def test_the_table_grows_and_forgets_nothing(monkeypatch: pytest.MonkeyPatch) ->
     assert tokens_of(words, " ".join(expected)) == [*expected, "\n"]
     assert len(words.units()) == 3000
     assert len(set(words.units())) == 3000
-
-
-def test_no_text_has_no_tokens() -> None:
-    assert WordNumbers().of("").tolist() == []

@@ -100,14 +100,6 @@ def test_the_splits_of_a_folder_may_be_json_lines_and_packed(tmp_path: Path, end
     assert f"valid `validation.{name}{ending}`" in source.how_split
 
 
-def test_the_field_of_a_lone_json_lines_file_can_be_named(tmp_path: Path) -> None:
-    path = tmp_path / "notes.jsonl"
-    path.write_bytes(b'{"text": "x", "body": "the cat sat"}\n' * 100)
-    source = resolve_source(path, TextOptions(field="body"))
-    assert b"".join(bytes_of(part) for part in source.parts.values()) == b"the cat sat\n" * 100
-    assert bytes_of(whole_of(path)) == b"x\n" * 100
-
-
 def test_a_folder_of_other_text_files_is_one_text(tmp_path: Path) -> None:
     for name in ("b.txt", "a/z.md", "a.txt", "notes.csv", ".hidden/x.txt"):
         (tmp_path / name).parent.mkdir(exist_ok=True)
@@ -118,12 +110,6 @@ def test_a_folder_of_other_text_files_is_one_text(tmp_path: Path) -> None:
     start = f"3 files of `{tmp_path.name}` in the order of their names (a/z.md, a.txt, b.txt), split by bytes"
     assert source.how_split.startswith(start)
     assert bytes_of(whole_of(tmp_path)) == joined
-
-
-def test_a_folder_with_some_of_its_splits_is_not_one_text(tmp_path: Path) -> None:
-    folder = folder_with(tmp_path / "books", "train.txt", "other.txt")
-    with pytest.raises(TextError, match=r"but lacks valid, test; looked for .*train\.jsonl"):
-        resolve_source(folder, DEFAULT_OPTIONS)
 
 
 def test_a_folder_says_how_many_of_its_files_are_read_and_which_are_left(tmp_path: Path) -> None:
@@ -222,13 +208,6 @@ def test_one_split_needs_one_file(tmp_path: Path) -> None:
     assert list(source.parts) == ["test"]
 
 
-def test_an_empty_split_is_named(tmp_path: Path) -> None:
-    folder_with(tmp_path, "train.txt", "valid.txt", "test.txt")
-    (tmp_path / "valid.txt").write_bytes(b"")
-    with pytest.raises(TextError, match=r"valid\.txt` must hold text for the valid split, but is empty"):
-        resolve_source(tmp_path, DEFAULT_OPTIONS)
-
-
 def test_a_lone_file_is_split_by_the_fractions(tmp_path: Path) -> None:
     path = tmp_path / "book.txt"
     path.write_bytes(b"line\n" * 100)
@@ -241,19 +220,6 @@ def test_a_lone_file_is_split_by_the_fractions(tmp_path: Path) -> None:
     ]
     assert (source.name, source.pretokenized) == ("book.txt", False)
     assert "book.txt" in source.how_split
-
-
-def test_a_lone_file_of_a_known_corpus_is_recognized(tmp_path: Path) -> None:
-    path = tmp_path / "ptb.train.txt"
-    path.write_bytes(b"line\n" * 100)
-    assert resolve_source(path, DEFAULT_OPTIONS).pretokenized
-
-
-def test_a_sample_is_called_by_its_name(tmp_path: Path) -> None:
-    folder_with(tmp_path / "ptb", "ptb.train.txt", "ptb.valid.txt", "ptb.test.txt")
-    source = resolve_source("ptb", DEFAULT_OPTIONS, data_dir=tmp_path)
-    assert source.name == "ptb"
-    assert source.parts["train"].path == tmp_path / "ptb" / "ptb.train.txt"
 
 
 def test_a_path_that_is_named_like_a_sample_is_reached_as_a_path(
@@ -296,12 +262,6 @@ def test_a_text_in_place_of_a_path_is_told_how_to_be_passed(text: str) -> None:
         resolve_source(text, DEFAULT_OPTIONS)
     with pytest.raises(TextError, match="samples: austen"):
         resolve_source("my lost novel.txt", DEFAULT_OPTIONS)
-
-
-def test_a_whole_file_is_not_split(tmp_path: Path) -> None:
-    path = tmp_path / "short.txt"
-    path.write_bytes(b"one line\n")
-    assert whole_of(path) == TextRange(path, 0, 9)
 
 
 def test_a_folder_or_an_empty_file_is_no_whole_file(tmp_path: Path) -> None:

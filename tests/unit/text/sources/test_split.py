@@ -156,8 +156,3 @@ def test_a_line_longer_than_a_shard_is_not_cut(tmp_path: Path) -> None:
     path = tmp_path / "text.txt"
     path.write_bytes(b"a" * 3_000_000 + b"\nb\n")
     assert [shard.num_bytes for shard in shards_of(TextRange.whole(path), "line", 10)] == [3_000_001, 2]
-
-
-def test_a_file_that_cannot_be_read_is_named(tmp_path: Path) -> None:
-    with pytest.raises(TextError, match="must be a file that can be read"):
-        shards_of(TextRange(tmp_path / "none.txt", 0, 100), "line", 10)

@@ -9,14 +9,9 @@ from nextword.text.options import LineEnds, TokenizerKind
 from nextword.text.tokens.encoded_lines import EncodedLine, encoded_windows, surface
 from nextword.text.tokens.tokenizer import Tokenizer
 from nextword.text.tokens.vocabulary import Vocabulary
+from support.tokenizers import WITHOUT_SUBWORDS
 
 TOKENS = ("<eos>", "the", "<unk>", "cat", "said", ", ", ",", "a", "b", " ", ".")
-KINDS: list[tuple[TokenizerKind, LineEnds]] = [
-    ("pretokenized", "line"),
-    ("word", "line"),
-    ("word", "paragraph"),
-    ("character", "line"),
-]
 
 lines_of_text = st.lists(
     st.lists(st.sampled_from(["the", "cat", "dog", "said,", "'", '"no', " ", "\t", "\xa0", "é", "<unk>"]), max_size=6)
@@ -34,7 +29,7 @@ def encoded(tokenizer: Tokenizer, lines: list[str], max_lines: int = 3) -> list[
     return [line for window in encoded_windows(tokenizer, lines, max_lines=max_lines) for line in window]
 
 
-@pytest.mark.parametrize(("kind", "line_ends"), KINDS)
+@pytest.mark.parametrize(("kind", "line_ends"), WITHOUT_SUBWORDS)
 @given(lines=lines_of_text, max_lines=st.integers(1, 5))
 def test_each_line_is_encoded_by_itself(
     kind: TokenizerKind, line_ends: LineEnds, lines: list[str], max_lines: int
@@ -48,7 +43,7 @@ def test_each_line_is_encoded_by_itself(
         assert line.ids.tolist() == [*by_line.encode(line.text), 0]
 
 
-@pytest.mark.parametrize(("kind", "line_ends"), KINDS)
+@pytest.mark.parametrize(("kind", "line_ends"), WITHOUT_SUBWORDS)
 @given(line=lines_of_text.map(" ".join))
 def test_the_surface_has_a_piece_for_each_token(kind: TokenizerKind, line_ends: LineEnds, line: str) -> None:
     tokenizer = tokenizer_of(kind, line_ends)

@@ -2,8 +2,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from nextword.text.options import TokenizerKind
+from nextword.text.options import LineEnds, TokenizerKind
 from nextword.text.tokens.pre_tokens import normalize, pre_tokenizer, slices, tidy
+from support.tokenizers import WAYS
 
 KINDS: list[TokenizerKind] = ["pretokenized", "word", "subword", "character"]
 TEXT = st.text() | st.text("aZ0_é\u0301 '\u2019\",.-\t\xa0\u3000漢")
@@ -103,14 +104,7 @@ def test_characters_are_kept_but_for_the_form_of_line_ends() -> None:
 
 
 @settings(deadline=None)
-@given(TEXT | st.text("a \n\r"), st.sampled_from(KINDS))
-def test_normalization_is_idempotent(text: str, kind: TokenizerKind) -> None:
-    once = normalize(text, kind)
-    assert normalize(once, kind) == once
-
-
-@settings(deadline=None)
-@given(st.text("a, \n\r\t"))
-def test_normalization_by_paragraph_is_idempotent(text: str) -> None:
-    once = normalize(text, "word", "paragraph")
-    assert normalize(once, "word", "paragraph") == once
+@given(TEXT | st.text("a, \n\r\t"), st.sampled_from(WAYS))
+def test_normalization_is_idempotent(text: str, way: tuple[TokenizerKind, LineEnds]) -> None:
+    once = normalize(text, *way)
+    assert normalize(once, *way) == once

@@ -8,7 +8,7 @@ from nextword.text.tokens import subwords
 from nextword.text.tokens.subwords import subword_engine, subword_vocabulary
 from nextword.text.tokens.tokenizer import Tokenizer
 from nextword.text.tokens.vocabulary import Vocabulary
-from support.piece_counts import count_pieces
+from support.tokenizers import count_pieces
 
 LINES = ["low lower lowest", "new newer newest", "wide wider widest"] * 5
 SEGMENT = st.text("abcé ,'x", max_size=30).map(lambda text: " ".join(text.split()))
@@ -91,12 +91,6 @@ def test_characters_take_half_of_the_vocabulary_at_most() -> None:
 @pytest.mark.parametrize("awkward", ["]", "\\", "^", "-", "[", "&&", "\U0001f600", "\u0301"])
 def test_every_character_may_be_in_the_alphabet(awkward: str) -> None:
     assert "<unk>" not in cut(built([f"a{awkward}b {awkward}"]), f"{awkward} a{awkward}")
-
-
-def test_what_is_written_cuts_the_same_when_it_is_read() -> None:
-    tokenizer = Tokenizer("subword", "paragraph", built(LINES))
-    again = Tokenizer.from_json(tokenizer.to_json(), kind="subword", line_ends="paragraph")
-    assert (again, again.encode("lowest slow")) == (tokenizer, tokenizer.encode("lowest slow"))
 
 
 def test_a_very_long_word_is_cut_all_the_same() -> None:

@@ -6,11 +6,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-import nextword
 from nextword.text.options import LineEnds, TokenizerKind
 from nextword.text.tokens.token_spans import line_segment, segment_spans, text_segments, token_spans
 from nextword.text.tokens.tokenizer import Tokenizer
 from nextword.text.tokens.vocabulary import Vocabulary
+from support.tokenizers import WAYS
 
 TOKENS: dict[TokenizerKind, tuple[str, ...]] = {
     "pretokenized": ("<eos>", "<unk>", "it", "is", ",", "é"),
@@ -18,45 +18,15 @@ TOKENS: dict[TokenizerKind, tuple[str, ...]] = {
     "subword": ("<eos>", "<unk>", " ", "i", "t", "s", " it", " i", ",", "\U0001f600"),
     "character": ("<eos>", "<unk>", "i", "t", " ", "é", "\U0001f600"),
 }
-KINDS = [
-    ("pretokenized", "line"),
-    ("word", "line"),
-    ("word", "paragraph"),
-    ("subword", "line"),
-    ("subword", "paragraph"),
-    ("character", "line"),
-]
-TEXTS = st.lists(
-    st.sampled_from(
-        [
-            "it",
-            "is",
-            "don't",
-            "é",
-            "\U0001f600",
-            ",",
-            '"',
-            ".",
-            " ",
-            "  ",
-            "\t",
-            "\xa0",
-            "\u2028",
-            "\n",
-            "\r\n",
-            "\r",
-            "\0",
-        ]
-    ),
-    max_size=25,
-).map("".join)
+PARTS = ["it", "is", "don't", *'é\U0001f600,". \t\xa0\u2028\n\r\0', "  ", "\r\n"]
+TEXTS = st.lists(st.sampled_from(PARTS), max_size=25).map("".join)
 
 
 def _tokenizer(kind: TokenizerKind, line_ends: LineEnds) -> Tokenizer:
     return Tokenizer(kind, line_ends, Vocabulary(TOKENS[kind]))
 
 
-@pytest.mark.parametrize(("kind", "line_ends"), KINDS)
+@pytest.mark.parametrize(("kind", "line_ends"), WAYS)
 @given(text=TEXTS)
 def test_ids_are_those_of_encode_and_places_show_the_tokens(
     kind: TokenizerKind, line_ends: LineEnds, text: str
@@ -76,7 +46,7 @@ def test_ids_are_those_of_encode_and_places_show_the_tokens(
             assert span.text.strip(" ") == re.sub(r"\s+", " ", text[span.start : span.end]).strip(" ")
 
 
-@pytest.mark.parametrize(("kind", "line_ends"), KINDS)
+@pytest.mark.parametrize(("kind", "line_ends"), WAYS)
 @given(text=TEXTS)
 def test_nothing_but_white_space_is_outside_of_the_tokens(kind: TokenizerKind, line_ends: LineEnds, text: str) -> None:
     tokenizer = _tokenizer(kind, line_ends)
@@ -120,11 +90,3 @@ def test_a_text_longer_than_a_slice_of_the_tokenizer_keeps_its_places() -> None:
     assert len(spans) == 40_000
     assert all(text[span.start : span.end] == span.text for span in spans[::997])
     assert (spans[-1].start, spans[-1].end) == (len(text) - 3, len(text) - 1)
-
-
-def test_the_sample_model_agrees() -> None:
-    model = nextword.load("austen")
-    text = 'It is a truth, universally "acknowledged" -- that\na single man\n\nMr. Bennet\u2019s nerves...\n'
-    spans = token_spans(model.tokenizer, text)
-    assert [span.token_id for span in spans] == model.tokenizer.encode(text)
-    assert all(text[span.start : span.end] == span.text.strip() for span in spans if span.text != "<eos>")

@@ -14,30 +14,13 @@ from nextword.text.tokens import tokenizer
 from nextword.text.tokens import tokenizer as tokenizer_module
 from nextword.text.tokens.line_ends import segments
 from nextword.text.tokens.pre_tokens import normalize
-from nextword.text.tokens.subwords import subword_vocabulary
 from nextword.text.tokens.tokenizer import Tokenizer, vocabulary_of
 from nextword.text.tokens.vocabulary import END, UNKNOWN, Vocabulary
-from support.piece_counts import count_pieces
+from support.tokenizers import WAYS, tokenizer_of_text
 
-WAYS: list[tuple[TokenizerKind, LineEnds]] = [
-    ("pretokenized", "line"),
-    ("word", "line"),
-    ("word", "paragraph"),
-    ("subword", "line"),
-    ("subword", "paragraph"),
-    ("character", "line"),
-]
 NO_NUL = st.characters(exclude_characters="\0", exclude_categories=["Cs"])
 ANY_TEXT = st.text(NO_NUL) | st.text("aZ0_é\u0301 '\u2019\",.-\t\n\r\xa0\u2028\u3000漢")
 TEXT = ANY_TEXT.filter(lambda text: END not in text and UNKNOWN not in text)
-
-
-def tokenizer_of(text: str, kind: TokenizerKind = "word", line_ends: LineEnds = "line") -> Tokenizer:
-    """Return a tokenizer with every piece of a text in its vocabulary."""
-    counts = count_pieces(segments(split_lines(text), line_ends), kind)
-    if kind == "subword":
-        return Tokenizer(kind, line_ends, subword_vocabulary([counts], minimum_count=1, maximum_size=None))
-    return Tokenizer(kind, line_ends, Vocabulary.from_counts(counts))
 
 
 def tokens(tokenizer: Tokenizer, ids: list[int]) -> list[str]:
@@ -48,7 +31,7 @@ def tokens(tokenizer: Tokenizer, ids: list[int]) -> list[str]:
 @settings(deadline=None)
 @given(text=TEXT)
 def test_decoding_gives_back_the_normalized_text(kind: TokenizerKind, line_ends: LineEnds, text: str) -> None:
-    tokenizer = tokenizer_of(text, kind, line_ends)
+    tokenizer = tokenizer_of_text(text, kind, line_ends)
     ids = tokenizer.encode(text)
     assert tokenizer.decode(ids) == normalize(text, kind, line_ends)
     assert tokenizer.vocabulary.unknown_id not in ids
@@ -58,7 +41,7 @@ def test_decoding_gives_back_the_normalized_text(kind: TokenizerKind, line_ends:
 @settings(deadline=None)
 @given(text=TEXT)
 def test_a_longer_list_decodes_to_a_longer_text(kind: TokenizerKind, line_ends: LineEnds, text: str) -> None:
-    tokenizer = tokenizer_of(text, kind, line_ends)
+    tokenizer = tokenizer_of_text(text, kind, line_ends)
     ids = tokenizer.encode(text)
     whole = tokenizer.decode(ids)
     assert all(whole.startswith(tokenizer.decode(ids[:count])) for count in range(len(ids)))
@@ -71,51 +54,40 @@ def test_text_that_ends_with_its_end_is_encoded_as_its_segments(
     kind: TokenizerKind, line_ends: LineEnds, texts: list[str]
 ) -> None:
     text = "".join(f"{line}\n" for line in texts) + "\n" * (line_ends == "paragraph")
-    tokenizer = tokenizer_of(text, kind, line_ends)
+    tokenizer = tokenizer_of_text(text, kind, line_ends)
     encoded = [*tokenizer.encode_segments(segments(split_lines(text)[:-1], line_ends))]
     assert tokenizer.encode(text) == [token_id for ids in encoded for token_id in ids.tolist()]
 
 
 def test_an_end_in_the_text_is_a_token_and_the_end_of_the_text_is_none() -> None:
-    tokenizer = tokenizer_of("a b", "pretokenized")
+    tokenizer = tokenizer_of_text("a b", "pretokenized")
     assert tokens(tokenizer, tokenizer.encode("a\n\nb\n")) == ["a", END, END, "b", END]
     assert tokens(tokenizer, tokenizer.encode("a")) == ["a"]
     assert tokenizer.encode("") == []
 
 
 def test_a_single_line_end_does_not_end_a_paragraph() -> None:
-    tokenizer = tokenizer_of("a b", "word", "paragraph")
+    tokenizer = tokenizer_of_text("a b", "word", "paragraph")
     assert tokens(tokenizer, tokenizer.encode("a\nb\n\na\n")) == ["a", "b", END, "a"]
 
 
 @pytest.mark.parametrize("kind", ["pretokenized", "word", "subword"])
 def test_a_space_at_the_end_changes_nothing(kind: TokenizerKind) -> None:
-    tokenizer = tokenizer_of("It is a truth", kind)
+    tokenizer = tokenizer_of_text("It is a truth", kind)
     assert tokenizer.encode("It is a ") == tokenizer.encode("It is a")
     assert tokenizer.encode_prompt("It is a ") == tokenizer.encode_prompt("It is a") == tokenizer.encode("It is a")
 
 
-def test_specials_in_running_text_are_plain_text() -> None:
-    tokenizer = tokenizer_of("<unk> <eos>")
-    ids = tokenizer.encode("<unk> <eos>")
-    assert tokens(tokenizer, ids) == ["<", "unk", "> ", "<", "eos", ">"]
-
-
 def test_the_end_symbol_in_pretokenized_text_is_refused() -> None:
-    tokenizer = tokenizer_of("a", "pretokenized")
+    tokenizer = tokenizer_of_text("a", "pretokenized")
     with pytest.raises(TextError, match="`<eos>` is reserved for line ends"):
         tokenizer.encode("a\t<eos> a")
     assert tokens(tokenizer, tokenizer.encode("a<eos>")) == [UNKNOWN]
 
 
-def test_unknown_in_pretokenized_text_is_the_special() -> None:
-    tokenizer = tokenizer_of("a", "pretokenized")
-    assert tokens(tokenizer, tokenizer.encode("a <unk>")) == ["a", UNKNOWN]
-
-
 def test_half_a_surrogate_pair_is_refused() -> None:
     with pytest.raises(TextError, match="surrogate pair at character 1"):
-        tokenizer_of("a").encode("a\udcff")
+        tokenizer_of_text("a").encode("a\udcff")
 
 
 @pytest.mark.parametrize(
@@ -132,45 +104,40 @@ def test_half_a_surrogate_pair_is_refused() -> None:
 )
 def test_a_prompt_continues_after_punctuation_as_running_text_does(prompt: str, last: str) -> None:
     training = 'said, a, a,"\na. a\na.\na.\na "said\n!"'
-    tokenizer = tokenizer_of(training)
+    tokenizer = tokenizer_of_text(training)
     assert tokens(tokenizer, tokenizer.encode_prompt(prompt))[-1] == last
 
 
 def test_a_prompt_may_end_with_a_line() -> None:
-    tokenizer = tokenizer_of("so. so.")
+    tokenizer = tokenizer_of_text("so. so.")
     assert tokens(tokenizer, tokenizer.encode_prompt("so.\n")) == ["so", ".", END]
     assert tokenizer.encode_prompt("") == []
 
 
 def test_unknown_is_written_as_a_word() -> None:
-    tokenizer = tokenizer_of("a, b")
+    tokenizer = tokenizer_of_text("a, b")
     assert tokenizer.decode(tokenizer.encode("a x b")) == "a <unk> b"
-
-
-def test_decoding_takes_the_ids_of_an_array() -> None:
-    tokenizer = tokenizer_of("a b")
-    assert tokenizer.decode(np.array(tokenizer.encode("a b\n"), np.int32)) == "a b\n"
 
 
 def test_an_id_outside_the_vocabulary_is_refused() -> None:
     with pytest.raises(TextError, match="token id must be between 0 and 2, but is -1"):
-        tokenizer_of("a").decode([-1])
+        tokenizer_of_text("a").decode([-1])
 
 
 def test_a_token_is_shown_without_its_spaces_and_without_controls() -> None:
     text = 'He said "no\x1b[2Jx\u202e'
-    tokenizer = tokenizer_of(text)
+    tokenizer = tokenizer_of_text(text)
     shown = {tokenizer.display(token_id) for token_id in range(tokenizer.vocabulary_size)}
     assert shown == {"He", "said", '"', "no", "\\x1b", "[", "2Jx", "\\u202e", "<eos>", "<unk>"}
 
 
 def test_a_space_is_shown_as_a_sign() -> None:
-    tokenizer = tokenizer_of(" ", "character")
+    tokenizer = tokenizer_of_text(" ", "character")
     assert tokenizer.display(tokenizer.vocabulary.id_of(" ")) == "␣"
 
 
 def test_batches_do_not_show(monkeypatch: pytest.MonkeyPatch) -> None:
-    tokenizer = tokenizer_of("a b c")
+    tokenizer = tokenizer_of_text("a b c")
     lines = ["a b", "", "c c c", "b"]
     whole = np.concatenate(list(tokenizer.encode_segments(lines)))
     monkeypatch.setattr(tokenizer_module, "_BATCH", 3)
@@ -183,7 +150,7 @@ def test_batches_do_not_show(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.parametrize(("kind", "line_ends"), WAYS)
 def test_json_gives_back_the_tokenizer(kind: TokenizerKind, line_ends: LineEnds) -> None:
-    tokenizer = tokenizer_of('a, "b"', kind, line_ends)
+    tokenizer = tokenizer_of_text('a, "b"', kind, line_ends)
     again = Tokenizer.from_json(tokenizer.to_json(), kind=kind, line_ends=line_ends)
     assert again == tokenizer
     assert again.fingerprint == tokenizer.fingerprint
@@ -197,13 +164,9 @@ def test_fingerprints_differ_with_whatever_changes_ids() -> None:
 
 
 def test_json_of_another_kind_is_refused() -> None:
-    written = tokenizer_of("a").to_json()
+    written = tokenizer_of_text("a").to_json()
     with pytest.raises(TextError, match="must be that of a character tokenizer"):
         Tokenizer.from_json(written, kind="character", line_ends="line")
-
-
-def test_json_has_no_added_tokens_that_would_match_inside_text() -> None:
-    assert json.loads(tokenizer_of("a").to_json())["added_tokens"] == []
 
 
 def _with_added_token(table: dict[str, object]) -> None:
@@ -224,7 +187,7 @@ def _without_version(table: dict[str, object]) -> None:
 
 @pytest.mark.parametrize("change", [_with_added_token, _with_normalizer, _with_stranger, _without_version])
 def test_json_that_says_anything_else_is_refused(change: Callable[[dict[str, object]], None]) -> None:
-    table = json.loads(tokenizer_of("a b").to_json())
+    table = json.loads(tokenizer_of_text("a b").to_json())
     change(table)
     with pytest.raises(TextError, match="differs from it"):
         Tokenizer.from_json(json.dumps(table), kind="word", line_ends="line")

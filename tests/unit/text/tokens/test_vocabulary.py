@@ -22,11 +22,6 @@ def test_what_is_cut_off_counts_as_unknown() -> None:
     assert Vocabulary.from_counts({"a": 3, "b": 2, "c": 2, END: 1}, minimum_count=3).tokens == (UNKNOWN, "a", END)
 
 
-def test_the_maximum_counts_the_specials_and_keeps_the_most_frequent() -> None:
-    vocabulary = Vocabulary.from_counts({"a": 3, "b": 2, "c": 2}, maximum_size=4)
-    assert sorted(vocabulary.tokens) == sorted(["a", "b", UNKNOWN, END])
-
-
 def test_the_specials_are_kept_however_rare() -> None:
     assert set(Vocabulary.from_counts({"a": 9}, minimum_count=5, maximum_size=3).tokens) == {"a", UNKNOWN, END}
 

@@ -1,10 +1,15 @@
 """Addresses 192.0.2.* and 198.51.100.* are for documentation; no machine has them."""
 
-from dataclasses import replace
+import json
+from dataclasses import asdict, replace
+from typing import Any
 
+import jax
 import pytest
+from jax._src.distributed import global_state
 
 from nextword.errors import ProcessLostError, SettingError
+from nextword.training.cluster import joined
 from nextword.training.cluster.group import ProcessGroup
 from nextword.training.cluster.joined import MachineName, join, losses_named, require_reachable
 
@@ -33,6 +38,54 @@ def test_the_seconds_without_a_heartbeat_must_be_a_number(monkeypatch: pytest.Mo
     monkeypatch.setenv("NEXTWORD_HEARTBEAT_SECONDS", "soon")
     with pytest.raises(SettingError, match="NEXTWORD_HEARTBEAT_SECONDS must be a whole number of seconds"):
         join(ProcessGroup(2, 0, "127.0.0.1:1"))
+
+
+class LateSecond:
+    """The service of JAX through which two processes meet, in process 0; the other one arrives after some seconds.
+
+    The seconds are only compared with the longest wait that was asked for.
+    """
+
+    def __init__(self, seconds: float) -> None:
+        self._seconds = seconds
+        self._values: dict[str, str] = {}
+
+    def initialize(self, *_: Any, initialization_timeout: float, **_options: Any) -> None:
+        self._let_second_come(initialization_timeout)
+
+    def key_value_set(self, name: str, value: str) -> None:
+        self._values[name] = value
+
+    def wait_at_barrier(self, _: str, milliseconds: int) -> None:
+        self._let_second_come(milliseconds / 1000)
+        self._values["nextword/machines/1"] = json.dumps(asdict(SECOND))
+
+    def key_value_dir_get(self, _: str) -> list[tuple[str, str]]:
+        return list(self._values.items())
+
+    def _let_second_come(self, patience: float) -> None:
+        if self._seconds > patience:
+            raise RuntimeError("DEADLINE_EXCEEDED")
+
+
+def join_with_late_second(monkeypatch: pytest.MonkeyPatch, seconds: float) -> joined.Joined:
+    service = LateSecond(seconds)
+    monkeypatch.setattr(jax.distributed, "initialize", service.initialize)
+    monkeypatch.setattr(global_state, "client", service)
+    monkeypatch.setattr(global_state, "coordinator_address", "127.0.0.1:1234")
+    monkeypatch.setattr(jax, "default_backend", lambda: "gpu")  # which needs no names, and is not started
+    monkeypatch.setattr(joined, "_explain_aborts", lambda: None)
+    return join.__wrapped__(ProcessGroup(2, 0, "127.0.0.1:1234"))
+
+
+@pytest.mark.parametrize("seconds", [0, 10, 119])
+def test_a_process_that_comes_late_still_joins(monkeypatch: pytest.MonkeyPatch, seconds: float) -> None:
+    assert isinstance(join_with_late_second(monkeypatch, seconds), joined.Joined)
+
+
+def test_a_process_that_does_not_come_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(ProcessLostError, match=r"must meet at 127\.0\.0\.1:1234 within 120 seconds, but did not"):
+        join_with_late_second(monkeypatch, 121)
 
 
 @pytest.mark.parametrize("address", ["127.0.1.1", "::1"])
@@ -83,7 +136,3 @@ def test_this_machine_looks_its_name_up(first: str) -> None:
 def test_what_cannot_be_looked_up_is_left_out() -> None:
     found = MachineName.here(0, "no-such-machine.invalid:1234", "no-such-machine.invalid")
     assert (found.address, found.route, found.is_loopback) == (None, None, False)
-
-
-def test_the_name_is_that_of_the_system() -> None:
-    assert MachineName.here(0, "127.0.0.1:1234").name

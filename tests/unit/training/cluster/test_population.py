@@ -12,7 +12,7 @@ from nextword.text.corpus import Corpus
 from nextword.text.sources.samples import sample_path
 from nextword.training.cluster.cluster import own_directory
 from nextword.training.cluster.group import ProcessGroup
-from nextword.training.cluster.population import Member, fit_if_complete
+from nextword.training.cluster.population import Member
 from nextword.training.config import RunConfig
 from nextword.training.step.distillation import Teacher
 from support.small_run import SMALL_RUN_SETTINGS
@@ -88,10 +88,6 @@ def test_a_population_can_be_distilled_into_one_model(population: Path, corpus: 
     assert teacher.weights == ensemble.weights
     assert len(teacher.models) == 2
     assert (tmp_path / "student" / "model" / "config.json").is_file()
-
-
-def test_weights_wait_for_all_members(population: Path, corpus: Corpus) -> None:
-    assert fit_if_complete(population, 3, corpus.valid.ids) is None
 
 
 def test_each_process_has_the_directory_of_its_member(population: Path, monkeypatch: Environment) -> None:

@@ -158,18 +158,6 @@ def test_equal_averages_are_validated_once() -> None:
     assert averages.validate(lambda: next(results), ROUND_STEPS) == (ROUND_STEPS, only)
 
 
-def test_the_better_result_is_returned() -> None:
-    walk = Walk(averages := WeightAverages("two_tailed", 0.9))
-    walk.go(ROUND_STEPS)
-    averages.end_round(progress(1, averaged_steps=ROUND_STEPS))
-    walk.go(2 * ROUND_STEPS)
-    short, long = {"perplexity": 2.0, "accuracy": 0.2}, {"perplexity": 2.0, "accuracy": 0.1}
-    results = iter([{"perplexity": 3.0}, long])
-    assert averages.validate(lambda: next(results), 3 * ROUND_STEPS) == (3 * ROUND_STEPS, long)
-    results = iter([short, long])
-    assert averages.validate(lambda: next(results), 3 * ROUND_STEPS) == (2 * ROUND_STEPS, short)
-
-
 # Replacing the weights.
 
 
@@ -249,14 +237,6 @@ def test_averages_do_not_change_the_weights() -> None:
         walk.go(6)
     for place, expected in zip(ours.places, theirs.places, strict=True):
         assert all(np.array_equal(array, other) for array, other in zip(place, expected, strict=True))
-
-
-@pytest.mark.parametrize(("kind", "num_of_averages"), [("exponential", 1), ("triggered", 1), ("two_tailed", 2)])
-def test_averages_are_variables_of_the_optimizer(kind: Any, num_of_averages: int) -> None:
-    walk = Walk(WeightAverages(kind, 0.9))
-    without = Walk(None)
-    num_variables = len(walk.optimizer.variables) - len(without.optimizer.variables)
-    assert num_variables == num_of_averages * (1 + len(walk.weights))
 
 
 def test_building_twice_adds_nothing() -> None:

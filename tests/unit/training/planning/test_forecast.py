@@ -5,7 +5,6 @@ from pathlib import Path
 import pytest
 
 from nextword.api.train import train
-from nextword.errors import CheckpointError
 from nextword.training.config import RunConfig
 from nextword.training.context import RunContext
 from nextword.training.planning import forecast as forecast_module
@@ -88,9 +87,3 @@ def test_the_time_is_that_of_the_steps_and_the_validations(
     assert training < found.seconds < 1.3 * training
     words_per_second[0] *= 10
     assert forecast_run(CONFIG, text, tmp_path / "run", context).seconds == pytest.approx(found.seconds / 10)
-
-
-def test_a_directory_with_a_run_is_refused_first(text: Path, tmp_path: Path) -> None:
-    (tmp_path / "config.toml").touch()
-    with pytest.raises(CheckpointError, match="must be a new directory, but holds a run that is not finished"):
-        forecast_run(CONFIG, text, tmp_path, RunContext())

@@ -6,14 +6,12 @@ from pathlib import Path
 import pytest
 
 from nextword.errors import SettingError
-from nextword.training.plan import Plan
 from nextword.training.progress import RoundRecord, TrainingProgress
 from nextword.training.report.curve import CurveDrawer, GrowingCurve, curve_picture, draw_curves
 from nextword.training.report.history import TrainingHistory
-from support.training_records import POINTS, RECORDS, make_points, make_records
+from support.training_records import PLAN, POINTS, RECORDS, make_points, make_records
 
 SVG = "{http://www.w3.org/2000/svg}"
-PLAN = Plan(20, 10, (40,))
 
 
 def drawn(tmp_path: Path, records: list[RoundRecord] = RECORDS, title: str = "a run") -> ElementTree.Element:

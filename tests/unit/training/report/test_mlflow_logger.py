@@ -17,16 +17,13 @@ import pytest
 from nextword.errors import MissingExtraError, StorageError
 from nextword.training.config import RunConfig
 from nextword.training.context import RunContext
-from nextword.training.plan import Plan
 from nextword.training.progress import TrainingProgress
 from nextword.training.report.mlflow_logger import MlflowLogger
 from nextword.training.report.run_logger import logged, rows_of
-from support.training_records import POINTS, RECORDS
+from support.training_records import PLAN, STAGES, log_run
 
-PLAN, CONFIG = Plan(20, 10, (40,)), RunConfig.of("quick")
-BEFORE, SECOND, THIRD, WHOLE = (
-    TrainingProgress(records=tuple(RECORDS[:count]), points=tuple(POINTS[: 2 * count])) for count in (1, 2, 3, 4)
-)
+CONFIG = RunConfig.of("quick")
+BEGIN, BEFORE, SECOND, THIRD, WHOLE = STAGES
 
 
 @pytest.fixture(scope="module")
@@ -40,7 +37,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
         run = folder / "runs" / "first"
         run.mkdir(parents=True)
         with pytest.raises(KeyboardInterrupt):
-            log(folder, run, TrainingProgress(), BEFORE, stop=KeyboardInterrupt())
+            log(folder, run, BEGIN, BEFORE, stop=KeyboardInterrupt())
         assert attempt(folder, run).info.status == "KILLED"
         log(folder, run, BEFORE, WHOLE)
         log(folder, run, WHOLE)
@@ -55,12 +52,7 @@ def _mlflow_may_warn() -> Iterator[None]:
 
 
 def log(folder: Path, run: Path, *stages: TrainingProgress, stop: BaseException | None = None) -> None:
-    with logged(RunContext(callbacks=[MlflowLogger(folder)]), run, CONFIG) as context:
-        context.observer.on_start(PLAN, stages[0])
-        for progress in stages[1:]:
-            context.observer.on_round(progress.records[-1], PLAN, progress)
-        if stop is not None:
-            raise stop
+    log_run(MlflowLogger(folder), *stages, run=run, stop=stop)
 
 
 def client(folder: Path) -> Any:
@@ -104,7 +96,7 @@ def test_the_settings_are_parameters(folder: Path) -> None:
 def test_another_run_directory_is_another_run(folder: Path) -> None:
     second = folder / "runs" / "second"
     second.mkdir()
-    log(folder, second, TrainingProgress(), BEFORE)
+    log(folder, second, BEGIN, BEFORE)
     assert attempt(folder, second).info.run_id != attempt(folder, folder / "runs" / "first").info.run_id
 
 
@@ -195,7 +187,7 @@ def test_a_server_that_dies_in_the_middle_gets_what_it_lacks_when_it_is_back(fol
     run, warned = folder / "runs" / "killed", list[str]()
     run.mkdir()
     with logged(RunContext(callbacks=[MlflowLogger(server.uri)], warn=warned.append), run, CONFIG) as context:
-        context.observer.on_start(PLAN, TrainingProgress())
+        context.observer.on_start(PLAN, BEGIN)
         context.observer.on_round(BEFORE.records[-1], PLAN, BEFORE)
         server.kill()
         context.observer.on_round(SECOND.records[-1], PLAN, SECOND)
@@ -215,7 +207,7 @@ def test_a_server_that_hangs_holds_up_training_for_seconds_and_a_resumed_run_sen
     run, warned = folder / "runs" / "hung", list[str]()
     run.mkdir()
     with logged(RunContext(callbacks=[MlflowLogger(server.uri)], warn=warned.append), run, CONFIG) as context:
-        context.observer.on_start(PLAN, TrainingProgress())
+        context.observer.on_start(PLAN, BEGIN)
         context.observer.on_round(BEFORE.records[-1], PLAN, BEFORE)
         server.signal(signal.SIGSTOP)
         began = time.monotonic()

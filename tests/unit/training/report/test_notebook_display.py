@@ -6,12 +6,9 @@ from typing import Any
 
 import pytest
 
-from nextword.training.plan import Plan
 from nextword.training.progress import TrainingProgress
 from nextword.training.report.notebook_display import NotebookDisplay, in_notebook
-from support.training_records import POINTS, RECORDS
-
-PLAN = Plan(20, 10, (40,))
+from support.training_records import PLAN, POINTS, RECORDS
 
 
 class Handle:

@@ -14,9 +14,7 @@ from rich.text import Text
 from nextword.training.plan import Plan
 from nextword.training.progress import TrainingProgress
 from nextword.training.report.progress_bar import LiveBar, ProgressBar, live_bar
-from support.training_records import POINTS, RECORDS
-
-PLAN = Plan(20, 10, (40,))
+from support.training_records import PLAN, POINTS, RECORDS
 
 HIDE, SHOW = "\x1b[?25l", "\x1b[?25h"
 

@@ -1,8 +1,8 @@
 """What loggers send, and when; without another program."""
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -10,17 +10,13 @@ from nextword.errors import SettingError, StorageError, TrainingWarning
 from nextword.training.cluster.group import Group, ProcessGroup
 from nextword.training.config import RunConfig
 from nextword.training.context import RunContext, TrainingObserver
-from nextword.training.plan import Plan
 from nextword.training.progress import TrainingProgress
 from nextword.training.report.history import write_log
 from nextword.training.report.run_logger import Row, RunLogger, logged, rows_of
-from support.training_records import POINTS, RECORDS
+from support.training_records import PLAN, POINTS, RECORDS, STAGES, log_run
 
-PLAN = Plan(20, 10, (40,))
 CONFIG = RunConfig.of("quick", {"model": {"hidden_sizes": (160,)}})
-BEFORE, WHOLE = (
-    TrainingProgress(records=tuple(RECORDS[:count]), points=tuple(POINTS[: 2 * count])) for count in (1, 4)
-)
+BEGIN, BEFORE, WHOLE = STAGES[0], STAGES[1], STAGES[4]
 
 
 class MemoryLogger(RunLogger):
@@ -61,17 +57,8 @@ class MemoryLogger(RunLogger):
         return [step for step, _ in self.rows]
 
 
-def log(
-    logger: RunLogger,
-    *stages: TrainingProgress,
-    warn: Callable[[str], object] = pytest.fail,
-    run: Path = Path("run"),
-) -> None:
-    """Log a run that begins at the first stage and ends its rounds at the others."""
-    with logged(RunContext(callbacks=[logger], warn=warn), run, CONFIG) as context:
-        context.observer.on_start(PLAN, stages[0])
-        for progress in stages[1:]:
-            context.observer.on_round(progress.records[-1], PLAN, progress)
+def log(logger: RunLogger, *stages: TrainingProgress, **options: Any) -> None:
+    log_run(logger, *stages, config=CONFIG, **options)
 
 
 def test_each_step_has_its_figures() -> None:
@@ -79,7 +66,7 @@ def test_each_step_has_its_figures() -> None:
     assert list(rows) == [5, 10]
     assert sorted(rows[5]) == ["learning_rate", "train/loss", "train/perplexity", "words_per_second"]
     assert sorted(rows[10].keys() - rows[5].keys()) == [
-        *("epoch", "train/accuracy", "valid/accuracy", "valid/loss", "valid/perplexity"),
+        *("epoch", "train/accuracy", "valid/accuracy", "valid/loss", "valid/perplexity")
     ]
     assert rows[5]["train/perplexity"] == POINTS[0].train_perplexity
     assert rows[10]["valid/perplexity"] == RECORDS[0].valid_perplexity
@@ -87,7 +74,7 @@ def test_each_step_has_its_figures() -> None:
 
 def test_each_round_sends_what_is_new_and_the_settings_go_first() -> None:
     logger = MemoryLogger()
-    log(logger, TrainingProgress(), BEFORE, WHOLE)
+    log(logger, BEGIN, BEFORE, WHOLE)
     assert logger.rows == rows_of(WHOLE)
     assert logger.closed == [True]
     assert (logger.settings["model.hidden_sizes"], logger.settings["preset"]) == ("[160]", "quick")
@@ -114,7 +101,7 @@ def test_a_log_that_is_ahead_of_the_checkpoint_goes_back_to_it(tmp_path: Path) -
     )
 
 
-@pytest.mark.parametrize("stage", [TrainingProgress(), BEFORE], ids=["no checkpoint", "an older checkpoint"])
+@pytest.mark.parametrize("stage", [BEGIN, BEFORE], ids=["no checkpoint", "an older checkpoint"])
 def test_the_log_of_another_run_is_refused_also_if_a_checkpoint_is_damaged(
     stage: TrainingProgress, tmp_path: Path
 ) -> None:
@@ -137,17 +124,11 @@ def test_the_log_of_another_run_is_refused() -> None:
     assert (logger.rows, logger.closed) == ([], [False])
 
 
-def test_a_log_that_fails_is_warned_of_and_the_next_round_sends_all() -> None:
-    logger, warned = MemoryLogger(failures=1), list[str]()
-    log(logger, BEFORE, WHOLE, warn=warned.append)
-    assert warned == ["nothing could be written to `memory` (the disk is full); a later round, or the end, tries again"]
-    assert logger.rows == rows_of(WHOLE)
-
-
-def test_of_many_failures_the_first_is_warned_of_and_the_end_sends_all() -> None:
-    logger, warned = MemoryLogger(failures=3), list[str]()
+@pytest.mark.parametrize("failures", [1, 3])
+def test_of_failures_the_first_is_warned_of_and_a_later_round_or_the_end_sends_all(failures: int) -> None:
+    logger, warned = MemoryLogger(failures=failures), list[str]()
     log(logger, BEFORE, WHOLE, WHOLE, warn=warned.append)
-    assert len(warned) == 1
+    assert warned == ["nothing could be written to `memory` (the disk is full); a later round, or the end, tries again"]
     assert (logger.rows, logger.closed) == (rows_of(WHOLE), [True])
 
 
@@ -210,15 +191,6 @@ def test_a_failure_does_not_end_the_fit_of_keras_and_the_next_epoch_sends_all() 
     assert (logger.rows, logger.closed) == ([(1, {"loss": 5.0}), (2, {"loss": 4.0})], [True])
 
 
-def test_a_logger_must_say_how_it_writes() -> None:
-    with pytest.raises(TypeError, match="abstract methods 'close', 'forget_after', 'open', 'write'"):
-        RunLogger()
-
-
-def test_a_run_without_rounds_has_nothing_to_send() -> None:
-    assert rows_of(replace(WHOLE, records=(), points=())) == []
-
-
 class BrokenLogger(MemoryLogger):
     """A log that cannot be begun, or ended."""
 
@@ -241,12 +213,12 @@ class BrokenLogger(MemoryLogger):
 
 def test_a_log_that_cannot_be_begun_is_an_error_before_training() -> None:
     with pytest.raises(StorageError, match=r"`memory` must take a log, but does not \(no such server\)"):
-        log(BrokenLogger("open"), TrainingProgress(), BEFORE)
+        log(BrokenLogger("open"), BEGIN, BEFORE)
 
 
 def test_a_log_that_cannot_be_ended_hides_no_result_and_no_error() -> None:
     warned: list[str] = []
-    log(BrokenLogger("close"), TrainingProgress(), BEFORE, warn=warned.append)
+    log(BrokenLogger("close"), BEGIN, BEFORE, warn=warned.append)
     assert warned == ["the log in `memory` could not be ended (no such server)"]
     context = RunContext(callbacks=[BrokenLogger("close")], warn=warned.append)
     with pytest.raises(KeyboardInterrupt), logged(context, Path("run"), CONFIG):

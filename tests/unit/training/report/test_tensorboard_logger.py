@@ -1,10 +1,11 @@
 """Logs for TensorBoard, read back from the event files by TensorBoard's own reader and by ours."""
 
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -12,32 +13,21 @@ import pytest
 from nextword.errors import MissingExtraError, StorageError
 from nextword.training.config import RunConfig
 from nextword.training.context import RunContext
-from nextword.training.plan import Plan
 from nextword.training.progress import TrainingProgress
 from nextword.training.report.history import write_log
 from nextword.training.report.run_logger import logged, rows_of
 from nextword.training.report.tensorboard_logger import TensorBoardLogger, read_scalars
 from support.tensorboard_reader import shown_by_tensorboard
-from support.training_records import POINTS, RECORDS
+from support.training_records import PLAN, STAGES, log_run
 
 pytest.importorskip("tensorboardX", reason="needs the extra `tensorboard`")
 
-PLAN, CONFIG = Plan(20, 10, (40,)), RunConfig.of("quick")
-BEFORE, WHOLE = (
-    TrainingProgress(records=tuple(RECORDS[:count]), points=tuple(POINTS[: 2 * count])) for count in (1, 4)
-)
+CONFIG = RunConfig.of("quick")
+BEGIN, BEFORE, WHOLE = STAGES[0], STAGES[1], STAGES[4]
 
 
-def log(
-    folder: Path,
-    *stages: TrainingProgress,
-    run: Path = Path("run"),
-    warn: Callable[[str], object] = pytest.fail,
-) -> None:
-    with logged(RunContext(callbacks=[TensorBoardLogger(folder)], warn=warn), run, CONFIG) as context:
-        context.observer.on_start(PLAN, stages[0])
-        for progress in stages[1:]:
-            context.observer.on_round(progress.records[-1], PLAN, progress)
+def log(folder: Path, *stages: TrainingProgress, **options: Any) -> None:
+    log_run(TensorBoardLogger(folder), *stages, **options)
 
 
 def expected(progress: TrainingProgress) -> list[tuple[int, dict[str, float]]]:
@@ -46,13 +36,13 @@ def expected(progress: TrainingProgress) -> list[tuple[int, dict[str, float]]]:
 
 
 def test_the_event_file_has_each_step_once_with_all_its_figures(tmp_path: Path) -> None:
-    log(tmp_path / "logs", TrainingProgress(), BEFORE, WHOLE)
+    log(tmp_path / "logs", BEGIN, BEFORE, WHOLE)
     assert read_scalars(tmp_path / "logs") == expected(WHOLE)
     assert shown_by_tensorboard(tmp_path / "logs") == expected(WHOLE)
 
 
 def test_a_resumed_run_continues_in_the_folder_without_repeating_a_step(tmp_path: Path) -> None:
-    log(tmp_path, TrainingProgress(), BEFORE)
+    log(tmp_path, BEGIN, BEFORE)
     assert read_scalars(tmp_path) == expected(BEFORE)
     log(tmp_path, BEFORE, WHOLE)
     log(tmp_path, WHOLE)
@@ -62,7 +52,7 @@ def test_a_resumed_run_continues_in_the_folder_without_repeating_a_step(tmp_path
 
 
 def test_a_record_that_a_crash_cut_off_is_written_again(tmp_path: Path) -> None:
-    log(tmp_path, TrainingProgress(), BEFORE)
+    log(tmp_path, BEGIN, BEFORE)
     (events,) = tmp_path.glob("events.*")
     content = events.read_bytes()
     end = content.rindex(b"valid/perplexity")
@@ -74,7 +64,7 @@ def test_a_record_that_a_crash_cut_off_is_written_again(tmp_path: Path) -> None:
 
 
 def test_of_a_log_that_is_ahead_of_its_run_the_later_steps_are_replaced(tmp_path: Path) -> None:
-    log(tmp_path / "logs", TrainingProgress(), BEFORE, WHOLE)
+    log(tmp_path / "logs", BEGIN, BEFORE, WHOLE)
     write_log(tmp_path, WHOLE)
     warned: list[str] = []
     again = replace(WHOLE, points=tuple(replace(each, train_perplexity=7.0) for each in WHOLE.points))
@@ -122,7 +112,7 @@ def test_the_settings_are_hyperparameters(tmp_path: Path) -> None:
 
     from nextword.training.report.tensorboard_logger import _records
 
-    log(tmp_path, TrainingProgress(), WHOLE)
+    log(tmp_path, BEGIN, WHOLE)
     (events,) = tmp_path.glob("events.*")
     values = [value for record in _records(events.read_bytes()) for value in Event.FromString(record).summary.value]
     data = {value.tag: value.metadata.plugin_data.content for value in values if "_hparams_" in value.tag}

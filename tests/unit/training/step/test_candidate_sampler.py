@@ -133,9 +133,3 @@ def test_draws_are_reproducible_with_the_seed() -> None:
     first, second = np.asarray(table.draw(50, seed)), np.asarray(table.draw(50, seed))
     assert (first != second).any()
     np.testing.assert_array_equal(table.draw(50, keras.random.SeedGenerator(3)), first)
-
-
-@pytest.mark.parametrize("num_outcomes", [1, 2, 7])
-def test_a_uniform_distribution_needs_no_aliases(num_outcomes: int) -> None:
-    table = AliasTable.of(np.full(num_outcomes, 1 / num_outcomes))
-    np.testing.assert_allclose(table.thresholds, 1.0, rtol=1e-6)

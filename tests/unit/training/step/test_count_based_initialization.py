@@ -80,13 +80,6 @@ def model(**fields: Any) -> LanguageModel:
     return LanguageModel(Architecture(**table), seed=5)
 
 
-def test_the_bias_is_the_unigram_model() -> None:
-    informed = model(tied=True)
-    initialize_from_counts(informed, TRAIN, COUNTS)
-    probabilities = np.exp(informed.named_weights()["projection/bias"].astype(np.float64))
-    np.testing.assert_allclose(probabilities, (COUNTS + 0.5) / (len(TRAIN) + 7), rtol=1e-5)
-
-
 def test_rows_have_the_average_length_of_random_rows() -> None:
     informed = model(tied=True)
     initialize_from_counts(informed, TRAIN, COUNTS)
@@ -101,13 +94,6 @@ def test_unseen_words_and_all_other_weights_stay_random() -> None:
     np.testing.assert_array_equal(before["embedding/embeddings"][12:], after["embedding/embeddings"][12:])
     for name in before.keys() - {"embedding/embeddings", "projection/bias"}:
         np.testing.assert_array_equal(before[name], after[name])
-
-
-def test_a_model_is_new_until_its_embedding_changes() -> None:
-    informed = model()
-    assert informed.is_new
-    initialize_from_counts(informed, TRAIN, COUNTS)
-    assert not informed.is_new
 
 
 @pytest.mark.parametrize(

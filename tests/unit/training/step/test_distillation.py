@@ -128,20 +128,6 @@ def test_a_run_learns_from_a_teacher_and_leaves_it_alone(corpus: Corpus, teacher
     assert Teacher.open(teacher_run).sha256 == before
 
 
-def test_without_a_share_the_teacher_changes_nothing(corpus: Corpus, teacher_run: Path, tmp_path: Path) -> None:
-    plain = run_of(corpus, tmp_path / "plain")
-    taught = run_of(corpus, tmp_path / "taught", teacher=str(teacher_run), teacher_weight=0.0)
-    for name in ("train_perplexity", "valid_perplexity"):
-        assert last_record(taught)[name] == pytest.approx(last_record(plain)[name], rel=1e-4)
-
-
-def test_the_run_records_where_its_teacher_is(corpus: Corpus, teacher_run: Path, tmp_path: Path) -> None:
-    run = run_of(corpus, tmp_path / "run", teacher=str(teacher_run))
-    config = RunConfig.read(run / "config.toml")
-    assert config.training.teacher == str(teacher_run.resolve())
-    assert teacher_of(config, corpus.tokenizer) is not None
-
-
 def test_a_teacher_that_has_changed_is_refused(corpus: Corpus, teacher_run: Path, tmp_path: Path) -> None:
     other = run_of(corpus, tmp_path / "other", seed=9)
     config = RunConfig.of("quick", {"training": {"teacher": str(teacher_run)}})
@@ -171,12 +157,6 @@ def test_a_teacher_without_weights_is_refused(corpus: Corpus, tmp_path: Path, wh
 def test_a_teacher_needs_the_whole_softmax_in_one_process(settings: dict[str, Any]) -> None:
     with pytest.raises(SettingError, match="`teacher` needs the whole softmax in one process"):
         TrainingOptions(teacher="runs/teacher", **settings)
-
-
-def test_a_sample_model_is_found_by_name_and_its_slim_copy_refused() -> None:
-    with pytest.raises(BundleError, match=r"must have its float32 weights for this, but is a slim copy"):
-        Teacher.open("austen")
-    assert TrainingOptions(teacher="austen").teacher == "austen"
 
 
 def test_the_same_call_resumes_a_run_whose_teacher_has_a_relative_path(

@@ -1,6 +1,5 @@
 """The windows of a round, and the compiled training step."""
 
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -8,14 +7,11 @@ import numpy as np
 import pytest
 
 from nextword.text.batching.streams import Streams
-from nextword.training.options import TrainingOptions
-from nextword.training.run import TrainingRun
 from nextword.training.step.round_callbacks import RoundCallbacks
-from nextword.training.step.step import RoundDataset, as_batch
+from nextword.training.step.step import RoundDataset
 from nextword.training.step.stream_model import StreamModel
 from support.arrays import assert_equal_to_the_bit
-
-MakeRun = Callable[..., TrainingRun]
+from support.training_runs import OPTIONS, make_run
 
 DATASET_BATCH_SIZE, DATASET_NUM_STEPS, ROUND_STEPS = 3, 4, 5
 
@@ -43,13 +39,6 @@ def as_inputs_targets_weights(window: Any) -> tuple[Any, ...]:
     return window.inputs, window.reset, window.targets, window.weights
 
 
-def test_a_round_has_its_steps_and_each_is_a_window() -> None:
-    dataset = make_dataset()
-    assert len(dataset) == ROUND_STEPS
-    for index in range(ROUND_STEPS):
-        assert_is_window(dataset[index], index)
-
-
 def test_a_round_continues_after_the_last_one_across_the_end_of_the_text() -> None:
     steps = iter(range(4 * ROUND_STEPS))
     for round_number in range(4):
@@ -69,33 +58,11 @@ def test_the_position_in_the_text_depends_on_first_step_and_index_alone() -> Non
     assert_is_window(fresh[3], 2 * ROUND_STEPS + 3)
 
 
-def test_a_batch_is_made_of_fresh_arrays() -> None:
-    dataset = make_dataset()
-    inputs, targets, weights = dataset[1]
-    for array in (*inputs.values(), targets, weights):
-        array[:] = 0
-    assert_is_window(dataset[1], 1)
-
-
-def test_a_window_keeps_its_types() -> None:
-    inputs, targets, weights = as_batch(make_streams().window(0))
-    assert (inputs["tokens"].dtype, inputs["reset"].dtype) == (np.int32, np.bool_)
-    assert (targets.dtype, weights.dtype) == (np.int32, np.float32)
-
-
 # The step.
 
 
-def test_words_per_step_are_batch_size_times_num_steps(
-    make_run: MakeRun, options: TrainingOptions, tmp_path: Path
-) -> None:
-    assert make_run(tmp_path, options, train=make_streams()).step.words_per_step == 3 * 4
-
-
-def test_a_round_is_one_call_of_fit_with_its_own_metrics(
-    make_run: MakeRun, options: TrainingOptions, tmp_path: Path
-) -> None:
-    step = make_run(tmp_path, options).step
+def test_a_round_is_one_call_of_fit_with_its_own_metrics(tmp_path: Path) -> None:
+    step = make_run(tmp_path, OPTIONS).step
     before = step.validate()
     first, second = step.train_round(0, 6), step.train_round(6, 4)
     assert (first.num_steps, second.num_steps) == (6, 4)
@@ -107,9 +74,7 @@ def test_a_round_is_one_call_of_fit_with_its_own_metrics(
     assert int(step.optimizer.iterations) == 10
 
 
-def test_all_rounds_use_the_same_compiled_step(
-    make_run: MakeRun, options: TrainingOptions, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_all_rounds_use_the_same_compiled_step(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     traced: list[StreamModel] = []
     compute_loss = StreamModel.compute_loss
 
@@ -118,34 +83,16 @@ def test_all_rounds_use_the_same_compiled_step(
         return compute_loss(self, *arguments, **named)
 
     monkeypatch.setattr(StreamModel, "compute_loss", counted)
-    step = make_run(tmp_path, options).step
+    step = make_run(tmp_path, OPTIONS).step
     for first_step in (0, 6, 12):
         step.train_round(first_step, 6)
         step.validate()
     assert len(traced) == 2  # once for training, once for validation
 
 
-def test_short_rounds_train_like_one_long_round(make_run: MakeRun, options: TrainingOptions, tmp_path: Path) -> None:
-    at_once, in_parts = (make_run(tmp_path / name, options).step for name in ("at once", "in parts"))
+def test_short_rounds_train_like_one_long_round(tmp_path: Path) -> None:
+    at_once, in_parts = (make_run(tmp_path / name, OPTIONS).step for name in ("at once", "in parts"))
     at_once.train_round(0, 12)
     for first_step, num_steps in ((0, 5), (5, 1), (6, 6)):
         in_parts.train_round(first_step, num_steps, RoundCallbacks(in_parts.stream))
     assert_equal_to_the_bit(in_parts.capture(), at_once.capture())
-
-
-def test_a_captured_step_is_restored(make_run: MakeRun, options: TrainingOptions, tmp_path: Path) -> None:
-    step = make_run(tmp_path, options.replace(averaging="two_tailed")).step
-    step.train_round(0, 6)
-    captured = {name: array.copy() for name, array in step.capture().items()}
-    step.train_round(6, 6)
-    after = {name: array.copy() for name, array in step.capture().items()}
-    step.restore(captured)
-    assert_equal_to_the_bit(step.capture(), captured)
-    step.train_round(6, 6)
-    assert_equal_to_the_bit(step.capture(), after)
-
-
-def test_activation_penalties_change_the_loss(make_run: MakeRun, options: TrainingOptions, tmp_path: Path) -> None:
-    asked = options.replace(activation_regularization=2.0, temporal_activation_regularization=1.5)
-    options = make_run(tmp_path, asked).step.stream.options
-    assert (options.activation_regularization, options.temporal_activation_regularization) == (2.0, 1.5)

@@ -1,6 +1,5 @@
 """Label smoothing, z-loss and the sampled softmax apply to training only."""
 
-from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -16,38 +15,22 @@ from nextword.text.batching.streams import Streams
 from nextword.training.options import TrainingOptions
 from nextword.training.run import TrainingRun
 from nextword.training.step.stream_model import StreamModel
-from support.slow import rest_slow
-
-MakeRun = Callable[..., TrainingRun]
+from support.training_runs import OPTIONS, finished
 
 
 def weights(run: TrainingRun) -> dict[str, NDArray[np.float32]]:
     return run.step.model.named_weights()
 
 
-@pytest.mark.parametrize(
-    "change",
-    rest_slow([{"label_smoothing": 0.2}, {"z_loss": 0.1}, {"sampled_softmax": 4}]),
-    ids=str,
-)
-def test_it_changes_training_but_not_validation(
-    tmp_path: Path, options: TrainingOptions, finished: MakeRun, change: dict[str, Any]
-) -> None:
-    still = replace(options, learning_rate=0.0, epochs=0.5)
+def test_a_sampled_softmax_changes_training_but_not_validation(tmp_path: Path) -> None:
+    still = replace(OPTIONS, learning_rate=0.0, epochs=0.5)
     plain = finished(tmp_path / "plain", still).progress.records[-1]
-    changed = finished(tmp_path / "changed", replace(still, **change)).progress.records[-1]
+    changed = finished(tmp_path / "changed", replace(still, sampled_softmax=4)).progress.records[-1]
     assert changed.valid_perplexity == pytest.approx(plain.valid_perplexity, rel=1e-6)
-    usual, moved = (
-        finished(tmp_path / name, replace(options, **terms)) for name, terms in (("usual", {}), ("moved", change))
-    )
+    usual = finished(tmp_path / "usual", OPTIONS)
+    moved = finished(tmp_path / "moved", replace(OPTIONS, sampled_softmax=4))
     assert moved.progress.records[-1].valid_perplexity < 0.9 * plain.valid_perplexity
     assert any(not np.array_equal(weight, weights(usual)[name]) for name, weight in weights(moved).items())
-
-
-def test_the_steps_use_the_selected_loss(tmp_path: Path, options: TrainingOptions, make_run: MakeRun) -> None:
-    asked = replace(options, loss="sum_over_time", label_smoothing=0.2, z_loss=0.1)
-    options = make_run(tmp_path, asked).step.stream.options
-    assert (options.loss, options.label_smoothing, options.z_loss) == ("sum_over_time", 0.2, 0.1)
 
 
 def test_training_terms_of_the_loss_are_not_in_validation() -> None:
@@ -66,17 +49,6 @@ def test_training_terms_of_the_loss_are_not_in_validation() -> None:
         assert abs(loss(True, **terms) - loss(True)) > 1e-2
 
 
-def test_a_run_with_a_sampled_softmax_resumes_bit_identically(
-    tmp_path: Path, options: TrainingOptions, finished: MakeRun, cut_off_after_rounds: Callable[..., None]
-) -> None:
-    sampled = replace(options, sampled_softmax=4)
-    at_once = finished(tmp_path / "at_once", sampled)
-    cut_off_after_rounds(tmp_path / "cut", 3, sampled)
-    resumed = finished(tmp_path / "cut", sampled)
-    for name, weight in weights(at_once).items():
-        np.testing.assert_array_equal(weights(resumed)[name], weight, err_msg=name)
-
-
 def test_label_smoothing_needs_the_whole_vocabulary() -> None:
     with pytest.raises(SettingError, match="leave out one of the two"):
         TrainingOptions(label_smoothing=0.1, sampled_softmax=100)
@@ -89,8 +61,3 @@ def test_a_mixture_refuses_sampling_smoothing_and_z_loss(option: dict[str, Any])
     with pytest.raises(SettingError, match=f"`{name}` needs a single softmax, but is .* with `mixture_size` 2"):
         TrainingOptions(**option).check_softmax(model)
     TrainingOptions(**option).check_softmax(model.replace(mixture_size=1))
-
-
-def test_more_samples_than_tokens_are_refused(tmp_path: Path, options: TrainingOptions, make_run: MakeRun) -> None:
-    with pytest.raises(SettingError, match="`sampled_softmax` must be at least 2 and below the vocabulary"):
-        make_run(tmp_path, replace(options, sampled_softmax=10_000))

@@ -1,38 +1,18 @@
 import random
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from nextword.training.config import RunConfig
 from nextword.training.tuning.study import Study
-from nextword.training.tuning.study_settings import StudyDirectory, StudySettings, SweepOptions
+from nextword.training.tuning.study_settings import StudyDirectory
 from support.postgresql import Server, postgresql_server
-
-SEARCH = {"training": {"learning_rate": {"low": 0.001, "high": 0.1, "log": True}}}
-
-
-@pytest.fixture(scope="session")
-def base() -> RunConfig:
-    """Settings of a model that trains in a moment."""
-    tables: dict[str, dict[str, Any]] = {
-        "model": {"embedding_size": 8, "hidden_sizes": [8]},
-        "batching": {"batch_size": 4, "num_steps": 8},
-        "training": {"epochs": 1, "learning_rate": 0.02, "compute_dtype": "float32"},
-        "text": {"minimum_count": 1},
-    }
-    return RunConfig.of("quick", tables)
+from support.small_studies import SETTINGS
 
 
 @pytest.fixture
-def settings(base: RunConfig) -> StudySettings:
-    return StudySettings(SweepOptions(trials=3, rounds=4), "story.txt", base, SEARCH)
-
-
-@pytest.fixture
-def study(tmp_path: Path, settings: StudySettings) -> Study:
-    return Study(StudyDirectory(tmp_path / "study"), settings)
+def study(tmp_path: Path) -> Study:
+    return Study(StudyDirectory(tmp_path / "study"), SETTINGS)
 
 
 @pytest.fixture(scope="session")

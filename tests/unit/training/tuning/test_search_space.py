@@ -76,11 +76,7 @@ def test_the_labels_of_the_base_give_the_base() -> None:
     labels = space.base_labels()
     assert labels.keys() == {dimension.name for dimension in space.dimensions}
     config = space.suggest(optuna.trial.FixedTrial(labels))  # type: ignore[arg-type]
-    assert (config.training, config.batching, config.model) == (
-        QUICK.training,
-        QUICK.batching,
-        QUICK.model,
-    )
+    assert (config.training, config.batching, config.model) == (QUICK.training, QUICK.batching, QUICK.model)
 
 
 def test_a_base_outside_the_space_has_no_label() -> None:

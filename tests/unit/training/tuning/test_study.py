@@ -9,11 +9,10 @@ import optuna
 import pytest
 from optuna.trial import TrialState
 
-from nextword.errors import SettingError
-from nextword.training.config import RunConfig
 from nextword.training.tuning.claim import Claim, Outcome
 from nextword.training.tuning.study import NumberedSampler, Study
 from nextword.training.tuning.study_settings import StudyDirectory, StudySettings, SweepOptions
+from support.small_studies import BASE, SETTINGS
 
 CURVES = {"good": [20.0, 15.0, 12.0, 10.0], "bad": [40.0, 39.0, 38.0, 37.0]}
 
@@ -61,14 +60,13 @@ def played(study: Study, curve: list[float]) -> int:
     return len(curve)
 
 
-def study_of(directory: Path, settings: StudySettings, **options: object) -> Study:
-    changed = settings.options.replace(**options)
-    return Study(StudyDirectory(directory), replace(settings, options=changed))
+def study_of(directory: Path, **options: object) -> Study:
+    return Study(StudyDirectory(directory), replace(SETTINGS, options=SETTINGS.options.replace(**options)))
 
 
-def test_the_first_trial_has_the_settings_of_the_preset_and_the_others_differ(study: Study, base: RunConfig) -> None:
+def test_the_first_trial_has_the_settings_of_the_preset_and_the_others_differ(study: Study) -> None:
     rates = [ended(study, Outcome("complete", 1.0))[0].config.training.learning_rate for _ in range(3)]
-    assert rates[0] == base.training.learning_rate
+    assert rates[0] == BASE.training.learning_rate
     assert len(set(rates)) == 3
     assert study.claim(ExitStack()) is None
     assert [trial.state for trial in study.trials] == [TrialState.COMPLETE] * 3
@@ -84,9 +82,9 @@ def test_two_processes_share_the_trials_without_overlap(study: Study) -> None:
     assert other.claim(ExitStack()) is None
 
 
-def test_suggestions_depend_on_the_seed_and_the_number(tmp_path: Path, settings: StudySettings) -> None:
+def test_suggestions_depend_on_the_seed_and_the_number(tmp_path: Path) -> None:
     def rates(name: str, seed: int) -> list[float]:
-        study = study_of(tmp_path / name, settings, sampler_seed=seed)
+        study = study_of(tmp_path / name, sampler_seed=seed)
         claims = [claimed(study) for _ in range(3)]  # a released claim is given again
         return [claim.config.training.learning_rate for claim in claims]
 
@@ -94,10 +92,8 @@ def test_suggestions_depend_on_the_seed_and_the_number(tmp_path: Path, settings:
 
 
 @pytest.mark.parametrize(("pruner", "rounds"), [("median", 2), ("none", 4)])
-def test_a_trial_worse_than_the_median_is_pruned_after_a_quarter(
-    tmp_path: Path, settings: StudySettings, pruner: str, rounds: int
-) -> None:
-    study = study_of(tmp_path / "study", settings, trials=8, pruner=pruner, rounds=8)
+def test_a_trial_worse_than_the_median_is_pruned_after_a_quarter(tmp_path: Path, pruner: str, rounds: int) -> None:
+    study = study_of(tmp_path / "study", trials=8, pruner=pruner, rounds=8)
     for _ in range(5):
         assert played(study, CURVES["good"]) == 4
     assert played(study, CURVES["bad"]) == rounds
@@ -105,8 +101,8 @@ def test_a_trial_worse_than_the_median_is_pruned_after_a_quarter(
     assert study.trials[5].state == (TrialState.PRUNED if pruner == "median" else TrialState.COMPLETE)
 
 
-def test_hyperband_prunes_most_bad_trials_and_keeps_the_best(tmp_path: Path, settings: StudySettings) -> None:
-    study = study_of(tmp_path / "study", settings, trials=20, pruner="hyperband", rounds=4)
+def test_hyperband_prunes_most_bad_trials_and_keeps_the_best(tmp_path: Path) -> None:
+    study = study_of(tmp_path / "study", trials=20, pruner="hyperband", rounds=4)
     given = [played(study, [value + index for value in CURVES["good"]]) for index in range(20)]
     assert given[0] == 4
     assert sum(rounds < 4 for rounds in given) >= 10
@@ -129,12 +125,7 @@ def test_a_trial_without_a_process_is_resumed(study: Study) -> None:
     assert study.trials[0].intermediate_values == {1: 30.0, 2: 20.0}
 
 
-def test_a_running_trial_is_not_claimed(study: Study) -> None:
-    assert claimed(study).number == 0
-    assert claimed(Study(study.directory, study.settings)).number == 1
-
-
-def test_a_killed_process_releases_its_trial(study: Study, settings: StudySettings) -> None:
+def test_a_killed_process_releases_its_trial(study: Study) -> None:
     script = (
         "import contextlib, os, sys, pathlib\n"
         "from nextword.training.tuning.study_settings import read_study\n"
@@ -144,7 +135,7 @@ def test_a_killed_process_releases_its_trial(study: Study, settings: StudySettin
         "Study(directory, read_study(directory.study_file)[0]).claim(contextlib.ExitStack())\n"
         "os.kill(os.getpid(), 9)\n"
     )
-    study.directory.study_file.write_text(settings.to_toml(text_sha256=""), encoding="utf-8")
+    study.directory.study_file.write_text(SETTINGS.to_toml(text_sha256=""), encoding="utf-8")
     died = subprocess.run([sys.executable, "-c", script, str(study.directory.root)], check=False)
     assert died.returncode == -9
     assert [trial.state for trial in study.trials] == [TrialState.RUNNING]
@@ -169,14 +160,9 @@ def test_a_trial_that_progresses_does_not_fail(study: Study) -> None:
         held.let_go()
 
 
-def test_settings_that_do_not_fit_together_are_a_failed_trial(tmp_path: Path, base: RunConfig) -> None:
-    search = {
-        "training": {
-            "label_smoothing": {"choices": [0.0, 0.1]},
-            "sampled_softmax": {"choices": [4, 5, 6]},
-        }
-    }
-    settings = StudySettings(SweepOptions(trials=12), "story.txt", base, search)
+def test_settings_that_do_not_fit_together_are_a_failed_trial(tmp_path: Path) -> None:
+    search = {"training": {"label_smoothing": {"choices": [0.0, 0.1]}, "sampled_softmax": {"choices": [4, 5, 6]}}}
+    settings = StudySettings(SweepOptions(trials=12), "story.txt", BASE, search)
     study = Study(StudyDirectory(tmp_path), settings)
     numbers = []
     while claim := study.claim(ExitStack()):
@@ -203,10 +189,10 @@ def test_the_best_is_the_first_with_the_lowest_perplexity(study: Study) -> None:
     assert bests == [True, True, False]
 
 
-def test_importances_need_ten_trials(tmp_path: Path, settings: StudySettings) -> None:
-    search = {**settings.search, "batching": {"batch_size": {"choices": [2, 4]}}}
-    options = settings.options.replace(trials=12)
-    study = Study(StudyDirectory(tmp_path), replace(settings, search=search, options=options))
+def test_importances_need_ten_trials(tmp_path: Path) -> None:
+    search = {**SETTINGS.search, "batching": {"batch_size": {"choices": [2, 4]}}}
+    options = SETTINGS.options.replace(trials=12)
+    study = Study(StudyDirectory(tmp_path), replace(SETTINGS, search=search, options=options))
     for _ in range(12):
         assert study.importances() == {} or len(study.trials) > 9
         claim = claimed(study)
@@ -216,21 +202,13 @@ def test_importances_need_ten_trials(tmp_path: Path, settings: StudySettings) ->
     assert importances["training.learning_rate"] > importances["batching.batch_size"]
 
 
-def test_an_invalid_space_creates_no_study(tmp_path: Path, settings: StudySettings) -> None:
-    with pytest.raises(SettingError):
-        Study(StudyDirectory(tmp_path / "none"), replace(settings, search={}))
-    assert not (tmp_path / "none").exists()
-
-
-def test_whole_numbers_can_be_choices_of_a_float_setting(
-    tmp_path: Path, settings: StudySettings, base: RunConfig
-) -> None:
+def test_whole_numbers_can_be_choices_of_a_float_setting(tmp_path: Path) -> None:
     searched = {"choices": [1, 2, 4]}
     for epochs in (2.0, 2.5):
-        own = replace(base, training=base.training.replace(epochs=epochs))
+        own = replace(BASE, training=BASE.training.replace(epochs=epochs))
         study = Study(
             StudyDirectory(tmp_path / str(epochs)),
-            replace(settings, base=own, search={"training": {"epochs": searched}}),
+            replace(SETTINGS, base=own, search={"training": {"epochs": searched}}),
         )
         tried = claimed(study).config.training.epochs
         assert tried in ((2.0,) if epochs == 2.0 else (1.0, 2.0, 4.0))
@@ -284,11 +262,6 @@ def sampled_trials(seed: int, trials: int = 14) -> list[tuple[float, str]]:
         found.append(values(trial))
         study.tell(trial, found[-1][0])
     return found
-
-
-def test_the_first_trial_has_the_given_values() -> None:
-    assert sampled_trials(0, trials=1)[0][0] == 0.5
-    assert 0.5 not in [x for x, _ in sampled_trials(0)[1:]]
 
 
 def test_values_follow_from_the_seed_and_the_number() -> None:

@@ -22,6 +22,7 @@ from nextword.training.tuning.database import Database
 from nextword.training.tuning.study import Study
 from nextword.training.tuning.study_settings import StudyDirectory, StudySettings
 from support.postgresql import PASSWORD, Server
+from support.small_studies import SETTINGS
 from support.waiting import wait_until
 
 PROCESS = """
@@ -102,8 +103,8 @@ def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
 
 
 @pytest.fixture
-def shared(settings: StudySettings, url: str) -> StudySettings:
-    return replace(settings, options=settings.options.replace(storage=url, grace_seconds=3600))
+def shared(url: str) -> StudySettings:
+    return replace(SETTINGS, options=SETTINGS.options.replace(storage=url, grace_seconds=3600))
 
 
 @pytest.fixture
@@ -154,9 +155,7 @@ def test_the_trial_of_a_lost_machine_is_retried_by_another(machine: Callable[...
     assert states == [TrialState.COMPLETE, TrialState.COMPLETE, TrialState.RUNNING]
 
 
-def test_a_machine_resumes_its_own_trial_after_any_pause(
-    machine: Callable[..., Machine],
-) -> None:
+def test_a_machine_resumes_its_own_trial_after_any_pause(machine: Callable[..., Machine]) -> None:
     here = machine("here")
     stopped = here.claim()
     here.stop()
@@ -181,8 +180,8 @@ def test_machines_with_other_text_or_settings_are_refused(
 
 
 @pytest.mark.parametrize("url", ["nonsense", "sqlite:////nowhere/study.db", "oracle://host/study"])
-def test_a_database_that_cannot_be_opened_is_refused(settings: StudySettings, tmp_path: Path, url: str) -> None:
-    shared = replace(settings, options=settings.options.replace(storage=url))
+def test_a_database_that_cannot_be_opened_is_refused(tmp_path: Path, url: str) -> None:
+    shared = replace(SETTINGS, options=SETTINGS.options.replace(storage=url))
     with pytest.raises(StorageError, match="`--storage` must be the SQLAlchemy URL of a reachable database"):
         Study(StudyDirectory(tmp_path), shared)
 
@@ -233,11 +232,11 @@ def test_a_trial_too_many_is_ended_and_not_shown(
 
 
 def test_a_sweep_outlives_the_end_of_all_connections_and_a_missed_heartbeat(
-    settings: StudySettings, postgresql: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    postgresql: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """What a server that restarts does to its clients."""
     url = postgresql.new_database()
-    shared = replace(settings, options=settings.options.replace(storage=url, grace_seconds=3600))
+    shared = replace(SETTINGS, options=SETTINGS.options.replace(storage=url, grace_seconds=3600))
     monkeypatch.setattr(database_module, "_BEATS", 3600)  # one a second
     missed: list[int] = []
     record = RDBStorage.record_heartbeat
@@ -265,9 +264,9 @@ def test_a_sweep_outlives_the_end_of_all_connections_and_a_missed_heartbeat(
         here.complete(claim, 4.0)
 
 
-def test_a_refused_password_is_not_shown(settings: StudySettings, postgresql: Server, tmp_path: Path) -> None:
+def test_a_refused_password_is_not_shown(postgresql: Server, tmp_path: Path) -> None:
     database = Database.of(postgresql.new_database().replace(PASSWORD, "wrong-" + PASSWORD))
-    shared = replace(settings, options=settings.options.replace(storage=database.address))
+    shared = replace(SETTINGS, options=SETTINGS.options.replace(storage=database.address))
     with pytest.raises(StorageError, match="password authentication failed") as refused:
         Study(StudyDirectory(tmp_path), shared, database)
     assert PASSWORD not in "".join(traceback.format_exception(refused.value))

@@ -9,6 +9,7 @@ from nextword.model.presets import preset_names
 from nextword.training.config import RunConfig
 from nextword.training.tuning.search_space import default_space
 from nextword.training.tuning.study_settings import StudySettings, SweepOptions, read_study
+from support.small_studies import SETTINGS
 
 
 @pytest.mark.parametrize("preset", preset_names())
@@ -30,28 +31,23 @@ def test_a_study_is_read_back_from_its_file(preset: str, tmp_path: Path) -> None
         ({"base": RunConfig.of("quick")}, "`base.batching.batch_size` must stay 4, the value of the study, but is 32"),
     ],
 )
-def test_other_settings_are_refused_with_the_difference(
-    settings: StudySettings, change: dict[str, Any], message: str
-) -> None:
+def test_other_settings_are_refused_with_the_difference(change: dict[str, Any], message: str) -> None:
     with pytest.raises(SettingError, match="the value of the study") as refused:
-        settings.require_same(replace(settings, **change))
+        SETTINGS.require_same(replace(SETTINGS, **change))
     assert message in str(refused.value)
 
 
-def test_the_number_of_trials_and_the_command_may_differ(settings: StudySettings) -> None:
-    base = replace(settings.base, origin={**settings.base.origin, "command": "another"})
-    settings.require_same(replace(settings, options=settings.options.replace(trials=99), base=base))
+def test_the_number_of_trials_and_the_command_may_differ() -> None:
+    base = replace(SETTINGS.base, origin={**SETTINGS.base.origin, "command": "another"})
+    SETTINGS.require_same(replace(SETTINGS, options=SETTINGS.options.replace(trials=99), base=base))
 
 
-def test_epochs_cannot_be_searched_with_minutes_per_trial(settings: StudySettings) -> None:
+def test_epochs_cannot_be_searched_with_minutes_per_trial() -> None:
     search = {"training": {"epochs": {"low": 1, "high": 3}}}
-    assert replace(settings, search=search).space.dimensions[0].name == "training.epochs"
-    options = settings.options.replace(minutes_per_trial=2)
-    with pytest.raises(
-        SettingError,
-        match="`minutes_per_trial` must not be used if the search space varies",
-    ):
-        _ = replace(settings, search=search, options=options).space
+    assert replace(SETTINGS, search=search).space.dimensions[0].name == "training.epochs"
+    options = SETTINGS.options.replace(minutes_per_trial=2)
+    with pytest.raises(SettingError, match="`minutes_per_trial` must not be used if the search space varies"):
+        _ = replace(SETTINGS, search=search, options=options).space
 
 
 @pytest.mark.parametrize(

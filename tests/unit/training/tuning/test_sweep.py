@@ -23,12 +23,13 @@ from nextword.training.tuning.study import Study
 from nextword.training.tuning.study_settings import StudyDirectory, StudySettings, SweepOptions
 from nextword.training.tuning.sweep import Sweep, open_study
 from nextword.training.tuning.trial_run import Report, StudyText, TrialRun
+from support.small_studies import SETTINGS
 
 
 @pytest.fixture
-def wanted(settings: StudySettings, folder_without_test: Path, tmp_path: Path) -> StudySettings:
+def wanted(folder_without_test: Path, tmp_path: Path) -> StudySettings:
     shutil.copytree(folder_without_test, tmp_path / "text")
-    return replace(settings, text=str(tmp_path / "text"))
+    return replace(SETTINGS, text=str(tmp_path / "text"))
 
 
 @pytest.fixture
@@ -192,9 +193,9 @@ def test_another_process_writes_the_best_settings_after_a_kill(study: Study) -> 
     assert study.directory.best_file.read_bytes() == written
 
 
-def test_a_failing_database_is_an_error(settings: StudySettings, tmp_path: Path) -> None:
+def test_a_failing_database_is_an_error(tmp_path: Path) -> None:
     path = tmp_path / "study.db"
-    shared = replace(settings, options=settings.options.replace(storage=f"sqlite:///{path}"))
+    shared = replace(SETTINGS, options=SETTINGS.options.replace(storage=f"sqlite:///{path}"))
     study = Study(StudyDirectory(tmp_path / "study"), shared)
     with pytest.raises(StorageError, match="check address, server, password and driver"):
         sweep_of(study, Said(), lambda: path.write_bytes(b"not a database" * 2**12)).work()
@@ -202,11 +203,11 @@ def test_a_failing_database_is_an_error(settings: StudySettings, tmp_path: Path)
 
 @pytest.mark.parametrize("is_lost", [True, False])
 def test_a_process_without_work_waits_whether_another_machine_is_lost(
-    settings: StudySettings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, is_lost: bool
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, is_lost: bool
 ) -> None:
     path = tmp_path / "study.db"
-    options = settings.options.replace(storage=f"sqlite:///{path}", trials=1, grace_seconds=60)
-    shared = replace(settings, options=options)
+    options = SETTINGS.options.replace(storage=f"sqlite:///{path}", trials=1, grace_seconds=60)
+    shared = replace(SETTINGS, options=options)
     here, there = (Study(StudyDirectory(tmp_path / name), shared) for name in ("here", "there"))
     with ExitStack() as held:
         assert there.claim(held) is not None

@@ -21,10 +21,11 @@ from nextword.training.tuning import trial_run
 from nextword.training.tuning.claim import Outcome
 from nextword.training.tuning.study_settings import SweepOptions
 from nextword.training.tuning.trial_run import PruningCallback, StudyText, TrialRun
+from support.small_studies import BASE
 
 
-def test_a_folder_needs_no_test_split(folder_without_test: Path, base: RunConfig) -> None:
-    text = StudyText.load(folder_without_test, base.text)
+def test_a_folder_needs_no_test_split(folder_without_test: Path) -> None:
+    text = StudyText.load(folder_without_test, BASE.text)
     assert (text.train.num_tokens, text.valid.num_tokens) == (2100, 280)
 
 
@@ -88,8 +89,8 @@ class Model:
 
 
 @pytest.fixture(scope="module")
-def run(folder_without_test: Path, base: RunConfig) -> TrialRun:
-    text = StudyText.load(folder_without_test, base.text)
+def run(folder_without_test: Path) -> TrialRun:
+    text = StudyText.load(folder_without_test, BASE.text)
     return TrialRun(text, SweepOptions(rounds=4), RunContext())
 
 
@@ -97,15 +98,15 @@ def rounds_of(root: Path) -> list[dict[str, Any]]:
     return [json.loads(line) for line in (root / "log.jsonl").read_text(encoding="utf-8").splitlines()]
 
 
-def test_a_trial_can_be_pruned_and_resumed(run: TrialRun, base: RunConfig, tmp_path: Path) -> None:
+def test_a_trial_can_be_pruned_and_resumed(run: TrialRun, tmp_path: Path) -> None:
     early = Reports(end_after=2)
-    outcome = run.train(base, tmp_path, early)
+    outcome = run.train(BASE, tmp_path, early)
     assert outcome.kind == "pruned"
     assert outcome.why == f"stopped by the pruner after round 2 of 4, at {early.seen[2]:,.2f}"
     assert [record["round"] for record in rounds_of(tmp_path)] == [1, 2]
 
     late = Reports()
-    outcome = run.train(base, tmp_path, late)
+    outcome = run.train(BASE, tmp_path, late)
     assert list(late.seen) == [3, 4]
     reported = {**early.seen, **late.seen}
     assert outcome == Outcome("complete", min(reported.values()))
@@ -115,7 +116,7 @@ def test_a_trial_can_be_pruned_and_resumed(run: TrialRun, base: RunConfig, tmp_p
 
     config = RunConfig.read(tmp_path / "config.toml")
     assert config.origin["text_sha256"] == run.text.sha256
-    assert config.model == base.model
+    assert config.model == BASE.model
 
 
 @pytest.mark.parametrize(
@@ -132,33 +133,33 @@ def test_a_trial_can_be_pruned_and_resumed(run: TrialRun, base: RunConfig, tmp_p
     ids=lambda value: type(value).__name__,
 )
 def test_problems_with_the_settings_are_an_outcome(
-    run: TrialRun, base: RunConfig, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: Exception, outcome: Outcome
+    run: TrialRun, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: Exception, outcome: Outcome
 ) -> None:
     def fail(*_arguments: object) -> None:
         raise error
 
     monkeypatch.setattr(Run, "train", fail)
-    assert run.train(base, tmp_path, Reports()) == outcome
+    assert run.train(BASE, tmp_path, Reports()) == outcome
 
 
 @pytest.mark.parametrize("error", [StorageError("the disk is full"), RuntimeError("a defect of ours")])
 def test_other_problems_are_raised(
-    run: TrialRun, base: RunConfig, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: Exception
+    run: TrialRun, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: Exception
 ) -> None:
     def fail(*_arguments: object) -> None:
         raise error
 
     monkeypatch.setattr(Run, "train", fail)
     with pytest.raises(type(error), match=str(error)):
-        run.train(base, tmp_path, Reports())
+        run.train(BASE, tmp_path, Reports())
 
 
 @given(st.integers(1, 40), st.integers(1, 16), st.floats(0.05, 20))
 def test_rounds_are_equal_fractions_for_any_batch_size(
-    run: TrialRun, base: RunConfig, rounds: int, batch_size: int, epochs: float
+    run: TrialRun, rounds: int, batch_size: int, epochs: float
 ) -> None:
     config = replace(
-        base, batching=base.batching.replace(batch_size=batch_size), training=base.training.replace(epochs=epochs)
+        BASE, batching=BASE.batching.replace(batch_size=batch_size), training=BASE.training.replace(epochs=epochs)
     )
     options = run.options.replace(rounds=rounds)
     windows = make_windows(run.text.train.ids, config.batching, end_id=run.text.tokenizer.vocabulary.end_id)
@@ -169,9 +170,7 @@ def test_rounds_are_equal_fractions_for_any_batch_size(
     assert plan.total_steps == rounds or abs(plan.total_steps - wanted) <= rounds / 2
 
 
-def test_minutes_are_converted_to_epochs_once(
-    run: TrialRun, base: RunConfig, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_minutes_are_converted_to_epochs_once(run: TrialRun, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     seen: list[float] = []
 
     def remember(trial: Run) -> None:
@@ -182,13 +181,13 @@ def test_minutes_are_converted_to_epochs_once(
     for speed in (1000.0, 2000.0):  # the second time, the epochs are already stored
         monkeypatch.setattr(trial_run, "measure_training", Speed(speed))
         options = run.options.replace(minutes_per_trial=2.0)
-        replace(run, options=options).train(base, tmp_path, Reports())
+        replace(run, options=options).train(BASE, tmp_path, Reports())
     words = 2.0 * 60 * 1000.0 - 4 * run.text.valid.num_tokens / 2
     assert seen == [pytest.approx(words / run.text.train.num_tokens, rel=0.02)] * 2
 
 
-def test_a_trial_opens_its_teacher_before_it_begins(run: TrialRun, base: RunConfig, tmp_path: Path) -> None:
-    taught = replace(base, training=base.training.replace(teacher="austen"))
+def test_a_trial_opens_its_teacher_before_it_begins(run: TrialRun, tmp_path: Path) -> None:
+    taught = replace(BASE, training=BASE.training.replace(teacher="austen"))
     with pytest.raises(BundleError, match=r"^`austen` must have its float32 weights"):
         run.train(taught, tmp_path, Reports())
     assert not (tmp_path / "config.toml").exists()

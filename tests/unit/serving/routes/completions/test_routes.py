@@ -1,6 +1,7 @@
 """The answers of `/v1/completions`, with the client of OpenAI and with plain requests against a started server."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -14,6 +15,8 @@ from nextword.inference.generation.sampling import UNCHANGED
 from nextword.inference.scoring.lines import ScoringOptions, score_lines
 from support.served import HASH, Served, post
 
+Complete = Callable[..., Any]
+
 PROMPT = "It is a truth"
 
 
@@ -24,29 +27,34 @@ def client(served: Served) -> Iterator[openai.OpenAI]:
 
 
 @pytest.fixture(scope="module")
-def float_client(served_floats: Served) -> Iterator[openai.OpenAI]:
+def complete(client: openai.OpenAI) -> Complete:
+    """Asks for completions of the sample model."""
+    return partial(client.completions.create, model="austen")
+
+
+@pytest.fixture(scope="module")
+def complete_floats(served_floats: Served) -> Iterator[Complete]:
+    """Asks for completions of a model in float32."""
     with openai.OpenAI(base_url=f"{served_floats.url}/v1", api_key="none", max_retries=0) as client:
-        yield client
+        yield partial(client.completions.create, model="random")
 
 
 def test_an_unknown_word_of_a_prompt_has_the_log_probability_of_its_token(
-    float_client: openai.OpenAI, float_model: LoadedModel
+    complete_floats: Complete, float_model: LoadedModel
 ) -> None:
     text = "bab Kowalczyk bad"
-    answer = float_client.completions.create(model="random", prompt=text, max_tokens=0, echo=True, logprobs=1)
+    answer = complete_floats(prompt=text, max_tokens=0, echo=True, logprobs=1)
     logprobs = answer.choices[0].logprobs
-    assert logprobs is not None
     (score,) = score_lines(float_model, [text], ScoringOptions(spell=False, eos=False))
     assert score.out_of_vocabulary.tolist() == [False, True, False]
-    np.testing.assert_allclose((logprobs.token_logprobs or [])[1:], score.log_probs[1:], atol=1e-4)
+    np.testing.assert_allclose(logprobs.token_logprobs[1:], score.log_probs[1:], atol=1e-4)
 
 
-def test_it_answers_in_the_shape_of_openai(client: openai.OpenAI, austen: LoadedModel) -> None:
-    answer = client.completions.create(model="austen", prompt=PROMPT, max_tokens=7, seed=1)
+def test_it_answers_in_the_shape_of_openai(complete: Complete, austen: LoadedModel) -> None:
+    answer = complete(prompt=PROMPT, max_tokens=7, seed=1)
     assert (answer.object, answer.model) == ("text_completion", "austen")
     assert answer.id.startswith("cmpl-")
     assert answer.system_fingerprint == f"austen-{HASH[:12]}"
-    assert answer.usage is not None
     assert (answer.usage.prompt_tokens, answer.usage.completion_tokens, answer.usage.total_tokens) == (4, 7, 11)
     (choice,) = answer.choices
     assert (choice.index, choice.finish_reason, choice.logprobs) == (0, "length", None)
@@ -65,19 +73,17 @@ def test_it_answers_in_the_shape_of_openai(client: openai.OpenAI, austen: Loaded
     ids=str,
 )
 @pytest.mark.parametrize("prompt", ["", "She was ", "he said,", "Emma\n\nHer "])
-def test_texts_are_those_of_python(
-    client: openai.OpenAI, austen: LoadedModel, asked: dict[str, Any], prompt: str
-) -> None:
+def test_texts_are_those_of_python(complete: Complete, austen: LoadedModel, asked: dict[str, Any], prompt: str) -> None:
     ours = {name: value for name, value in asked.items() if name not in ("temperature", "top_p")}
     theirs = {name: value for name, value in asked.items() if name in ("temperature", "top_p")}
-    answer = client.completions.create(model="austen", prompt=prompt, max_tokens=12, seed=3, **theirs, extra_body=ours)
+    answer = complete(prompt=prompt, max_tokens=12, seed=3, **theirs, extra_body=ours)
     request = Request(max_tokens=12, sampling=UNCHANGED.replace(seed=3, **asked))
     assert answer.choices[0].text == generate_texts(austen, [prompt], request)[0].text
 
 
-def test_prompts_and_choices_come_in_order(float_client: openai.OpenAI, float_model: LoadedModel) -> None:
+def test_prompts_and_choices_come_in_order(complete_floats: Complete, float_model: LoadedModel) -> None:
     prompts = ["bab", "bab bad. ", ""]
-    answer = float_client.completions.create(model="random", prompt=prompts, max_tokens=5, n=2, seed=4)
+    answer = complete_floats(prompt=prompts, max_tokens=5, n=2, seed=4)
     assert [choice.index for choice in answer.choices] == list(range(6))
     request = Request(max_tokens=5, sampling=UNCHANGED.replace(seed=4))
     expected = [text.text for text in generate_texts(float_model, prompts, request)]
@@ -85,27 +91,23 @@ def test_prompts_and_choices_come_in_order(float_client: openai.OpenAI, float_mo
     assert answer.choices[0].text != answer.choices[1].text
 
 
-def test_the_best_of_several_is_that_of_python(float_client: openai.OpenAI, float_model: LoadedModel) -> None:
+def test_the_best_of_several_is_that_of_python(complete_floats: Complete, float_model: LoadedModel) -> None:
     asked: dict[str, Any] = {"max_tokens": 6, "n": 2, "best_of": 4, "seed": 4}
-    answer = float_client.completions.create(model="random", prompt=["bab", "bad"], **asked)
+    answer = complete_floats(prompt=["bab", "bad"], **asked)
     request = Request(max_tokens=6, sampling=UNCHANGED.replace(seed=4), search=SearchOptions(best_of=4))
     texts = generate_texts(float_model, ["bab", "bad"], request)
     expected = [each for text in texts for each in (text.text, text.others[0].text)]
     assert [choice.text for choice in answer.choices] == expected
-    assert answer.usage is not None
     assert answer.usage.completion_tokens == 2 * 4 * 6
 
 
-def test_stop_strings_and_line_ends_end_a_text(client: openai.OpenAI, austen: LoadedModel) -> None:
+def test_stop_strings_and_line_ends_end_a_text(complete: Complete, austen: LoadedModel) -> None:
     for stop, at_end in ((["she", ". "], False), ([], True)):
-        answer = client.completions.create(
-            model="austen", prompt=PROMPT, max_tokens=200, seed=5, stop=stop, extra_body={"stop_at_end": at_end}
-        )
+        answer = complete(prompt=PROMPT, max_tokens=200, seed=5, stop=stop, extra_body={"stop_at_end": at_end})
         request = Request(max_tokens=200, sampling=UNCHANGED.replace(seed=5), stop=tuple(stop), stop_at_end=at_end)
         (expected,) = generate_texts(austen, [PROMPT], request)
         assert answer.choices[0].text == expected.text
         assert answer.choices[0].finish_reason == {"length": "length"}.get(expected.ending, "stop")
-        assert answer.usage is not None
         assert answer.usage.completion_tokens == len(expected.ids)
 
 
@@ -124,17 +126,15 @@ STREAMED: list[dict[str, Any]] = [
 @pytest.mark.parametrize("asked", STREAMED, ids=lambda asked: str(asked)[-70:])
 @pytest.mark.parametrize("model", ["austen", "random"])
 def test_streamed_answers_are_the_unstreamed_ones(
-    client: openai.OpenAI, float_client: openai.OpenAI, model: str, asked: dict[str, Any]
+    complete: Complete, complete_floats: Complete, model: str, asked: dict[str, Any]
 ) -> None:
-    ours = client if model == "austen" else float_client
-    whole = ours.completions.create(model=model, seed=6, **asked)
+    ours = complete if model == "austen" else complete_floats
+    whole = ours(seed=6, **asked)
     texts = ["" for _ in whole.choices]
     tables: list[dict[str, list[Any]]] = [{} for _ in whole.choices]
     endings: list[Any] = [None for _ in whole.choices]
     usage = None
-    for event in ours.completions.create(
-        model=model, seed=6, stream=True, stream_options={"include_usage": True}, **asked
-    ):
+    for event in ours(seed=6, stream=True, stream_options={"include_usage": True}, **asked):
         assert (event.object, event.system_fingerprint) == ("text_completion", whole.system_fingerprint)
         usage = event.usage or usage
         for choice in event.choices:
@@ -142,7 +142,7 @@ def test_streamed_answers_are_the_unstreamed_ones(
             texts[choice.index] += choice.text
             endings[choice.index] = choice.finish_reason
             if choice.logprobs is not None:
-                assert "".join(choice.logprobs.tokens or []) == choice.text
+                assert "".join(choice.logprobs.tokens) == choice.text
                 for name, values in choice.logprobs.model_dump().items():
                     tables[choice.index].setdefault(name, []).extend(values)
     assert texts == [choice.text for choice in whole.choices]
@@ -154,51 +154,38 @@ def test_streamed_answers_are_the_unstreamed_ones(
     assert usage == whole.usage
 
 
-def test_an_echo_is_the_prompt_as_it_was_sent(client: openai.OpenAI) -> None:
+def test_an_echo_is_the_prompt_as_it_was_sent(complete: Complete) -> None:
     prompt = " Zounds  sirrah,\n\n\tit was "
-    answer = client.completions.create(model="austen", prompt=prompt, max_tokens=3, seed=1, echo=True, logprobs=2)
-    plain = client.completions.create(model="austen", prompt=prompt, max_tokens=3, seed=1)
+    answer = complete(prompt=prompt, max_tokens=3, seed=1, echo=True, logprobs=2)
+    plain = complete(prompt=prompt, max_tokens=3, seed=1)
     assert answer.choices[0].text == prompt + plain.choices[0].text
 
 
-def test_log_probabilities_of_an_echo_are_those_of_scores(
-    float_client: openai.OpenAI, float_model: LoadedModel
-) -> None:
+def test_log_probabilities_of_an_echo_are_those_of_scores(complete_floats: Complete, float_model: LoadedModel) -> None:
     tokens = float_model.tokenizer.vocabulary.tokens
     text = " ".join([*tokens[20:80:3], tokens[90], *tokens[100:140]]) + ", " + tokens[12] + "."
     (expected,) = score_lines(float_model, [text])
     for prompt in (text, float_model.tokenizer.encode(text)):
-        answer = float_client.completions.create(
-            model="random", prompt=prompt, max_tokens=0, echo=True, logprobs=3, temperature=0
-        )
-        assert answer.usage is not None
+        answer = complete_floats(prompt=prompt, max_tokens=0, echo=True, logprobs=3, temperature=0)
         assert answer.usage.completion_tokens == 0
         logprobs = answer.choices[0].logprobs
-        assert logprobs is not None
-        assert logprobs.token_logprobs is not None
-        assert logprobs.top_logprobs is not None
         first, *others = logprobs.token_logprobs
         assert [first, logprobs.top_logprobs[0]] == [None, None]
         by_token = -expected.bits * np.log(2)
         np.testing.assert_allclose(others, by_token[1 : len(others) + 1], atol=1e-5)
 
 
-def test_it_is_what_lm_eval_reads(float_client: openai.OpenAI, float_model: LoadedModel) -> None:
+def test_it_is_what_lm_eval_reads(complete_floats: Complete, float_model: LoadedModel) -> None:
     """It sends token lists with one token to generate, and leaves the last log-probability out."""
     ids = float_model.tokenizer.encode(" ".join(float_model.tokenizer.vocabulary.tokens[30:60]))
     engine = float_model.engine
     greedy = engine.predict_window(np.array([[engine.end_id, *ids]], np.int32), engine.start(1))[0].log_probs[0]
     prompts = [ids, [*ids[:-1], int(greedy[len(ids) - 1].argmax())], [engine.end_id, *ids]]
-    answer = float_client.completions.create(
-        model="random", prompt=prompts, temperature=0, max_tokens=1, logprobs=1, seed=1234, echo=True
-    )
+    answer = complete_floats(prompt=prompts, temperature=0, max_tokens=1, logprobs=1, seed=1234, echo=True)
     scores = engine.score(np.array([ids], np.int32), np.array([len(ids)], np.int32)).log_probs[0]
     sums, are_greedy = [], []
     for choice, prompt in zip(answer.choices, prompts, strict=True):
         logprobs = choice.logprobs
-        assert logprobs is not None
-        assert logprobs.token_logprobs is not None
-        assert logprobs.top_logprobs is not None
         assert len(logprobs.token_logprobs) == len(prompt) + 1
         start = len(prompt) - 1 if choice.index < 2 else 1
         sums.append(sum(logprobs.token_logprobs[start:-1]))
@@ -211,22 +198,19 @@ def test_it_is_what_lm_eval_reads(float_client: openai.OpenAI, float_model: Load
 
 
 def test_the_first_of_a_token_list_may_be_the_token_before_every_text(
-    float_client: openai.OpenAI, float_model: LoadedModel
+    complete_floats: Complete, float_model: LoadedModel
 ) -> None:
     ids = float_model.tokenizer.encode(float_model.tokenizer.vocabulary.token_of(50))
     for prompt in ([0, *ids], ids):
-        answer = float_client.completions.create(model="random", prompt=prompt, max_tokens=9, seed=2)
+        answer = complete_floats(prompt=prompt, max_tokens=9, seed=2)
         expected = generate_texts(
-            float_model,
-            [float_model.tokenizer.decode(ids)],
-            Request(max_tokens=9, sampling=UNCHANGED.replace(seed=2)),
+            float_model, [float_model.tokenizer.decode(ids)], Request(max_tokens=9, sampling=UNCHANGED.replace(seed=2))
         )
         assert answer.choices[0].text == expected[0].text
 
 
-def test_without_alternatives_only_log_probabilities_come(client: openai.OpenAI) -> None:
-    answer = client.completions.create(model="austen", prompt=PROMPT, max_tokens=2, seed=8, logprobs=0)
-    assert answer.choices[0].logprobs is not None
+def test_without_alternatives_only_log_probabilities_come(complete: Complete) -> None:
+    answer = complete(prompt=PROMPT, max_tokens=2, seed=8, logprobs=0)
     table = answer.choices[0].logprobs.model_dump()
     assert table["top_logprobs"] == [None, None]
     assert all(log_prob < 0 for log_prob in table["token_logprobs"])

@@ -10,7 +10,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nextword.bundle.files import History
-from nextword.bundle.onnx.embeddings import read_embeddings
 from nextword.bundle.onnx.weights import onnx_floats
 from nextword.errors import BundleError
 from nextword.model.architecture import Architecture
@@ -126,16 +125,14 @@ class Bundle:
         Raises:
             BundleError: `model.onnx` is refused.
         """
-        if self.is_slim and self.onnx is not None:
-            return read_embeddings(self.onnx, self.architecture)
-        return self.weights["embedding/embeddings"]
+        name = "embedding/embeddings"
+        return self.floats([name])[name]
 
     def floats(self, names: Iterable[str]) -> dict[str, NDArray[np.float32]]:
         """Return weights by their names. Those of a slim bundle come from `model.onnx`, rounded if in int8.
 
         Raises:
             BundleError: `model.onnx` is refused.
-            ExportError: `model.onnx` was not exported by nextword.
         """
         if self.is_slim and self.onnx is not None:
             return onnx_floats(self.onnx, self.architecture, names)

@@ -64,16 +64,12 @@ class DistributionEngine(ABC):
         vocabulary_size: Number of tokens `V`.
         end_id: The id of `<eos>`.
         compiles_each_shape: See `Engine.compiles_each_shape`.
-        mixes_rows: See `Engine.mixes_rows`.
     """
 
-    def __init__(
-        self, *, vocabulary_size: int, end_id: int, compiles_each_shape: bool = False, mixes_rows: bool = False
-    ) -> None:
+    def __init__(self, *, vocabulary_size: int, end_id: int, compiles_each_shape: bool = False) -> None:
         self.vocabulary_size = vocabulary_size
         self.end_id = end_id
         self.compiles_each_shape = compiles_each_shape
-        self.mixes_rows = mixes_rows
 
     @abstractmethod
     def start(self, batch_size: int) -> State:
@@ -130,7 +126,6 @@ class OuterEngine(DistributionEngine):
             vocabulary_size=engine.vocabulary_size,
             end_id=engine.end_id,
             compiles_each_shape=engine.compiles_each_shape,
-            mixes_rows=engine.mixes_rows,
         )
         self._engine = engine
 

@@ -64,10 +64,6 @@ class Engine(Protocol):
     def compiles_each_shape(self) -> bool:
         """Whether the first window of each shape `(B, T)` takes long."""
 
-    @property
-    def mixes_rows(self) -> bool:
-        """Whether the other texts of a batch change the results of a text by more than the last bits."""
-
     def start(self, batch_size: int) -> State:
         """Return the state at the beginning of a text."""
 

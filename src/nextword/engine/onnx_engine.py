@@ -32,8 +32,8 @@ class OnnxEngine(DistributionEngine):
 
     A state is a tuple of arrays `(1, B, H)`, in the order of `nextword.bundle.onnx.file.state_widths`.
 
-    In int8, the inputs of a layer are rounded to 256 steps between the minimum and the maximum over the batch. The
-    other texts of a batch therefore change the log-probabilities of a text, by less than the rounding itself.
+    In int8, each row of a batch is rounded to its own steps, and products are sums of integers. The other texts of a
+    batch therefore do not change the log-probabilities of a text, and windows give what steps give.
 
     Args:
         data: The content of the file.
@@ -53,7 +53,6 @@ class OnnxEngine(DistributionEngine):
     def __init__(self, data: bytes, *, architecture: Architecture, end_id: int, num_threads: int | None = None) -> None:
         super().__init__(vocabulary_size=architecture.vocabulary_size, end_id=end_id)
         self.precision = check_onnx_file(data, architecture)
-        self.mixes_rows = self.precision == "int8"
         self._widths = state_widths(architecture)
         self._session = _session_of(data, num_threads)
         self._check_signature()

@@ -2,70 +2,15 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
-import onnx
 from numpy.typing import NDArray
-from onnx import TensorProto, helper, numpy_helper
+from onnx import TensorProto, helper
 
 from nextword.errors import ExportError
+from nextword.export.graph_builder import GraphBuilder
 from nextword.model.architecture import Architecture
-
-
-class GraphBuilder:
-    """Collects the nodes and the constants of an ONNX graph.
-
-    The body of a loop has its own builder, made by `body`. It can read results of the outer graph, and shares its
-    constants.
-
-    Attributes:
-        nodes: In the order of execution.
-        constants: By name.
-    """
-
-    def __init__(self) -> None:
-        self.nodes: list[onnx.NodeProto] = []
-        self.constants: dict[str, onnx.TensorProto] = {}
-        self._numbers: dict[str, int] = {}
-
-    def body(self) -> "GraphBuilder":
-        """Return a builder for a graph inside this one."""
-        inner = GraphBuilder()
-        inner.constants, inner._numbers = self.constants, self._numbers
-        return inner
-
-    def add(self, operator: str, *inputs: str, **attributes: Any) -> str:
-        """Add a node with one result, and return its name."""
-        return self.add_all(operator, inputs, 1, **attributes)[0]
-
-    def add_all(self, operator: str, inputs: Sequence[str], num_results: int, **attributes: Any) -> list[str]:
-        """Add a node, and return the names of its results."""
-        results = [self.new_name(operator.lower()) for _ in range(num_results)]
-        self.nodes.append(helper.make_node(operator, inputs, results, name=results[0], **attributes))
-        return results
-
-    def rename(self, result: str, name: str) -> None:
-        """Rename a result, such as to the name of an output of the model."""
-        for node in self.nodes:
-            for names in (node.input, node.output):
-                names[:] = [name if each == result else each for each in names]
-
-    def constant(self, name: str, array: NDArray[Any]) -> str:
-        """Add a constant if there is none of this name, and return the name."""
-        if name not in self.constants:
-            self.constants[name] = numpy_helper.from_array(np.ascontiguousarray(array), name)
-        return name
-
-    def integers(self, *values: int) -> str:
-        """Return the name of a constant with these integers, such as axes or a shape."""
-        return self.constant(f"integers_{'_'.join(map(str, values))}", np.array(values, np.int64))
-
-    def new_name(self, kind: str) -> str:
-        """Return an unused name."""
-        self._numbers[kind] = self._numbers.get(kind, -1) + 1
-        return f"{kind}_{self._numbers[kind]}"
-
 
 Step = Callable[[GraphBuilder, str, str, str], tuple[str, str]]
 """Takes the body, the hidden state, the cell and the input; returns the next hidden state and cell."""
@@ -103,12 +48,12 @@ class Layer(NamedTuple):
     state: Sequence[str]
 
 
-def capped_step(constants: Names) -> Step:
-    """Return the step of an LSTM with a capped input gate. Its input is the part that does not depend on the state."""
+def plain_step(constants: Names, *, cap_input_gate: bool) -> Step:
+    """Return the step of an LSTM. Its input is the part of the gates that does not depend on the state."""
 
     def step(body: GraphBuilder, hidden: str, cell: str, projected: str) -> tuple[str, str]:
-        recurrent = body.add("MatMul", hidden, constants["recurrent_kernel"])
-        return _add_update(body, body.add("Add", projected, recurrent), cell, cap_input_gate=True)
+        recurrent = body.matmul(hidden, constants["recurrent_kernel"])
+        return _add_update(body, body.add("Add", projected, recurrent), cell, cap_input_gate=cap_input_gate)
 
     return step
 
@@ -121,7 +66,7 @@ def normalized_step(constants: Names, *, cap_input_gate: bool) -> Step:
         return body.add("Tanh", body.add("LayerNormalization", cell, gain, bias, epsilon=EPSILON))
 
     def step(body: GraphBuilder, hidden: str, cell: str, projected: str) -> tuple[str, str]:
-        product = body.add("MatMul", hidden, constants["recurrent_kernel"])
+        product = body.matmul(hidden, constants["recurrent_kernel"])
         recurrent = body.add("LayerNormalization", product, constants["recurrent_gain"], epsilon=EPSILON)
         gates = body.add("Add", projected, recurrent)
         return _add_update(body, gates, cell, cap_input_gate=cap_input_gate, squash=squash)
@@ -137,7 +82,7 @@ def mogrifier_step(architecture: Architecture, constants: Names) -> Step:
         factors = ("kernel",) if architecture.mogrifier_rank is None else ("left", "right")
         product = source
         for factor in factors:
-            product = body.add("MatMul", product, constants[f"{name}_{factor}"])
+            product = body.matmul(product, constants[f"{name}_{factor}"])
         gate = body.add("Sigmoid", body.add("Add", product, constants[f"{name}_bias"]))
         return body.add("Mul", body.add("Mul", gate, body.constant("two", np.array(2, np.float32))), target)
 
@@ -148,7 +93,7 @@ def mogrifier_step(architecture: Architecture, constants: Names) -> Step:
                 x = modulated(body, h, x, index)
             else:
                 h = modulated(body, x, h, index)
-        product = body.add("MatMul", body.add("Concat", x, h, axis=-1), constants["joined_kernel"])
+        product = body.matmul(body.add("Concat", x, h, axis=-1), constants["joined_kernel"])
         gates = body.add("Add", product, constants["bias"])
         return _add_update(body, gates, cell, cap_input_gate=architecture.cap_input_gate)
 
@@ -190,15 +135,16 @@ def add_layer(layer: Layer) -> Added:
 
 def _add_lstm(layer: Layer) -> Added:
     builder, cap_input_gate = layer.builder, layer.architecture.cap_input_gate
-    if not (cap_input_gate or layer.architecture.layer_normalization):
+    is_plain = not (cap_input_gate or layer.architecture.layer_normalization)
+    if is_plain and not builder.int8:
         return _add_operator("LSTM", layer)
     constants = _constants(builder, layer.weights)
-    product, bias = builder.add("MatMul", layer.inputs, constants["kernel"]), constants["bias"]
+    product, bias = builder.matmul(layer.inputs, constants["kernel"]), constants["bias"]
     if layer.architecture.layer_normalization:
         step = normalized_step(constants, cap_input_gate=cap_input_gate)
         projected = builder.add("LayerNormalization", product, constants["input_gain"], bias, epsilon=EPSILON)
     else:
-        step, projected = capped_step(constants), builder.add("Add", product, bias)
+        step, projected = plain_step(constants, cap_input_gate=cap_input_gate), builder.add("Add", product, bias)
     return _add_scan(builder, step, projected, layer.state)
 
 
@@ -209,7 +155,12 @@ def _add_mogrifier(layer: Layer) -> Added:
 
 def _constants(builder: GraphBuilder, weights: Weights) -> dict[str, str]:
     name = builder.new_name("layer")
-    return {kind: builder.constant(f"{name}_{kind}", array) for kind, array in weights.items()}
+    return {
+        kind: builder.constant(f"{name}_{kind}", array)
+        if array.ndim == 1
+        else builder.matrix(f"{name}_{kind}", array, scale_per_column=True)
+        for kind, array in weights.items()
+    }
 
 
 def gates_for_onnx(weight: Floats, order: Sequence[int]) -> Floats:
@@ -238,10 +189,9 @@ def _add_operator(operator: str, layer: Layer) -> Added:
 
 def _add_scan(builder: GraphBuilder, step: Step, inputs: str, state: Sequence[str]) -> Added:
     """Add a loop over time. It carries hidden state and cell from step to step, and returns all hidden states."""
-    first = builder.integers(0)
-    before = [builder.add("Squeeze", part, first) for part in state]
     body = builder.body()
     hidden, cell, x_t = (body.new_name(f"step_{kind}") for kind in ("hidden", "cell", "input"))
+    body.bounded(hidden, 1)
     next_hidden, next_cell = step(body, hidden, cell, x_t)
     output = body.add("Identity", next_hidden)
     graph = helper.make_graph(
@@ -250,8 +200,8 @@ def _add_scan(builder: GraphBuilder, step: Step, inputs: str, state: Sequence[st
         [helper.make_tensor_value_info(name, TensorProto.FLOAT, None) for name in (hidden, cell, x_t)],
         [helper.make_tensor_value_info(name, TensorProto.FLOAT, None) for name in (next_hidden, next_cell, output)],
     )
-    last_hidden, last_cell, hiddens = builder.add_all("Scan", [*before, inputs], 3, body=graph, num_scan_inputs=1)
-    return hiddens, [builder.add("Unsqueeze", part, first) for part in (last_hidden, last_cell)]
+    *after, hiddens = builder.add_all("Scan", [*state, inputs], 3, body=graph, num_scan_inputs=1)  # (T, 1, B, H)
+    return builder.add("Squeeze", hiddens, builder.integers(1)), after
 
 
 def _with_one_kernel(weights: Weights) -> dict[str, Floats]:

@@ -7,7 +7,6 @@ import pytest
 
 from nextword.engine import onnx_engine
 from nextword.engine.onnx_engine import OnnxEngine
-from nextword.export.export import quantized
 from nextword.export.language_model_graph import language_model_graph
 from nextword.machine.capacity import ControlGroup
 from nextword.model.architecture import Architecture
@@ -18,9 +17,7 @@ SIZES: dict[str, Any] = {"vocabulary_size": 11, "embedding_size": 6, "hidden_siz
 
 def engine_of(*, int8: bool = False, num_threads: int | None = 1, **changes: Any) -> OnnxEngine:
     architecture = Architecture(**{**SIZES, **changes})
-    weights = random_weights(architecture)
-    model = language_model_graph(architecture, weights)
-    data = (quantized(model) if int8 else model).SerializeToString()
+    data = language_model_graph(architecture, random_weights(architecture), int8=int8).SerializeToString()
     return OnnxEngine(data, architecture=architecture, end_id=3, num_threads=num_threads)
 
 

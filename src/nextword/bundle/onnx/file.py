@@ -13,8 +13,8 @@ from nextword.errors import BundleError
 from nextword.model.architecture import Architecture
 from nextword.model.cells import CELLS
 
-_INT8_OPERATORS = frozenset(["DynamicQuantizeLSTM", "DynamicQuantizeLinear"])
-"""Operators that round numbers to eight bits. Every model with int8 weights has one of them."""
+_INT8_OPERATOR = "MatMulIntegerToFloat"
+"""The product of rounded rows and a matrix in eight bits. Every model with int8 weights has one."""
 
 Precision = Literal["float32", "int8"]
 """The precision of the stored weights."""
@@ -22,6 +22,9 @@ Precision = Literal["float32", "int8"]
 TOKENS = "tokens"
 LOG_PROBS = "log_probs"
 HIDDEN = "hidden"
+
+EMBEDDINGS = "embeddings"
+"""The name of the embedding matrix among the constants. In eight bits the names are `quantized_names` of this one."""
 
 OPSET = 17
 """The version of the ONNX operators, from 2022."""
@@ -44,7 +47,7 @@ def check_onnx_file(data: bytes, architecture: Architecture) -> Precision:
         operators = check_model(memoryview(data), most_operators(architecture))
     except ValueError as error:
         raise BundleError(f"`{ONNX}` {error}; export the model again") from error
-    return "int8" if operators & _INT8_OPERATORS else "float32"
+    return "int8" if _INT8_OPERATOR in operators else "float32"
 
 
 def most_operators(architecture: Architecture) -> Mapping[str, int]:
@@ -61,11 +64,12 @@ def most_operators(architecture: Architecture) -> Mapping[str, int]:
     is_mogrifier = architecture.cell == "mogrifier_lstm"
     rounds = layers * architecture.mogrifier_rounds if is_mogrifier else 0
     products = 2 * layers + 2 * rounds + 3 + 2 * tails  # a modulation may have two factors, a mixture has three
+    by_row = ("ReduceMax", "Abs", "Max", "Round", "Div", "Cast")  # each row rounded to steps of its own
     return {
-        **dict.fromkeys(("LSTM", "DynamicQuantizeLSTM", "GRU", "RNN", "Scan"), layers),
-        **dict.fromkeys(("MatMul", "Gemm", "MatMulInteger", "DynamicQuantizeLinear", "Cast"), products),
-        "Add": 3 * layers + rounds + tails + 1 + products,  # in eight bits, a Gemm is a product and a sum
-        "Mul": 3 * layers + 2 * rounds + 2 * products,  # in eight bits, a product is multiplied by two scales
+        **dict.fromkeys(("LSTM", "GRU", "RNN", "Scan"), layers),
+        **dict.fromkeys(("MatMul", "Gemm", _INT8_OPERATOR, "QuantizeLinear", *by_row), products),
+        "Add": 3 * layers + rounds + tails + 1 + 2 * products,  # of a bias, and of the step that stands for zero
+        "Mul": 3 * layers + 2 * rounds + 2 * products,  # by the scale of a row, and for it
         **dict.fromkeys(("Sub", "Min", "Identity"), layers),
         **dict.fromkeys(("Sigmoid", "Tanh"), 3 * layers + rounds + 1),
         "LayerNormalization": 3 * layers,
@@ -77,6 +81,11 @@ def most_operators(architecture: Architecture) -> Mapping[str, int]:
         "Reshape": 4,
         "Transpose": 3,
     }
+
+
+def quantized_names(name: str) -> tuple[str, str]:
+    """Return the names of a matrix in eight bits, and of its scale."""
+    return f"{name}_quantized", f"{name}_scale"
 
 
 def state_widths(architecture: Architecture) -> dict[str, int]:

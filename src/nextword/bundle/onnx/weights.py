@@ -2,8 +2,8 @@
 
 The graph stores them in the layouts of its operators, see `nextword.export`:
 
-- An operator for a layer has the gates one after another in the order of ONNX, with one row for each output. In eight
-  bits, an LSTM has one column for each output instead.
+- An operator for a layer, which is in float32, has the gates one after another in the order of ONNX, with one row for
+  each output.
 - The body of a loop, and a projection, have the layout of the architecture: one column for each output.
 - The embedding matrix has one row for each token.
 
@@ -18,32 +18,27 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nextword.bundle.files import ONNX
-from nextword.bundle.onnx.embeddings import EMBEDDINGS, Tensor, quantized_names, read_tensors
-from nextword.bundle.onnx.file import check_onnx_file
-from nextword.bundle.onnx.protobuf import message, numbers
-from nextword.errors import BundleError, ExportError
+from nextword.bundle.onnx.file import EMBEDDINGS, check_onnx_file, quantized_names
+from nextword.bundle.onnx.graph import GRAPH_FIELDS, MODEL_FIELDS, TENSOR_FIELDS
+from nextword.bundle.onnx.protobuf import Value, fields, message
+from nextword.errors import BundleError
 from nextword.model.architecture import Architecture
 from nextword.model.cells import Shape
 
 MAX_STEPS = 127
 
-_UNSIGNED = 128
-"""The difference between unsigned steps and those that are stored."""
-
 
 @dataclass(frozen=True, eq=False)
 class PackedMatrix:
-    """A matrix of `O` rows, one for each output of the product: each row of steps from zero, times its scale.
+    """A matrix of `O` rows, one for each output of the product: each row of steps, times its scale.
 
     Attributes:
         steps: Whole numbers `(O, I)`, int8.
         scales: The size of a step, for each row `(O,)` or for all `(1,)`, float32.
-        zero: The step that stands for zero.
     """
 
     steps: NDArray[np.int8]
     scales: NDArray[np.float32]
-    zero: int = 0
 
     @classmethod
     def rounded(cls, rows: NDArray[np.float32]) -> Self:
@@ -59,21 +54,6 @@ class PackedMatrix:
         steps = np.clip(np.rint(rows / divisors[:, None]), -MAX_STEPS, MAX_STEPS)
         return cls(np.ascontiguousarray(steps, np.int8), scales)
 
-    @classmethod
-    def of_steps(
-        cls, steps: NDArray[np.integer], scales: NDArray[np.float32], zero_points: NDArray[np.integer]
-    ) -> Self:
-        """Return the matrix of steps `(O, I)` in eight bits whose zero is another number, for each row or for all.
-
-        Raises:
-            ExportError: Rows have different zeros.
-        """
-        if (zero_points != zero_points[0]).any():
-            raise ExportError("the rows of a matrix must have the same zero, but have others; export the model again")
-        shift = _UNSIGNED if steps.dtype == np.uint8 else 0
-        moved = steps.astype(np.int16) - shift
-        return cls(np.ascontiguousarray(moved, np.int8), scales, int(zero_points[0]) - shift)
-
     @property
     def num_bytes(self) -> int:
         """Bytes of steps and scales."""
@@ -81,7 +61,7 @@ class PackedMatrix:
 
     def to_floats(self) -> NDArray[np.float32]:
         """Return the numbers `(O, I)` that the page computes with."""
-        return (self.steps.astype(np.float32) - np.float32(self.zero)) * self.scales[:, None]
+        return self.steps.astype(np.float32) * self.scales[:, None]
 
 
 Floats = NDArray[np.float32]
@@ -94,9 +74,11 @@ _GATES = {"lstm": (0, 3, 1, 2), "gru": (0, 1, 2), "rnn": (0,)}
 _KERNELS = ("kernel", "recurrent_kernel")
 
 # Numbers of fields and of types in onnx.proto.
-_DATA_TYPE, _FLOATS, _INTEGERS, _RAW = 2, 4, 5, 9
-_FLOAT32 = 1
-_EIGHT_BITS: Mapping[int, type[np.int8 | np.uint8]] = {2: np.uint8, 3: np.int8}
+_DATA_TYPE, _NAME, _RAW = 2, 8, 9
+_FLOAT32, _INT8 = 1, 3
+
+Tensor = Mapping[int, Value]
+"""The fields of a tensor by number, each with its last value."""
 
 
 def onnx_weights(data: bytes, architecture: Architecture) -> dict[str, PackedWeight]:
@@ -110,7 +92,6 @@ def onnx_weights(data: bytes, architecture: Architecture) -> dict[str, PackedWei
 
     Raises:
         BundleError: The file is refused, or a weight is missing or has another size.
-        ExportError: The rows of a matrix have different zeros.
     """
     stored = _stored_weights(data, architecture, architecture.weight_shapes())
     return {name: _packed(weight) for name, weight in stored.items()}
@@ -126,7 +107,6 @@ def onnx_floats(data: bytes, architecture: Architecture, names: Iterable[str]) -
 
     Raises:
         BundleError: The file is refused, or a weight is missing or has another size.
-        ExportError: The rows of a matrix have different zeros.
     """
     stored = _stored_weights(data, architecture, names)
     return {name: _floats_of(name, weight) for name, weight in stored.items()}
@@ -135,10 +115,23 @@ def onnx_floats(data: bytes, architecture: Architecture, names: Iterable[str]) -
 def _stored_weights(data: bytes, architecture: Architecture, names: Iterable[str]) -> dict[str, PackedWeight]:
     check_onnx_file(data, architecture)
     try:
-        reader = _Reader(read_tensors(data), architecture)
+        reader = _Reader(_read_tensors(data), architecture)
         return {name: reader.weight(name) for name in names}
     except ValueError as error:
         raise BundleError(f"`{ONNX}` {error}; export the model again") from error
+
+
+def _read_tensors(data: bytes) -> dict[str, Tensor]:
+    """Return the constants of the graph of a model by name."""
+    found: dict[str, Tensor] = {}
+    for number, graph in fields(memoryview(data), MODEL_FIELDS, "a model"):
+        if number != 7:
+            continue
+        for part, value in fields(graph, GRAPH_FIELDS, "a graph"):
+            if part == 5:
+                tensor = dict(fields(value, TENSOR_FIELDS, "a tensor"))
+                found[bytes(message(tensor.get(_NAME, memoryview(b"")))).decode("latin-1")] = tensor
+    return found
 
 
 def _packed(weight: PackedWeight) -> PackedWeight:
@@ -159,8 +152,8 @@ class _Reader:
         self._tensors = tensors
         self._cell = architecture.cell
         self._shapes = architecture.weight_shapes()
-        is_plain = not (architecture.cap_input_gate or architecture.layer_normalization)
-        self._order = _GATES.get(architecture.cell) if is_plain else None
+        has_operator = f"{self._cell}_weights_0_kernel" in tensors
+        self._order = _GATES.get(self._cell) if has_operator else None
 
     def weight(self, name: str) -> PackedWeight:
         layer, _, kind = name.partition("/")
@@ -193,50 +186,35 @@ class _Reader:
         rows = _rows_of_gates(order, shape[-1])
         if kind == "bias":  # of the input, and then of the recurrence, which is zero
             return self._floats(name, (2 * shape[0],))[: shape[0]][rows]
-        is_quantized = quantized_names(name)[0] in self._tensors
-        found = self._matrix(name, shape if is_quantized else shape[::-1], has_output_rows=not is_quantized)
-        if not isinstance(found, PackedMatrix):
-            return found[rows]
-        scales = found.scales if len(found.scales) == 1 else found.scales[rows]
-        return replace(found, steps=found.steps[rows], scales=scales)
+        return self._floats(name, shape[::-1])[rows]
 
     def _matrix(self, name: str, shape: Shape, *, has_output_rows: bool) -> PackedWeight:
         """Return the rows `(O, I)` of a matrix that is stored with one row or with one column for each output."""
-        quantized, scale, zero_point = quantized_names(name)
+        quantized, scale = quantized_names(name)
         if quantized not in self._tensors:
             floats = self._floats(name, shape)
             return floats if has_output_rows else floats.T
-        kind = self._kind_of(quantized)
-        steps = _array(quantized, self._tensors[quantized], kind, shape)
-        steps = steps if has_output_rows else steps.T
-        scales = self._scales(scale, len(steps))
-        return PackedMatrix.of_steps(steps, scales, self._zero_points(zero_point, kind, len(scales)))
+        tensor = self._tensors[quantized]
+        if tensor.get(_DATA_TYPE) != _INT8:
+            raise ValueError(f"must hold `{name}` in eight bits, but does not")
+        steps = _array(quantized, tensor, np.int8, shape)
+        steps = steps if has_output_rows else np.ascontiguousarray(steps.T)
+        return PackedMatrix(steps, self._scales(scale, len(steps)))
 
     def _scales(self, name: str, count: int) -> Floats:
-        tensor = self._tensor(name)
-        raw = bytes(message(tensor.get(_FLOATS) or tensor.get(_RAW) or memoryview(b"")))
+        raw = bytes(message(self._tensor(name).get(_RAW, memoryview(b""))))
         if len(raw) not in (4, 4 * count):
             raise ValueError(f"must hold the scales of its matrices, but `{name}` has {len(raw)} bytes")
-        return _finite(name, np.frombuffer(raw, "<f4").astype(np.float32))
-
-    def _zero_points(self, name: str, kind: type[np.int8 | np.uint8], count: int) -> NDArray[np.int16]:
-        tensor = self._tensor(name)
-        found = list(message(tensor[_RAW])) if _RAW in tensor else list(numbers(tensor.get(_INTEGERS, 0)))
-        if len(found) not in (1, count):
-            raise ValueError(f"must hold the zero points of its matrices, but `{name}` has {len(found)}")
-        return np.array([number & 255 for number in found], np.uint8).view(kind).astype(np.int16)
+        scales = np.frombuffer(raw, "<f4").astype(np.float32)
+        if not (np.abs(scales) <= np.finfo(np.float32).max / 128).all():
+            raise ValueError(f"must hold finite numbers, but `{name}` makes others")
+        return scales
 
     def _floats(self, name: str, shape: Shape) -> Floats:
         tensor = self._tensor(name)
         if tensor.get(_DATA_TYPE) != _FLOAT32:
             raise ValueError(f"must hold `{name}` in float32, but does not")
         return _finite(name, _array(name, tensor, np.float32, shape))
-
-    def _kind_of(self, name: str) -> type[np.int8 | np.uint8]:
-        data_type = self._tensor(name).get(_DATA_TYPE)
-        if not isinstance(data_type, int) or data_type not in _EIGHT_BITS:
-            raise ValueError(f"must hold `{name}` in eight bits, but does not")
-        return _EIGHT_BITS[data_type]
 
     def _tensor(self, name: str) -> Tensor:
         if name not in self._tensors:

@@ -132,7 +132,6 @@ def packed_weights(bundle: Bundle) -> dict[str, PackedWeight]:
 
     Raises:
         BundleError: `model.onnx` is refused.
-        ExportError: The rows of a matrix have different zeros.
     """
     if bundle.is_slim and bundle.onnx is not None:
         return onnx_weights(bundle.onnx, bundle.architecture)
@@ -146,13 +145,11 @@ def _packed(name: str, weight: NDArray[np.float32]) -> PackedWeight:
 
 
 def _arrays(weights: Mapping[str, PackedWeight]) -> dict[str, NDArray[Any]]:
-    """Return the arrays of the file by name: `NAME`, `NAME/scales` and `NAME/zero` for a matrix."""
+    """Return the arrays of the file by name: `NAME`, and `NAME/scales` for a matrix."""
     arrays: dict[str, NDArray[Any]] = {}
     for name, weight in weights.items():
         if isinstance(weight, PackedMatrix):
             arrays |= {name: weight.steps, f"{name}/scales": weight.scales}
-            if weight.zero:
-                arrays[f"{name}/zero"] = np.array([weight.zero], np.float32)
         else:
             arrays[name] = weight
     return arrays

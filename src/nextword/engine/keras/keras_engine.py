@@ -31,9 +31,6 @@ class KerasEngine:
     compiles_each_shape = True
     """Whether each new window shape is compiled; use few shapes."""
 
-    mixes_rows = False
-    """Whether the other texts of a batch change the results of a text by more than the last bits."""
-
     def __init__(self, model: LanguageModel, *, end_id: int) -> None:
         self.model = model
         self.end_id = end_id

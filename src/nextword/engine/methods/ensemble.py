@@ -56,7 +56,6 @@ class EnsembleEngine(DistributionEngine):
             vocabulary_size=engines[0].vocabulary_size,
             end_id=engines[0].end_id,
             compiles_each_shape=any(engine.compiles_each_shape for engine in engines),
-            mixes_rows=any(engine.mixes_rows for engine in engines),
         )
         self._engines = tuple(engines)
         self._weights = _scaled(options.ensemble_weights, len(engines))

@@ -1,17 +1,15 @@
 """The texts that the engine works on, and what it does next for them; it knows neither threads nor event loops.
 
-Long prompts are read in windows between the steps of other texts. Windows are only used if they give the same results
-as steps: an int8 engine rounds a window by its largest number, so its texts are read in steps, as the command line
-does. If the tokens of a prompt are to be scored, they are scored in windows first, as `nextword score` does.
+Long prompts are read in windows between the steps of other texts, if this engine's windows give the same results as
+steps to the last bit.
 """
 
 import logging
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 
-from nextword.engine.distribution_engine import even_pieces
 from nextword.engine.engine import Engine, State
 from nextword.serving.http.errors import ApiError
 from nextword.serving.queue.row_batch import reads_exact_windows, row_batch
@@ -26,9 +24,6 @@ _MAX_ROWS = 8
 _WINDOW_NUMBERS = 640_000
 """Maximum number of log-probabilities of a window, because the steps of other texts wait for it."""
 
-_PIECE_NUMBERS = 2_000_000
-"""Log-probabilities of a piece in which prompts are scored, as in `OnnxEngine.pieces`."""
-
 _LOG = logging.getLogger(__name__)
 
 
@@ -36,7 +31,7 @@ class Batcher:
     """Reads prompts and steps texts, in turn.
 
     ```
-    add -> [scoring] -> [reading] -> [joining] -> rows, which share the steps -> done
+    add -> [reading] -> [joining] -> rows, which share the steps -> done
     ```
 
     Args:
@@ -53,7 +48,6 @@ class Batcher:
         self._batch = row_batch(engine, max_rows)
         self._max_read = max(1, min(_MAX_ROWS, _WINDOW_NUMBERS // (WINDOW * engine.vocabulary_size)))
         self._is_exact = reads_exact_windows(engine, WINDOW, self._max_read)
-        self._scoring: deque[tuple[TextTask, State, int]] = deque()
         self._reading: deque[tuple[TextTask, State]] = deque()
         self._joining: list[tuple[TextTask, State]] = []
         self._rows: list[TextTask] = []
@@ -64,7 +58,7 @@ class Batcher:
     @property
     def tasks(self) -> list[TextTask]:
         """The texts in work."""
-        waiting = (entry[0] for entries in (self._joining, self._reading, self._scoring) for entry in entries)
+        waiting = (entry[0] for entries in (self._joining, self._reading) for entry in entries)
         return [*self._rows, *waiting, *self._done]
 
     def add(self, task: TextTask) -> None:
@@ -72,15 +66,12 @@ class Batcher:
         if task.is_complete:
             task.finish_prompt()
             self._done.append(task)
-        elif task.scores_prompt and self._engine.mixes_rows and len(task.read) > 1:
-            self._scoring.append((task, self._engine.start(1), 0))
         else:
             self._read_or_join(task, self._engine.start(1))
 
     def drop(self, ended: set[TextTask]) -> None:
         """Drop texts."""
         if ended:
-            self._scoring = deque(entry for entry in self._scoring if entry[0] not in ended)
             self._reading = deque(entry for entry in self._reading if entry[0] not in ended)
             self._joining = [entry for entry in self._joining if entry[0] not in ended]
             self._done = [task for task in self._done if task not in ended]
@@ -88,10 +79,8 @@ class Batcher:
 
     def advance(self) -> None:
         """Read a window of a few prompts, then a token of each other text."""
-        if self._scoring:
-            self._advance_prompts([self._scoring[0][0]], self._score_piece)
-        elif self._reading:
-            self._advance_prompts([task for task, _ in list(self._reading)[: self._max_read]], self._read_window)
+        if self._reading:
+            self._read_window()
         if self._joining:
             joining, self._joining = self._joining, []
             self._arrange([*range(len(self._rows))], joining)
@@ -102,15 +91,6 @@ class Batcher:
         """Return what is to be sent after `advance`."""
         return [(task, update) for task in self.tasks if (update := task.take_update()) is not None]
 
-    def _advance_prompts(self, tasks: list[TextTask], advance: Callable[[], None]) -> None:
-        try:
-            advance()
-            self._done += [task for task in tasks if task.is_complete]
-        except Exception:  # of the engine: these texts end, the others continue
-            self._fail(tasks)
-            self.drop(set(tasks))
-            self._done += tasks
-
     def _read_or_join(self, task: TextTask, state: State) -> None:
         if self._is_exact and task.num_to_read > WINDOW:
             self._reading.append((task, state))
@@ -118,7 +98,19 @@ class Batcher:
             self._joining.append((task, state))
 
     def _read_window(self) -> None:
+        """Read a window of the first few prompts. If the engine fails, these texts end, and the others continue."""
         pairs = [self._reading.popleft() for _ in range(min(self._max_read, len(self._reading)))]
+        tasks = [task for task, _ in pairs]
+        try:
+            self._advance_prompts(pairs)
+        except Exception:
+            self._fail(tasks)
+            self.drop(set(tasks))
+            self._done += tasks
+        else:
+            self._done += [task for task in tasks if task.is_complete]
+
+    def _advance_prompts(self, pairs: Sequence[tuple[TextTask, State]]) -> None:
         inputs = np.array([task.read[task.position : task.position + WINDOW] for task, _ in pairs], np.int32)
         state = pairs[0][1] if len(pairs) == 1 else self._engine.join([state for _, state in pairs])
         prediction, state = self._engine.predict_window(inputs, state)
@@ -127,23 +119,6 @@ class Batcher:
             task.receive_window(prediction.log_probs[row])
             if not task.is_complete:
                 self._read_or_join(task, state if len(pairs) == 1 else self._engine.select(state, np.array([row])))
-
-    def _score_piece(self) -> None:
-        task, state, position = self._scoring.popleft()
-        inputs = np.array([task.read[:-1]], np.int32)
-        length = even_pieces(inputs.shape[1], self._engine.vocabulary_size, _PIECE_NUMBERS)[0].stop
-        prediction, state = self._engine.predict_window(inputs[:, position : position + length], state)
-        task.score_prompt(prediction.log_probs[0], position)
-        position += length
-        if position < inputs.shape[1]:
-            self._scoring.append((task, state, position))
-            return
-        task.scores_prompt = False
-        if task.text is None:
-            self.num_prompt_tokens += inputs.shape[1]
-            task.finish_prompt()
-        else:
-            self._joining.append((task, self._engine.start(1)))
 
     def _step(self) -> None:
         self.num_prompt_tokens += sum(task.position < len(task.read) for task in self._rows)

@@ -94,7 +94,7 @@ def row_batch(engine: Engine, max_rows: int) -> RowBatch:
     only the same from a few rows on, smaller batches are filled up. Otherwise the texts are stepped one by one, as are
     those of an engine that compiles each shape.
     """
-    smallest = None if engine.mixes_rows or engine.compiles_each_shape else smallest_exact_batch(engine, max_rows)
+    smallest = None if engine.compiles_each_shape else smallest_exact_batch(engine, max_rows)
     return SeparateSteps(engine) if smallest is None else SharedSteps(engine, smallest=smallest)
 
 
@@ -116,7 +116,7 @@ def smallest_exact_batch(engine: Engine, max_rows: int) -> int | None:
 
 def reads_exact_windows(engine: Engine, num_steps: int, max_rows: int) -> bool:
     """Return whether windows of 1 to `max_rows` texts give the results of steps to the last bit."""
-    if engine.mixes_rows or engine.compiles_each_shape:
+    if engine.compiles_each_shape:
         return False
     ids = _random_ids(engine, max_rows, num_steps + 1)
     expected = _stepped(engine, ids)

@@ -138,14 +138,13 @@ class TextTask:
     def receive_window(self, log_probs: LogProbs) -> None:
         """Receive the log-probabilities `(T, V)` after each of the next `T` tokens of the prompt."""
         if self.scores_prompt:
-            self.score_prompt(log_probs, self.position)
+            self._score_prompt(log_probs)
         self.position += len(log_probs)
         if self.text is None and self.is_complete:
             self._send()
 
-    def score_prompt(self, log_probs: LogProbs, position: int) -> None:
-        """Score the tokens of the prompt that follow on the tokens from `position` on."""
-        following = self.read[position + 1 : position + 1 + len(log_probs)]
+    def _score_prompt(self, log_probs: LogProbs) -> None:
+        following = self.read[self.position + 1 : self.position + 1 + len(log_probs)]
         rows = log_probs[: len(following)]
         self._prompt += [self._scored(token_id, row) for token_id, row in zip(following, rows, strict=True)]
 

@@ -1,4 +1,7 @@
 import dataclasses
+from contextlib import suppress
+from functools import cache
+from typing import Any
 
 import numpy as np
 import onnx
@@ -6,23 +9,23 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import array_shapes, arrays
+from numpy.typing import NDArray
 from onnx import numpy_helper
 
 from nextword.bundle.bundle import Bundle
-from nextword.bundle.onnx.weights import PackedMatrix, onnx_weights
+from nextword.bundle.onnx.weights import PackedMatrix, onnx_floats, onnx_weights
 from nextword.display.page.packed_model import packed_weights
-from nextword.errors import BundleError, ExportError
-from nextword.export.export import quantized
+from nextword.errors import BundleError
 from nextword.export.language_model_graph import language_model_graph
 from nextword.model.architecture import Architecture
 from support.packed import ARCHITECTURES, random_bundle
+from support.random_weights import random_weights
 
 ALL = pytest.mark.parametrize("name", ARCHITECTURES)
 
 
 def slim(bundle: Bundle, *, int8: bool) -> Bundle:
-    graph = language_model_graph(bundle.architecture, bundle.weights)
-    data = (quantized(graph) if int8 else graph).SerializeToString()
+    data = language_model_graph(bundle.architecture, bundle.weights, int8=int8).SerializeToString()
     return dataclasses.replace(bundle, onnx=data).to_slim()
 
 
@@ -98,9 +101,10 @@ def _integers(data: bytes) -> list[np.ndarray[tuple[int, ...], np.dtype[np.int8]
     return [numpy_helper.to_array(tensor) for tensor in tensors if tensor.name.endswith("_quantized")]
 
 
-def _broken(bundle: Bundle, name: str, array: np.ndarray[tuple[int, ...], np.dtype[np.float32]] | None) -> bytes:
-    """Return the model with a constant replaced or removed."""
-    model = language_model_graph(bundle.architecture, bundle.weights)
+def _broken(bundle: Bundle, name: str, array: NDArray[Any] | None) -> bytes:
+    """Return the model in eight bits with a constant replaced or removed."""
+    model = language_model_graph(bundle.architecture, bundle.weights, int8=True)
+    assert name in [tensor.name for tensor in model.graph.initializer]
     kept = [tensor for tensor in model.graph.initializer if tensor.name != name]
     del model.graph.initializer[:]
     model.graph.initializer.extend(kept)
@@ -111,19 +115,41 @@ def _broken(bundle: Bundle, name: str, array: np.ndarray[tuple[int, ...], np.dty
 
 
 @pytest.mark.parametrize(
-    ("array", "message"),
+    ("name", "array", "message"),
     [
-        (None, "must hold `projection_bias`, but does not"),
-        (np.zeros(3, np.float32), "must hold `projection_bias` in 120 bytes, but it has 12"),
-        (np.full(30, np.nan, np.float32), "must hold finite numbers, but `projection_bias` holds others"),
+        ("projection_bias", None, "must hold `projection_bias`, but does not"),
+        ("projection_bias", np.zeros(3, np.float32), "must hold `projection_bias` in 120 bytes, but it has 12"),
+        ("projection_bias", np.full(30, np.nan, np.float32), "finite numbers, but `projection_bias` holds others"),
+        ("embeddings_quantized", None, "must hold `embeddings`, but does not"),
+        ("embeddings_quantized", np.zeros((30, 8), np.float32), "must hold `embeddings` in eight bits, but does not"),
+        ("embeddings_quantized", np.zeros((30, 7), np.int8), "must hold `embeddings_quantized` in .* bytes"),
+        ("embeddings_scale", None, "must hold `embeddings_scale`, but does not"),
+        ("embeddings_scale", np.array(np.nan, np.float32), "finite numbers, but `embeddings_scale` makes others"),
+        ("embeddings_scale", np.zeros(2, np.float32), "the scales of its matrices, but `embeddings_scale` has 8 bytes"),
+        ("embeddings_scale", np.array(3e38, np.float32), "finite numbers, but `embeddings_scale` makes others"),
     ],
 )
-def test_a_model_that_lacks_a_weight_is_refused(
-    array: np.ndarray[tuple[int, ...], np.dtype[np.float32]] | None, message: str
-) -> None:
+def test_a_model_that_lacks_a_weight_is_refused(name: str, array: NDArray[Any] | None, message: str) -> None:
     bundle = random_bundle(ARCHITECTURES["tied"])
     with pytest.raises(BundleError, match=message):
-        onnx_weights(_broken(bundle, "projection_bias", array), bundle.architecture)
+        onnx_floats(_broken(bundle, name, array), bundle.architecture, bundle.weights)
+
+
+@given(st.data())
+def test_changed_bytes_anywhere_are_refused_or_read(data: st.DataObject) -> None:
+    model, architecture = small_model()
+    start = data.draw(st.integers(0, len(model)))
+    spoiled = model[:start] + data.draw(st.binary(max_size=8)) + model[start + data.draw(st.integers(0, 8)) :]
+    names = architecture.weight_shapes()
+    with suppress(BundleError):
+        assert onnx_floats(spoiled, architecture, names).keys() == names.keys()
+
+
+@cache
+def small_model() -> tuple[bytes, Architecture]:
+    architecture = Architecture(vocabulary_size=5, embedding_size=2, hidden_sizes=(2,))
+    graph = language_model_graph(architecture, random_weights(architecture), int8=True)
+    return graph.SerializeToString(), architecture
 
 
 def test_a_file_that_is_no_model_is_refused() -> None:
@@ -147,19 +173,6 @@ def test_rounding_moves_a_number_by_half_a_step_of_its_row(matrix: Rows) -> None
     assert np.abs(packed.steps.astype(int)).max() <= 127
     allowed = 0.5001 * packed.scales[:, None] + 1e-30
     assert (np.abs(packed.to_floats() - matrix) <= allowed).all()
-
-
-def test_unsigned_steps_keep_their_zero() -> None:
-    steps, scales = np.array([[255, 60], [127, 64], [0, 64]], np.uint8), np.array([0.5], np.float32)
-    packed = PackedMatrix.of_steps(steps, scales, np.array([64], np.int16))
-    assert packed.steps.dtype == np.int8
-    assert packed.to_floats().tolist() == [[95.5, -2.0], [31.5, 0.0], [-32.0, 0.0]]
-
-
-def test_rows_with_different_zeros_are_refused() -> None:
-    steps, scales = np.array([[25], [3]], np.int8), np.array([1.0, 1.0], np.float32)
-    with pytest.raises(ExportError, match="the rows of a matrix must have the same zero, but have others"):
-        PackedMatrix.of_steps(steps, scales, np.array([0, 1], np.int16))
 
 
 def test_bytes_of_steps_and_scales_count() -> None:

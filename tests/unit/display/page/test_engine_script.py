@@ -1,6 +1,5 @@
 """`site/js/engine.js` in Node, beside the Python engine on the same rounded weights."""
 
-import dataclasses
 from typing import Any
 
 import numpy as np
@@ -9,10 +8,8 @@ import pytest
 from nextword.bundle.bundle import Bundle
 from nextword.display.page.packed_model import pack_model
 from nextword.engine.stream import token_log_probs
-from nextword.export.export import quantized
-from nextword.export.language_model_graph import language_model_graph
 from nextword.text.corpus import Corpus
-from support.packed import ARCHITECTURES, SIZES, arrays_of, random_bundle, same_model
+from support.packed import ARCHITECTURES, SIZES, random_bundle, same_model
 
 ALL = pytest.mark.parametrize("name", ARCHITECTURES)
 
@@ -48,17 +45,6 @@ def test_log_probs_of_every_cell_and_projection(name: str, scripts: Any) -> None
     ids = np.random.default_rng(2).integers(SIZES["vocabulary_size"], size=60, dtype=np.int32)
     found = scripts.run(_LOG_PROBS, ids.tolist(), model=packed)
     np.testing.assert_allclose(found, token_log_probs(same_model(packed, bundle).engine, ids), rtol=0, atol=1e-4)
-
-
-def test_log_probs_of_a_slim_model_whose_embedding_has_another_zero(scripts: Any) -> None:
-    bundle = random_bundle(ARCHITECTURES["untied"])
-    graph = quantized(language_model_graph(bundle.architecture, bundle.weights))
-    slim = dataclasses.replace(bundle, onnx=graph.SerializeToString()).to_slim()
-    packed = pack_model(slim)
-    assert "embedding/embeddings/zero" in arrays_of(packed)
-    ids = np.random.default_rng(2).integers(SIZES["vocabulary_size"], size=60, dtype=np.int32)
-    found = scripts.run(_LOG_PROBS, ids.tolist(), model=packed)
-    np.testing.assert_allclose(found, token_log_probs(same_model(packed, slim).engine, ids), rtol=0, atol=1e-4)
 
 
 _TRACE = """async (ids, { model }, js) => {

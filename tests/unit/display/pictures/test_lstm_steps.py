@@ -5,7 +5,6 @@ import pytest
 
 from nextword.display.pictures.lstm_steps import LSTMSteps
 from nextword.errors import SettingError
-from nextword.export.export import quantized
 from nextword.export.language_model_graph import language_model_graph
 from support.packed import ARCHITECTURES, random_bundle
 
@@ -35,8 +34,7 @@ def test_the_liveliest_units_change_most() -> None:
 @pytest.mark.parametrize("int8", [False, True])
 def test_a_slim_model_has_the_same_steps(int8: bool) -> None:
     bundle = random_bundle(ARCHITECTURES["untied"])
-    graph = language_model_graph(bundle.architecture, bundle.weights)
-    data = (quantized(graph) if int8 else graph).SerializeToString()
+    data = language_model_graph(bundle.architecture, bundle.weights, int8=int8).SerializeToString()
     slim = dataclasses.replace(bundle, onnx=data).to_slim()
     found, expected = (LSTMSteps.of_model(each, IDS, 2) for each in (slim, bundle))
     np.testing.assert_allclose(found.h, expected.h, atol=0.03 if int8 else 0)

@@ -23,9 +23,8 @@ from support.toy_engine import ToyEngine
 class OtherKernel(ToyEngine):
     """Rounds otherwise in batches of some sizes, as libraries of matrix products do."""
 
-    def __init__(self, *, rounded_below: int, mixes_rows: bool = False) -> None:
+    def __init__(self, *, rounded_below: int) -> None:
         super().__init__(9, 0)
-        self.mixes_rows = mixes_rows
         self._rounded_below = rounded_below
 
     def predict_window(self, inputs: TokenIds, state: State) -> tuple[WindowPrediction, State]:
@@ -40,10 +39,10 @@ def test_float32_on_onnxruntime_shares_steps(float_model: LoadedModel) -> None:
     assert isinstance(row_batch(CacheEngine(float_model.engine, CacheOptions()), 16), SharedSteps)
 
 
-def test_int8_does_not_share_steps(austen: LoadedModel) -> None:
-    assert isinstance(row_batch(austen.engine, 64), SeparateSteps)
-    assert isinstance(row_batch(CacheEngine(austen.engine, CacheOptions()), 64), SeparateSteps)
-    assert not reads_exact_windows(austen.engine, 8, 4)
+def test_int8_shares_steps_and_reads_windows(austen: LoadedModel) -> None:
+    assert isinstance(row_batch(austen.engine, 64), SharedSteps)
+    assert isinstance(row_batch(CacheEngine(austen.engine, CacheOptions()), 16), SharedSteps)
+    assert reads_exact_windows(austen.engine, 8, 4)
 
 
 def test_an_engine_that_compiles_is_stepped_row_by_row() -> None:

@@ -2,16 +2,15 @@
 // One program of a cell then serves predictions, and the question which earlier words a prediction depends on.
 
 /**
- * A matrix of `rows` outputs by `columns` inputs: `steps` (rows * columns) from `zero`, each row times its scale.
+ * A matrix of `rows` outputs by `columns` inputs: `steps` (rows * columns), each row times its scale.
  * `scales` has one number a row, or one for all rows.
  */
 export class Matrix {
-  constructor(rows, columns, steps, scales, zero = 0) {
+  constructor(rows, columns, steps, scales) {
     this.rows = rows;
     this.columns = columns;
     this.steps = steps;
     this.scales = scales;
-    this.zero = zero;
   }
 
   scale(row) {
@@ -23,7 +22,7 @@ export class Matrix {
     const scale = this.scale(index);
     const first = index * this.columns;
     for (let column = 0; column < this.columns; column += 1) {
-      values[column] = scale * (this.steps[first + column] - this.zero);
+      values[column] = scale * this.steps[first + column];
     }
     return values;
   }
@@ -32,7 +31,7 @@ export class Matrix {
   rowsBetween(start, end) {
     const steps = this.steps.subarray(start * this.columns, end * this.columns);
     const scales = this.scales.length === 1 ? this.scales : this.scales.subarray(start, end);
-    return new Matrix(end - start, this.columns, steps, scales, this.zero);
+    return new Matrix(end - start, this.columns, steps, scales);
   }
 
   /** Returns the product with a vector (columns), a vector (rows). */
@@ -40,7 +39,6 @@ export class Matrix {
     const { rows, columns, steps } = this;
     const result = new Float32Array(rows);
     const numFours = rows - (rows % 4);
-    const less = this.zero ? this.zero * total(vector) : 0;
     let first = 0;
     for (let row = 0; row < numFours; row += 4) {
       // Four rows at once: each number of the vector is read once, and the sums do not wait for each other.
@@ -55,10 +53,10 @@ export class Matrix {
         c += value * steps[third + column];
         d += value * steps[fourth + column];
       }
-      result[row] = (a - less) * this.scale(row);
-      result[row + 1] = (b - less) * this.scale(row + 1);
-      result[row + 2] = (c - less) * this.scale(row + 2);
-      result[row + 3] = (d - less) * this.scale(row + 3);
+      result[row] = a * this.scale(row);
+      result[row + 1] = b * this.scale(row + 1);
+      result[row + 2] = c * this.scale(row + 2);
+      result[row + 3] = d * this.scale(row + 3);
       first = fourth + columns;
     }
     for (let row = numFours; row < rows; row += 1, first += columns) {
@@ -66,19 +64,19 @@ export class Matrix {
       for (let column = 0; column < columns; column += 1) {
         sum += vector[column] * steps[first + column];
       }
-      result[row] = (sum - less) * this.scale(row);
+      result[row] = sum * this.scale(row);
     }
     return result;
   }
 
   /** Adds the transposed product with a vector (rows) to `sums` (columns). */
   addTransposedProduct(vector, sums) {
-    const { rows, columns, steps, zero } = this;
+    const { rows, columns, steps } = this;
     for (let row = 0, first = 0; row < rows; row += 1, first += columns) {
       const factor = vector[row] * this.scale(row);
       if (factor === 0) continue;
       for (let column = 0; column < columns; column += 1) {
-        sums[column] += factor * (steps[first + column] - zero);
+        sums[column] += factor * steps[first + column];
       }
     }
   }

@@ -65,12 +65,12 @@ function arrayOf(data, { name, dtype, shape, offset }) {
   return new Kind(data.slice(offset, end).buffer);
 }
 
-/** Returns the weights by name: integers are matrices with one row an output, with scales and perhaps a zero. */
+/** Returns the weights by name: integers are matrices with one row an output, with scales. */
 function weightsOf(tensors) {
   const weights = Object.entries(tensors).map(([name, { dtype, shape, array }]) => {
     if (dtype !== "int8") return [name, array];
     const [rows, columns] = shape;
-    return [name, new Matrix(rows, columns, array, tensors[`${name}/scales`].array, tensors[`${name}/zero`]?.array[0])];
+    return [name, new Matrix(rows, columns, array, tensors[`${name}/scales`].array)];
   });
   return Object.fromEntries(weights);
 }

@@ -4,7 +4,7 @@ import pytest
 from onnx import TensorProto, helper
 from onnx.reference import ReferenceEvaluator
 
-from nextword.export.recurrence_graph import GraphBuilder
+from nextword.export.graph_builder import GraphBuilder
 
 
 def test_every_result_has_a_name_of_its_own_also_in_a_body() -> None:

@@ -101,7 +101,7 @@ PICTURES = [
     Picture("learn/architecture.svg", "nextword draw architecture tutorial --vocabulary-size 10000"),
     Picture("learn/windows.svg", "nextword draw windows"),
     Picture("learn/return-sequences.svg", chart=sequences_picture),
-    Picture("learn/unit.svg", f"nextword draw unit austen '{_SPEECH}' --unit 57"),
+    Picture("learn/unit.svg", f"nextword draw unit austen '{_SPEECH}' --mark 57"),
     Picture("learn/unit-valid.svg", chart=lambda: draw_unit(austen(), _VALID, unit=57).to_svg()),
     _charted("learn/surprisal.svg", "learn/data/surprisal.json", _surprisal_of),
     Picture("learn/cell-steps.svg", chart=cell_steps_drawing),

@@ -39,9 +39,8 @@ class _DrawOptions(CommandOptions):
     output: Path | None = option(None, "-o", help="File to write.", type=OutputFile(), unset="SUBJECT.svg")
     word: int | None = option(None, help="cell: number of the word, the first is 1.", unset="the last")
     layer: int | None = option(None, help="cell, unit: number of the layer.", unset="1")
-    unit: int | None = option(None, help="unit: its number, the first is 0.", unset="the liveliest")
     units: int | None = option(None, help="cell: number of units, at most 16.", unset="10")
-    mark: int | None = option(None, help="cell: unit to mark, the first is 0.", unset="the liveliest")
+    mark: int | None = option(None, help="cell, unit: the unit to mark, the first is 0.", unset="the liveliest")
     vocabulary_size: int | None = option(
         None, help="architecture: number of tokens, for a preset.", unset=f"{_VOCABULARY_SIZE:,}"
     )
@@ -53,19 +52,19 @@ class _DrawOptions(CommandOptions):
     _DrawOptions,
     examples=[
         'nextword draw cell austen "She was very happy" --output happy.svg',
-        'nextword draw unit austen "She said, yes. He left." --unit 57',
+        'nextword draw unit austen "She said, yes." --mark 57',
         "nextword draw architecture tutorial --vocabulary-size 10000",
         "nextword draw network",
     ],
 )
 def draw(options: _DrawOptions) -> None:
-    """Draw a network, its cell, a text that it reads, its shapes or its windows as SVG.
+    """Draw a network, what its units do, its shapes or its windows as SVG.
 
     \b
     network [TEXT]               a recurrent network, and unrolled over TEXT
     cell RUN_OR_MODEL TEXT       an LSTM cell with its gates at a word of TEXT
-    unit RUN_OR_MODEL TEXT       TEXT colored by the cell of one unit, and its forget gate
-    surprisal RUN_OR_MODEL TEXT  TEXT colored by how much each word surprised the model
+    unit RUN_OR_MODEL TEXT       TEXT colored by the cell of one unit
+    surprisal RUN_OR_MODEL TEXT  TEXT colored by how surprising each word is
     architecture PRESET_OR_MODEL layers with shapes and numbers of parameters
     windows [TEXT]               the tutorial's windows beside parallel streams
 
@@ -119,8 +118,8 @@ def _cell(model: str, text: str, **options: int) -> Drawing:
     return draw_cell(read_bundle(Origin.of(target_path(model)).bundle), text, view)
 
 
-def _unit(model: str, text: str, **options: int) -> Drawing:
-    return draw_unit(read_bundle(Origin.of(target_path(model)).bundle), text, **options)
+def _unit(model: str, text: str, mark: int | None = None, layer: int = 1) -> Drawing:
+    return draw_unit(read_bundle(Origin.of(target_path(model)).bundle), text, unit=mark, layer=layer)
 
 
 def _surprisal(name: str, text: str) -> Drawing:
@@ -161,7 +160,7 @@ _SUBJECTS = {
     for subject in (
         _Subject("network", draw_network, ["[TEXT]"]),
         _Subject("cell", _cell, ["RUN_OR_MODEL", "TEXT"], ["word", "layer", "units", "mark"]),
-        _Subject("unit", _unit, ["RUN_OR_MODEL", "TEXT"], ["unit", "layer"]),
+        _Subject("unit", _unit, ["RUN_OR_MODEL", "TEXT"], ["mark", "layer"]),
         _Subject("surprisal", _surprisal, ["RUN_OR_MODEL", "TEXT"]),
         _Subject("architecture", _architecture, ["PRESET_OR_MODEL"], ["vocabulary_size"]),
         _Subject("windows", draw_windows, ["[TEXT]"], ["batch_size", "num_steps"]),

@@ -150,7 +150,8 @@ def _add_lstm(layer: Layer) -> Added:
 
 def _add_mogrifier(layer: Layer) -> Added:
     constants = _constants(layer.builder, _with_one_kernel(layer.weights))
-    return _add_scan(layer.builder, mogrifier_step(layer.architecture, constants), layer.inputs, layer.state)
+    inputs = layer.builder.add("Unsqueeze", layer.inputs, layer.builder.integers(1))  # (T, 1, B, I), as the state is
+    return _add_scan(layer.builder, mogrifier_step(layer.architecture, constants), inputs, layer.state)
 
 
 def _constants(builder: GraphBuilder, weights: Weights) -> dict[str, str]:

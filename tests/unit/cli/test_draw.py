@@ -8,7 +8,7 @@ from support.commands import Command, nextword
 SUBJECTS = {
     "network": ["she was very happy"],
     "cell": ["austen", "She was very happy", "--word", "2", "--layer", "2", "--units", "4", "--mark", "7"],
-    "unit": ["austen", '"Yes," he said.', "--unit", "57"],
+    "unit": ["austen", '"Yes," he said.', "--mark", "57"],
     "surprisal": ["austen", "She was very happy"],
     "architecture": ["tutorial", "--vocabulary-size", "10000"],
     "windows": ["--batch-size", "1", "--num-steps", "4"],
@@ -57,7 +57,7 @@ def test_the_architecture_of_a_model_is_its_own(folder: Path) -> None:
         (["cell", "austen", ""], "the text must have 1 to 2,000 words, but has 0"),
         (["cell", "austen", "a", "--word", "x"], "`--word` must be an integer, but is 'x'"),
         (["cell", "austen", "a", "--word", "2"], "`--word` must be from 1 to 1, the number of words, but is 2"),
-        (["unit", "austen", "a", "--unit", "416"], "`--unit` must be from 0 to 415, the number of units less 1"),
+        (["unit", "austen", "a", "--mark", "416"], "`--mark` must be from 0 to 415, the number of units less 1"),
         (["unit", "austen", "a " * 301], "the text must have 1 to 300 words, but has 301"),
         (["surprisal", "austen", ""], "the text must have 1 to 300 words, but has 0"),
         (["network", "--word", "1"], "`--word` is not for `draw network`\nhint: leave it out"),

@@ -71,7 +71,7 @@ def draw_unit(bundle: Bundle, text: str, *, unit: int | None = None, layer: int 
     size = steps.c.shape[1]
     chosen = steps.liveliest(1)[0] if unit is None else unit
     if not 0 <= chosen < size:
-        raise SettingError(f"`--unit` must be from 0 to {size - 1}, the number of units less 1, but is {chosen}")
+        raise SettingError(f"`--mark` must be from 0 to {size - 1}, the number of units less 1, but is {chosen}")
     cells, gates = steps.c[1:, chosen], steps.f[1:, chosen]
     reach = max(1.0, float(np.abs(cells).max()))
     words = []

@@ -54,7 +54,6 @@ class _DrawOptions(CommandOptions):
         'nextword draw cell austen "She was very happy" --output happy.svg',
         'nextword draw unit austen "She said, yes." --mark 57',
         "nextword draw architecture tutorial --vocabulary-size 10000",
-        "nextword draw network",
     ],
 )
 def draw(options: _DrawOptions) -> None:

@@ -57,7 +57,7 @@ class _DrawOptions(CommandOptions):
     ],
 )
 def draw(options: _DrawOptions) -> None:
-    """Draw a network, what its units do, its shapes or its windows as SVG.
+    """Draw a network, its cell, its shapes or its windows as SVG.
 
     \b
     network [TEXT]               a recurrent network, and unrolled over TEXT

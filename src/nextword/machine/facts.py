@@ -10,13 +10,14 @@ from nextword.machine.capacity import Capacity, read_capacity
 from nextword.machine.framework import (
     Framework,
     is_older,
+    keep_freed_memory,
     read_framework,
     read_nvidia_gpus,
     read_versions,
     speed_environment,
+    use_compilation_cache,
 )
 from nextword.machine.processor import Processor, read_processor
-from nextword.machine.setup import keep_freed_memory, use_compilation_cache
 
 
 @dataclass(frozen=True, kw_only=True)

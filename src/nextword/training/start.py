@@ -13,7 +13,7 @@ from nextword.disk.cache import cache_root
 from nextword.disk.files import write_file
 from nextword.disk.sealed_directory import remove_leftovers
 from nextword.errors import CheckpointError
-from nextword.machine.setup import use_compilation_cache
+from nextword.machine.framework import use_compilation_cache
 from nextword.text.corpus import Corpus, TrainingText
 from nextword.text.sources.find import TextLike
 from nextword.training import require_framework

@@ -12,7 +12,7 @@ from nextword.bundle.bundle import Bundle
 from nextword.disk.cache import cache_root
 from nextword.engine.engine import Rows, State, TokenScores, WindowPrediction, score_from_start
 from nextword.errors import SettingError
-from nextword.machine.setup import use_compilation_cache
+from nextword.machine.framework import use_compilation_cache
 from nextword.model.language_model import LanguageModel
 from nextword.text.batching.window import TokenIds
 

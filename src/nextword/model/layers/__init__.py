@@ -1,6 +1,6 @@
 """The Keras layers of the language model."""
 
-from nextword.machine.setup import keep_freed_memory
+from nextword.machine.framework import keep_freed_memory
 
 # Must run before the training framework starts its threads, which it does when it creates the first weight.
 keep_freed_memory()

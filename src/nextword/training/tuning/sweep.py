@@ -9,7 +9,7 @@ from functools import partial
 from nextword.disk.cache import cache_root
 from nextword.disk.files import write_file
 from nextword.errors import CheckpointError, SettingError
-from nextword.machine.setup import use_compilation_cache
+from nextword.machine.framework import use_compilation_cache
 from nextword.training.context import RunContext, TrainingObserver
 from nextword.training.interruption import Interruption, TrainingInterrupted
 from nextword.training.tuning.claim import Claim, Outcome

@@ -12,7 +12,7 @@ SCRIPT = """
 import sys
 from pathlib import Path
 import nextword
-from nextword.machine.setup import use_compilation_cache
+from nextword.machine.framework import use_compilation_cache
 print(use_compilation_cache(Path(sys.argv[1])))
 import jax
 jax.config.update("jax_persistent_cache_min_compile_time_secs", 0)
@@ -25,7 +25,7 @@ print(len(hits))
 # A block of 64 MiB, freed and asked for again: the second time costs no page faults where it was kept.
 MEMORY_SCRIPT = """
 import ctypes, resource
-from nextword.machine.setup import keep_freed_memory
+from nextword.machine.framework import keep_freed_memory
 print(keep_freed_memory())
 c = ctypes.CDLL(None)
 c.malloc.restype, c.malloc.argtypes, c.free.argtypes = ctypes.c_void_p, [ctypes.c_size_t], [ctypes.c_void_p]
@@ -102,5 +102,5 @@ def test_a_variable_leaves_the_allocator_as_it_is() -> None:
 @pytest.mark.slow
 @on_glibc
 def test_training_asks_for_it() -> None:
-    script = "from nextword import LanguageModel\nfrom nextword.machine.setup import keep_freed_memory\n"
+    script = "from nextword import LanguageModel\nfrom nextword.machine.framework import keep_freed_memory\n"
     assert printed(script + "print(keep_freed_memory.cache_info().currsize)") == ["1"]

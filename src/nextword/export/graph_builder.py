@@ -135,7 +135,9 @@ class Int8GraphBuilder(GraphBuilder):
     @override
     def gather(self, matrix: str, indices: str) -> str:
         quantized, scale = quantized_names(matrix)
-        rows = self.add("DequantizeLinear", self.add("Gather", quantized, indices), scale)
+        # Without its zero point, onnxruntime moves this node past a reshape as if the steps were unsigned.
+        zero = self.constant("zero_weight", np.array(0, np.int8))
+        rows = self.add("DequantizeLinear", self.add("Gather", quantized, indices), scale, zero)
         self._scales[rows] = scale
         return rows
 

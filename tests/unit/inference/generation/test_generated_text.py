@@ -17,7 +17,7 @@ from nextword.text.options import LineEnds, TokenizerKind
 from nextword.text.tokens.pre_tokens import normalize
 from nextword.text.tokens.tokenizer import Tokenizer
 from nextword.text.tokens.vocabulary import Vocabulary
-from support.tokenizers import WAYS, tokenizer_of_text
+from support.small_tokenizers import WAYS, tokenizer_of_text
 from support.writers import CHARACTERS
 
 texts = st.text("ab", max_size=20)

@@ -19,7 +19,7 @@ from nextword.text.batching.window import TokenIds
 from nextword.text.options import LineEnds, TokenizerKind
 from nextword.text.tokens.encoded_lines import surface
 from support.small_model import small_model, step_by_step
-from support.tokenizers import WITHOUT_SUBWORDS
+from support.small_tokenizers import WITHOUT_SUBWORDS
 
 words = st.sampled_from(["the", "cat", "dog", "sat,", "'", '"on', "don't", "é", "."])
 lines_of_text = st.lists(st.lists(words, max_size=12).map(" ".join), min_size=1, max_size=12)

@@ -10,7 +10,7 @@ from nextword.inference.suggestion.typed_text import Piece, TypedText, known_das
 from nextword.text.options import LineEnds, TokenizerKind
 from nextword.text.tokens.tokenizer import Tokenizer
 from nextword.text.tokens.vocabulary import Vocabulary
-from support.tokenizers import WAYS, tokenizer_of_text
+from support.small_tokenizers import WAYS, tokenizer_of_text
 
 MARKS = [f"{before}{mark}{after}" for mark in "\",.'\u2019-" for before in ("", " ") for after in ("", " ")]
 # `,` is more frequent than `, `, `. ` than `.`; ` " ` is known and ` "` is not. An unknown token has no other form.

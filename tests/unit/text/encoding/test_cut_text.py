@@ -21,7 +21,7 @@ from nextword.text.encoding.worker_pool import default_processes, run_tasks
 from nextword.text.options import LineEnds, TextOptions, TokenizerKind
 from nextword.text.reading.reader import LineReader, TextRange
 from nextword.text.tokens.line_ends import segments
-from support.tokenizers import count_pieces
+from support.small_tokenizers import count_pieces
 from support.waiting import wait_until
 
 PROSE = "".join(

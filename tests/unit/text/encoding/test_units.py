@@ -10,7 +10,7 @@ from nextword.text.options import LineEnds, TokenizerKind
 from nextword.text.reading.lines import split_lines
 from nextword.text.tokens.line_ends import segments
 from nextword.text.tokens.pre_tokens import pre_tokenizer, tidy
-from support.tokenizers import WAYS
+from support.small_tokenizers import WAYS
 
 TEXT = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0")) | st.text(
     "aZ0_é\u0301 '\u2019\",.-\t\xa0\u3000\u2028漢𐐀\u0660\n\n\r"

@@ -9,7 +9,7 @@ from nextword.text.options import LineEnds, TokenizerKind
 from nextword.text.tokens.encoded_lines import EncodedLine, encoded_windows, surface
 from nextword.text.tokens.tokenizer import Tokenizer
 from nextword.text.tokens.vocabulary import Vocabulary
-from support.tokenizers import WITHOUT_SUBWORDS
+from support.small_tokenizers import WITHOUT_SUBWORDS
 
 TOKENS = ("<eos>", "the", "<unk>", "cat", "said", ", ", ",", "a", "b", " ", ".")
 

@@ -4,7 +4,7 @@ from hypothesis import strategies as st
 
 from nextword.text.options import LineEnds, TokenizerKind
 from nextword.text.tokens.pre_tokens import normalize, pre_tokenizer, slices, tidy
-from support.tokenizers import WAYS
+from support.small_tokenizers import WAYS
 
 KINDS: list[TokenizerKind] = ["pretokenized", "word", "subword", "character"]
 TEXT = st.text() | st.text("aZ0_é\u0301 '\u2019\",.-\t\xa0\u3000漢")

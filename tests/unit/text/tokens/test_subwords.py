@@ -8,7 +8,7 @@ from nextword.text.tokens import subwords
 from nextword.text.tokens.subwords import subword_engine, subword_vocabulary
 from nextword.text.tokens.tokenizer import Tokenizer
 from nextword.text.tokens.vocabulary import Vocabulary
-from support.tokenizers import count_pieces
+from support.small_tokenizers import count_pieces
 
 LINES = ["low lower lowest", "new newer newest", "wide wider widest"] * 5
 SEGMENT = st.text("abcé ,'x", max_size=30).map(lambda text: " ".join(text.split()))

@@ -10,7 +10,7 @@ from nextword.text.options import LineEnds, TokenizerKind
 from nextword.text.tokens.token_spans import line_segment, segment_spans, text_segments, token_spans
 from nextword.text.tokens.tokenizer import Tokenizer
 from nextword.text.tokens.vocabulary import Vocabulary
-from support.tokenizers import WAYS
+from support.small_tokenizers import WAYS
 
 TOKENS: dict[TokenizerKind, tuple[str, ...]] = {
     "pretokenized": ("<eos>", "<unk>", "it", "is", ",", "é"),

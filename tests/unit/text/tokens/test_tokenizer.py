@@ -16,7 +16,7 @@ from nextword.text.tokens.line_ends import segments
 from nextword.text.tokens.pre_tokens import normalize
 from nextword.text.tokens.tokenizer import Tokenizer, vocabulary_of
 from nextword.text.tokens.vocabulary import END, UNKNOWN, Vocabulary
-from support.tokenizers import WAYS, tokenizer_of_text
+from support.small_tokenizers import WAYS, tokenizer_of_text
 
 NO_NUL = st.characters(exclude_characters="\0", exclude_categories=["Cs"])
 ANY_TEXT = st.text(NO_NUL) | st.text("aZ0_é\u0301 '\u2019\",.-\t\n\r\xa0\u2028\u3000漢")

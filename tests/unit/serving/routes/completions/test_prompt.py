@@ -10,7 +10,7 @@ from nextword.text.options import LineEnds, TokenizerKind
 from nextword.text.tokens.subwords import subword_vocabulary
 from nextword.text.tokens.tokenizer import Tokenizer
 from nextword.text.tokens.vocabulary import Vocabulary
-from support.tokenizers import count_pieces
+from support.small_tokenizers import count_pieces
 
 WORDS = ("<eos>", "<unk>", "He", "said", ", ", ",", ' "', '"', "no", ".", ". ", "don't", "a\xa0b")
 LETTERS = ("<eos>", "<unk>", "H", "e", " ", ".", "\t")

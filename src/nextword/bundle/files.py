@@ -17,7 +17,7 @@ MAX_HISTORY_BYTES = _MAX_ROUNDS * _MAX_ROW_BYTES
 
 
 def encode_history(history: Sequence[Mapping[str, float]]) -> bytes:
-    """Return the content of `history.jsonl`: the last 10,000 rounds, without those of infinite perplexity."""
+    """Return the content of `history.jsonl`: the finite ones of the last 10,000 rounds."""
     rows = (row for row in history[-_MAX_ROUNDS:] if all(map(math.isfinite, row.values())))
     return "".join(json.dumps(row) + "\n" for row in rows).encode()
 

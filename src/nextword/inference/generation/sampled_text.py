@@ -73,7 +73,7 @@ def drawn_index(weights: NDArray[np.float64], number: float) -> int:
 
 
 def _passed(cumulative: NDArray[np.float64], target: float) -> int:
-    """Return the first index whose cumulated weight is above `target`; by rounding, it may be that of the total."""
+    """Return the first index whose cumulated weight is above `target`; by rounding, it may be the last one."""
     index = int(np.searchsorted(cumulative, target, side="right"))
     return min(index, int(np.searchsorted(cumulative, cumulative[-1])))
 

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nextword.bundle.files import History
+from nextword.bundle.mixture import Mixture
 from nextword.bundle.onnx.weights import onnx_floats
 from nextword.errors import BundleError
 from nextword.model.architecture import Architecture
@@ -86,6 +87,7 @@ class Bundle:
         card: The model card, in Markdown; `nextword.bundle.model_card` makes one.
         onnx: The content of `model.onnx`, if the model was exported. The engine that runs it checks it first.
         history: What each round of the training measured, if the bundle was saved from Python.
+        mixture: What is mixed with the network at work, if anything.
 
     Raises:
         BundleError: The parts do not fit together, or a weight is not finite.
@@ -104,6 +106,7 @@ class Bundle:
     card: str
     onnx: bytes | None = None
     history: History = ()
+    mixture: Mixture | None = None
 
     def __repr__(self) -> str:
         exported = "" if self.onnx is None else ", model.onnx only" if self.is_slim else ", with model.onnx"
@@ -161,6 +164,12 @@ class Bundle:
             raise BundleError(
                 f"the tokenizer must have the {self.architecture.vocabulary_size} tokens of the architecture, but has "
                 f"{size}; use the tokenizer that the model was trained with"
+            )
+        ngrams = self.mixture.ngrams if self.mixture else None
+        if ngrams is not None and len(ngrams.singles) != size:
+            raise BundleError(
+                f"the n-grams of the mixture must be of the {size} tokens of the model, but are of "
+                f"{len(ngrams.singles)}; fit them to the model's own text"
             )
         if self.is_slim and self.onnx is None:
             raise BundleError(

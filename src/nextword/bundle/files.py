@@ -4,6 +4,7 @@ import json
 import math
 from collections.abc import Mapping, Sequence
 
+from nextword.bundle import mixture
 from nextword.disk import strict_json
 from nextword.errors import BundleError, SettingError
 from nextword.model.architecture import Architecture
@@ -44,6 +45,8 @@ CARD = "README.md"
 ONNX = "model.onnx"
 HISTORY = "history.jsonl"
 SPELLING = spelling.FILE
+MIXTURE = "mixture.json"
+NGRAMS = "ngrams.bin"
 
 MAX_BYTES = 2**33
 """The largest total size of a bundle, unless a reader allows less."""
@@ -57,7 +60,7 @@ _REQUIRED = frozenset([CONFIG, TOKENIZER, CARD])
 _MODELS = frozenset([WEIGHTS, ONNX])
 """A bundle holds at least one of them; a slim bundle holds `model.onnx` only."""
 
-_OPTIONAL = frozenset([HISTORY, SPELLING])
+_OPTIONAL = frozenset([HISTORY, SPELLING, MIXTURE, NGRAMS])
 
 
 def num_weight_bytes(architecture: Architecture) -> int:
@@ -68,6 +71,11 @@ def num_weight_bytes(architecture: Architecture) -> int:
 def max_onnx_bytes(architecture: Architecture) -> int:
     """Return the largest size of `model.onnx`: the weights, a tied embedding counted twice, and the graph."""
     return 2**20 + 2 * num_weight_bytes(architecture)
+
+
+def max_ngram_bytes(architecture: Architecture) -> int:
+    """Return the largest size of `ngrams.bin`: that of the weights in eight bits."""
+    return architecture.num_parameters
 
 
 def require_storable(architecture: Architecture) -> None:
@@ -94,6 +102,8 @@ def check_names(names: Mapping[str, object]) -> None:
         raise BundleError(f"a bundle must hold `{name}`, but does not")
     if not names.keys() & _MODELS:
         raise BundleError(f"a bundle must hold `{WEIGHTS}` or `{ONNX}`, but holds neither")
+    if NGRAMS in names and MIXTURE not in names:
+        raise BundleError(f"a bundle must hold `{MIXTURE}` if it holds `{NGRAMS}`, but does not")
     for name in sorted(names.keys() - _REQUIRED - _MODELS - _OPTIONAL):
         raise BundleError(f"a bundle must not hold `{name}`, but does")
 
@@ -121,6 +131,10 @@ def check_sizes(sizes: Mapping[str, int], architecture: Architecture) -> None:
         check_size(HISTORY, sizes[HISTORY], MAX_HISTORY_BYTES)
     if SPELLING in sizes:
         check_size(SPELLING, sizes[SPELLING], spelling.MAX_BYTES)
+    if MIXTURE in sizes:
+        check_size(MIXTURE, sizes[MIXTURE], mixture.MAX_SETTINGS_BYTES)
+    if NGRAMS in sizes:
+        check_size(NGRAMS, sizes[NGRAMS], max_ngram_bytes(architecture))
     if WEIGHTS in sizes:
         check_size(WEIGHTS, sizes[WEIGHTS], 8 + MAX_WEIGHTS_HEADER_BYTES + num_bytes)
         _check_holds(WEIGHTS, sizes[WEIGHTS], 8 + num_bytes, f"the {num_bytes} bytes of the architecture's weights")

@@ -16,6 +16,8 @@ from nextword.bundle.files import (
     HISTORY,
     MAX_BYTES,
     MAX_CONFIG_BYTES,
+    MIXTURE,
+    NGRAMS,
     ONNX,
     SPELLING,
     TOKENIZER,
@@ -26,6 +28,7 @@ from nextword.bundle.files import (
     decode_history,
     encode_history,
 )
+from nextword.bundle.mixture import Mixture
 from nextword.bundle.samples import SAMPLE_MODELS, refuse_sample, sample_model_path
 from nextword.bundle.weights import decode_weights, encode_weights
 from nextword.disk import sealed_directory
@@ -74,6 +77,7 @@ def read_bundle(path: Path, *, max_bytes: int = MAX_BYTES, defer_weights: bool =
             card=_text(sealed, CARD),
             onnx=sealed.read(ONNX) if ONNX in sealed.manifest else None,
             history=decode_history(sealed.read(HISTORY)) if HISTORY in sealed.manifest else (),
+            mixture=_mixture(sealed, config.architecture.vocabulary_size),
         )
 
 
@@ -143,6 +147,13 @@ def _read_config(sealed: Sealed, max_bytes: int) -> BundleConfig:
     config = decode_config(sealed.read(CONFIG))
     check_sizes(sizes, config.architecture)
     return config
+
+
+def _mixture(sealed: Sealed, vocabulary_size: int) -> Mixture | None:
+    if MIXTURE not in sealed.manifest:
+        return None
+    ngrams = sealed.read(NGRAMS) if NGRAMS in sealed.manifest else None
+    return Mixture.from_files(sealed.read(MIXTURE), ngrams, vocabulary_size)
 
 
 def _weights(sealed: Sealed, config: BundleConfig, *, defer: bool) -> Weights:
@@ -284,6 +295,10 @@ def write_bundle(path: Path, bundle: Bundle, *, replace: bool = False) -> None:
         files[WEIGHTS] = encode_weights(bundle.weights)
     if bundle.onnx is not None:
         files[ONNX] = bundle.onnx
+    if bundle.mixture is not None:
+        files[MIXTURE] = bundle.mixture.to_json()
+        if bundle.mixture.ngrams is not None:
+            files[NGRAMS] = bundle.mixture.ngrams.to_bytes()
     if bundle.history:
         files[HISTORY] = encode_history(bundle.history)
     if (spelling := bundle.tokenizer.spelling_json) is not None:

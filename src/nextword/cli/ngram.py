@@ -20,7 +20,8 @@ from nextword.cli.output.progress import reading_progress, waiting
 from nextword.disk.strict_json import finite
 from nextword.engine.ngram.arpa import write_arpa
 from nextword.engine.ngram.backoff_model import backoff_form
-from nextword.engine.ngram.kneser_ney import KneserNeyModel, contexts_of
+from nextword.engine.ngram.interpolated_model import contexts_of
+from nextword.engine.ngram.kneser_ney import KneserNeyModel
 from nextword.settings import setting
 from nextword.text.corpus import Corpus
 from nextword.text.encoding.token_store import TokenStore

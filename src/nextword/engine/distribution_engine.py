@@ -167,12 +167,3 @@ def token_scores(log_probs: NDArray[np.float32], targets: TokenIds) -> TokenScor
 def _rank(row: NDArray[np.float32], target: int, own: np.float32) -> int:
     """Return the rank of a token in a row of log-probabilities `(V,)`, in one pass."""
     return int(1 + np.count_nonzero(row[:target] >= own) + np.count_nonzero(row[target + 1 :] > own))
-
-
-def interpolate(log_probs: NDArray[np.float32], others: NDArray[np.float32], weight: float) -> NDArray[np.float32]:
-    """Return `log((1 - weight) * p + weight * q)` for `log p` and `log q` of the same shape."""
-    if weight in (0.0, 1.0):
-        return others if weight else log_probs
-    mixed: NDArray[np.float32] = log_probs + np.float32(np.log1p(-weight))
-    np.logaddexp(mixed, others + np.float32(np.log(weight)), out=mixed)
-    return mixed

@@ -1,5 +1,6 @@
 """Opens a bundle and chooses the engine that runs its model."""
 
+from dataclasses import replace
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, get_args
@@ -7,6 +8,7 @@ from typing import TYPE_CHECKING, Literal, get_args
 from nextword.bundle.bundle import Bundle
 from nextword.bundle.store import read_bundle
 from nextword.engine.engine import Engine
+from nextword.engine.mixture.mixture_engine import MixtureEngine, parts_of
 from nextword.engine.onnx_engine import OnnxEngine
 from nextword.engine.text_model import LoadedModel
 from nextword.errors import BundleError, MissingExtraError, SettingError
@@ -20,23 +22,40 @@ EngineName = Literal["auto", "onnx", "keras"]
 ENGINES: tuple[EngineName, ...] = get_args(EngineName)
 """The engines. `auto` uses onnxruntime if it is installed and the bundle has `model.onnx`, and Keras otherwise."""
 
+UsedMethod = Literal["mixture", "static"]
 
-def start_engine(bundle: Bundle, engine: EngineName = "auto", *, num_threads: int | None = None) -> LoadedModel:
+USED_METHODS: tuple[UsedMethod, ...] = get_args(UsedMethod)
+"""How a model is used: the network mixed with what its bundle holds, if anything, or the network alone."""
+
+
+def start_engine(
+    bundle: Bundle, engine: EngineName = "auto", *, num_threads: int | None = None, method: UsedMethod = "mixture"
+) -> LoadedModel:
     """Return the model of a bundle, ready to run.
 
     Args:
         bundle: The model.
         engine: One of `ENGINES`.
         num_threads: Threads of onnxruntime for one call; Keras ignores it.
+        method: One of `USED_METHODS`.
 
     Raises:
         BundleError: `engine` is "onnx" but the bundle has no `model.onnx`, it is "keras" but the bundle is slim, or
             `model.onnx` is invalid.
         MissingExtraError: No library that can run the model is installed.
-        SettingError: The engine is unknown, or `num_threads` is below 1.
+        SettingError: The engine or the method is unknown, or `num_threads` is below 1.
     """
     if engine not in ENGINES:
         raise SettingError(unknown_name("engine", engine, ENGINES))
+    if method not in USED_METHODS:
+        raise SettingError(unknown_name("method", method, USED_METHODS))
+    model = _started(bundle, engine, num_threads)
+    parts = parts_of(bundle.mixture) if bundle.mixture is not None and method == "mixture" else []
+    return replace(model, engine=MixtureEngine(model.engine, parts)) if parts else model
+
+
+def _started(bundle: Bundle, engine: EngineName, num_threads: int | None) -> LoadedModel:
+    """Return a model with the network alone."""
     if engine == "onnx" and bundle.onnx is None:
         raise BundleError(
             f"`{bundle.name}` must contain `model.onnx` to run with onnxruntime, but does not; create it with "
@@ -50,16 +69,19 @@ def start_engine(bundle: Bundle, engine: EngineName = "auto", *, num_threads: in
     return LoadedModel(onnx, bundle, "onnxruntime", onnx.precision)
 
 
-def open_model(path: Path, engine: EngineName = "auto", *, num_threads: int | None = None) -> LoadedModel:
+def open_model(
+    path: Path, engine: EngineName = "auto", *, num_threads: int | None = None, method: UsedMethod = "mixture"
+) -> LoadedModel:
     """Read a bundle and start its engine; see `start_engine`.
 
     Raises:
         BundleError: The directory is not a valid bundle, or `engine` is "onnx" but it has no `model.onnx`.
         MissingExtraError: No library that can run the model is installed.
-        SettingError: The engine is unknown, or `num_threads` is below 1.
+        SettingError: The engine or the method is unknown, or `num_threads` is below 1.
     """
     defer_weights = engine != "keras" and _is_installed("onnxruntime")
-    return start_engine(read_bundle(path, defer_weights=defer_weights), engine, num_threads=num_threads)
+    bundle = read_bundle(path, defer_weights=defer_weights)
+    return start_engine(bundle, engine, num_threads=num_threads, method=method)
 
 
 def _keras_engine(bundle: Bundle) -> Engine:

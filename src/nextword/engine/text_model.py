@@ -10,6 +10,7 @@ from typing import Literal
 from nextword.bundle.bundle import Bundle
 from nextword.bundle.onnx.file import Precision
 from nextword.engine.engine import Engine
+from nextword.engine.mixture.mixture_engine import MixtureEngine
 from nextword.text.tokens.tokenizer import Tokenizer
 
 
@@ -71,6 +72,11 @@ class LoadedModel(TextModel):
     def name(self) -> str:
         """The model's name."""
         return self.bundle.name
+
+    @property
+    def network(self) -> Engine:
+        """The engine of the network alone; `engine` is that one, or mixes it with what the bundle holds."""
+        return self.engine.network if isinstance(self.engine, MixtureEngine) else self.engine
 
     @property
     def run_by(self) -> str:

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from nextword.engine.distribution_engine import even_pieces, interpolate, select_rows, token_scores
+from nextword.engine.distribution_engine import even_pieces, select_rows, token_scores
 
 
 def test_equal_probabilities_are_ranked_by_id() -> None:
@@ -23,13 +23,6 @@ def test_pieces_cover_a_window_and_are_small(num_steps: int, numbers: int) -> No
     pieces = even_pieces(num_steps, numbers)
     assert [position for piece in pieces for position in range(piece.start, piece.stop)] == list(range(num_steps))
     assert all((piece.stop - piece.start) * numbers <= 20_000_000 or piece.stop - piece.start == 1 for piece in pieces)
-
-
-@pytest.mark.parametrize("weight", [0.0, 0.25, 1.0])
-def test_interpolation_mixes_probabilities(weight: float) -> None:
-    first, second = np.array([[0.5, 0.25, 0.25]], np.float32), np.array([[0.1, 0.8, 0.1]], np.float32)
-    mixed = np.exp(interpolate(np.log(first), np.log(second), weight))
-    np.testing.assert_allclose(mixed, (1 - weight) * first + weight * second, rtol=1e-6)
 
 
 def test_a_named_tuple_keeps_its_type() -> None:

@@ -11,9 +11,10 @@ from nextword.engine.methods.cache import Cache
 from nextword.engine.methods.dropout import DropoutMethod
 from nextword.engine.methods.dynamic import Dynamic
 from nextword.engine.methods.ensemble import EnsembleEngine, EnsembleOptions
-from nextword.engine.methods.method import Method, Splits, mixture_weights
+from nextword.engine.methods.method import Method, Splits
 from nextword.engine.methods.ngram import Ngram
 from nextword.engine.methods.temperature import Temperature
+from nextword.engine.mixture.tuning import mixture_weights
 from nextword.engine.opening import require_float32_weights, start_engine
 from nextword.engine.stream import token_log_probs
 from nextword.engine.text_model import LoadedModel, TextModel

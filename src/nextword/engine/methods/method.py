@@ -5,15 +5,9 @@ from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from typing import ClassVar, NamedTuple
 
-import numpy as np
-from numpy.typing import NDArray
-
 from nextword.engine.engine import Engine
 from nextword.settings import Settings
 from nextword.text.batching.window import TokenIds
-
-_MAX_ROUNDS = 1000
-_PRECISION = 1e-6
 
 
 @dataclass(frozen=True)
@@ -73,47 +67,3 @@ class Method[Options: Settings](ABC):
         Raises:
             SettingError: The method does not work with this engine.
         """
-
-
-def mixture_weights(probabilities: NDArray[np.floating]) -> NDArray[np.float64]:
-    r"""Return the mixture weights `(K,)` that maximize the probability of the tokens of a text.
-
-    Expectation maximization, starting from equal weights: each weight becomes the mean responsibility of its
-    distribution over the tokens. The log-likelihood is concave in the weights, so this finds the maximum.
-
-    Args:
-        probabilities: Probability of each token under each distribution `(K, N)`; at least one must be above 0.
-
-    Example:
-        >>> mixture_weights(np.array([[0.5, 0.5, 0.1], [0.1, 0.1, 0.5]])).round(3).tolist()
-        [0.75, 0.25]
-    """
-    weights = np.full(len(probabilities), 1 / len(probabilities))
-    for _ in range(_MAX_ROUNDS):
-        parts = weights[:, None] * probabilities
-        former, weights = weights, (parts / parts.sum(axis=0)).mean(axis=1)
-        if np.abs(weights - former).max() < _PRECISION:
-            break
-    return weights
-
-
-def mean_log_prob(weights: NDArray[np.float64], probabilities: NDArray[np.floating]) -> float:
-    """Return the mean log-probability per token under a mixture with weights `(K,)` and probabilities `(K, N)`."""
-    return float(np.log(weights @ probabilities).mean())
-
-
-def mixture_log_prob(
-    own: NDArray[np.float64], other: NDArray[np.floating], weight: float | None, *, at_most: float = 1.0
-) -> tuple[float, float]:
-    """Return the mean log-probability per token under a mixture of two distributions, and the weight of the second.
-
-    Args:
-        own: Probability of each token under the first distribution `(N,)`.
-        other: Probability of each token under the second `(N,)`.
-        weight: Weight of the second; `None` to find the best.
-        at_most: Maximum of the best weight.
-    """
-    both = np.stack((own, other))
-    if weight is None:
-        weight = min(round(float(mixture_weights(both)[1]), 4), at_most)
-    return mean_log_prob(np.array([1 - weight, weight]), both), weight

@@ -1,6 +1,6 @@
-"""An n-gram model as an engine, and its mixture with another engine."""
+"""An n-gram model as an engine, and as a method that mixes one with another engine."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection
 from dataclasses import dataclass
 from operator import itemgetter
 from pathlib import Path
@@ -8,16 +8,18 @@ from typing import Any, ClassVar, override
 
 import numpy as np
 
-from nextword.engine.distribution_engine import DistributionEngine, OuterEngine, interpolate
-from nextword.engine.engine import Engine, Rows, State, WindowPrediction
-from nextword.engine.methods.method import AppliedMethod, Method, Splits, mixture_log_prob
+from nextword.engine.distribution_engine import DistributionEngine
+from nextword.engine.engine import Engine, State, WindowPrediction
+from nextword.engine.methods.method import AppliedMethod, Method, Splits
+from nextword.engine.mixture.mixture_engine import NgramEngine
+from nextword.engine.mixture.tuning import mixture_log_prob
 from nextword.engine.ngram.arpa import read_arpa
 from nextword.engine.ngram.backoff_model import BEGIN, BackoffTokens
 from nextword.engine.ngram.backoff_model import END as SENTENCE_END
-from nextword.engine.ngram.kneser_ney import KneserNeyModel, contexts_of
+from nextword.engine.ngram.interpolated_model import contexts_of
+from nextword.engine.ngram.kneser_ney import KneserNeyModel
 from nextword.engine.stream import token_log_probs
 from nextword.engine.text_model import TextModel
-from nextword.errors import SettingError
 from nextword.settings import Settings, setting
 from nextword.text.batching.window import TokenIds
 from nextword.text.tokens.spelling import SpellingModel
@@ -26,7 +28,7 @@ from nextword.text.tokens.vocabulary import END, Vocabulary
 
 
 class NgramModelEngine(DistributionEngine):
-    """Predicts with an n-gram model and nothing else; `NgramEngine` mixes one with another engine.
+    """Predicts with an n-gram model and nothing else.
 
     A state holds the last tokens read `(B, order - 1)`, int32, never changed in place.
 
@@ -100,64 +102,6 @@ class NgramOptions(Settings):
     ngram_weight: float = setting(0.1, help="ngram: weight in the mixture.", at_least=0.0, at_most=1.0, task="method")
 
 
-class NgramEngine(OuterEngine):
-    r"""Mixes an engine with an n-gram model: $(1 - \lambda) \, p_\text{engine} + \lambda \, p_\text{Kneser-Ney}$.
-
-    A state holds the state of the wrapped engine, and the last tokens read `(B, order - 1)`, int32, never changed in
-    place.
-
-    Args:
-        engine: The engine to wrap.
-        model: The n-gram model, fitted to ids of the same tokenizer.
-        weight: $\lambda$, from 0 to 1.
-
-    Raises:
-        SettingError: The vocabularies differ in size.
-
-    Example:
-        >>> import nextword
-        >>> engine, ids = nextword.load("austen").engine, np.array([5, 6, 0, 5, 6, 0])
-        >>> model = KneserNeyModel.fit(ids, 2, vocabulary_size=engine.vocabulary_size, end_id=engine.end_id)
-        >>> NgramEngine(engine, model, weight=0.2).vocabulary_size
-        9878
-    """
-
-    def __init__(self, engine: Engine, model: KneserNeyModel, *, weight: float) -> None:
-        super().__init__(engine)
-        if model.vocabulary_size != engine.vocabulary_size:
-            raise SettingError(
-                f"the n-gram model must have the {engine.vocabulary_size} tokens of the engine, but has "
-                f"{model.vocabulary_size}; fit it to ids of the model's own tokenizer"
-            )
-        self._model = model
-        self._weight = weight
-
-    def start(self, batch_size: int) -> State:
-        """Return the state at the start of a text, after one `<eos>`."""
-        return self._engine.start(batch_size), np.full((batch_size, self._model.order - 1), self.end_id, np.int32)
-
-    @override
-    def select(self, state: Any, rows: Rows) -> State:
-        inner, latest = state
-        return self._engine.select(inner, rows), latest[rows]
-
-    @override
-    def join(self, states: Sequence[Any]) -> State:
-        inner, latest = zip(*states, strict=True)
-        return self._engine.join(inner), np.concatenate(latest)
-
-    @override
-    def predict_window(self, inputs: TokenIds, state: Any) -> tuple[WindowPrediction, State]:
-        """Predict a window, always with whole distributions."""
-        prediction, inner = self._engine.predict_window(inputs, state[0])
-        length = self._model.order - 1
-        read = np.concatenate((state[1], inputs), axis=1).astype(np.int32)  # (B, order - 1 + T)
-        contexts = np.lib.stride_tricks.sliding_window_view(read, length, axis=1)[:, 1:] if length else read[..., :0]
-        expected = self._model.log_probs(contexts.reshape(inputs.size, length))
-        mixed = interpolate(prediction.log_probs, expected.reshape(prediction.log_probs.shape), self._weight)
-        return prediction._replace(log_probs=mixed), (inner, read[:, read.shape[1] - length :])
-
-
 class Ngram(Method[NgramOptions]):
     """Mixes the engine with a Kneser-Ney model of the training ids; order and weight can be tuned."""
 
@@ -168,7 +112,7 @@ class Ngram(Method[NgramOptions]):
     def apply(
         self, engine: Engine, options: NgramOptions, splits: Splits, to_tune: Collection[str]
     ) -> AppliedMethod[NgramOptions]:
-        """Wrap `engine` in an `NgramEngine`."""
+        """Mix a Kneser-Ney model with `engine`."""
         train = splits.train()
         if to_tune:
             options = _tuned(engine, options, splits, to_tune)

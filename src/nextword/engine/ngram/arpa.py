@@ -32,7 +32,7 @@ import numpy as np
 from nextword.disk.files import replacing
 from nextword.engine.ngram.arpa_lines import ArpaLines
 from nextword.engine.ngram.backoff_model import BEGIN, END, UNKNOWN, BackoffModel, BackoffTable, sorted_table
-from nextword.engine.ngram.kneser_ney import ABSENT, Floats, Integers
+from nextword.engine.ngram.interpolated_model import ABSENT, Floats, Integers
 from nextword.errors import TextError
 
 _CHUNK = 2**16

@@ -24,7 +24,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from nextword.engine.ngram.kneser_ney import ABSENT, CountTable, Floats, Integers, KneserNeyModel
+from nextword.engine.ngram.interpolated_model import ABSENT, CountTable, Floats, Integers
+from nextword.engine.ngram.kneser_ney import KneserNeyModel
 from nextword.errors import TextError
 
 BEGIN, END, UNKNOWN = "<s>", "</s>", "<unk>"

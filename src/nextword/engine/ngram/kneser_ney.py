@@ -13,25 +13,18 @@ Source:
     study of smoothing techniques for language modeling", equation 4.
 """
 
-from collections.abc import Iterator
-from dataclasses import dataclass, replace
-from typing import NamedTuple, Self
+from dataclasses import replace
+from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
 
+from nextword.engine.ngram.interpolated_model import ABSENT, CountTable, Floats, Integers, InterpolatedModel, Level
 from nextword.errors import SettingError
 from nextword.text.batching.window import TokenIds
 
 FALLBACK = (0.5, 1.0, 1.5)
 """The discounts of counts 1, 2, and 3 or more, for a text that is too short to estimate them."""
-
-Integers = NDArray[np.int64]
-
-ABSENT = -1
-"""The number of an n-gram that is not in the text."""
-
-Floats = NDArray[np.float64]
 
 
 def discounts_of(counts: Integers) -> NDArray[np.float64]:
@@ -57,40 +50,6 @@ def discounts_of(counts: Integers) -> NDArray[np.float64]:
     if (discounts <= 0).any() or (discounts > count).any():
         return fallback
     return np.concatenate(([0.0], discounts))
-
-
-@dataclass(frozen=True, eq=False)
-class CountTable:
-    """N-grams of one length. Each is a shorter n-gram, its context, and the token after it.
-
-    Attributes:
-        vocabulary_size: `V`.
-        keys: `context * V + token` of each n-gram, ascending `(G,)`. The number of an n-gram is the place of its key;
-            the number of a single token is its id. A context is a number in the table of the next shorter length.
-        counts: The count of each n-gram `(G,)`; empty in a table that only finds n-grams.
-    """
-
-    vocabulary_size: int
-    keys: Integers
-    counts: Integers
-
-    @property
-    def tokens(self) -> Integers:
-        """The last token of each n-gram `(G,)`."""
-        return self.keys % self.vocabulary_size
-
-    @property
-    def contexts(self) -> Integers:
-        """The context of each n-gram `(G,)`."""
-        return self.keys // self.vocabulary_size
-
-    def numbers(self, contexts: Integers, tokens: NDArray[np.integer]) -> Integers:
-        """Return the number of the n-gram of each context and token, or `ABSENT`; all arrays have one shape."""
-        if not len(self.keys):
-            return np.full(contexts.shape, ABSENT)
-        keys = contexts * self.vocabulary_size + tokens
-        places = np.minimum(np.searchsorted(self.keys, keys), len(self.keys) - 1)
-        return np.where((contexts != ABSENT) & (self.keys[places] == keys), places, ABSENT)
 
 
 def count_ngrams(ids: TokenIds, order: int, *, vocabulary_size: int, end_id: int) -> list[CountTable]:
@@ -122,54 +81,11 @@ def count_ngrams(ids: TokenIds, order: int, *, vocabulary_size: int, end_id: int
     return tables
 
 
-class _Level(NamedTuple):
-    r"""The n-grams of one length, `G` of them after `C` contexts.
-
-    Each array has one element more, which the number `ABSENT`, -1, finds: with it, the shorter context decides alone.
-
-    Attributes:
-        table: The n-grams.
-        tokens: The last token of each `(G + 1,)`.
-        shares: The discounted share of each in its context `(G + 1,)`.
-        left_over: The weight of the shorter context, $\gamma(u)$ `(C + 1,)`.
-        begins: The number of the first n-gram of each context `(C + 1,)`.
-        sizes: Number of n-grams of each context `(C + 1,)`.
-    """
-
-    table: CountTable
-    tokens: Integers
-    shares: Floats
-    left_over: Floats
-    begins: Integers
-    sizes: Integers
-
-
-class KneserNeyEntries(NamedTuple):
-    """The n-grams of one length in a Kneser-Ney model, `G` of them, in the order of their numbers.
-
-    Attributes:
-        contexts: The number of each one's context `(G,)`; 0 for single tokens.
-        tokens: The last token of each `(G,)`.
-        probabilities: The interpolated probability of that token after the context `(G,)`.
-        weights: The weight of the shorter context if the n-gram is the context `(G,)`.
-    """
-
-    contexts: Integers
-    tokens: Integers
-    probabilities: Floats
-    weights: Floats
-
-
-class KneserNeyModel:
+class KneserNeyModel(InterpolatedModel):
     """A distribution over the next token given the last `order - 1` tokens, fitted to a text in seconds.
 
     Args:
         tables: The result of `count_ngrams`.
-
-    Attributes:
-        order: Length of the longest n-grams.
-        vocabulary_size: `V`.
-        num_ngrams: How many n-grams of each length from 1 to `order` there are.
 
     Example:
         >>> model = KneserNeyModel.fit(np.array([1, 2, 0, 1, 2, 0], np.int32), 3, vocabulary_size=4, end_id=0)
@@ -179,14 +95,11 @@ class KneserNeyModel:
     """
 
     def __init__(self, tables: list[CountTable]) -> None:
-        singles = tables[0]
-        self.order = len(tables)
-        self.vocabulary_size = singles.vocabulary_size
-        discounts = discounts_of(singles.counts)[np.minimum(singles.counts, 3)]
-        total = singles.counts.sum()
-        self._singles: Floats = (singles.counts - discounts + discounts.sum() / self.vocabulary_size) / total
-        self.num_ngrams = [len(table.keys) for table in tables]
-        self._levels = [_level(table, size) for table, size in zip(tables[1:], self.num_ngrams[:-1], strict=True)]
+        counts = tables[0].counts
+        discounts = discounts_of(counts)[np.minimum(counts, 3)]
+        singles: Floats = (counts - discounts + discounts.sum() / len(counts)) / counts.sum()
+        pairs = zip(tables[1:], tables[:-1], strict=True)
+        super().__init__(singles, [_level(table, len(shorter.keys)) for table, shorter in pairs])
 
     @classmethod
     def fit(cls, ids: TokenIds, order: int, *, vocabulary_size: int, end_id: int) -> Self:
@@ -201,86 +114,12 @@ class KneserNeyModel:
             raise SettingError("an n-gram model needs at least one token to fit, but got none; give more text")
         return cls(count_ngrams(ids, order, vocabulary_size=vocabulary_size, end_id=end_id))
 
-    def probabilities(self, contexts: NDArray[np.integer]) -> Floats:
-        """Return the distribution `(N, V)` of the token after each context `(N, order - 1)`, the latest token last."""
-        scale = np.ones(len(contexts))
-        seen = []
-        for level, numbers in zip(self._levels[::-1], self._numbers(contexts)[::-1], strict=True):
-            seen.append((level, numbers, scale))
-            scale = scale * level.left_over[numbers]
-        probabilities: Floats = scale[:, None] * self._singles
-        for level, numbers, scale in seen:
-            rows, places = _ragged(level.begins[numbers], level.sizes[numbers])
-            probabilities[rows, level.tokens[places]] += scale[rows] * level.shares[places]
-        return probabilities
 
-    def log_probs(self, contexts: NDArray[np.integer]) -> NDArray[np.float32]:
-        """Return the natural logarithms of `probabilities`."""
-        return np.log(self.probabilities(contexts)).astype(np.float32)
-
-    def token_probabilities(self, contexts: NDArray[np.integer], tokens: NDArray[np.integer]) -> Floats:
-        """Return the probability of each token `(N,)` after its context `(N, order - 1)`."""
-        probabilities: Floats = self._singles[tokens]
-        for level, numbers in zip(self._levels, self._numbers(contexts), strict=True):
-            own = level.table.numbers(numbers, tokens)
-            probabilities = level.shares[own] + level.left_over[numbers] * probabilities
-        return probabilities
-
-    def entries(self) -> Iterator["KneserNeyEntries"]:
-        """Yield the n-grams of each length from 1 to the order, with their probabilities and weights."""
-        probabilities = self._singles
-        tokens, contexts = np.arange(self.vocabulary_size), np.zeros(self.vocabulary_size, np.int64)
-        # The place of an n-gram's last `length - 1` tokens in the table of that length.
-        shorter = np.zeros(self.vocabulary_size, np.int64)
-        for index in range(self.order):
-            longer = self._levels[index] if index + 1 < self.order else None
-            weights = longer.left_over[:-1] if longer else np.ones(len(tokens))
-            yield KneserNeyEntries(contexts, tokens, probabilities, weights)
-            if longer is None:
-                return
-            contexts, tokens = longer.table.contexts, longer.table.tokens
-            previous = self._levels[index - 1].table if index else None
-            shorter = previous.numbers(shorter[contexts], tokens) if previous else tokens
-            probabilities = longer.shares[:-1] + longer.left_over[contexts] * probabilities[shorter]
-
-    def _numbers(self, contexts: NDArray[np.integer]) -> list[Integers]:
-        """Return the number of each context's last token, last two tokens, ..., last `order - 1` tokens."""
-        numbers_by_length = []
-        for length in range(1, self.order):
-            numbers = contexts[:, -length].astype(np.int64)
-            for level, tokens in zip(self._levels, contexts.T[self.order - length :], strict=False):
-                numbers = level.table.numbers(numbers, tokens)
-            numbers_by_length.append(numbers)
-        return numbers_by_length
-
-
-def contexts_of(ids: TokenIds, order: int, *, end_id: int) -> TokenIds:
-    """Return the context of each token of a text `(N,)`: the `order - 1` tokens before it `(N, order - 1)`.
-
-    Places before the start of the text are filled with `<eos>`.
-    """
-    read = np.concatenate((np.full(order - 1, end_id), ids)).astype(np.int32)
-    return np.lib.stride_tricks.sliding_window_view(read, order - 1)[: len(ids)] if order > 1 else read[:, None][:, :0]
-
-
-def _level(table: CountTable, num_contexts: int) -> _Level:
+def _level(table: CountTable, num_contexts: int) -> Level:
+    """Return the n-grams with their discounted shares."""
     contexts = table.contexts
     discounts = discounts_of(table.counts)[np.minimum(table.counts, 3)]
     totals = np.bincount(contexts, table.counts, minlength=num_contexts)
     taken = np.bincount(contexts, discounts, minlength=num_contexts)
-    bounds = np.searchsorted(contexts, np.arange(num_contexts + 1))
-    return _Level(
-        table,
-        tokens=np.append(table.tokens, 0),
-        shares=np.append((table.counts - discounts) / totals[contexts], 0.0),
-        left_over=np.append(np.divide(taken, totals, out=np.ones(num_contexts), where=totals > 0), 1.0),
-        begins=np.append(bounds[:-1], 0),
-        sizes=np.append(np.diff(bounds), 0),
-    )
-
-
-def _ragged(begins: Integers, sizes: Integers) -> tuple[Integers, Integers]:
-    """Return row and place of the `sizes` elements from `begins` on, row after row."""
-    rows = np.repeat(np.arange(len(sizes)), sizes)
-    firsts = np.cumsum(sizes) - sizes
-    return rows, np.arange(len(rows)) - firsts[rows] + begins[rows]
+    left_over = np.divide(taken, totals, out=np.ones(num_contexts), where=totals > 0)
+    return Level.of(table, (table.counts - discounts) / totals[contexts], left_over)

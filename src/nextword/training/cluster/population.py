@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from nextword.bundle.population import POPULATION, Ensemble, member_directory
 from nextword.bundle.run_directory import RunDirectory
-from nextword.engine.methods.method import mean_log_prob, mixture_weights
+from nextword.engine.mixture.tuning import mean_log_prob, mixture_weights
 from nextword.engine.opening import open_model
 from nextword.engine.stream import token_log_probs
 from nextword.errors import SettingError
@@ -109,4 +109,4 @@ def fit_ensemble(members: Sequence[Path], valid: TokenIds) -> Ensemble:
 
 
 def _log_probs(model: Path, ids: TokenIds) -> NDArray[np.float64]:
-    return token_log_probs(open_model(model).engine, ids)
+    return token_log_probs(open_model(model).network, ids)

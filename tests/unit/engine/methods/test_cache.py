@@ -6,12 +6,15 @@ from numpy.typing import NDArray
 
 from nextword.engine.engine import Engine
 from nextword.engine.methods import cache
-from nextword.engine.methods.cache import Cache, CacheEngine, CacheOptions, empty_memory, look_up, token_probabilities
+from nextword.engine.methods.cache import Cache
+from nextword.engine.mixture.cache import CacheOptions, Matches, Memory
+from nextword.engine.mixture.mixture_engine import CacheEngine
+from nextword.engine.mixture.tuning import read_with_caches
 from nextword.engine.stream import token_log_probs
 from nextword.errors import SettingError
 from support.inner_engines import BigramEngine, splits_of, text_of, toy_engine
 
-ALL = {"cache_size", "cache_theta", "cache_weight"}
+ALL = {"cache_size", "cache_theta", "cache_weight", "cache_sentinel"}
 
 
 def naive(engine: Engine, inputs: NDArray[np.int32], options: CacheOptions) -> NDArray[np.float64]:
@@ -24,7 +27,8 @@ def naive(engine: Engine, inputs: NDArray[np.int32], options: CacheOptions) -> N
         cached = np.zeros(engine.vocabulary_size)
         for i in range(max(0, t - options.cache_size), t):
             cached[inputs[i + 1]] += np.exp(options.cache_theta * hidden[t] @ hidden[i])
-        expected[t] = (1 - options.cache_weight) * expected[t] + options.cache_weight * cached / cached.sum()
+        mass = options.cache_weight * cached.sum() / (cached.sum() + options.cache_sentinel)
+        expected[t] = (1 - mass) * expected[t] + mass * cached / cached.sum()
     return expected
 
 
@@ -32,10 +36,13 @@ def naive(engine: Engine, inputs: NDArray[np.int32], options: CacheOptions) -> N
     size=st.integers(1, 12),
     theta=st.sampled_from([0.0, 0.3, 2.0]),
     weight=st.sampled_from([0.0, 0.2, 0.9]),
+    sentinel=st.sampled_from([0.0, 3.0]),
     cut=st.integers(1, 9),
 )
-def test_it_matches_the_equations_of_the_paper(size: int, theta: float, weight: float, cut: int) -> None:
-    options = CacheOptions(cache_size=size, cache_theta=theta, cache_weight=weight)
+def test_it_matches_the_equations_of_the_papers(
+    size: int, theta: float, weight: float, sentinel: float, cut: int
+) -> None:
+    options = CacheOptions(cache_size=size, cache_theta=theta, cache_weight=weight, cache_sentinel=sentinel)
     inputs = np.random.default_rng(size).integers(11, size=10, dtype=np.int32)
     engine = CacheEngine(toy_engine(1), options)
     first, state = engine.predict_window(inputs[None, :cut], engine.start(1))
@@ -45,11 +52,31 @@ def test_it_matches_the_equations_of_the_paper(size: int, theta: float, weight: 
 
 
 def test_very_dissimilar_states_do_not_overflow() -> None:
-    hidden = np.full((1, 4, 2), 30.0, np.float32) * np.array([1, -1, 1, -1], np.float32)[:, None]
-    found, _ = look_up(empty_memory(1, 3), np.zeros((1, 4), np.int32), hidden)
-    weights = found.weights(1.0)
-    assert np.isfinite(weights).all()
-    np.testing.assert_allclose(weights.sum(axis=-1), [[0, 1, 1, 1]], rtol=1e-6)
+    hidden = np.full((4, 2), 30.0, np.float32) * np.array([1, -1, 1, -1], np.float32)[:, None]
+    memory = Memory().after(np.zeros(4, np.int32), hidden, 3)
+    weights, log_totals = Matches.of(memory, hidden, 3).weights(1.0)
+    np.testing.assert_allclose(weights.sum(axis=-1), [0, 1, 1, 1], rtol=1e-6)
+    np.testing.assert_allclose(log_totals, [-np.inf, -1800, 1800, 1800], rtol=1e-5)
+
+
+def test_branches_of_a_text_do_not_see_each_other() -> None:
+    engine = CacheEngine(toy_engine(1), CacheOptions(cache_size=5, cache_weight=0.5))
+    ids = np.random.default_rng(0).integers(11, size=(2, 12), dtype=np.int32)
+    ids[1, :6] = ids[0, :6]
+    _, state = engine.predict_window(ids[:1, :6], engine.start(1))
+    branched, _ = engine.predict_window(ids[:, 6:], engine.select(state, np.array([0, 0])))
+    for own, found in zip(ids, branched.log_probs, strict=True):
+        alone, _ = engine.predict_window(own[None], engine.start(1))
+        np.testing.assert_allclose(found, alone.log_probs[0, 6:], rtol=1e-5)
+
+
+def test_a_state_can_be_used_again_after_steps_from_it() -> None:
+    engine = CacheEngine(toy_engine(1), CacheOptions(cache_size=3, cache_weight=0.5))
+    _, state = engine.predict_window(np.arange(9, dtype=np.int32)[None], engine.start(1))
+    first, _ = engine.step(np.array([4]), state)
+    engine.step(np.array([7]), state)
+    again, _ = engine.step(np.array([4]), state)
+    np.testing.assert_array_equal(first, again)
 
 
 def test_an_engine_without_hidden_states_is_refused(hiddenless_engine: Engine) -> None:
@@ -60,13 +87,12 @@ def test_an_engine_without_hidden_states_is_refused(hiddenless_engine: Engine) -
 
 def test_tuning_uses_the_probabilities_of_the_engine() -> None:
     engine, ids = BigramEngine(), np.random.default_rng(0).integers(7, size=1_100, dtype=np.int32)
-    sizes, thetas = (2, 5, 40), (0.0, 0.8)
-    own, remembered = token_probabilities(engine, ids, sizes, thetas)
-    for place, size in enumerate(sizes):
-        for column, theta in enumerate(thetas):
-            options = CacheOptions(cache_size=size, cache_theta=theta, cache_weight=0.3)
+    own, trials = read_with_caches(engine, ids, (2, 5, 40), (0.0, 0.8))
+    for (size, theta), trial in trials.items():
+        for sentinel in (0.0, 4.0):
+            options = CacheOptions(cache_size=size, cache_theta=theta, cache_weight=0.3, cache_sentinel=sentinel)
             expected = np.exp(token_log_probs(CacheEngine(engine, options), ids))
-            np.testing.assert_allclose(0.7 * own + 0.3 * remembered[place, column], expected, rtol=1e-4)
+            np.testing.assert_allclose(trial.mixed(own, 0.3, sentinel), expected, rtol=1e-4)
 
 
 def test_tuning_finds_the_best_point_of_the_grid(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 from nextword.engine.ngram import arpa_lines
 from nextword.engine.ngram.arpa import read_arpa, write_arpa
 from nextword.engine.ngram.backoff_model import BackoffModel, backoff_form
-from nextword.engine.ngram.kneser_ney import KneserNeyModel, contexts_of
+from nextword.engine.ngram.interpolated_model import contexts_of
+from nextword.engine.ngram.kneser_ney import KneserNeyModel
 from nextword.errors import TextError
 from support.packing import PACK
 from support.toy_arpa import TOY_ARPA, TOY_SENTENCES

@@ -7,7 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from nextword.engine.ngram.kneser_ney import FALLBACK, KneserNeyModel, contexts_of, discounts_of
+from nextword.engine.ngram.interpolated_model import contexts_of
+from nextword.engine.ngram.kneser_ney import FALLBACK, KneserNeyModel, discounts_of
 from nextword.errors import SettingError
 from nextword.text.corpus import Corpus
 

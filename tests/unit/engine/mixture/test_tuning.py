@@ -2,7 +2,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nextword.engine.methods.method import mean_log_prob, mixture_weights
+from nextword.engine.mixture.tuning import mean_log_prob, mixture_weights
 
 
 @given(seed=st.integers(0, 1_000), count=st.integers(2, 4))

@@ -1,0 +1,189 @@
+"""The mixture of a bundle: what is mixed with the network at work, fitted and tuned after training.
+
+`mixture.json` holds the settings and the sizes, `ngrams.bin` the n-grams of the training text as flat arrays without a
+header: the probability of each single token, and for each length from 2 on the number of n-grams after each context,
+their tokens, and the shares of the tokens in their contexts. The sizes are known before a byte of it is read.
+"""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar, NamedTuple, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nextword.disk import strict_json
+from nextword.errors import BundleError, SettingError
+from nextword.settings import Settings, setting
+
+MAX_SETTINGS_BYTES = 2**12
+MAX_ORDER = 8
+
+SHARE_STEP = 0.05
+"""Shares are stored as `round_up(-ln(share) / SHARE_STEP)`, in a byte each."""
+
+_FORMAT = 1
+_DISTANCE = 1e-3  # of the sum of the single tokens' probabilities from 1
+
+
+@dataclass(frozen=True, kw_only=True)
+class MixtureSettings(Settings):
+    """What is mixed with the network, and how much of it; a weight of 0 leaves it out.
+
+    Attributes:
+        ngram_weight: Weight of the n-gram model.
+        cache_size: Tokens that the cache remembers.
+        cache_theta: How much similarity counts in the cache.
+        cache_weight: Weight of the cache, if its entries outweigh the sentinel by far.
+        cache_sentinel: Weight of the cache's sentinel; see `nextword.engine.mixture.CacheOptions`.
+    """
+
+    group: ClassVar[str] = "mixture"
+
+    ngram_weight: float = setting(0.0, help="Weight of the n-gram model.", at_least=0.0, below=1.0)
+    cache_size: int = setting(1000, help="Tokens that the cache remembers.", at_least=1, at_most=2**16)
+    cache_theta: float = setting(0.3, help="How much similarity counts.", at_least=0.0, at_most=1000.0)
+    cache_weight: float = setting(0.0, help="Weight of the cache.", at_least=0.0, below=1.0)
+    cache_sentinel: float = setting(0.0, help="Weight of the sentinel.", at_least=0.0, at_most=1e30)
+
+
+class NgramLevel(NamedTuple):
+    """The n-grams of one length, `G` of them after `C` contexts, which are the n-grams of the next shorter length.
+
+    Attributes:
+        sizes: Number of n-grams of each context `(C,)`.
+        tokens: The last token of each, ascending within a context `(G,)`.
+        shares: The share of each in its context `(G,)`, uint8, in steps of `SHARE_STEP`.
+    """
+
+    sizes: NDArray[np.unsignedinteger]
+    tokens: NDArray[np.unsignedinteger]
+    shares: NDArray[np.uint8]
+
+
+@dataclass(frozen=True, eq=False)
+class PackedNgrams:
+    """An n-gram model of the training text as it is stored.
+
+    Attributes:
+        singles: The probability of each token after no context `(V,)`, float32.
+        levels: The n-grams of each length from 2 on.
+    """
+
+    singles: NDArray[np.float32]
+    levels: tuple[NgramLevel, ...]
+
+    @property
+    def num_ngrams(self) -> list[int]:
+        """How many n-grams of each length from 2 on there are."""
+        return [len(level.tokens) for level in self.levels]
+
+    def to_bytes(self) -> bytes:
+        """Return the content of `ngrams.bin`."""
+        arrays = [self.singles, *(array for level in self.levels for array in level)]
+        return b"".join(array.astype(array.dtype.newbyteorder("<")).tobytes() for array in arrays)
+
+    @classmethod
+    def from_bytes(cls, data: bytes, vocabulary_size: int, num_ngrams: Sequence[int]) -> Self:
+        """Return the model in `data`, checked.
+
+        Raises:
+            BundleError: It is not exactly a model of this vocabulary with these numbers of n-grams.
+        """
+        expected = ngram_bytes(vocabulary_size, num_ngrams)
+        if len(data) != expected:
+            raise BundleError(f"`ngrams.bin` must be {expected} bytes long, but is {len(data)}")
+        singles = np.frombuffer(data, "<f4", vocabulary_size)
+        if not ((singles >= 0).all() and abs(float(singles.sum(dtype=np.float64)) - 1) < _DISTANCE):
+            raise BundleError("`ngrams.bin` must hold probabilities of the single tokens that sum to 1, but does not")
+        kind, offset, levels = token_type(vocabulary_size).newbyteorder("<"), 4 * vocabulary_size, []
+        for contexts, size in zip([vocabulary_size, *num_ngrams], num_ngrams, strict=False):
+            sizes = np.frombuffer(data, kind, contexts, offset)
+            tokens = np.frombuffer(data, kind, size, offset + sizes.nbytes)
+            shares = np.frombuffer(data, np.uint8, size, offset + sizes.nbytes + tokens.nbytes)
+            offset += sizes.nbytes + tokens.nbytes + shares.nbytes
+            levels.append(NgramLevel(sizes, tokens, shares))
+            _check_level(levels[-1], vocabulary_size)
+        return cls(singles, tuple(levels))
+
+
+def _check_level(level: NgramLevel, vocabulary_size: int) -> None:
+    sizes, tokens = level.sizes.astype(np.int64), level.tokens.astype(np.int64)
+    if sizes.sum() != len(tokens):
+        raise BundleError(
+            f"`ngrams.bin` must hold an n-gram for each that it counts, {sizes.sum()}, but has {len(tokens)}"
+        )
+    contexts = np.repeat(np.arange(len(sizes)), sizes)
+    if (tokens >= vocabulary_size).any() or (np.diff(contexts * vocabulary_size + tokens) <= 0).any():
+        raise BundleError("`ngrams.bin` must hold the tokens of each context once and in order, but does not")
+    if (np.bincount(contexts, shares_of(level.shares), minlength=1) > 1 + 1e-9).any():
+        raise BundleError("`ngrams.bin` must hold shares that sum to at most 1 in each context, but does not")
+
+
+def shares_of(steps: NDArray[np.uint8]) -> NDArray[np.float64]:
+    """Return the shares that are stored as `steps`."""
+    return np.exp(-SHARE_STEP * np.arange(256))[steps]
+
+
+def token_type(vocabulary_size: int) -> np.dtype[Any]:
+    """Return the type in which tokens, and numbers of n-grams after a context, are stored."""
+    return np.dtype(np.uint16 if vocabulary_size <= 2**16 else np.uint32)
+
+
+def ngram_bytes(vocabulary_size: int, num_ngrams: Sequence[int]) -> int:
+    """Return the size of `ngrams.bin`."""
+    width = token_type(vocabulary_size).itemsize
+    pairs = zip([vocabulary_size, *num_ngrams], num_ngrams, strict=False)
+    return 4 * vocabulary_size + sum(width * contexts + (width + 1) * size for contexts, size in pairs)
+
+
+@dataclass(frozen=True, eq=False)
+class Mixture:
+    """What is mixed with the network at work.
+
+    Attributes:
+        settings: How much of what.
+        ngrams: The n-gram model; `None` without one.
+    """
+
+    settings: MixtureSettings
+    ngrams: PackedNgrams | None = None
+
+    def to_json(self) -> bytes:
+        """Return the content of `mixture.json`."""
+        num_ngrams = self.ngrams.num_ngrams if self.ngrams else None
+        table = {"format": _FORMAT, "settings": self.settings.to_table(), "num_ngrams": num_ngrams}
+        return (json.dumps(table, indent=2) + "\n").encode()
+
+    @classmethod
+    def from_files(cls, data: bytes, ngrams: bytes | None, vocabulary_size: int) -> Self:
+        """Return the mixture in `mixture.json` and `ngrams.bin`.
+
+        Raises:
+            BundleError: A file is refused.
+        """
+        try:
+            table = strict_json.parse(data, max_bytes=MAX_SETTINGS_BYTES, max_depth=2)
+            if not isinstance(table, dict) or table.keys() != {"format", "settings", "num_ngrams"}:
+                raise ValueError("must hold `format`, `settings` and `num_ngrams`, and nothing else")
+            if table["format"] != _FORMAT:
+                raise ValueError(f"must have the format {_FORMAT}, but has {table['format']!a:.40}")
+            if not isinstance(table["settings"], dict):
+                raise ValueError("must hold its settings as an object")
+            settings = MixtureSettings.from_table(table["settings"])
+            num_ngrams = _sizes(table["num_ngrams"], is_there=ngrams is not None)
+        except (ValueError, SettingError) as error:
+            raise BundleError(f"`mixture.json` {error}") from error
+        packed = None if ngrams is None else PackedNgrams.from_bytes(ngrams, vocabulary_size, num_ngrams)
+        return cls(settings, packed)
+
+
+def _sizes(value: Any, *, is_there: bool) -> list[int]:
+    if not is_there and value is None:
+        return []
+    if not is_there or not isinstance(value, list) or not 0 < len(value) < MAX_ORDER:
+        raise ValueError(f"must hold `num_ngrams` if there is `ngrams.bin`: 1 to {MAX_ORDER - 1} whole numbers")
+    if not all(type(size) is int and size >= 0 for size in value):
+        raise ValueError("must hold `num_ngrams` as whole numbers from 0 on")
+    return value

@@ -1,0 +1,224 @@
+r"""The continuous cache: tokens that recently followed a similar context become more probable.
+
+$$p_\text{cache}(w) = \frac{1}{Z} \sum_i [x_{i+1} = w] \, e^{\theta \, h_t^\top h_i}, \qquad
+Z = \sum_i e^{\theta \, h_t^\top h_i}, \qquad
+p(w) = (1 - m) \, p_\text{engine}(w) + m \, p_\text{cache}(w), \qquad m = \lambda \frac{Z}{Z + s}.$$
+
+$h_t$ is the hidden state after the input at $t$, $h_i$ is one of the latest hidden states before it, and $x_{i+1}$ is
+the token after $h_i$. With the sentinel $s$, a cache without similar contexts has little weight, such as that at the
+start of a text. Without it, $s = 0$, the weight is $\lambda$ from the second token on.
+
+Source:
+    Grave, Joulin and Usunier (2017), "Improving neural language models with a continuous cache", equations 3 and 5; for
+    the sentinel, Merity et al. (2017), "Pointer sentinel mixture models".
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from threading import Lock
+from typing import ClassVar, NamedTuple, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nextword.engine.engine import Rows
+from nextword.errors import SettingError
+from nextword.settings import Settings, setting
+from nextword.text.batching.window import TokenIds
+
+Floats = NDArray[np.float32]
+
+_FIRST_CAPACITY = 16
+
+
+@dataclass(frozen=True, kw_only=True)
+class CacheOptions(Settings):
+    """The settings of the cache.
+
+    Example:
+        >>> import nextword
+        >>> model, text = nextword.load("austen"), "She was very much obliged. " * 20
+        >>> evaluation = model.evaluate(text, methods=nextword.CacheOptions(cache_size=200))
+        >>> evaluation.method
+        'cache'
+    """
+
+    group: ClassVar[str] = "cache"
+
+    cache_size: int = setting(500, help="cache: tokens to remember.", at_least=1, at_most=2**16, task="method")
+    cache_theta: float = setting(
+        0.3,
+        help="cache: how much similarity counts. At 0 all remembered tokens weigh the same.",
+        at_least=0.0,
+        at_most=1000.0,
+        task="method",
+    )
+    cache_weight: float = setting(0.1, help="cache: weight in the mixture.", at_least=0.0, below=1.0, task="method")
+    cache_sentinel: float = setting(
+        0.0,
+        help="cache: weight of the sentinel, which takes the place of similar contexts. At 0 there is none.",
+        at_least=0.0,
+        at_most=1e30,
+        task="method",
+    )
+
+
+class _Entries:
+    """Hidden states and the tokens after them. Entries are only added, so branches of a text share them."""
+
+    def __init__(self, capacity: int, width: int) -> None:
+        self.hidden = np.empty((capacity, width), np.float32)
+        self.followers = np.empty(capacity, np.int32)
+        self._used = 0
+        self._lock = Lock()
+
+    def add(self, count: int, hidden: Floats, followers: TokenIds) -> bool:
+        """Add entries after the first `count`, unless another branch did, or there is no room. Say if it was done."""
+        stop = count + len(followers)
+        with self._lock:
+            if self._used != count or stop > len(self.followers):
+                return False
+            self._used = stop
+        self.hidden[count:stop] = hidden
+        self.followers[count:stop] = followers
+        return True
+
+
+class Memory(NamedTuple):
+    """The recent context of a text; nothing that a memory shows is ever changed.
+
+    Attributes:
+        entries: Hidden states and their followers, shared with other branches of the text; `None` without any.
+        num_entries: How many of them belong to this branch, the latest last.
+        latest: The hidden state after the latest input `(H,)`, whose follower is not read yet; `None` at the start.
+    """
+
+    entries: _Entries | None = None
+    num_entries: int = 0
+    latest: Floats | None = None
+
+    def after(self, inputs: TokenIds, hidden: Floats, size: int) -> Self:
+        """Return the memory of `size` tokens after more inputs `(T,)`, with the hidden states after each `(T, H)`."""
+        latest = np.array(hidden[-1])  # a copy: the window can go
+        if self.latest is None:
+            known, followers = hidden[:-1], inputs[1:]
+        else:
+            known, followers = np.concatenate((self.latest[None], hidden[:-1])), inputs
+        if not len(followers):
+            return self._replace(latest=latest)
+        if self.entries is not None and self.entries.add(self.num_entries, known, followers):
+            return type(self)(self.entries, self.num_entries + len(followers), latest)
+        kept, former = min(self.num_entries, size), self.entries
+        grown = _Entries(max(_FIRST_CAPACITY, min(2 * kept, kept + size) + len(followers)), hidden.shape[1])
+        if former is not None:
+            last = slice(self.num_entries - kept, self.num_entries)
+            grown.add(0, former.hidden[last], former.followers[last])
+        grown.add(kept, known, followers)
+        return type(self)(grown, kept + len(followers), latest)
+
+
+class Matches(NamedTuple):
+    r"""The remembered tokens for each query of a window.
+
+    Attributes:
+        similarity: $h_t^\top h_i$ of each query with each entry `(T, N)`, float32.
+        followers: The token after each entry `(N,)`.
+        visible: Which entries a query may see: the latest `size` of those whose follower it has read `(T, N)`; `None`
+            if it may see all.
+    """
+
+    similarity: Floats
+    followers: TokenIds
+    visible: NDArray[np.bool_] | None
+
+    @classmethod
+    def of(cls, memory: Memory, hidden: Floats, size: int) -> Self:
+        """Look up hidden states `(T, H)` in the memory after their inputs."""
+        num_queries, entries = len(hidden), memory.entries
+        if entries is None:
+            return cls(np.zeros((num_queries, 0), np.float32), np.zeros(0, np.int32), None)
+        first = max(0, memory.num_entries - (size + num_queries - 1))
+        similarity = hidden @ entries.hidden[first : memory.num_entries].T
+        followers = entries.followers[first : memory.num_entries]
+        if num_queries == 1:
+            return cls(similarity, followers, None)
+        # The last query sees all entries but the oldest, and each query before it one entry less at the end.
+        last = len(followers) - num_queries + np.arange(num_queries)[:, None]
+        places = np.arange(len(followers))
+        return cls(similarity, followers, (places <= last) & (places > last - size))
+
+    def weights(self, theta: float) -> tuple[Floats, Floats]:
+        r"""Return $p_\text{cache}$ of each entry `(T, N)`, and $\ln Z$ `(T,)`: zeros and -inf if it sees none."""
+        scaled: Floats = np.float32(theta) * self.similarity
+        if self.visible is not None:
+            scaled[~self.visible] = -np.inf
+        highest: Floats = scaled.max(axis=1, initial=-np.inf)
+        weights: Floats = np.exp(scaled - np.where(np.isfinite(highest), highest, np.float32(0))[:, None])
+        totals: Floats = weights.sum(axis=1)
+        weights /= np.maximum(totals, np.finfo(np.float32).tiny)[:, None]
+        with np.errstate(divide="ignore"):
+            return weights, highest + np.log(totals)
+
+
+def cache_mass(log_totals: NDArray[np.floating], weight: float, sentinel: float) -> NDArray[np.float64]:
+    r"""Return the weight $m$ of the cache for each $\ln Z$ `(T,)`; 0 if it is empty."""
+    mass = np.zeros(len(log_totals))
+    known = np.isfinite(log_totals)
+    odds = np.exp(np.log(sentinel) - log_totals[known].astype(np.float64)) if sentinel else 0.0
+    mass[known] = weight / (1 + odds)
+    return mass
+
+
+class CachePart:
+    """The cache as a part of a mixture. A state is a tuple with the memory of each text.
+
+    Args:
+        options: The settings.
+    """
+
+    def __init__(self, options: CacheOptions) -> None:
+        self.options = options
+
+    @property
+    def numbers_per_token(self) -> int:
+        """How many numbers it takes for a token of a window, besides those of its distribution."""
+        return 4 * self.options.cache_size
+
+    def start(self, batch_size: int) -> tuple[Memory, ...]:
+        """Return the state before a text."""
+        return (Memory(),) * batch_size
+
+    def select(self, state: tuple[Memory, ...], rows: Rows) -> tuple[Memory, ...]:
+        """Return the state of some of the texts."""
+        return tuple(state[row] for row in rows)
+
+    def join(self, states: Sequence[tuple[Memory, ...]]) -> tuple[Memory, ...]:
+        """Return the state with the texts of all states."""
+        return tuple(memory for state in states for memory in state)
+
+    def mix(
+        self, probabilities: Floats, inputs: TokenIds, hidden: Floats | None, state: tuple[Memory, ...]
+    ) -> tuple[Memory, ...]:
+        """Mix the cache into the probabilities after `inputs`, in place, and return the state; see `Part.mix`.
+
+        Raises:
+            SettingError: The engine has no hidden states.
+        """
+        if hidden is None:
+            raise SettingError("a cache needs an engine with hidden states, but this one has none; leave `cache` out")
+        return tuple(map(self._mix_text, probabilities, inputs, hidden, state))
+
+    def _mix_text(self, probabilities: Floats, inputs: TokenIds, hidden: Floats, memory: Memory) -> Memory:
+        """Mix the cache into the probabilities `(T, V)` of one text."""
+        options = self.options
+        after = memory.after(inputs, hidden, options.cache_size)
+        matches = Matches.of(after, hidden, options.cache_size)
+        if not len(matches.followers) or not options.cache_weight:
+            return after
+        weights, log_totals = matches.weights(options.cache_theta)
+        mass = cache_mass(log_totals, options.cache_weight, options.cache_sentinel).astype(np.float32)
+        probabilities *= (1 - mass)[:, None]
+        weights *= mass[:, None]
+        starts = probabilities.shape[1] * np.arange(len(weights))[:, None]
+        np.add.at(probabilities.reshape(-1), (starts + matches.followers).ravel(), weights.ravel())
+        return after

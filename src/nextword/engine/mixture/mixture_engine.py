@@ -1,0 +1,267 @@
+"""An engine whose probabilities are mixed with those of other predictors: the model as people use it."""
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple, Protocol, override
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nextword.bundle.mixture import Mixture
+from nextword.engine.distribution_engine import OuterEngine, even_pieces, token_scores
+from nextword.engine.engine import Engine, Rows, State, TokenScores, WindowPrediction
+from nextword.engine.mixture.cache import CacheOptions, CachePart
+from nextword.engine.ngram.interpolated_model import ABSENT, Integers, InterpolatedModel
+from nextword.engine.ngram.pruning import unpacked
+from nextword.errors import SettingError
+from nextword.text.batching.window import TokenIds
+
+Floats = NDArray[np.float32]
+
+_PIECE = 2_000_000
+"""Probabilities of a piece of a window: 8 MB, small enough for the processor's cache."""
+
+_LEAST = np.finfo(np.float32).tiny
+"""The probability of what cannot be told from zero, so that its logarithm is a number."""
+
+
+class Part(Protocol):
+    """What is mixed with an engine. Its state is an argument and a result, as that of an engine."""
+
+    @property
+    def numbers_per_token(self) -> int:
+        """How many numbers it takes for a token of a window, besides those of its distribution."""
+
+    def start(self, batch_size: int) -> Any:
+        """Return the state before a text."""
+
+    def select(self, state: Any, rows: Rows) -> Any:
+        """Return the state of some of the texts."""
+
+    def join(self, states: Sequence[Any]) -> Any:
+        """Return the state with the texts of all states."""
+
+    def mix(self, probabilities: Floats, inputs: TokenIds, hidden: Floats | None, state: Any, /) -> Any:
+        """Mix the part into probabilities, in place.
+
+        Args:
+            probabilities: The probability of each next token after each input `(B, T, V)`.
+            inputs: The tokens that are read `(B, T)`.
+            hidden: The hidden state after each `(B, T, H)`.
+            state: The state before the first input.
+
+        Returns:
+            The state after the last input.
+        """
+
+
+class NgramPart:
+    r"""An n-gram model as a part of a mixture: $(1 - \lambda) \, p_\text{engine} + \lambda \, p_\text{n-gram}$.
+
+    A state is the numbers of the n-grams that end with the latest token, of each length up to `order - 1`
+    `(B, order - 1)`, never changed in place.
+
+    Args:
+        model: The n-gram model.
+        weight: $\lambda$, from 0 to 1.
+    """
+
+    numbers_per_token = 0
+
+    def __init__(self, model: InterpolatedModel, weight: float) -> None:
+        self.model = model
+        self.weight = weight
+        self._singles = model.singles.astype(np.float32)
+        self._levels = [
+            (
+                level.begins.tolist(),
+                level.sizes.tolist(),
+                level.tokens,
+                level.shares.astype(np.float32),
+                level.left_over,
+            )
+            for level in model.levels[::-1]
+        ]
+
+    def start(self, batch_size: int) -> Integers:
+        """Return the state before a text."""
+        return np.full((batch_size, self.model.order - 1), ABSENT)
+
+    def select(self, state: Integers, rows: Rows) -> Integers:
+        """Return the state of some of the texts."""
+        return state[rows]
+
+    def join(self, states: Sequence[Integers]) -> Integers:
+        """Return the state with the texts of all states."""
+        return np.concatenate(states)
+
+    def mix(self, probabilities: Floats, inputs: TokenIds, _hidden: Floats | None, state: Integers) -> Integers:
+        """Mix the n-gram model into the probabilities after `inputs`, in place; see `Part.mix`."""
+        contexts = self._contexts(inputs, state)
+        rows = probabilities.reshape(-1, probabilities.shape[-1])
+        rows *= np.float32(1 - self.weight)
+        for row, numbers in zip(rows, contexts.reshape(len(rows), -1)[:, ::-1].tolist(), strict=True):
+            self._add(row, numbers)
+        return contexts[:, -1]
+
+    def _contexts(self, inputs: TokenIds, state: Integers) -> Integers:
+        """Return the numbers of the n-grams that end with each input `(B, T, order - 1)`, the shortest first."""
+        contexts = [inputs.astype(np.int64)][: self.model.order - 1]
+        for level, before in zip(self.model.levels[:-1], state.T, strict=False):
+            shorter = np.concatenate((before[:, None], contexts[-1][:, :-1]), axis=1)
+            contexts.append(level.table.numbers(shorter, inputs))
+        return np.stack(contexts, axis=-1) if contexts else np.zeros((*inputs.shape, 0), np.int64)
+
+    def _add(self, row: Floats, numbers: list[int]) -> None:
+        """Add the weighted probabilities after one context to a row `(V,)`; its numbers are given the longest first."""
+        scale = self.weight
+        for (begins, sizes, tokens, shares, left_over), number in zip(self._levels, numbers, strict=True):
+            if number == ABSENT or not sizes[number]:
+                continue
+            span = slice(begins[number], begins[number] + sizes[number])
+            row[tokens[span]] += np.float32(scale) * shares[span]
+            scale *= left_over[number]
+        row += np.float32(scale) * self._singles
+
+
+class MixtureState(NamedTuple):
+    """The state of the network, and of each part."""
+
+    network: State
+    parts: tuple[Any, ...]
+
+
+class MixtureEngine(OuterEngine):
+    """Mixes the probabilities of a network with other predictors, one after the other.
+
+    Args:
+        engine: The engine to mix with: a network, or a mixture, which gets more parts.
+        parts: What is mixed with it, in this order.
+
+    Raises:
+        SettingError: An n-gram model has another vocabulary.
+
+    Attributes:
+        network: The network alone.
+        parts: All parts.
+
+    Example:
+        >>> import nextword
+        >>> MixtureEngine(nextword.load("austen").network, [CachePart(CacheOptions())]).vocabulary_size
+        9878
+    """
+
+    def __init__(self, engine: Engine, parts: Sequence[Part]) -> None:
+        super().__init__(engine)
+        self.network: Engine = engine
+        self.parts: tuple[Part, ...] = tuple(parts)
+        if isinstance(engine, MixtureEngine):
+            self.network, self.parts = engine.network, (*engine.parts, *parts)
+        for part in parts:
+            if isinstance(part, NgramPart) and part.model.vocabulary_size != engine.vocabulary_size:
+                raise SettingError(
+                    f"the n-gram model must have the {engine.vocabulary_size} tokens of the engine, but has "
+                    f"{part.model.vocabulary_size}; fit it to ids of the model's own tokenizer"
+                )
+
+    @override
+    def start(self, batch_size: int) -> State:
+        return MixtureState(self.network.start(batch_size), tuple(part.start(batch_size) for part in self.parts))
+
+    @override
+    def select(self, state: Any, rows: Rows) -> State:
+        parts = tuple(part.select(own, rows) for part, own in zip(self.parts, state.parts, strict=True))
+        return MixtureState(self.network.select(state.network, rows), parts)
+
+    @override
+    def join(self, states: Sequence[Any]) -> State:
+        own = zip(*(state.parts for state in states), strict=True)
+        parts = tuple(part.join(of_texts) for part, of_texts in zip(self.parts, own, strict=True))
+        return MixtureState(self.network.join([state.network for state in states]), parts)
+
+    @override
+    def predict_window(self, inputs: TokenIds, state: Any) -> tuple[WindowPrediction, State]:
+        prediction, probabilities, after = self._mixed(inputs, state)
+        return prediction._replace(log_probs=_log(probabilities)), after
+
+    @override
+    def predict_log_probs(self, inputs: TokenIds, state: Any) -> tuple[Floats, State]:
+        _, probabilities, after = self._mixed(inputs, state)
+        return _log(probabilities), after
+
+    @override
+    def pieces(self, batch_size: int, num_steps: int) -> list[slice]:
+        numbers = self.vocabulary_size + sum(part.numbers_per_token for part in self.parts)
+        return even_pieces(num_steps, batch_size * numbers, _PIECE)
+
+    @override
+    def _score_piece(self, inputs: TokenIds, targets: TokenIds, state: State) -> tuple[TokenScores, State]:
+        _, probabilities, after = self._mixed(inputs, state)
+        scores = token_scores(probabilities, targets)  # the logarithm does not change a rank
+        return scores._replace(log_probs=_log(scores.log_probs)), after
+
+    def _mixed(self, inputs: TokenIds, state: Any) -> tuple[WindowPrediction, Floats, State]:
+        """Return the prediction of the network, the mixed probabilities `(B, T, V)`, and the state."""
+        prediction, network = self.network.predict_window(inputs, state.network)
+        probabilities = np.exp(prediction.log_probs)
+        parts = tuple(
+            part.mix(probabilities, inputs, prediction.hidden, own)
+            for part, own in zip(self.parts, state.parts, strict=True)
+        )
+        return prediction, probabilities, MixtureState(network, parts)
+
+
+def _log(probabilities: Floats) -> Floats:
+    np.maximum(probabilities, _LEAST, out=probabilities)
+    return np.log(probabilities, out=probabilities)
+
+
+class CacheEngine(MixtureEngine):
+    """Mixes an engine with the continuous cache; see `nextword.engine.mixture.cache`.
+
+    Args:
+        engine: Any engine with hidden states.
+        options: Size, theta, weight and sentinel.
+
+    Example:
+        >>> import nextword
+        >>> CacheEngine(nextword.load("austen").network, CacheOptions(cache_size=50)).vocabulary_size
+        9878
+    """
+
+    def __init__(self, engine: Engine, options: CacheOptions) -> None:
+        super().__init__(engine, [CachePart(options)])
+
+
+class NgramEngine(MixtureEngine):
+    """Mixes an engine with an n-gram model; see `NgramPart`.
+
+    Args:
+        engine: The engine.
+        model: The n-gram model, fitted to ids of the same tokenizer.
+        weight: Its weight, from 0 to 1.
+
+    Raises:
+        SettingError: The vocabularies differ in size.
+
+    Example:
+        >>> import nextword
+        >>> from nextword.engine.ngram.kneser_ney import KneserNeyModel
+        >>> engine, ids = nextword.load("austen").network, np.array([5, 6, 0, 5, 6, 0])
+        >>> model = KneserNeyModel.fit(ids, 2, vocabulary_size=engine.vocabulary_size, end_id=engine.end_id)
+        >>> NgramEngine(engine, model, weight=0.2).vocabulary_size
+        9878
+    """
+
+    def __init__(self, engine: Engine, model: InterpolatedModel, *, weight: float) -> None:
+        super().__init__(engine, [NgramPart(model, weight)])
+
+
+def parts_of(mixture: Mixture) -> list[Part]:
+    """Return the parts that a bundle holds."""
+    settings, parts = mixture.settings, list[Part]()
+    if mixture.ngrams is not None and settings.ngram_weight:
+        parts.append(NgramPart(unpacked(mixture.ngrams), settings.ngram_weight))
+    if settings.cache_weight:
+        table = {name: value for name, value in settings.to_table().items() if name.startswith("cache_")}
+        parts.append(CachePart(CacheOptions.from_table(table)))
+    return parts

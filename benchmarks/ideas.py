@@ -109,11 +109,12 @@ def _measured(idea: Idea, seeds: Sequence[int], corpus: Corpus, terms: dict[str,
         ]
         history = models[0].history or TrainingHistory(())
         seconds, speed = history[-1].seconds, round(fmean(record.words_per_second for record in history))
-        valid, test = models[0].perplexity(corpus.valid), models[0].perplexity(corpus.test)
+        splits = (corpus.valid, corpus.test)
+        valid, test = (models[0].evaluate(split, methods="static").perplexity for split in splits)
     else:
         models = [_reference(runs / f"{REFERENCE}-{seed}") for seed in seeds]
-        splits = Splits(train=lambda: corpus.train.ids, valid=lambda: corpus.valid.ids)
-        applied = apply_methods(models, methods_of(idea.methods), {}, splits, tune=True)
+        read = Splits(train=lambda: corpus.train.ids, valid=lambda: corpus.valid.ids)
+        applied = apply_methods(models, methods_of(idea.methods), {}, read, tune=True)
         valid, test = (evaluate(applied.model.engine, split.ids).perplexity for split in (corpus.valid, corpus.test))
         seconds, tuned = time.monotonic() - start, applied.description
     return {

@@ -30,7 +30,11 @@ def train(task: Task, say: Say) -> Outcome:
     for record in records:
         tokens = round(record["epoch"] * num_tokens)
         say({"seconds": record["seconds"], "tokens": tokens, "valid_perplexity": record["valid_perplexity"]})
-    model, config, settings = open_model(run.model), RunConfig.of_run(run), read_tables(run.config_file)
+    model, config, settings = (
+        open_model(run.model, method="static"),
+        RunConfig.of_run(run),
+        read_tables(run.config_file),
+    )
     scratch.cleanup()
 
     def evaluate_ids(ids: Ids) -> dict[str, float]:

@@ -12,6 +12,7 @@ from nextword.text.options import LineEnds, TokenizerKind
 from nextword.text.tokens.tokenizer import Tokenizer
 from nextword.text.tokens.vocabulary import Vocabulary
 from support.random_weights import random_weights
+from support.small_mixture import with_mixture
 from support.toy_engine import ToyEngine
 
 _WIDTH = 4
@@ -24,14 +25,20 @@ _VOCABULARIES: dict[TokenizerKind, tuple[str, ...]] = {
 }
 
 
-def small_model(kind: TokenizerKind = "pretokenized", *, line_ends: LineEnds = "line", seed: int = 0) -> LoadedModel:
-    """Return a model for a kind of tokens, with a NumPy network instead of that of its bundle."""
+def small_model(
+    kind: TokenizerKind = "pretokenized", *, line_ends: LineEnds = "line", seed: int = 0, mixes: bool = False
+) -> LoadedModel:
+    """Return a model for a kind of tokens, with a NumPy network instead of that of its bundle.
+
+    With `mixes`, its bundle has a mixture, which it uses.
+    """
     tokenizer = Tokenizer(kind, line_ends, Vocabulary(_VOCABULARIES[kind]))
     size = tokenizer.vocabulary_size
     architecture = Architecture(vocabulary_size=size, embedding_size=_WIDTH, hidden_sizes=(_WIDTH,))
     weights = random_weights(architecture, seed)
     network = ToyEngine(size, tokenizer.vocabulary.end_id, seed=seed)
-    return LoadedModel(network, Bundle(f"small-{kind}", architecture, tokenizer, weights, ""))
+    bundle = Bundle(f"small-{kind}", architecture, tokenizer, weights, "")
+    return LoadedModel(network, with_mixture(bundle) if mixes else bundle).using("mixture")
 
 
 def step_by_step(engine: Engine, ids: Sequence[int], first_input: int) -> list[float]:

@@ -57,11 +57,14 @@ def markov_engine() -> Callable[[Probabilities], Engine]:
 def small_bundle(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Path]:
     """Writes the bundle of a small model, which is always opened with a NumPy network."""
 
-    def written(kind: TokenizerKind = "pretokenized") -> Path:
-        model = small_model(kind)
-        path = tmp_path / model.name
+    def written(kind: TokenizerKind = "pretokenized", *, mixes: bool = False) -> Path:
+        model = small_model(kind, mixes=mixes)
+        path = tmp_path / ("mixed" if mixes else model.name)
         write_bundle(path, model.bundle)
-        monkeypatch.setattr("nextword.cli.options.target.open_model", lambda opened, _engine: {path: model}[opened])
+        monkeypatch.setattr(
+            "nextword.cli.options.target.open_model",
+            lambda opened, _engine, method: {path: model}[opened].using(method),
+        )
         return path
 
     return written

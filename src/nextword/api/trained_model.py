@@ -18,7 +18,7 @@ from nextword.display.page.html_file import write_html
 from nextword.display.page.page_facts import PageFacts, curve_of
 from nextword.display.table import html_table
 from nextword.engine.opening import EngineName, open_model
-from nextword.engine.text_model import LoadedModel
+from nextword.engine.text_model import LoadedModel, UsedMethod
 from nextword.errors import CheckpointError, SettingError, TextError, TrainingWarning
 from nextword.inference.evaluation.comparison import ComparedWord, ComparedWords, compare
 from nextword.inference.evaluation.keystroke_evaluation import KeystrokeEvaluation, evaluate_keystrokes
@@ -402,12 +402,15 @@ class TrainedModel(LoadedModel):
     ) -> Evaluation:
         """Return perplexity, accuracy and more on a text. The weights stay as they are.
 
+        The protocol of the result says which of the two it is about: the model as used, or its network alone.
+
         Args:
             text: A text as a string, a file as a `Path`, or a split of a corpus, such as `corpus.test`. Of the text
                 of its run, a model reads the test split only. Every token is predicted once, the `<eos>` at the end of
                 the text included.
-            methods: Methods to apply after training, the innermost first: names such as `"cache"`, or options such as
-                `CacheOptions(cache_size=200)`.
+            methods: By default, the model is evaluated as it is used. `"static"` is its network alone, `"mixture"` with
+                what its bundle holds. Or methods to apply to the network, the innermost first: names such as `"cache"`,
+                or options such as `CacheOptions(cache_size=200)`.
             corpus: The corpus whose train split `ngram` and `dynamic` read, and on whose valid split `tune` works.
             tune: Whether to find the options of methods given by name on the valid split.
             batch_size: Rows to read side by side. 1 is exact; more is faster on long texts.
@@ -591,17 +594,22 @@ class TrainedModel(LoadedModel):
         write_html(Path(path), self.bundle, bigrams=bigrams, passage=passage, facts=facts)
 
 
-def load(path: str | Path, *, engine: EngineName = "auto", num_threads: int | None = None) -> TrainedModel:
+def load(
+    path: str | Path, *, engine: EngineName = "auto", num_threads: int | None = None, method: UsedMethod = "mixture"
+) -> TrainedModel:
     """Load a model.
 
     Args:
         path: A run directory, a bundle, or `"austen"`, the sample model. A folder of that name is `"./austen"`.
         engine: `onnx`, `keras`, or `auto`: onnxruntime if it is installed and the model was exported, else Keras.
         num_threads: Threads of onnxruntime for one call; Keras takes what its backend takes.
+        method: "mixture" mixes the network with the n-grams and the cache that its bundle holds, if any; "static" uses
+            the network alone.
 
     Raises:
         BundleError: There is no sound bundle, or the run has no model yet.
         MissingExtraError: Nothing that could run the model is installed.
+        SettingError: `engine` or `method` is unknown.
 
     Example:
         >>> import nextword
@@ -610,7 +618,7 @@ def load(path: str | Path, *, engine: EngineName = "auto", num_threads: int | No
     """
     directory = find_model(path)
     run = run_of(directory)
-    model = open_model(directory, engine, num_threads=num_threads)
+    model = open_model(directory, engine, num_threads=num_threads, method=method)
     return TrainedModel.of(model, _history_of(run, model.bundle), run)
 
 

@@ -47,6 +47,17 @@ class MixtureSettings(Settings):
     cache_weight: float = setting(0.0, help="Weight of the cache.", at_least=0.0, below=1.0)
     cache_sentinel: float = setting(0.0, help="Weight of the sentinel.", at_least=0.0, at_most=1e30)
 
+    @property
+    def summary(self) -> str:
+        """What is mixed with the network in a few words.
+
+        Example:
+            >>> MixtureSettings(ngram_weight=0.1379, cache_weight=0.9).summary
+            'n-grams 0.14, cache of 1,000 tokens'
+        """
+        parts = [f"n-grams {self.ngram_weight:.2g}"] if self.ngram_weight else []
+        return ", ".join([*parts, *([f"cache of {self.cache_size:,} tokens"] if self.cache_weight else [])])
+
 
 class NgramLevel(NamedTuple):
     """The n-grams of one length, `G` of them after `C` contexts, which are the n-grams of the next shorter length.

@@ -13,12 +13,13 @@ from nextword.cli.options.command import command
 from nextword.cli.options.parameter_types import OutputFile
 from nextword.cli.options.setting_option import CommandOptions, argument, option
 from nextword.cli.options.shared import bad_bytes_of_splits_option, data_dir_option, json_option
-from nextword.cli.options.target import engine_option, open_origin, run_or_model_argument, split_option
+from nextword.cli.options.target import engine_option, method_option, open_origin, run_or_model_argument, split_option
 from nextword.cli.output.messages import say
 from nextword.cli.output.progress import evaluation_progress, read_split
 from nextword.disk.files import write_file
 from nextword.display.page.comparison_page import ComparisonFacts, comparison_page
 from nextword.engine.opening import EngineName
+from nextword.engine.text_model import UsedMethod
 from nextword.inference.evaluation.comparison import ComparedWord, render_comparison
 from nextword.inference.evaluation.comparison import compare as compare_tokens
 from nextword.inference.evaluation.perplexity import evaluate
@@ -38,6 +39,7 @@ class _CompareOptions(CommandOptions):
     page_tokens: int = option(1000, help="Number of tokens on the page.", at_least=1)
     data_dir: Path | None = data_dir_option()
     on_bad_bytes: OnBadBytes | None = bad_bytes_of_splits_option()
+    method: UsedMethod = method_option()
     engine: EngineName = engine_option()
     as_json: bool = json_option()
 
@@ -57,7 +59,7 @@ def compare(options: _CompareOptions) -> None:
     instead, the rank of the actual token among all predictions (1 is best), and its surprisal in bits.
     """
     read = OriginText(Origin.of(options.run_or_model), options.text, options.data_dir, options.on_bad_bytes)
-    split, model = options.split or read.default_split, open_origin(read.origin)
+    split, model = options.split or read.default_split, open_origin(read.origin, options.method)
     store = read_split(read, split, model.tokenizer)
     unknown_id = model.tokenizer.unknown_id_in(store.report.num_out_of_vocabulary)
     tokens = compare_tokens(

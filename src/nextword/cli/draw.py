@@ -122,7 +122,7 @@ def _unit(model: str, text: str, mark: int | None = None, layer: int = 1) -> Dra
 
 
 def _surprisal(name: str, text: str) -> Drawing:
-    model = open_origin(Origin.of(target_path(name)))
+    model = open_origin(Origin.of(target_path(name)), "static")
     tokenizer = model.tokenizer
     ids = ids_of(tokenizer, text, at_most=MAX_TOKENS)
     words = [

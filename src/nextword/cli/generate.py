@@ -10,9 +10,10 @@ import click
 from nextword.cli.options.command import command
 from nextword.cli.options.setting_option import CommandOptions, Tables, argument, given_settings, option
 from nextword.cli.options.shared import bad_bytes_option, json_option
-from nextword.cli.options.target import engine_option, open_text_model, run_or_model_argument
+from nextword.cli.options.target import engine_option, method_option, open_text_model, run_or_model_argument
 from nextword.cli.output.messages import say
 from nextword.engine.opening import EngineName
+from nextword.engine.text_model import UsedMethod
 from nextword.errors import printable
 from nextword.inference.generation.generated_text import GeneratedText
 from nextword.inference.generation.generator import generate_texts, stream_text
@@ -35,6 +36,7 @@ class _GenerateOptions(CommandOptions):
     require: tuple[str, ...] = option((), help="Write this word or phrase, by beam search.", metavar="WORD")
     batch_size: int = option(16, help="Number of prompts to continue in parallel.", at_least=1)
     on_bad_bytes: OnBadBytes = bad_bytes_option()
+    method: UsedMethod = method_option()
     engine: EngineName = engine_option()
     as_json: bool = json_option()
 
@@ -64,7 +66,7 @@ def generate(options: _GenerateOptions, given: Tables) -> None:
         raise click.UsageError("TEXT, `--prompt` and `--prompts` must not be given together, but are; give one of them")
     prompt = options.text or options.prompt
     lines = [prompt] if prompts is None else InputLines([prompts], on_bad_bytes=options.on_bad_bytes)
-    model = open_text_model(options.run_or_model)
+    model = open_text_model(options.run_or_model, options.method)
     if prompts is None and not as_json and not request.is_compared:
         pieces = stream_text(model, prompt, request)
         click.echo(prompt, nl=False)

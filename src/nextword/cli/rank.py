@@ -9,8 +9,9 @@ import click
 from nextword.cli.options.command import command
 from nextword.cli.options.setting_option import CommandOptions, Tables, argument, given_settings, option
 from nextword.cli.options.shared import LINE, bad_bytes_option, json_option
-from nextword.cli.options.target import engine_option, open_text_model, run_or_model_argument
+from nextword.cli.options.target import engine_option, method_option, open_text_model, run_or_model_argument
 from nextword.engine.opening import EngineName
+from nextword.engine.text_model import UsedMethod
 from nextword.errors import SettingError, printable
 from nextword.inference.scoring.gaps import proposals as proposed
 from nextword.inference.scoring.gaps import rank as rank_candidates
@@ -40,6 +41,7 @@ class _RankOptions(CommandOptions):
         unset=str(_PROPOSALS),
     )
     on_bad_bytes: OnBadBytes = bad_bytes_option()
+    method: UsedMethod = method_option()
     engine: EngineName = engine_option()
     as_json: bool = json_option()
 
@@ -65,7 +67,7 @@ def rank(options: _RankOptions, given: Tables) -> None:
     named = _named(options)
     if named is not None and options.proposals is not None:
         raise SettingError("`--proposals` does not go with candidates; leave it out")
-    model = open_text_model(options.run_or_model)
+    model = open_text_model(options.run_or_model, options.method)
     if named is None:
         count = count or 10
         named = proposed(model, text, gap=gap, count=options.proposals or _PROPOSALS)

@@ -15,11 +15,18 @@ from nextword.cli.options.command import command
 from nextword.cli.options.parameter_types import OutputFile
 from nextword.cli.options.setting_option import CommandOptions, Tables, argument, option
 from nextword.cli.options.shared import bad_bytes_option, json_option, lower_cased, lowercase_option
-from nextword.cli.options.target import engine_option, identity_at, open_text_model, run_or_model_argument
+from nextword.cli.options.target import (
+    engine_option,
+    identity_at,
+    method_option,
+    open_text_model,
+    run_or_model_argument,
+)
 from nextword.cli.output.messages import say, warn_of_unknown_words
 from nextword.cli.output.progress import waiting
 from nextword.disk.files import replacing
 from nextword.engine.opening import EngineName
+from nextword.engine.text_model import UsedMethod
 from nextword.errors import SettingError, TextError
 from nextword.inference.rescoring.nbest import REFERENCE, LineSource, NbestList, NbestReader
 from nextword.inference.rescoring.rescorer import ScoredList, score_lists
@@ -50,6 +57,7 @@ class _RescoreOptions(CommandOptions):
     best: bool = option(False, help="Write only the best hypothesis of each utterance.")
     lowercase: bool = lowercase_option()
     on_bad_bytes: OnBadBytes = bad_bytes_option()
+    method: UsedMethod = method_option()
     engine: EngineName = engine_option()
     as_json: bool = json_option()
 
@@ -104,7 +112,7 @@ def _rescore(options: _RescoreOptions, given: dict[str, Any]) -> None:
     run.set_weights(options.weights, given)
     if not (options.tune or options.weights or given):
         run.notes.append("the weights are the defaults; `--tune` finds those of your recognizer")
-    model = open_text_model(options.run_or_model)
+    model = open_text_model(options.run_or_model, options.method)
     counts: Counter[str] = Counter()
     lists = _counted(reader, model.tokenizer, counts, lowercase=options.lowercase)
     scored: Iterable[ScoredList] = score_lists(model, lists, lowercase=options.lowercase)

@@ -12,11 +12,12 @@ from nextword.cli.options.command import command
 from nextword.cli.options.parameter_types import OutputFile
 from nextword.cli.options.setting_option import CommandOptions, Tables, argument, given_settings, option
 from nextword.cli.options.shared import bad_bytes_option, json_option, lower_cased, lowercase_option
-from nextword.cli.options.target import engine_option, open_text_model, run_or_model_argument
+from nextword.cli.options.target import engine_option, method_option, open_text_model, run_or_model_argument
 from nextword.cli.output.messages import say, warn_of_unknown_words
 from nextword.disk.files import replacing, write_file
 from nextword.disk.strict_json import finite
 from nextword.engine.opening import EngineName
+from nextword.engine.text_model import UsedMethod
 from nextword.errors import printable
 from nextword.inference.scoring.lines import LN_10, LineScore, ScoringOptions, score_lines, shown_tokens
 from nextword.inference.scoring.score_summary import ScoreSummary
@@ -42,6 +43,7 @@ class _ScoreOptions(CommandOptions):
     )
     lowercase: bool = lowercase_option()
     on_bad_bytes: OnBadBytes = bad_bytes_option()
+    method: UsedMethod = method_option()
     engine: EngineName = engine_option()
     as_json: bool = json_option()
 
@@ -63,7 +65,7 @@ def score(options: _ScoreOptions, given: Tables) -> None:
     tabs. The totals follow on standard error. With --json, each line is an object.
     """
     scoring, lowercase = given_settings(given, ScoringOptions), options.lowercase
-    model = open_text_model(options.run_or_model)
+    model = open_text_model(options.run_or_model, options.method)
     lines = InputLines(options.files, on_bad_bytes=options.on_bad_bytes)
     rows = _Rows(model.tokenizer, lines, options)
     totals = ScoreSummary()

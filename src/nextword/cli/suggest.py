@@ -10,9 +10,10 @@ from nextword.cli.options.command import command
 from nextword.cli.options.parameter_types import OutputFile
 from nextword.cli.options.setting_option import CommandOptions, Tables, argument, given_settings, option
 from nextword.cli.options.shared import bad_bytes_option, json_option
-from nextword.cli.options.target import engine_option, open_text_model, run_or_model_argument
+from nextword.cli.options.target import engine_option, method_option, open_text_model, run_or_model_argument
 from nextword.cli.output.messages import say
 from nextword.engine.opening import EngineName
+from nextword.engine.text_model import UsedMethod
 from nextword.errors import SettingError
 from nextword.inference.suggestion.session import SuggestionSession
 from nextword.inference.suggestion.session_options import SessionOptions
@@ -33,6 +34,7 @@ class _SuggestOptions(CommandOptions):
         None, help="Read your own words from this file; with --interactive, update it.", type=OutputFile()
     )
     on_bad_bytes: OnBadBytes = bad_bytes_option()
+    method: UsedMethod = method_option()
     engine: EngineName = engine_option()
     as_json: bool = json_option()
 
@@ -61,14 +63,16 @@ def suggest(options: _SuggestOptions, given: Tables) -> None:
         raise SettingError(f"TEXT must be left out with `--interactive`, but is {text!r}; write it to standard input")
     if not (complete or interactive):
         _refuse_session_options(given, options.user_words)
-        model = open_text_model(options.run_or_model)
+        model = open_text_model(options.run_or_model, options.method)
         _print(text, suggest_words(model, text, options.top, restore_case=True), as_json=options.as_json)
         return
     words_file = options.user_words
     is_there = words_file is not None and (words_file.exists() or complete)
     words = UserWords.load(words_file) if words_file is not None and is_there else UserWords()
     session = SuggestionSession(
-        open_text_model(options.run_or_model), user_words=words, options=given_settings(given, SessionOptions)
+        open_text_model(options.run_or_model, options.method),
+        user_words=words,
+        options=given_settings(given, SessionOptions),
     )
     if complete:
         session.type(text)

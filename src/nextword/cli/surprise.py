@@ -12,8 +12,9 @@ import click
 from nextword.cli.options.command import command
 from nextword.cli.options.setting_option import CommandOptions, Tables, argument, given_settings, option
 from nextword.cli.options.shared import bad_bytes_option, json_option
-from nextword.cli.options.target import engine_option, open_text_model, run_or_model_argument
+from nextword.cli.options.target import engine_option, method_option, open_text_model, run_or_model_argument
 from nextword.engine.opening import EngineName
+from nextword.engine.text_model import UsedMethod
 from nextword.errors import printable
 from nextword.inference.scoring.lines import ScoringOptions
 from nextword.inference.scoring.surprise import Measure, SurprisingLine, most_surprising_lines, surprising_lines
@@ -38,6 +39,7 @@ class _SurpriseOptions(CommandOptions):
     threshold: float | None = option(None, help="Show lines of at least X bits, in the order of the text.")
     top_tokens: int = option(5, help="Number of tokens to show below each line.", at_least=0)
     on_bad_bytes: OnBadBytes = bad_bytes_option()
+    method: UsedMethod = method_option()
     engine: EngineName = engine_option()
     as_json: bool = json_option()
 
@@ -61,7 +63,7 @@ def surprise(options: _SurpriseOptions, given: Tables) -> None:
     """
     scoring = given_settings(given, ScoringOptions)
     how: dict[str, Any] = {"measure": options.by, "num_words": options.top_tokens, "options": scoring}
-    model = open_text_model(options.run_or_model)
+    model = open_text_model(options.run_or_model, options.method)
     lines = InputLines(options.files, on_bad_bytes=options.on_bad_bytes)
     threshold, count = options.threshold, options.top
     surprising: Iterable[SurprisingLine]

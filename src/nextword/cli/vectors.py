@@ -59,7 +59,9 @@ def vectors(options: _VectorsOptions) -> None:
     origin = Origin.of(options.run_or_model)
     if output is not None and not options.vocabulary:
         lines = InputLines(options.files, on_bad_bytes=options.on_bad_bytes)
-        shape = write_vectors(output, sentence_vectors(open_origin(origin), lines, pooling=options.pooling or "mean"))
+        shape = write_vectors(
+            output, sentence_vectors(open_origin(origin, "static"), lines, pooling=options.pooling or "mean")
+        )
         _report(output, shape, "the vectors of all lines", as_json=as_json)
         return
     embeddings = WordVectors.of(read_bundle(origin.bundle))

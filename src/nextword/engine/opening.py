@@ -1,6 +1,5 @@
 """Opens a bundle and chooses the engine that runs its model."""
 
-from dataclasses import replace
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, get_args
@@ -8,9 +7,8 @@ from typing import TYPE_CHECKING, Literal, get_args
 from nextword.bundle.bundle import Bundle
 from nextword.bundle.store import read_bundle
 from nextword.engine.engine import Engine
-from nextword.engine.mixture.mixture_engine import MixtureEngine, parts_of
 from nextword.engine.onnx_engine import OnnxEngine
-from nextword.engine.text_model import LoadedModel
+from nextword.engine.text_model import LoadedModel, UsedMethod
 from nextword.errors import BundleError, MissingExtraError, SettingError
 from nextword.settings import unknown_name
 
@@ -22,11 +20,6 @@ EngineName = Literal["auto", "onnx", "keras"]
 ENGINES: tuple[EngineName, ...] = get_args(EngineName)
 """The engines. `auto` uses onnxruntime if it is installed and the bundle has `model.onnx`, and Keras otherwise."""
 
-UsedMethod = Literal["mixture", "static"]
-
-USED_METHODS: tuple[UsedMethod, ...] = get_args(UsedMethod)
-"""How a model is used: the network mixed with what its bundle holds, if anything, or the network alone."""
-
 
 def start_engine(
     bundle: Bundle, engine: EngineName = "auto", *, num_threads: int | None = None, method: UsedMethod = "mixture"
@@ -37,7 +30,7 @@ def start_engine(
         bundle: The model.
         engine: One of `ENGINES`.
         num_threads: Threads of onnxruntime for one call; Keras ignores it.
-        method: One of `USED_METHODS`.
+        method: One of `USED_METHODS` of `nextword.engine.text_model`.
 
     Raises:
         BundleError: `engine` is "onnx" but the bundle has no `model.onnx`, it is "keras" but the bundle is slim, or
@@ -47,11 +40,7 @@ def start_engine(
     """
     if engine not in ENGINES:
         raise SettingError(unknown_name("engine", engine, ENGINES))
-    if method not in USED_METHODS:
-        raise SettingError(unknown_name("method", method, USED_METHODS))
-    model = _started(bundle, engine, num_threads)
-    parts = parts_of(bundle.mixture) if bundle.mixture is not None and method == "mixture" else []
-    return replace(model, engine=MixtureEngine(model.engine, parts)) if parts else model
+    return _started(bundle, engine, num_threads).using(method)
 
 
 def _started(bundle: Bundle, engine: EngineName, num_threads: int | None) -> LoadedModel:

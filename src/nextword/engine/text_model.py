@@ -4,14 +4,21 @@ What works on ids takes an `Engine`; what works on text takes a `TextModel`. A m
 engine, and `TextModel.with_engine` makes a model of it again.
 """
 
-from dataclasses import dataclass, field
-from typing import Literal
+from dataclasses import dataclass, field, replace
+from typing import Literal, Self, get_args
 
 from nextword.bundle.bundle import Bundle
 from nextword.bundle.onnx.file import Precision
 from nextword.engine.engine import Engine
-from nextword.engine.mixture.mixture_engine import MixtureEngine
+from nextword.engine.mixture.mixture_engine import MixtureEngine, parts_of
+from nextword.errors import SettingError
+from nextword.settings import unknown_name
 from nextword.text.tokens.tokenizer import Tokenizer
+
+UsedMethod = Literal["mixture", "static"]
+
+USED_METHODS: tuple[UsedMethod, ...] = get_args(UsedMethod)
+"""How a model is used: the network mixed with what its bundle holds, if anything, or the network alone."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -77,6 +84,30 @@ class LoadedModel(TextModel):
     def network(self) -> Engine:
         """The engine of the network alone; `engine` is that one, or mixes it with what the bundle holds."""
         return self.engine.network if isinstance(self.engine, MixtureEngine) else self.engine
+
+    @property
+    def method(self) -> UsedMethod:
+        """How it is used; "static" also if its bundle has nothing to mix with the network."""
+        return "mixture" if isinstance(self.engine, MixtureEngine) else "static"
+
+    def using(self, method: UsedMethod) -> Self:
+        """Return the model used in one of the ways of `USED_METHODS`.
+
+        Raises:
+            SettingError: The method is unknown.
+
+        Example:
+            >>> import nextword
+            >>> nextword.load("austen").using("static").method
+            'static'
+        """
+        if method not in USED_METHODS:
+            raise SettingError(unknown_name("method", method, USED_METHODS))
+        if method == self.method:
+            return self
+        mixture = self.bundle.mixture if method == "mixture" else None
+        parts = [] if mixture is None else parts_of(mixture)
+        return replace(self, engine=MixtureEngine(self.network, parts) if parts else self.network)
 
     @property
     def run_by(self) -> str:

@@ -18,6 +18,7 @@ from nextword import errors
 from nextword.bundle.store import write_bundle
 from nextword.errors import SettingError, TextError
 from support.small_run import SMALL_RUN_SETTINGS, small_run_text
+from support.tiny_bundle import write_tiny_bundle
 
 
 @pytest.fixture(scope="module")
@@ -186,7 +187,7 @@ def test_a_mistake_is_named_with_what_to_use(model: nextword.TrainedModel, messa
 
 
 def test_methods_are_put_around_a_model(corpus: nextword.Corpus, model: nextword.TrainedModel) -> None:
-    static = model.perplexity(corpus.test)
+    static = model.evaluate(corpus.test, methods="static").perplexity
     same = model.evaluate(corpus.test, methods=[nextword.TemperatureOptions(temperature=1.0)])
     assert same.perplexity == pytest.approx(static)
     counted = model.evaluate(corpus.test, methods=[nextword.NgramOptions(ngram_weight=1.0)], corpus=corpus)
@@ -199,6 +200,26 @@ def test_methods_are_put_around_a_model(corpus: nextword.Corpus, model: nextword
     assert model.evaluate("the cat drinks", methods="cache").method == "cache"
     two = model.evaluate(corpus.test, methods=["ngram", nextword.CacheOptions(cache_weight=0.01)], corpus=corpus)
     assert two.method == "ngram,cache"
+
+
+def test_a_model_is_evaluated_as_it_is_used_or_as_its_network(tmp_path: Path) -> None:
+    path, text = write_tiny_bundle(tmp_path / "tiny", mixes=True), "it is so , and it was not so .\n" * 4
+    used, static = nextword.load(path), nextword.load(path, method="static")
+    assert (used.method, static.method) == ("mixture", "static")
+    found, alone = used.evaluate(text), static.evaluate(text)
+    assert (found.method, alone.method) == ("mixture", "static")
+    assert found.protocol.endswith("; as used: n-grams 0.3, cache of 5 tokens")
+    assert alone.protocol.endswith("; static: the network alone")
+    assert found.perplexity == used.perplexity(text) != alone.perplexity
+    assert used.evaluate(text, methods="static") == alone
+    assert static.evaluate(text, methods=["mixture"]) == found
+    cached = [model.evaluate(text, methods="cache") for model in (used, static)]
+    assert cached[0] == cached[1]
+    assert cached[0].method == "cache"
+    before = nextword.load(write_tiny_bundle(tmp_path / "before"))
+    assert before.perplexity(text) == alone.perplexity
+    assert before.evaluate(text, methods="mixture").method == "static"
+    assert "static" not in before.evaluate(text).protocol
 
 
 def test_a_method_that_cannot_work_is_refused(corpus: nextword.Corpus, model: nextword.TrainedModel) -> None:

@@ -15,13 +15,14 @@ from nextword.disk import sealed_directory
 from nextword.engine import opening
 from nextword.engine.keras.keras_engine import KerasEngine
 from nextword.engine.onnx_engine import OnnxEngine
-from nextword.engine.opening import open_model, start_engine
+from nextword.engine.opening import EngineName, open_model, start_engine
 from nextword.errors import BundleError, MissingExtraError, SettingError
 from nextword.export.language_model_graph import language_model_graph
 from nextword.model.architecture import Architecture
 from nextword.text.tokens.tokenizer import Tokenizer
 from nextword.text.tokens.vocabulary import Vocabulary
 from support.random_weights import random_weights
+from support.small_mixture import with_mixture
 
 
 @pytest.fixture(scope="module")
@@ -55,6 +56,17 @@ def test_an_exported_model_runs_with_onnxruntime(exported: Bundle) -> None:
     assert isinstance(model.engine, OnnxEngine)
     assert (model.runtime, model.precision, model.run_by) == ("onnxruntime", "float32", "onnxruntime")
     assert (model.name, model.engine.end_id) == ("tiny", 1)
+
+
+def test_both_engines_are_mixed_with_what_a_bundle_holds(exported: Bundle) -> None:
+    ids, lengths = np.array([[2, 3, 1, 2]], np.int32), np.array([4], np.int32)
+    bundle = with_mixture(exported)
+    names: tuple[EngineName, ...] = ("onnx", "keras")
+    used = [start_engine(bundle, name).engine.score(ids, lengths).log_probs for name in names]
+    np.testing.assert_allclose(used[0], used[1], atol=1e-4)
+    alone = start_engine(bundle, method="static").engine.score(ids, lengths).log_probs
+    np.testing.assert_array_equal(alone, start_engine(exported).engine.score(ids, lengths).log_probs)
+    assert np.abs(used[0] - alone).max() > 0.1
 
 
 def test_a_model_without_export_runs_with_keras(plain: Bundle) -> None:

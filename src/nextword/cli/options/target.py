@@ -16,7 +16,7 @@ from nextword.cli.options.setting_option import argument, option
 from nextword.cli.options.shared import MODEL
 from nextword.cli.output.messages import detail
 from nextword.engine.opening import EngineName, open_model
-from nextword.engine.text_model import LoadedModel, TextModel
+from nextword.engine.text_model import LoadedModel, TextModel, UsedMethod
 
 
 def target_path(argument: str) -> Path:
@@ -58,15 +58,15 @@ def complete_directory(_context: click.Context, _parameter: click.Parameter, typ
     return [CompletionItem(typed, type="dir")]
 
 
-def open_text_model(path: Path) -> TextModel:
-    """Start the model of a run or a bundle, or read an ARPA file.
+def open_text_model(path: Path, method: UsedMethod) -> TextModel:
+    """Start the model of a run or a bundle, or read an ARPA file, to which `method` does not matter.
 
     Raises:
         BundleError: There is no sound model.
         TextError: The ARPA file is damaged.
     """
     if not is_arpa(path):
-        return open_origin(Origin.of(path))
+        return open_origin(Origin.of(path), method)
     from nextword.engine.methods.ngram import arpa_model  # here, for it would slow the start of all commands
 
     return arpa_model(path)
@@ -104,10 +104,18 @@ def engine_name() -> EngineName:
     return name
 
 
-def open_origin(origin: Origin) -> LoadedModel:
+def method_option() -> Any:
+    """Return the field of `--method` for a command that answers with a model."""
+    help_text = (
+        "What answers. mixture: the network with the n-grams and cache of the model, if any. static: the network."
+    )
+    return option("mixture", help=help_text, is_rare=True)
+
+
+def open_origin(origin: Origin, method: UsedMethod = "mixture") -> LoadedModel:
     """Start a model, by the engine that `--engine` names in the command that runs."""
     began = time.monotonic()
-    model = open_model(origin.bundle, engine_name())
+    model = open_model(origin.bundle, engine_name(), method=method)
     detail(f"opened {origin.bundle} with {model.run_by} in {time.monotonic() - began:.2f} s")
     return model
 

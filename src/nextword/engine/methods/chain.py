@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from nextword.bundle.mixture import MixtureSettings
 from nextword.engine.engine import Engine
 from nextword.engine.methods.cache import Cache
 from nextword.engine.methods.dropout import DropoutMethod
@@ -17,14 +18,17 @@ from nextword.engine.methods.temperature import Temperature
 from nextword.engine.mixture.tuning import mixture_weights
 from nextword.engine.opening import require_float32_weights, start_engine
 from nextword.engine.stream import token_log_probs
-from nextword.engine.text_model import LoadedModel, TextModel
+from nextword.engine.text_model import USED_METHODS, LoadedModel, TextModel, UsedMethod
 from nextword.errors import SettingError
 from nextword.settings import Settings, unknown_name
 
 Tables = Mapping[str, Mapping[str, Any]]
 
-STATIC = "static"
-"""The name for no method: the trained model itself."""
+STATIC: UsedMethod = "static"
+"""The name for the network alone."""
+
+MIXTURE: UsedMethod = "mixture"
+"""The name for the network mixed with what its bundle holds."""
 
 METHODS: dict[str, Method[Any]] = {
     method.name: method for method in (Temperature(), Cache(), Ngram(), Dynamic(), DropoutMethod())
@@ -40,7 +44,8 @@ class AppliedMethods:
 
     Attributes:
         model: The model, or the first member of the ensemble, with the outermost engine.
-        settings: For each method, and for the ensemble, its name and its settings: one, or one for each member.
+        settings: For each method, for the ensemble, and for the mixture of a model, its name and its settings: one, or
+            one for each member.
         tuned: Names of the settings that were tuned on the validation split.
     """
 
@@ -50,12 +55,27 @@ class AppliedMethods:
 
     @property
     def description(self) -> str:
-        """The methods and their settings, for a protocol; empty without methods."""
+        """The methods and their settings, for a protocol; empty for a network alone."""
+        if (mixture := self._mixture) is not None:
+            return f"as used: {mixture.summary}"
         parts = [
             f"{name} ({'; '.join(', '.join(_values(options)) for options in kinds)})" for name, kinds in self.settings
         ]
         tuned = f"; {', '.join(self.tuned)} tuned on the validation split" if self.tuned else ""
         return ", then ".join(parts) + tuned
+
+    @property
+    def learns(self) -> bool:
+        """Whether a method learns from the text that it reads; then the score of a line depends on earlier lines."""
+        mixture = self._mixture
+        learning = [name for name, _ in self.settings if name in METHODS and METHODS[name].learns]
+        return bool(learning) or (mixture is not None and mixture.cache_weight > 0)
+
+    @property
+    def _mixture(self) -> MixtureSettings | None:
+        """The settings of the mixture, if the model is used with it."""
+        known = [kinds[0] for _, kinds in self.settings]
+        return next((options for options in known if isinstance(options, MixtureSettings)), None)
 
     def to_table(self) -> dict[str, Any]:
         """Return the settings of each method as JSON values; a list if each member of an ensemble has its own."""
@@ -73,8 +93,9 @@ def apply_methods(
 ) -> AppliedMethods:
     """Apply methods to a model, or to the ensemble of several models.
 
-    An innermost method is applied to each member, and any other method to the ensemble. With `tune`, the settings of
-    each method are tuned on the validation split, one method after the other, beginning with the innermost.
+    Methods and ensembles take the networks alone, never a mixture; one model without methods stays as it is used. An
+    innermost method is applied to each member, and any other method to the ensemble. With `tune`, the settings of each
+    method are tuned on the validation split, one method after the other, beginning with the innermost.
 
     Args:
         models: One model, or the members of an ensemble.
@@ -94,9 +115,11 @@ def apply_methods(
         >>> apply_methods([nextword.load("austen")], [Cache()], {"cache": {"cache_size": 50}}, nothing).description
         'cache (cache_size 50, ...)'
     """
+    if len(models) == 1 and not methods:
+        return _unchanged(models[0])
     _require_one_tokenizer(models)
     chain = _Chain(tables, splits, tune)
-    engines: list[Engine] = [model.engine for model in models]
+    engines: list[Engine] = [model.network for model in models]
     for method in (method for method in methods if method.is_innermost):
         engines = chain.apply(method, [_engine_for(method, model) for model in models])
     if len(engines) > 1:
@@ -104,6 +127,12 @@ def apply_methods(
     for method in (method for method in methods if not method.is_innermost):
         engines = chain.apply(method, engines)
     return AppliedMethods(models[0].with_engine(engines[0]), tuple(chain.settings), tuple(chain.tuned))
+
+
+def _unchanged(model: LoadedModel) -> AppliedMethods:
+    """Return a model with the settings of its mixture, if it uses one."""
+    mixture = model.bundle.mixture if model.method == MIXTURE else None
+    return AppliedMethods(model.with_engine(model.engine), ((MIXTURE, (mixture.settings,)),) if mixture else ())
 
 
 @dataclass
@@ -143,7 +172,7 @@ def _engine_for(method: Method[Any], model: LoadedModel) -> Engine:
     """Return the engine that an innermost method changes: the same model in Keras if onnxruntime runs it in float32."""
     require_float32_weights(model, method.name)
     is_same = model.runtime == "onnxruntime" and model.precision == "float32"
-    return start_engine(model.bundle, "keras").engine if is_same else model.engine
+    return start_engine(model.bundle, "keras", method="static").engine if is_same else model.network
 
 
 def _require_one_tokenizer(models: Sequence[LoadedModel]) -> None:
@@ -180,7 +209,7 @@ def require_used(tables: Mapping[str, Mapping[str, Any]], methods: Collection[Me
 
 
 def methods_of(names: Sequence[str]) -> list[Method[Any]]:
-    """Return the methods with these names, the innermost first; none for `static`.
+    """Return the methods with these names, the innermost first; none for `static` and `mixture`.
 
     Raises:
         SettingError: A name is unknown, or the methods cannot be combined.
@@ -190,15 +219,17 @@ def methods_of(names: Sequence[str]) -> list[Method[Any]]:
         ['cache', 'temperature']
     """
     for name in names:
-        if name not in METHODS and name != STATIC:
-            raise SettingError(unknown_name("method", name, [STATIC, *METHODS]))
+        if name not in METHODS and name not in USED_METHODS:
+            raise SettingError(unknown_name("method", name, [STATIC, MIXTURE, *METHODS]))
         if names.count(name) > 1:
             raise SettingError(f"a method must be given once, but `{name}` is given {names.count(name)} times")
-    if STATIC in names:
-        if len(names) > 1:
-            raise SettingError(f"`{STATIC}` must be the only method, but is combined with others; leave it out")
-        return []
-    methods = [METHODS[name] for name in names]
+    for name in USED_METHODS:
+        if name in names and len(names) > 1:
+            raise SettingError(
+                f"`{name}` must be the only method, but is combined with others, which apply to the network alone; "
+                "leave it out"
+            )
+    methods = [METHODS[name] for name in names if name in METHODS]
     for method in methods[1:]:
         if method.is_innermost:
             raise SettingError(

@@ -134,7 +134,7 @@ class Evaluation:
         num_characters: Characters of the split; `None` if unknown.
         num_out_of_vocabulary: Tokens that are not in the vocabulary, read as `<unk>`; `None` if unknown.
         spelling_log_prob: Natural log-probability of the spellings of these tokens, given that they are unknown.
-        method: Method applied after training; "static" for the trained model without one.
+        method: Methods applied after training; "static" for the network alone, "mixture" with what its bundle holds.
 
     Example:
         >>> import nextword

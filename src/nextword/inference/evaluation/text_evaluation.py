@@ -1,13 +1,21 @@
 """Evaluates a model on a text or on a split of a corpus, with or without methods after training."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 
 from nextword.bundle.origin import Origin
 from nextword.bundle.origin_text import OriginText
-from nextword.engine.methods.chain import METHODS, AppliedMethods, apply_methods, methods_of, require_used
+from nextword.engine.methods.chain import (
+    METHODS,
+    MIXTURE,
+    STATIC,
+    AppliedMethods,
+    apply_methods,
+    methods_of,
+    require_used,
+)
 from nextword.engine.methods.method import Splits
 from nextword.engine.text_model import LoadedModel
 from nextword.errors import EvaluationError, SettingError
@@ -43,8 +51,11 @@ def evaluate_text(
     ids = ids_of(read, model.tokenizer)
     methods = [methods] if isinstance(methods, str | Settings) else methods
     tables = {each.group: each.to_table() for each in methods if isinstance(each, Settings)}
-    chosen = methods_of([each if isinstance(each, str) else _method_of(each) for each in methods])
+    names = [each if isinstance(each, str) else _method_of(each) for each in methods]
+    chosen = methods_of(names)
     require_used(tables, chosen, ensemble=False)
+    if names in ([STATIC], [MIXTURE]):
+        model = model.using(MIXTURE if names == [MIXTURE] else STATIC)
     splits = Splits(train=lambda: _known(corpus).train.ids, valid=lambda: _known(corpus).valid.ids)
     outcome = apply_methods([model], chosen, tables, splits, tune=tune)
     unknown_id = unknown_id_of(read, model.tokenizer)
@@ -53,11 +64,11 @@ def evaluate_text(
         evaluation = evaluation.with_counts(read)
     if what:
         evaluation = evaluation.with_protocol(what)
-    return with_methods(evaluation, [model], outcome, ",".join(method.name for method in chosen))
+    return with_methods(evaluation, [model], outcome, ",".join(names) or model.method)
 
 
 def with_methods(
-    evaluation: Evaluation, models: Iterable[LoadedModel], outcome: AppliedMethods, method: str
+    evaluation: Evaluation, models: Sequence[LoadedModel], outcome: AppliedMethods, method: str
 ) -> Evaluation:
     """Return an evaluation whose protocol says how the models were run, and which methods were around them.
 
@@ -65,12 +76,14 @@ def with_methods(
         evaluation: The figures.
         models: The model, or the members of an ensemble.
         outcome: The methods at work.
-        method: Their names, with commas between them.
+        method: Their names, with commas between them, or "mixture".
     """
     if any(model.precision == "int8" for model in models):
         evaluation = evaluation.with_protocol("weights in int8")
     if outcome.settings:
-        evaluation = evaluation.with_protocol(outcome.description, method=method)
+        return evaluation.with_protocol(outcome.description, method=method)
+    if any(model.bundle.mixture is not None for model in models):
+        return evaluation.with_protocol("static: the network alone")
     return evaluation
 
 

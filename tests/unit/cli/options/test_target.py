@@ -12,7 +12,7 @@ from nextword.cli.options.target import complete_model, target_path
 from nextword.cli.suggest import suggest
 from nextword.errors import BundleError
 from nextword.text.options import TextOptions
-from support.commands import Command, Json
+from support.commands import Bundle, Command, Json
 
 
 def test_a_name_alone_is_the_sample_model_and_a_folder_of_that_name_is_written_with_its_place() -> None:
@@ -44,6 +44,37 @@ def test_another_name_is_refused_with_the_nearest(mistake: Command) -> None:
     )
     with pytest.raises(BundleError, match="did you mean `austen`"):
         Origin.of(Path("austin"))
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["suggest", "MODEL", "the cat"],
+        ["suggest", "MODEL", "the ", "--complete"],
+        ["generate", "MODEL", "the", "--seed", "1", "--json"],
+        ["score", "MODEL", "TEXT"],
+        ["rank", "MODEL", "the ___ sat .", "cat", "mat"],
+        ["surprise", "MODEL", "TEXT"],
+        ["compare", "MODEL", "TEXT"],
+        ["rescore", "MODEL", "NBEST"],
+    ],
+    ids=" ".join,
+)
+def test_commands_answer_with_the_mixture_unless_the_network_is_asked_for(
+    arguments: list[str], small_bundle: Bundle, tmp_path: Path, printed: Command
+) -> None:
+    (tmp_path / "text").write_text("the cat sat on the mat .\nthe mat sat on the cat .\n", encoding="utf-8")
+    (tmp_path / "nbest").write_text("u1\tthe cat sat .\t-4\nu1\ton the mat .\t-5\n", encoding="utf-8")
+
+    def answer(model: Path, *options: str) -> str:
+        paths = {"MODEL": model, "TEXT": tmp_path / "text", "NBEST": tmp_path / "nbest"}
+        return printed(*(paths.get(argument, argument) for argument in arguments), *options)
+
+    mixed = small_bundle(mixes=True)
+    default, mixture, static = answer(mixed), answer(mixed, "--method", "mixture"), answer(mixed, "--method", "static")
+    assert default == mixture != static
+    before = small_bundle()
+    assert answer(before) == answer(before, "--method", "mixture") == static
 
 
 def completed(typed: str) -> list[str]:

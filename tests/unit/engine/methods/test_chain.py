@@ -9,6 +9,7 @@ from nextword.engine.opening import open_model
 from nextword.engine.stream import token_log_probs
 from nextword.errors import BundleError, SettingError
 from support.inner_engines import BigramEngine, model_of, splits_of, text_of
+from support.small_model import small_model
 
 
 def test_static_is_the_engine_itself() -> None:
@@ -17,6 +18,35 @@ def test_static_is_the_engine_itself() -> None:
     assert outcome.model.engine is model.engine
     assert outcome.model.tokenizer is model.tokenizer
     assert (outcome.to_table(), outcome.tuned) == ({}, ())
+
+
+def test_a_model_without_methods_stays_as_it_is_used() -> None:
+    model = small_model(mixes=True)
+    used = apply_methods([model], [], {}, splits_of())
+    assert used.model.engine is model.engine
+    assert used.description == "as used: n-grams 0.3, cache of 5 tokens"
+    assert used.to_table()["mixture"]["cache_size"] == 5
+    assert used.learns
+    static = apply_methods([model.using("static")], [], {}, splits_of())
+    assert static.model.engine is model.network
+    assert (static.description, static.to_table(), static.learns) == ("", {}, False)
+
+
+def test_methods_and_ensembles_take_the_networks_alone() -> None:
+    models = [small_model(mixes=True, seed=seed) for seed in (1, 2)]
+    networks = [model.using("static") for model in models]
+    ids = np.random.default_rng(3).integers(9, size=40, dtype=np.int32)
+    for number, names in ((1, ["cache"]), (2, []), (2, ["temperature"])):
+        one, other = (
+            apply_methods(each[:number], methods_of(names), {}, splits_of()).model.engine for each in (models, networks)
+        )
+        np.testing.assert_array_equal(token_log_probs(one, ids), token_log_probs(other, ids))
+
+
+def test_a_method_that_learns_is_known() -> None:
+    tables = {"cache": {"cache_size": 3}}
+    for names, learns in ((["cache"], True), (["temperature"], False), (["temperature", "cache"], True)):
+        assert apply_methods([small_model()], methods_of(names), tables, splits_of()).learns is learns
 
 
 def test_methods_are_applied_from_the_inside_out() -> None:
@@ -82,7 +112,7 @@ def test_an_innermost_method_needs_the_weights_that_a_slim_model_lacks(name: str
 
 def test_methods_keep_their_order() -> None:
     assert [method.name for method in methods_of(["dynamic", "ngram", "cache"])] == ["dynamic", "ngram", "cache"]
-    assert methods_of(["static"]) == []
+    assert methods_of(["static"]) == methods_of(["mixture"]) == methods_of([]) == []
 
 
 @pytest.mark.parametrize(
@@ -91,6 +121,7 @@ def test_methods_keep_their_order() -> None:
         (["cach"], "did you mean `cache`"),
         (["cache", "cache"], "`cache` is given 2 times"),
         (["static", "cache"], "`static` must be the only method"),
+        (["mixture", "cache"], "`mixture` must be the only method, .* apply to the network alone"),
         (["cache", "dynamic"], "`dynamic` must be the first"),
         (["dynamic", "mc_dropout"], "`mc_dropout` must be the first"),
     ],

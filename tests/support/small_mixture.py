@@ -1,0 +1,25 @@
+"""Bundles with a mixture whose parts have much weight, so that no test passes without them."""
+
+from dataclasses import replace
+
+import numpy as np
+
+from nextword.bundle.bundle import Bundle
+from nextword.bundle.files import max_ngram_bytes
+from nextword.bundle.mixture import Mixture, MixtureSettings
+from nextword.engine.ngram.kneser_ney import KneserNeyModel
+from nextword.engine.ngram.pruning import packed_within
+
+SETTINGS = MixtureSettings(ngram_weight=0.3, cache_size=5, cache_theta=0.7, cache_weight=0.4, cache_sentinel=2.0)
+
+_NUM_TOKENS = 400
+_ORDER = 3
+
+
+def with_mixture(bundle: Bundle, *, settings: MixtureSettings = SETTINGS, seed: int = 0) -> Bundle:
+    """Return a bundle with a cache, and with n-grams of a random text of its first tokens, as many as it may hold."""
+    size, end_id = bundle.tokenizer.vocabulary_size, bundle.tokenizer.vocabulary.end_id
+    ids = np.random.default_rng(seed).integers(size, size=_NUM_TOKENS, dtype=np.int32) // 2
+    model = KneserNeyModel.fit(ids, _ORDER, vocabulary_size=size, end_id=end_id)
+    ngrams = packed_within(model, ids, max_ngram_bytes(bundle.architecture), end_id=end_id)
+    return replace(bundle, mixture=Mixture(settings, ngrams))

@@ -103,6 +103,7 @@ interface PackedModel extends Omit<Description, "bigramSource"> {
   spelling: { log_unknown: number; followers: Record<string, [string, number[], number]> };
   weights: Record<string, Matrix | Float32Array>;
   bigrams: { perContext: number; words: Uint16Array | Uint32Array; shares: Uint16Array } | null;
+  mixture: Record<string, any> | null;
 }
 
 /** A tab of the page. */

@@ -1,17 +1,23 @@
 """Reads packed models, and makes models of all kinds to pack."""
 
 import json
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from nextword.bundle.bundle import Bundle
+from nextword.bundle.mixture import Mixture, MixtureSettings
 from nextword.display.page.packed_model import MAGIC
+from nextword.engine.engine import Engine
+from nextword.engine.mixture.mixture_engine import MixtureEngine, parts_of
+from nextword.engine.mixture.tuning import fitted_ngrams
 from nextword.engine.onnx_engine import OnnxEngine
 from nextword.engine.text_model import TextModel
 from nextword.export.language_model_graph import language_model_graph
 from nextword.model.architecture import Architecture
+from nextword.text.batching.window import TokenIds
 from nextword.text.options import LineEnds, TokenizerKind
 from nextword.text.tokens.tokenizer import Tokenizer
 from nextword.text.tokens.vocabulary import Vocabulary
@@ -57,6 +63,28 @@ def bundle_of_tokens(
     return random_bundle(architecture, Tokenizer(kind, line_ends, vocabulary), scale=scale)
 
 
+MIXTURES: dict[str, MixtureSettings] = {
+    "n-grams": MixtureSettings(ngram_weight=0.3),
+    "cache": MixtureSettings(cache_weight=0.5, cache_size=12, cache_theta=0.4),
+    "both": MixtureSettings(ngram_weight=0.2, cache_weight=0.6, cache_size=12, cache_theta=0.7, cache_sentinel=9.0),
+}
+"""What is mixed with a model; the cache holds fewer tokens than the texts of the tests have."""
+
+
+def random_ids(count: int, vocabulary_size: int, *, seed: int) -> TokenIds:
+    """Return a random text `(count,)` in which some n-grams are frequent, the same ones for each seed."""
+    steps = np.random.default_rng(seed).zipf(1.3, size=count) % 97
+    return np.cumsum(steps, dtype=np.int32) % vocabulary_size
+
+
+def with_mixture(bundle: Bundle, name: str = "both") -> Bundle:
+    """Return a model with one of `MIXTURES`, its n-grams from a random text."""
+    vocabulary = bundle.tokenizer.vocabulary
+    ids = random_ids(3000, len(vocabulary), seed=3)
+    ngrams = fitted_ngrams(ids, 20_000, vocabulary_size=len(vocabulary), end_id=vocabulary.end_id)
+    return replace(bundle, mixture=Mixture(MIXTURES[name], ngrams if MIXTURES[name].ngram_weight else None))
+
+
 def header_of(packed: bytes) -> dict[str, Any]:
     """Return the header of a packed model."""
     assert packed.startswith(MAGIC)
@@ -80,7 +108,7 @@ def weights_of(packed: bytes) -> dict[str, Floats]:
     """Return the weights that the page computes with, in the layout of a bundle."""
     arrays, weights = arrays_of(packed), dict[str, Floats]()
     for name, array in arrays.items():
-        if name.startswith("bigrams/") or name.endswith(("/scales", "/zero")):
+        if name.startswith(("bigrams/", "ngrams/")) or name.endswith(("/scales", "/zero")):
             continue
         if array.ndim == 1:
             weights[name] = array
@@ -92,8 +120,10 @@ def weights_of(packed: bytes) -> dict[str, Floats]:
 
 
 def same_model(packed: bytes, bundle: Bundle) -> TextModel:
-    """Return the Python model that has the rounded weights of a packed one, in float32."""
+    """Return the Python model that has the rounded weights of a packed one, in float32, and its mixture."""
     graph = language_model_graph(bundle.architecture, weights_of(packed))
     vocabulary = bundle.tokenizer.vocabulary
-    engine = OnnxEngine(graph.SerializeToString(), architecture=bundle.architecture, end_id=vocabulary.end_id)
+    engine: Engine = OnnxEngine(graph.SerializeToString(), architecture=bundle.architecture, end_id=vocabulary.end_id)
+    if bundle.mixture is not None:
+        engine = MixtureEngine(engine, parts_of(bundle.mixture))
     return TextModel(engine, bundle.tokenizer)

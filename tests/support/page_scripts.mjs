@@ -13,7 +13,7 @@ for (const name of readdirSync(`${folder}/model`)) {
 
 const open = (bytes) => {
   const packed = modules.packed_model.unpackModel(bytes);
-  return new modules.engine.Engine(packed, new modules.tokenizer.Tokenizer(packed.tokenizer));
+  return modules.mixture.engineOf(packed, new modules.tokenizer.Tokenizer(packed.tokenizer));
 };
 
 async function answer({ body, argument, models }) {

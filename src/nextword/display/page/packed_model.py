@@ -14,6 +14,7 @@ from tokenizers import Regex
 from tokenizers.pre_tokenizers import Split
 
 from nextword.bundle.bundle import Bundle
+from nextword.bundle.mixture import SHARE_STEP, Mixture
 from nextword.bundle.onnx.weights import PackedMatrix, PackedWeight, onnx_weights
 from nextword.display.page.bigrams import BigramTable
 from nextword.display.page.page_facts import PageFacts, card_elements, curve_chart, page_unit
@@ -80,6 +81,8 @@ def pack_model(
     if bigrams is not None:
         kind = np.uint16 if bundle.architecture.vocabulary_size <= 2**16 else np.uint32
         arrays |= {"bigrams/words": bigrams.words.astype(kind), "bigrams/shares": bigrams.shares()}
+    mixture, ngrams = _mixture(bundle.mixture)
+    arrays |= ngrams
     tensors, data = _laid_out(arrays)
     tokenizer = bundle.tokenizer
     header = {
@@ -100,6 +103,7 @@ def pack_model(
             "word_characters": list(word_character_ranges()),
         },
         "spelling": json.loads(tokenizer.speller.to_json()),
+        "mixture": mixture,
         "tensors": tensors,
     }
     return _with_header(header, data)
@@ -153,6 +157,22 @@ def _arrays(weights: Mapping[str, PackedWeight]) -> dict[str, NDArray[Any]]:
         else:
             arrays[name] = weight
     return arrays
+
+
+def _mixture(mixture: Mixture | None) -> tuple[dict[str, Any] | None, dict[str, NDArray[Any]]]:
+    """Return what the header says of a mixture, and the arrays of its n-grams by name."""
+    if mixture is None:
+        return None, {}
+    settings, ngrams = mixture.settings, mixture.ngrams
+    arrays: dict[str, NDArray[Any]] = {}
+    if ngrams is not None and settings.ngram_weight:
+        levels = enumerate(ngrams.levels, start=2)
+        arrays = {
+            f"ngrams/{length}/{part}": array for length, level in levels for part, array in level._asdict().items()
+        }
+        arrays["ngrams/singles"] = ngrams.singles
+    weight = settings.ngram_weight if arrays else 0.0
+    return settings.to_table() | {"ngram_weight": weight, "share_step": SHARE_STEP}, arrays
 
 
 def _laid_out(arrays: Mapping[str, NDArray[Any]]) -> tuple[list[dict[str, Any]], bytes]:

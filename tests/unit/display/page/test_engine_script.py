@@ -1,5 +1,6 @@
 """`site/js/engine.js` in Node, beside the Python engine on the same rounded weights."""
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -9,7 +10,7 @@ from nextword.bundle.bundle import Bundle
 from nextword.display.page.packed_model import pack_model
 from nextword.engine.stream import token_log_probs
 from nextword.text.corpus import Corpus
-from support.packed import ARCHITECTURES, SIZES, random_bundle, same_model
+from support.packed import ARCHITECTURES, MIXTURES, SIZES, random_bundle, random_ids, same_model, with_mixture
 
 ALL = pytest.mark.parametrize("name", ARCHITECTURES)
 
@@ -45,6 +46,28 @@ def test_log_probs_of_every_cell_and_projection(name: str, scripts: Any) -> None
     ids = np.random.default_rng(2).integers(SIZES["vocabulary_size"], size=60, dtype=np.int32)
     found = scripts.run(_LOG_PROBS, ids.tolist(), model=packed)
     np.testing.assert_allclose(found, token_log_probs(same_model(packed, bundle).engine, ids), rtol=0, atol=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("name", "mixture"), [*(("tied", mixture) for mixture in MIXTURES), *((name, "both") for name in ARCHITECTURES)]
+)
+def test_mixed_log_probs_are_those_of_python(name: str, mixture: str, scripts: Any) -> None:
+    bundle = with_mixture(random_bundle(ARCHITECTURES[name]), mixture)
+    packed = pack_model(bundle)
+    ids = random_ids(80, SIZES["vocabulary_size"], seed=2)
+    expected = token_log_probs(same_model(packed, bundle).engine, ids)
+    found = scripts.run(_LOG_PROBS, ids.tolist(), model=packed)
+    np.testing.assert_allclose(found, expected, rtol=0, atol=1e-4)
+    network = scripts.run(_LOG_PROBS, ids.tolist(), model=pack_model(replace(bundle, mixture=None)))
+    assert np.abs(np.subtract(found, network)).max() > 0.1
+
+
+def test_influence_is_that_of_the_network(scripts: Any) -> None:
+    bundle = with_mixture(random_bundle(ARCHITECTURES["tied"]))
+    asked = "async (ids, { model }, js) => [...js.open(model).influence(ids, 3)]"
+    ids = [4, 9, 2, 7]
+    packed, network = pack_model(bundle), pack_model(replace(bundle, mixture=None))
+    assert scripts.run(asked, ids, model=packed) == scripts.run(asked, ids, model=network)
 
 
 _TRACE = """async (ids, { model }, js) => {

@@ -1,6 +1,6 @@
-import dataclasses
 import random
 import re
+from dataclasses import replace
 from itertools import accumulate
 from typing import Any
 
@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from nextword.bundle.bundle import Bundle
+from nextword.bundle.mixture import SHARE_STEP
 from nextword.display.page import packed_model
 from nextword.display.page.bigrams import BigramTable
 from nextword.display.page.packed_model import pack_model, word_character_ranges
@@ -16,7 +17,16 @@ from nextword.errors import ExportError
 from nextword.model.architecture import Architecture
 from nextword.model.cells import CELLS
 from nextword.text.tokens.pre_tokens import is_word_character
-from support.packed import ARCHITECTURES, TOKENS, arrays_of, header_of, random_bundle, weights_of
+from support.packed import (
+    ARCHITECTURES,
+    MIXTURES,
+    TOKENS,
+    arrays_of,
+    header_of,
+    random_bundle,
+    weights_of,
+    with_mixture,
+)
 
 
 @pytest.mark.parametrize("name", ARCHITECTURES)
@@ -55,6 +65,31 @@ def test_the_header_holds_what_the_page_shows() -> None:
     np.testing.assert_array_equal(arrays_of(packed)["bigrams/words"], table.words)
 
 
+@pytest.mark.parametrize("name", MIXTURES)
+def test_a_mixture_is_packed_as_it_is_stored(name: str) -> None:
+    bundle = with_mixture(random_bundle(ARCHITECTURES["tied"]), name)
+    packed = pack_model(bundle)
+    arrays, mixture = arrays_of(packed), bundle.mixture
+    assert mixture is not None
+    assert header_of(packed)["mixture"] == {**mixture.settings.to_table(), "share_step": SHARE_STEP}
+    parts = {part for part in arrays if part.startswith("ngrams/")}
+    if mixture.ngrams is None:
+        assert not parts
+        return
+    assert len(parts) == 1 + 3 * len(mixture.ngrams.levels)
+    for length, level in enumerate(mixture.ngrams.levels, start=2):
+        for part, array in level._asdict().items():
+            np.testing.assert_array_equal(arrays[f"ngrams/{length}/{part}"], array)
+
+
+def test_n_grams_without_weight_stay_out() -> None:
+    bundle = with_mixture(random_bundle(ARCHITECTURES["tied"]))
+    assert bundle.mixture is not None
+    settings = bundle.mixture.settings.replace(ngram_weight=0.0)
+    packed = pack_model(replace(bundle, mixture=replace(bundle.mixture, settings=settings)))
+    assert not any(name.startswith("ngrams/") for name in arrays_of(packed))
+
+
 def test_a_model_has_a_hash_of_its_own_weights() -> None:
     hashes = {header_of(pack_model(random_bundle(architecture)))["hash"] for architecture in ARCHITECTURES.values()}
     assert len(hashes) == len(ARCHITECTURES)
@@ -67,7 +102,7 @@ def test_the_table_of_cells_names_those_with_a_step_in_the_page(scripts: Any) ->
 
 def test_a_cell_without_a_step_in_the_page_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("mogrifier_lstm", "gru", "rnn"):
-        monkeypatch.setitem(CELLS, name, dataclasses.replace(CELLS[name], in_page=False))
+        monkeypatch.setitem(CELLS, name, replace(CELLS[name], in_page=False))
     with pytest.raises(ExportError, match="must have one of the cells lstm to run in a page, but `cell` is gru"):
         pack_model(random_bundle(ARCHITECTURES["gru"]))
 
@@ -113,6 +148,18 @@ def test_a_damaged_model_is_refused_with_a_message(damage: Any, message: str, sc
     assert found.startswith("PackedModelError: The model in this page must be whole, but ")
     assert message in found
     assert found.endswith("Export the page again, or copy it again.")
+
+
+@pytest.mark.parametrize("part", ["singles", "2/sizes", "3/tokens", "4/shares"])
+def test_n_grams_that_do_not_fit_together_are_refused(part: str, scripts: Any) -> None:
+    packed = pack_model(with_mixture(random_bundle(ARCHITECTURES["tied"])))
+    entry = next(entry for entry in header_of(packed)["tensors"] if entry["name"] == f"ngrams/{part}")
+    (size,) = entry["shape"]
+    shape = f'"name":"ngrams/{part}","dtype":"{entry["dtype"]}","shape":[{{}}]'
+    assert scripts.run(_REFUSED, model=packed) is None
+    assert "its n-grams do not fit together" in scripts.run(
+        _REFUSED, model=_with(packed, shape.format(size), shape.format(size - 1))
+    )
 
 
 def test_the_table_says_what_the_tokenizer_says() -> None:

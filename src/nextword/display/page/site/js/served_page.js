@@ -5,13 +5,13 @@ import { HttpModel } from "./model/http_model.js";
 import { remembered } from "./model/memory.js";
 
 async function openPacked(bytes) {
-  const [{ Engine }, { unpackModel }, { Tokenizer }] = await Promise.all([
-    import("./model/engine.js"),
+  const [{ engineOf }, { unpackModel }, { Tokenizer }] = await Promise.all([
+    import("./model/mixture.js"),
     import("./model/packed_model.js"),
     import("./model/tokenizer.js"),
   ]);
   const packed = unpackModel(new Uint8Array(bytes));
-  return new Engine(packed, new Tokenizer(packed.tokenizer));
+  return engineOf(packed, new Tokenizer(packed.tokenizer));
 }
 
 startPage(Promise.resolve(new HttpModel({ key: () => remembered("key", "session"), openEngine: openPacked })));

@@ -132,8 +132,11 @@ function weightsUnder(packed, layer) {
   return Object.fromEntries(found.map(([name, weight]) => [name.slice(layer.length + 1), weight]));
 }
 
-function dot(a, b) {
-  return a.reduce((sum, value, index) => sum + value * b[index], 0);
+/** Returns the inner product of two vectors. */
+export function dot(a, b) {
+  let sum = 0;
+  for (let index = 0; index < a.length; index += 1) sum += a[index] * b[index];
+  return sum;
 }
 
 function norm(a) {

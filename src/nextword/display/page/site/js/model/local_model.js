@@ -1,8 +1,8 @@
 // The model in the page: suggestions, scores and texts without a server.
 
 import { isSpace } from "./characters.js";
-import { Engine } from "./engine.js";
 import { capitalized, inCaseOf, Lexicon } from "./lexicon.js";
+import { engineOf } from "./mixture.js";
 import { unpackModel } from "./packed_model.js";
 import { pauses } from "./pauses.js";
 import { isOpened } from "./pieces.js";
@@ -26,7 +26,7 @@ export class LocalModel {
     this.packed = unpackModel(bytes);
     this.tokenizer = new Tokenizer(this.packed.tokenizer);
     this.unknownWord = new UnknownWord(this.packed.spelling);
-    this.jsEngine = new Engine(this.packed, this.tokenizer);
+    this.jsEngine = engineOf(this.packed, this.tokenizer);
     this.lexicon = new Lexicon(this.tokenizer);
     this.isSpelled = ["subword", "character"].includes(this.tokenizer.kind);
     this.parts = this.isSpelled ? new WordParts(this.tokenizer) : null;

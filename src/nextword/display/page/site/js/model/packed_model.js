@@ -10,7 +10,7 @@ const HEADER_START = 12;
 const ALIGNMENT = 8;
 const ELEMENT = "packed-model";
 const [ESCAPE, ESCAPED] = [0x3d, 64];
-const ARRAYS = { int8: Int8Array, uint16: Uint16Array, uint32: Uint32Array, float32: Float32Array };
+const ARRAYS = { int8: Int8Array, uint8: Uint8Array, uint16: Uint16Array, uint32: Uint32Array, float32: Float32Array };
 
 /** The file does not hold a sound model. */
 export class PackedModelError extends Error {
@@ -27,7 +27,7 @@ export async function embeddedModel() {
   return inflated(decodedBytes(element.textContent), Number(element.dataset.bytes));
 }
 
-/** Returns the model in bytes: its header, with `weights` and `bigrams`.
+/** Returns the model in bytes: its header, with `weights`, `bigrams` and `mixture`.
  *
  * @param {Uint8Array} bytes
  * @returns {PackedModel}
@@ -42,7 +42,7 @@ export function unpackModel(bytes) {
   const data = bytes.subarray(Math.ceil(end / ALIGNMENT) * ALIGNMENT);
   const named = header.tensors.map((tensor) => [tensor.name, { ...tensor, array: arrayOf(data, tensor) }]);
   const tensors = Object.fromEntries(named);
-  return { ...header, weights: weightsOf(tensors), bigrams: bigramsOf(tensors) };
+  return { ...header, weights: weightsOf(tensors), bigrams: bigramsOf(tensors), mixture: mixtureOf(header, tensors) };
 }
 
 function parsedHeader(bytes) {
@@ -78,6 +78,28 @@ function weightsOf(tensors) {
 function bigramsOf(tensors) {
   const [words, shares] = [tensors["bigrams/words"], tensors["bigrams/shares"]];
   return words ? { perContext: words.shape[1], words: words.array, shares: shares.array } : null;
+}
+
+/** Returns what is mixed with the network: `settings`, the probabilities of `singles`, and the n-grams by length. */
+function mixtureOf({ mixture, architecture }, tensors) {
+  if (!mixture) return null;
+  const { share_step: step, ...settings } = mixture;
+  const size = architecture.vocabulary_size;
+  const arrayNamed = (name) => tensors[`ngrams/${name}`]?.array;
+  const shareOf = Float64Array.from({ length: 256 }, (_, steps) => Math.exp(-step * steps));
+  const singles = settings.ngram_weight ? arrayNamed("singles") : new Float32Array(size);
+  const levels = [];
+  let isSound = singles?.length === size;
+  for (let length = 2, contexts = size; isSound && arrayNamed(`${length}/sizes`); length += 1) {
+    const [sizes, tokens, shares] = ["sizes", "tokens", "shares"].map((part) => arrayNamed(`${length}/${part}`));
+    const starts = new Uint32Array(contexts + 1);
+    for (let context = 0; context < contexts; context += 1) starts[context + 1] = starts[context] + sizes[context];
+    isSound = starts[contexts] === tokens.length && sizes.length === contexts && shares.length === tokens.length;
+    levels.push({ starts, tokens, shares: Float32Array.from(shares).map((steps) => shareOf[steps]) });
+    contexts = tokens.length;
+  }
+  require(isSound, "its n-grams do not fit together");
+  return { settings, singles, levels };
 }
 
 /** Returns the bytes of a text in which each character is a byte of windows-1252, and `=` escapes the next byte. */

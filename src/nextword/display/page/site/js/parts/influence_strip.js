@@ -6,7 +6,7 @@ import { element, fill, hint } from "./dom.js";
 const METHODS = {
   gradient: {
     label: "Gradient",
-    note: "Gradient: how fast the log-probability of the predicted word changes with each earlier word vector.",
+    note: "Gradient: how fast the network's log-probability of the predicted word changes with each earlier word vector.",
   },
   "leave-one-out": {
     label: "Left out",

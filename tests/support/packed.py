@@ -77,8 +77,8 @@ def random_ids(count: int, vocabulary_size: int, *, seed: int) -> TokenIds:
     return np.cumsum(steps, dtype=np.int32) % vocabulary_size
 
 
-def with_mixture(bundle: Bundle, name: str = "both") -> Bundle:
-    """Return a model with one of `MIXTURES`, its n-grams from a random text."""
+def mixed(bundle: Bundle, name: str = "both") -> Bundle:
+    """Return a model with one of `MIXTURES`, its n-grams of two to five tokens from a random text."""
     vocabulary = bundle.tokenizer.vocabulary
     ids = random_ids(3000, len(vocabulary), seed=3)
     ngrams = fitted_ngrams(ids, 20_000, vocabulary_size=len(vocabulary), end_id=vocabulary.end_id)

@@ -568,7 +568,7 @@ class TrainedModel(LoadedModel):
     def export_html(self, path: str | Path, *, corpus: Corpus | None = None, passage: str | None = None) -> None:
         """Write a page with the model inside, which any browser opens without a server and without a network.
 
-        The page holds the vocabulary and the model card, and the weights in int8.
+        The page holds the vocabulary, the model card, the weights in int8, and the n-grams of the mixture, if any.
 
         Args:
             path: The HTML file. A page of nextword is replaced.

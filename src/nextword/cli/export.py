@@ -60,7 +60,8 @@ def export(options: _ExportOptions, given: Tables) -> None:
     perplexity on TEXT (default: the text of the run) is measured before and after, and goes into the model card.
 
     With --html alone, the command writes a page and leaves the model as it is. It needs no training framework. The page
-    opens in a browser from the disk, without a network. TEXT is the training text there.
+    opens in a browser from the disk, without a network. TEXT is the training text there. If the model has a mixture,
+    the page shows n-grams of its training text to anyone who reads the file.
     """
     form, html, output = given_settings(given, ExportOptions), options.html, options.output
     _refuse_idle(given, form, options)

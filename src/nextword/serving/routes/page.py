@@ -58,7 +58,7 @@ class PageDescription(_PageValue):
 
 
 def packed_model(served: ServedModel) -> bytes:
-    """Return a model as the page runs it, without the methods after training.
+    """Return a model as the page runs it: with its mixture, and without other methods after training.
 
     Raises:
         ApiError: The page cannot run such a model, or its files are gone (404).

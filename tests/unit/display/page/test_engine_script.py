@@ -10,7 +10,7 @@ from nextword.bundle.bundle import Bundle
 from nextword.display.page.packed_model import pack_model
 from nextword.engine.stream import token_log_probs
 from nextword.text.corpus import Corpus
-from support.packed import ARCHITECTURES, MIXTURES, SIZES, random_bundle, random_ids, same_model, with_mixture
+from support.packed import ARCHITECTURES, MIXTURES, SIZES, mixed, random_bundle, random_ids, same_model
 
 ALL = pytest.mark.parametrize("name", ARCHITECTURES)
 
@@ -52,7 +52,7 @@ def test_log_probs_of_every_cell_and_projection(name: str, scripts: Any) -> None
     ("name", "mixture"), [*(("tied", mixture) for mixture in MIXTURES), *((name, "both") for name in ARCHITECTURES)]
 )
 def test_mixed_log_probs_are_those_of_python(name: str, mixture: str, scripts: Any) -> None:
-    bundle = with_mixture(random_bundle(ARCHITECTURES[name]), mixture)
+    bundle = mixed(random_bundle(ARCHITECTURES[name]), mixture)
     packed = pack_model(bundle)
     ids = random_ids(80, SIZES["vocabulary_size"], seed=2)
     expected = token_log_probs(same_model(packed, bundle).engine, ids)
@@ -62,8 +62,31 @@ def test_mixed_log_probs_are_those_of_python(name: str, mixture: str, scripts: A
     assert np.abs(np.subtract(found, network)).max() > 0.1
 
 
+def test_a_mixed_state_never_changes_and_does_not_keep_the_whole_text_alive(scripts: Any) -> None:
+    packed = pack_model(mixed(random_bundle(ARCHITECTURES["tied"])))
+    found = scripts.run(
+        """async ([ids, others], { model }, js) => {
+          const engine = js.open(model);
+          const after = (more, state) => more.reduce((last, id) => engine.read(id, last), state);
+          const state = after(ids, engine.start());
+          const before = [...engine.predict(state)];
+          const branches = [others, ids].map((more) => [...engine.predict(after(more, state))]);
+          let length = 0;
+          for (const list of [state.past.recent, state.past.older]) {
+            for (let entry = list; entry; entry = entry.previous) length += 1;
+          }
+          return { before, now: [...engine.predict(state)], branches, length };
+        }""",
+        [ids.tolist() for ids in (random_ids(80, 30, seed=1), random_ids(40, 30, seed=2))],
+        model=packed,
+    )
+    assert found["before"] == found["now"]
+    assert found["branches"][0] != found["branches"][1]
+    assert 12 <= found["length"] <= 24
+
+
 def test_influence_is_that_of_the_network(scripts: Any) -> None:
-    bundle = with_mixture(random_bundle(ARCHITECTURES["tied"]))
+    bundle = mixed(random_bundle(ARCHITECTURES["tied"]))
     asked = "async (ids, { model }, js) => [...js.open(model).influence(ids, 3)]"
     ids = [4, 9, 2, 7]
     packed, network = pack_model(bundle), pack_model(replace(bundle, mixture=None))

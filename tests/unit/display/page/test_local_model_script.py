@@ -19,7 +19,7 @@ from nextword.inference.suggestion.session import SuggestionSession, complete
 from nextword.inference.suggestion.suggestion import Suggestion, suggest
 from nextword.serving.served_model import ServedModel
 from nextword.text.options import TokenizerKind
-from support.packed import bundle_of_tokens, same_model, with_mixture
+from support.packed import bundle_of_tokens, mixed, same_model
 from support.text_service import answered, service_of
 
 SENTENCES = (
@@ -91,7 +91,7 @@ def test_suggestions_for_each_tokenizer_with_straight_or_curly_quotes(
     kind: TokenizerKind, tokens: tuple[str, ...], scripts: Any
 ) -> None:
     known = (token for token in tokens if kind != "pretokenized" or " " not in token)
-    bundle = with_mixture(bundle_of_tokens(*known, kind=kind, scale=1.5))
+    bundle = mixed(bundle_of_tokens(*known, kind=kind, scale=1.5))
     packed = pack_model(bundle)
     assert_same_suggestions(scripts, packed, same_model(packed, bundle), TYPED, 4)
 

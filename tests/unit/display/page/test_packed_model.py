@@ -23,9 +23,9 @@ from support.packed import (
     TOKENS,
     arrays_of,
     header_of,
+    mixed,
     random_bundle,
     weights_of,
-    with_mixture,
 )
 
 
@@ -67,7 +67,7 @@ def test_the_header_holds_what_the_page_shows() -> None:
 
 @pytest.mark.parametrize("name", MIXTURES)
 def test_a_mixture_is_packed_as_it_is_stored(name: str) -> None:
-    bundle = with_mixture(random_bundle(ARCHITECTURES["tied"]), name)
+    bundle = mixed(random_bundle(ARCHITECTURES["tied"]), name)
     packed = pack_model(bundle)
     arrays, mixture = arrays_of(packed), bundle.mixture
     assert mixture is not None
@@ -83,7 +83,7 @@ def test_a_mixture_is_packed_as_it_is_stored(name: str) -> None:
 
 
 def test_n_grams_without_weight_stay_out() -> None:
-    bundle = with_mixture(random_bundle(ARCHITECTURES["tied"]))
+    bundle = mixed(random_bundle(ARCHITECTURES["tied"]))
     assert bundle.mixture is not None
     settings = bundle.mixture.settings.replace(ngram_weight=0.0)
     packed = pack_model(replace(bundle, mixture=replace(bundle.mixture, settings=settings)))
@@ -152,7 +152,7 @@ def test_a_damaged_model_is_refused_with_a_message(damage: Any, message: str, sc
 
 @pytest.mark.parametrize("part", ["singles", "2/sizes", "3/tokens", "4/shares"])
 def test_n_grams_that_do_not_fit_together_are_refused(part: str, scripts: Any) -> None:
-    packed = pack_model(with_mixture(random_bundle(ARCHITECTURES["tied"])))
+    packed = pack_model(mixed(random_bundle(ARCHITECTURES["tied"])))
     entry = next(entry for entry in header_of(packed)["tensors"] if entry["name"] == f"ngrams/{part}")
     (size,) = entry["shape"]
     shape = f'"name":"ngrams/{part}","dtype":"{entry["dtype"]}","shape":[{{}}]'

@@ -61,8 +61,8 @@ def test_a_command_takes_the_engine_that_it_is_told(
 ) -> None:
     opened = []
 
-    def remembered(*args: Any) -> object:
-        model = open_model(*args)
+    def remembered(*args: Any, **options: Any) -> object:
+        model = open_model(*args, **options)
         opened.append(type(model.engine))
         return model
 

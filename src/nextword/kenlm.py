@@ -7,10 +7,11 @@
     [log10_prob for log10_prob, ngram_length, oov in model.full_scores("this is a sentence .")]
 
 Names, arguments and the base of logarithms, 10, are KenLM's. An ARPA file gives KenLM's own numbers. A network charges
-an unknown word for its spelling too, unless `Config(spell_unknown=False)` asks for KenLM's way. It differs in two more
-points, because it reads the whole sentence. Two states are equal only if the same words were read, and `ngram_length`
-counts all words that a word's probability depends on. `nextword.inference.scoring.word_context` explains how words
-become tokens.
+an unknown word for its spelling too, unless `Config(spell_unknown=False)` asks for KenLM's way. It is mixed with the
+n-grams and the cache that its bundle holds, unless `Config(method="static")` asks for the network alone. It differs in
+two more points, because it reads the whole sentence. Two states are equal only if the same words were read, and
+`ngram_length` counts all words that a word's probability depends on. `nextword.inference.scoring.word_context` explains
+how words become tokens.
 
 Source: Heafield (2011), "KenLM: Faster and Smaller Language Model Queries"; https://kheafield.com/code/kenlm/.
 """
@@ -28,7 +29,7 @@ from nextword.bundle.samples import SAMPLE_MODELS
 from nextword.bundle.store import find_model, similar_model
 from nextword.engine.ngram.arpa import read_arpa
 from nextword.engine.opening import open_model
-from nextword.engine.text_model import LoadedModel
+from nextword.engine.text_model import LoadedModel, UsedMethod
 from nextword.errors import BundleError, SettingError, TextError
 from nextword.inference.scoring.sentence_scorers import NetworkScorer, NgramScorer, ReadContext, SentenceScorer
 from nextword.inference.scoring.word_context import END_WORDS
@@ -61,12 +62,14 @@ class LoadMethod:
 
 @dataclass
 class Config:
-    """KenLM's options for reading a file, which are without effect here, and one of ours.
+    """KenLM's options for reading a file, which are without effect here, and two of ours.
 
     Attributes:
         load_method: How KenLM reads a file.
         spell_unknown: Whether a network charges an unknown word for its spelling. If not, all unknown words have the
             probability of `<unk>`, as in KenLM.
+        method: "mixture" or "static": whether a network is mixed with the n-grams and the cache that its bundle holds.
+            By default it is, and a model in memory stays as it is used.
 
     Example:
         >>> as_kenlm = Model("austen", Config(spell_unknown=False))
@@ -76,6 +79,7 @@ class Config:
 
     load_method: int = LoadMethod.POPULATE_OR_READ
     spell_unknown: bool = True
+    method: UsedMethod | None = None
 
 
 @dataclass(frozen=True)
@@ -139,7 +143,7 @@ class Model:
     Args:
         path: The directory of a run or of a bundle; an ARPA file, packed with gzip or zstd or not; or a model that is
             in memory already.
-        config: What unknown words cost.
+        config: What unknown words cost, and how a network is used.
 
     Attributes:
         path: The absolute path, as bytes; the name of a model that was in memory.
@@ -157,15 +161,16 @@ class Model:
     """
 
     def __init__(self, path: str | bytes | LoadedModel, config: Config | None = None) -> None:
-        spell = config is None or config.spell_unknown
+        used = config or Config()
         if isinstance(path, LoadedModel):
             self.path = path.name.encode()
-            self._scorer: SentenceScorer = NetworkScorer(path, spell=spell)
+            model = path.using(used.method) if used.method else path
+            self._scorer: SentenceScorer = NetworkScorer(model, spell=used.spell_unknown)
         elif not isinstance(path, str | bytes | os.PathLike):
             raise SettingError(f"`path` must be a path or a loaded model, but is of type {type(path).__name__}")
         else:
             self.path = os.path.abspath(os.fsencode(path))  # noqa: PTH100
-            self._scorer = _opened(os.fsdecode(path), spell=spell)
+            self._scorer = _opened(os.fsdecode(path), used)
         is_name = isinstance(path, LoadedModel) or os.fsdecode(path) in SAMPLE_MODELS
         self._source = (path if is_name else self.path, config)
 
@@ -247,7 +252,7 @@ class LanguageModel(Model):
     """
 
 
-def _opened(name: str, *, spell: bool) -> SentenceScorer:
+def _opened(name: str, config: Config) -> SentenceScorer:
     """Return the scorer of an ARPA file, a run, a bundle or a sample model."""
     path = Path(name)
     try:
@@ -257,7 +262,8 @@ def _opened(name: str, *, spell: bool) -> SentenceScorer:
             raise BundleError(
                 f"`{name}` must be an ARPA file, a run or a model, but does not exist; {similar_model(path)}"
             )
-        return NetworkScorer(open_model(find_model(name)), spell=spell)
+        model = open_model(find_model(name), method=config.method or "mixture")
+        return NetworkScorer(model, spell=config.spell_unknown)
     except (BundleError, TextError) as error:
         raise ModelReadError(f"Cannot read model '{name}' ({error})") from error
 

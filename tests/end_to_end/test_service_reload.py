@@ -8,7 +8,7 @@ from typing import Any
 import httpx2
 import pytest
 
-from nextword.bundle.store import weights_sha256
+from nextword.bundle.store import model_sha256
 from nextword.serving.http.access import Access
 from support.started_service import started_service
 from support.tiny_bundle import write_tiny_bundle
@@ -48,7 +48,7 @@ async def _load(url: str, path: Path) -> tuple[list[tuple[str, str, Any]], dict[
     headers, statuses = {"Authorization": f"Bearer {KEY}"}, Counter[int]()
     limits = httpx2.Limits(max_connections=20)
     async with httpx2.AsyncClient(base_url=url, headers=headers, limits=limits, timeout=120) as client:
-        expected = {weights_sha256(path): await _expected(client)}
+        expected = {model_sha256(path): await _expected(client)}
         answers: list[tuple[str, str, Any]] = []
         for reload in range(NUM_RELOADS):
             write_tiny_bundle(path, "served", seed=reload + 2, replace=True)
@@ -60,7 +60,7 @@ async def _load(url: str, path: Path) -> tuple[list[tuple[str, str, Any]], dict[
             statuses[(await client.post("/admin/reload")).status_code] += 1
             answers += await asyncio.gather(*asked)
             if not reload % 2:
-                expected[weights_sha256(path)] = await _expected(client)
+                expected[model_sha256(path)] = await _expected(client)
         return answers, expected, statuses
 
 

@@ -45,16 +45,15 @@ class Served:
 
 
 @contextmanager
-def serving(model: LoadedModel, settings: ServingSettings | None = None, *, learns: bool = False) -> Iterator[Served]:
+def serving(model: LoadedModel, settings: ServingSettings | None = None) -> Iterator[Served]:
     """Start the whole service for a model on a free port of this machine, and stop it at the end.
 
     Args:
         model: The model.
         settings: Bounds of the service.
-        learns: Whether a method of the model learns from the text that it reads.
     """
     settings = settings or ServingSettings()
-    slot = ModelSlot(ServedModel(model, model.bundle, HASH, learns=learns, max_active=settings.max_active))
+    slot = ModelSlot(ServedModel(model, model.bundle, HASH, max_active=settings.max_active))
     application = create_application(slot, settings)
     try:
         with running(application, settings) as server:

@@ -14,11 +14,13 @@ from hypothesis import strategies as st
 
 from nextword import kenlm
 from nextword.bundle.store import write_bundle
+from nextword.engine.opening import open_model
 from nextword.engine.text_model import LoadedModel
 from nextword.errors import BundleError, TextError
 from nextword.inference.scoring.lines import score_lines
 from nextword.text.options import TokenizerKind
 from support.small_model import small_model
+from support.tiny_bundle import write_tiny_bundle
 from support.toy_arpa import TOY_ARPA
 
 Model = Callable[..., LoadedModel]
@@ -45,10 +47,12 @@ def words_model() -> kenlm.Model:
 def test_full_scores_sum_to_the_score(words: list[str], bos: bool, eos: bool) -> None:
     sentence = " ".join(words)
     for kind in KINDS:
-        model = kenlm.Model(small_model(kind))
-        full = list(model.full_scores(sentence, bos=bos, eos=eos))
-        assert len(full) == len(words) + eos
-        assert sum(log10_prob for log10_prob, _, _ in full) == pytest.approx(model.score(sentence, bos, eos), abs=1e-4)
+        for mixes in (False, True):
+            model = kenlm.Model(small_model(kind, mixes=mixes))
+            full = list(model.full_scores(sentence, bos=bos, eos=eos))
+            assert len(full) == len(words) + eos
+            total = sum(log10_prob for log10_prob, _, _ in full)
+            assert total == pytest.approx(model.score(sentence, bos, eos), abs=1e-4)
 
 
 @settings(max_examples=25)
@@ -87,6 +91,17 @@ def test_an_unknown_word_is_spelled_unless_kenlm_is_followed() -> None:
     assert as_kenlm.score("the zzyzx") == as_kenlm.score("the qwerty")
     again = pickle.loads(pickle.dumps(kenlm.Model("austen", kenlm.Config(spell_unknown=False))))  # noqa: S301
     assert again.score("zzyzx") == again.score("qwerty")
+
+
+def test_a_mixture_is_used_unless_the_network_is_asked_for(tmp_path: Path) -> None:
+    text, static = "it is so , and it was so", kenlm.Config(method="static")
+    mixed, before = write_tiny_bundle(tmp_path / "mixed", mixes=True), write_tiny_bundle(tmp_path / "before")
+    used, alone = kenlm.Model(str(mixed)).score(text), kenlm.Model(str(mixed), static).score(text)
+    assert used != alone == kenlm.Model(str(before)).score(text)
+    loaded = open_model(mixed)
+    assert kenlm.Model(loaded).score(text) == used
+    assert kenlm.Model(loaded, static).score(text) == alone
+    assert kenlm.Model(loaded.using("static"), kenlm.Config()).score(text) == alone
 
 
 def test_the_examples_of_the_documentation(model: kenlm.Model) -> None:
@@ -173,7 +188,7 @@ def test_a_full_score_names_its_parts(words_model: kenlm.Model) -> None:
 
 def test_a_model_is_read_from_a_bundle_or_a_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     trained = small_model()
-    monkeypatch.setattr(kenlm, "open_model", lambda path: trained if (path / "MANIFEST.json").is_file() else None)
+    monkeypatch.setattr(kenlm, "open_model", lambda path, **_: trained if (path / "MANIFEST.json").is_file() else None)
     bundle = tmp_path / "run" / "model"
     bundle.parent.mkdir()
     write_bundle(bundle, trained.bundle)

@@ -48,15 +48,16 @@ class MixtureSettings(Settings):
     cache_sentinel: float = setting(0.0, help="Weight of the sentinel.", at_least=0.0, at_most=1e30)
 
     @property
-    def summary(self) -> str:
-        """What is mixed with the network in a few words.
+    def protocol(self) -> str:
+        """What is mixed with the network, for the protocol of a measurement.
 
         Example:
-            >>> MixtureSettings(ngram_weight=0.1379, cache_weight=0.9).summary
-            'n-grams 0.14, cache of 1,000 tokens'
+            >>> MixtureSettings(ngram_weight=0.1379, cache_weight=0.9).protocol
+            'as used: n-grams 0.14, cache of 1,000 tokens'
         """
         parts = [f"n-grams {self.ngram_weight:.2g}"] if self.ngram_weight else []
-        return ", ".join([*parts, *([f"cache of {self.cache_size:,} tokens"] if self.cache_weight else [])])
+        parts += [f"cache of {self.cache_size:,} tokens"] if self.cache_weight else []
+        return f"as used: {', '.join(parts)}"
 
 
 class NgramLevel(NamedTuple):
@@ -149,6 +150,37 @@ def ngram_bytes(vocabulary_size: int, num_ngrams: Sequence[int]) -> int:
     return 4 * vocabulary_size + sum(width * contexts + (width + 1) * size for contexts, size in pairs)
 
 
+class MixtureFacts(NamedTuple):
+    """What `mixture.json` says.
+
+    Attributes:
+        settings: How much of what.
+        num_ngrams: How many n-grams of each length from 2 on there are; none without an n-gram model.
+    """
+
+    settings: MixtureSettings
+    num_ngrams: list[int]
+
+    @classmethod
+    def of(cls, data: bytes, *, has_ngrams: bool) -> Self:
+        """Return the content of `mixture.json`, checked.
+
+        Raises:
+            BundleError: It is refused.
+        """
+        try:
+            table = strict_json.parse(data, max_bytes=MAX_SETTINGS_BYTES, max_depth=2)
+            if not isinstance(table, dict) or table.keys() != {"format", "settings", "num_ngrams"}:
+                raise ValueError("must hold `format`, `settings` and `num_ngrams`, and nothing else")
+            if table["format"] != _FORMAT:
+                raise ValueError(f"must have the format {_FORMAT}, but has {table['format']!a:.40}")
+            if not isinstance(table["settings"], dict):
+                raise ValueError("must hold its settings as an object")
+            return cls(MixtureSettings.from_table(table["settings"]), _sizes(table["num_ngrams"], is_there=has_ngrams))
+        except (ValueError, SettingError) as error:
+            raise BundleError(f"`mixture.json` {error}") from error
+
+
 @dataclass(frozen=True, eq=False)
 class Mixture:
     """What is mixed with the network at work.
@@ -174,18 +206,7 @@ class Mixture:
         Raises:
             BundleError: A file is refused.
         """
-        try:
-            table = strict_json.parse(data, max_bytes=MAX_SETTINGS_BYTES, max_depth=2)
-            if not isinstance(table, dict) or table.keys() != {"format", "settings", "num_ngrams"}:
-                raise ValueError("must hold `format`, `settings` and `num_ngrams`, and nothing else")
-            if table["format"] != _FORMAT:
-                raise ValueError(f"must have the format {_FORMAT}, but has {table['format']!a:.40}")
-            if not isinstance(table["settings"], dict):
-                raise ValueError("must hold its settings as an object")
-            settings = MixtureSettings.from_table(table["settings"])
-            num_ngrams = _sizes(table["num_ngrams"], is_there=ngrams is not None)
-        except (ValueError, SettingError) as error:
-            raise BundleError(f"`mixture.json` {error}") from error
+        settings, num_ngrams = MixtureFacts.of(data, has_ngrams=ngrams is not None)
         packed = None if ngrams is None else PackedNgrams.from_bytes(ngrams, vocabulary_size, num_ngrams)
         return cls(settings, packed)
 

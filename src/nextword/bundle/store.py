@@ -1,5 +1,6 @@
 """A bundle on disk: write it, read it, and find it by the name or the path that a person gives."""
 
+import hashlib
 import shlex
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -28,7 +29,7 @@ from nextword.bundle.files import (
     decode_history,
     encode_history,
 )
-from nextword.bundle.mixture import Mixture
+from nextword.bundle.mixture import Mixture, MixtureFacts
 from nextword.bundle.samples import SAMPLE_MODELS, refuse_sample, sample_model_path
 from nextword.bundle.weights import decode_weights, encode_weights
 from nextword.disk import sealed_directory
@@ -91,6 +92,19 @@ def read_config(path: Path) -> BundleConfig:
         return _read_config(sealed, MAX_BYTES)
 
 
+def read_mixture(path: Path) -> MixtureFacts | None:
+    """Return the content of a bundle's `mixture.json`; `None` if it has no mixture.
+
+    Raises:
+        BundleError: The directory is not a bundle, or the file is damaged. The n-grams are not read.
+    """
+    with _opened(path) as sealed:
+        _read_config(sealed, MAX_BYTES)
+        if MIXTURE not in sealed.manifest:
+            return None
+        return MixtureFacts.of(sealed.read(MIXTURE), has_ngrams=NGRAMS in sealed.manifest)
+
+
 def read_card(path: Path) -> str:
     """Return the model card of a bundle, in Markdown.
 
@@ -102,27 +116,33 @@ def read_card(path: Path) -> str:
         return _text(sealed, CARD)
 
 
-def identity_of(path: Path) -> str:
-    """Return the name of a model and the first digits of its weights' SHA-256, which tell it from other models.
-
-    The digest is that of `weights.safetensors`, or of `model.onnx` for a slim bundle.
+def identity_of(path: Path, *, with_mixture: bool = True) -> str:
+    """Return the name of a model and the first digits of its SHA-256, which tell it from other models.
 
     Raises:
         BundleError: The directory is not a bundle. The content of its other files is not checked.
     """
-    return f"{read_config(path).name} {weights_sha256(path)[:12]}"
+    return f"{read_config(path).name} {model_sha256(path, with_mixture=with_mixture)[:12]}"
 
 
-def weights_sha256(path: Path) -> str:
-    """Return the SHA-256 digest of a model's weights, in hexadecimal, as its seal states it.
+def model_sha256(path: Path, *, with_mixture: bool = True) -> str:
+    """Return the SHA-256 digest of what a model predicts with, in hexadecimal, as its seal states it.
 
-    The digest is that of `weights.safetensors`, or of `model.onnx` for a slim bundle.
+    The digest of a network is that of `weights.safetensors`, or of `model.onnx` for a slim bundle. That of a network
+    with a mixture is the digest of the digests of all files.
+
+    Args:
+        path: The directory of the bundle.
+        with_mixture: Whether the mixture of the bundle is used, if it has one.
 
     Raises:
         BundleError: The directory is not a bundle. The content of its files is not checked.
     """
     with _opened(path) as sealed:
-        return (sealed.manifest.get(WEIGHTS) or sealed.manifest[ONNX]).sha256
+        weights = (sealed.manifest.get(WEIGHTS) or sealed.manifest[ONNX]).sha256
+        names = [name for name in (MIXTURE, NGRAMS) if with_mixture and name in sealed.manifest]
+        parts = [sealed.manifest[name].sha256 for name in names]
+    return hashlib.sha256("".join([weights, *parts]).encode()).hexdigest() if parts else weights
 
 
 @contextmanager

@@ -84,7 +84,7 @@ def compare(options: _CompareOptions) -> None:
             model.name,
             read.name,
             split,
-            evaluation.protocol,
+            "; ".join(filter(None, (evaluation.protocol, model.use))),
             evaluation.figures(),
             table["by_frequency"],
             table["by_position"],

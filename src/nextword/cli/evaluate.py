@@ -26,7 +26,7 @@ from nextword.cli.options.target import complete_methods, complete_model, engine
 from nextword.cli.output.console import table_lines
 from nextword.cli.output.messages import say
 from nextword.cli.output.progress import evaluation_progress, waiting
-from nextword.engine.methods.chain import OPTIONS_TYPES, STATIC, AppliedMethods, apply_methods, require_used
+from nextword.engine.methods.chain import OPTIONS_TYPES, AppliedMethods, apply_methods, require_used
 from nextword.engine.methods.ensemble import EnsembleOptions
 from nextword.engine.opening import EngineName
 from nextword.errors import SettingError
@@ -43,12 +43,18 @@ class _EvaluateOptions(CommandOptions):
     arguments: tuple[str, ...] = argument(metavar="RUN_OR_MODEL... [TEXT]", complete=complete_model, meaning=MODEL)
     split: SplitOrAll | None = split_option()
     method: tuple[str, ...] = option(
-        (STATIC,), help=f"{methods_help()} Each --method is a column.", metavar="NAME,...", complete=complete_methods
+        (),
+        help=f"{methods_help()} Each --method is a column.",
+        metavar="NAME,...",
+        unset="static, and mixture if the model has one",
+        complete=complete_methods,
     )
     tune: bool = option(False, help="First find the settings that are not given, on the valid split.")
     significance: bool = option(False, help="Test whether other columns differ from the first by chance.")
     unit: Unit | None = option(
-        None, help="Independent unit of --significance: a line, or 32 lines.", unset="block for cache and dynamic"
+        None,
+        help="Independent unit of --significance: a line, or 32 lines.",
+        unset="block if a column has a cache or dynamic",
     )
     ensemble: bool = option(False, help="Combine all models: average their probabilities.")
     keystrokes: bool = option(False, help="Measure the keys that suggestions save, in place of perplexity.")
@@ -76,8 +82,10 @@ def evaluate(options: _EvaluateOptions, given: Tables) -> None:
     """Measure perplexity, accuracy or keystrokes.
 
     TEXT is the text to read. By default, the command reads the test split of the text of the runs, and all of another
-    file. Every token counts, `<eos>` included. Several models or methods appear side by side. The stored weights never
-    change. A population stands for its members, and with --ensemble for its mixture.
+    file. Every token counts, `<eos>` included. Several models or methods appear side by side: by default, the network
+    alone (static), and the model as used, with the n-grams and the cache that it may hold. Compare static figures with
+    those of other programs. The stored weights never change. A population stands for its members, and with --ensemble
+    for the average of their networks.
     """
     _check(options)
     columns = _columns(options, given)
@@ -95,8 +103,8 @@ def evaluate(options: _EvaluateOptions, given: Tables) -> None:
         _evaluated(column, outcome, options.batch_size, by_line=options.significance)
         for column, outcome in zip(columns, outcomes, strict=True)
     ]
-    # Blocks of lines are nearly independent if a method learns from line to line.
-    unit = options.unit or ("block" if any(method.learns for method in methods) else "line")
+    # Blocks of lines are nearly independent if a model learns from line to line.
+    unit = options.unit or ("block" if any(outcome.learns for outcome in outcomes) else "line")
     comparisons = _compared(results, unit) if options.significance else []
     for warning in dict.fromkeys(result.evaluation.warning for result in results):
         if warning is not None:
@@ -121,7 +129,8 @@ def _columns(options: _EvaluateOptions, given: Tables) -> list[Column]:
     if options.ensemble and fitted and not options.tune:
         given.setdefault(EnsembleOptions.group, {}).setdefault("ensemble_weights", fitted)
     inputs = inputs_of(arguments, options.split, options.data_dir, options.on_bad_bytes)
-    columns = columns_of(inputs, [chain.split(",") for chain in options.method], as_ensemble=options.ensemble)
+    chains = [chain.split(",") for chain in options.method]
+    columns = columns_of(inputs, chains, as_ensemble=options.ensemble, only_used=options.keystrokes)
     if options.significance:
         require_comparable(columns, options.batch_size)
     elif options.unit is not None:

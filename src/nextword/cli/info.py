@@ -14,11 +14,12 @@ from rich.markdown import Markdown
 
 from nextword.bundle.config import BundleConfig
 from nextword.bundle.files import CARD
+from nextword.bundle.mixture import MixtureFacts
 from nextword.bundle.model_card import SplitMetrics, figures_table, network_facts
 from nextword.bundle.origin import require_model_at
 from nextword.bundle.run_directory import LOG_FILE, RunDirectory, read_split_metrics
 from nextword.bundle.samples import sample_model_name
-from nextword.bundle.store import model_path, read_card, read_config
+from nextword.bundle.store import model_path, read_card, read_config, read_mixture
 from nextword.cli.options.command import command
 from nextword.cli.options.setting_option import CommandOptions, option
 from nextword.cli.options.shared import json_option
@@ -74,6 +75,7 @@ class ModelInfo:
         path: The directory.
         run: The settings of the run; `None` for a bundle alone.
         model: What the bundle says that it is; `None` for a run that has not finished.
+        mixture: What the bundle mixes with the network; `None` for the network alone.
         options: What the network is; an `Architecture` once the vocabulary is known.
         rounds: The log of the run.
         metrics: The figures of the run, a row for each split.
@@ -83,6 +85,7 @@ class ModelInfo:
     path: Path
     run: RunConfig | None
     model: BundleConfig | None
+    mixture: MixtureFacts | None
     options: ModelOptions
     rounds: Sequence[RoundRecord]
     metrics: Sequence[SplitMetrics]
@@ -101,11 +104,13 @@ class ModelInfo:
         directory, files = RunDirectory(path), _files(path)
         if not directory.is_run:
             model = read_config(path)
-            return cls(path, None, model, model.architecture, (), (), files)
+            return cls(path, None, model, read_mixture(path), model.architecture, (), (), files)
         run = RunConfig.of_run(directory)
-        bundle = read_config(directory.model) if directory.model.is_dir() else None
+        has_model = directory.model.is_dir()
+        bundle = read_config(directory.model) if has_model else None
+        mixture = read_mixture(directory.model) if has_model else None
         rounds, metrics = read_log(path / LOG_FILE), read_split_metrics(directory.metrics_file)
-        return cls(path, run, bundle, bundle.architecture if bundle else run.model, rounds, metrics, files)
+        return cls(path, run, bundle, mixture, bundle.architecture if bundle else run.model, rounds, metrics, files)
 
     @cached_property
     def commands(self) -> list[str]:
@@ -131,6 +136,7 @@ class ModelInfo:
     def to_table(self) -> dict[str, Any]:
         """Return everything for JSON; what is not known is `None`."""
         model = self.model
+        num_ngrams = dict(enumerate(self.mixture.num_ngrams, 2)) if self.mixture else {}
         return {
             "path": str(self.path),
             "kind": "run" if self.run else "model",
@@ -139,6 +145,7 @@ class ModelInfo:
             "num_parameters": model and model.architecture.num_parameters,
             "model": self.options.to_table(),
             "tokenizer": model and model.tokenizer.to_table(),
+            "mixture": self.mixture and {"settings": self.mixture.settings.to_table(), "num_ngrams": num_ngrams},
             "origin": self.run and dict(self.run.origin),
             "progress": self.progress,
             "splits": [asdict(row) for row in self.metrics],
@@ -174,6 +181,7 @@ class ModelInfo:
         facts |= network_facts(self.options, self.model.tokenizer.kind if self.model else "")
         if self.model:
             facts["<eos>"] = f"at the end of each {self.model.tokenizer.line_ends}"
+            facts |= _mixture_facts(self.mixture)
             facts["model card"] = str((RunDirectory(self.path).model if self.run else self.path) / CARD)
         if not self.metrics:
             path = sample_model_name(self.path) or shlex.quote(str(self.path))
@@ -187,6 +195,22 @@ class ModelInfo:
             "round {round:,}, step {step:,}, epoch {epoch:.2f} after {time}; best valid perplexity "
             "{best_valid_perplexity:,.2f}, in round {best_round:,}"
         ).format(time=clock(self.progress["seconds"]), **self.progress)
+
+
+def _mixture_facts(mixture: MixtureFacts | None) -> dict[str, str]:
+    """Return what a model mixes with its network."""
+    if mixture is None:
+        return {}
+    settings, facts = mixture.settings, {"as used": "mixes what follows with the network, unless the method is static"}
+    if settings.ngram_weight:
+        counts = [f"{count:,} of {length} tokens" for length, count in enumerate(mixture.num_ngrams, 2)]
+        facts["n-grams"] = f"weight {settings.ngram_weight:g}; {', '.join(counts)}, from the training text"
+    if settings.cache_weight:
+        facts["cache"] = (
+            f"weight {settings.cache_weight:g} of {settings.cache_size:,} tokens, theta {settings.cache_theta:g}, "
+            f"sentinel {settings.cache_sentinel:g}"
+        )
+    return facts
 
 
 def commands_for(path: Path) -> list[str]:

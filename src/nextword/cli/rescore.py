@@ -108,7 +108,9 @@ def _rescore(options: _RescoreOptions, given: dict[str, Any]) -> None:
     is_known = options.references is not None or REFERENCE in reader.format.columns
     if options.tune and not is_known:
         raise SettingError("`--tune` needs what was said, but there is no `reference`; give `--references FILE`")
-    run = RescoringRun(reader, references if is_known else None, model_name=identity_at(options.run_or_model))
+    run = RescoringRun(
+        reader, references if is_known else None, model_name=identity_at(options.run_or_model, options.method)
+    )
     run.set_weights(options.weights, given)
     if not (options.tune or options.weights or given):
         run.notes.append("the weights are the defaults; `--tune` finds those of your recognizer")
@@ -128,9 +130,10 @@ def _rescore(options: _RescoreOptions, given: dict[str, Any]) -> None:
     for note in run.notes:
         say(f"warning: {note}")
     if options.as_json:
-        click.echo(json.dumps(run.report().to_table(), allow_nan=False))
+        click.echo(json.dumps(run.report().to_table() | {"protocol": model.use or None}, allow_nan=False))
     elif is_known:
-        (click.echo if options.output is not None or options.tune else say)("\n".join(run.report().describe()))
+        lines = [*run.report().describe(), *([f"({model.use})"] if model.use else [])]
+        (click.echo if options.output is not None or options.tune else say)("\n".join(lines))
 
 
 def _counted(

@@ -82,9 +82,10 @@ def score(options: _ScoreOptions, given: Tables) -> None:
         totals.num_out_of_vocabulary, totals.num_tokens, model.tokenizer.vocabulary, lowercase=lowercase
     )
     if options.summary_output is None:
-        say("\n".join(totals.describe()))
+        say("\n".join([*totals.describe(), *([f"({model.use})"] if model.use else [])]))
     else:
-        write_file(options.summary_output, json.dumps(totals.to_table(), indent=2, allow_nan=False).encode() + b"\n")
+        table = totals.to_table() | {"protocol": model.use or None}
+        write_file(options.summary_output, json.dumps(table, indent=2, allow_nan=False).encode() + b"\n")
 
 
 @contextmanager

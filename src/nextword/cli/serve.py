@@ -16,7 +16,7 @@ from nextword.cli.options.shared import data_dir_option, methods_help
 from nextword.cli.options.target import complete_methods, engine_option, run_or_model_argument
 from nextword.cli.output.messages import invocation, say
 from nextword.cli.output.progress import read_split
-from nextword.engine.methods.chain import METHODS, STATIC, methods_of, require_used
+from nextword.engine.methods.chain import METHODS, MIXTURE, STATIC, methods_of, require_used
 from nextword.engine.methods.method import Splits
 from nextword.engine.opening import EngineName
 from nextword.errors import MissingExtraError
@@ -34,7 +34,7 @@ class _ServeOptions(CommandOptions):
         "127.0.0.1", help="Address to listen on. Others than this machine's own need a key.", metavar="ADDRESS"
     )
     port: int = option(8000, help="Port to listen on; 0 takes a free one.", at_least=0, at_most=65_535)
-    method: str = option(STATIC, help=methods_help(), metavar="NAME,...", complete=complete_methods)
+    method: str = option(MIXTURE, help=methods_help(), metavar="NAME,...", complete=complete_methods)
     api_key_file: Path | None = option(
         None,
         help="File with an API key in each line; clients send one of them.",
@@ -103,6 +103,7 @@ def _source(options: _ServeOptions, given: Tables, max_active: int) -> "ModelSou
     return ModelSource(
         origin.bundle,
         options.engine,
+        MIXTURE if options.method == MIXTURE else STATIC,
         methods,
         given,
         no_splits if text.source is None else splits,

@@ -5,7 +5,7 @@ engine, and `TextModel.with_engine` makes a model of it again.
 """
 
 from dataclasses import dataclass, field, replace
-from typing import Literal, Self, get_args
+from typing import Literal, Self, get_args, override
 
 from nextword.bundle.bundle import Bundle
 from nextword.bundle.onnx.file import Precision
@@ -41,6 +41,11 @@ class TextModel:
 
     def __repr__(self) -> str:
         return f"TextModel({type(self.engine).__name__}, {self.tokenizer.summary})"
+
+    @property
+    def use(self) -> str:
+        """How it is used, for the protocol of a measurement; empty if there is only one way."""
+        return ""
 
     def with_engine(self, engine: Engine) -> "TextModel":
         """Return the model with another engine, such as one around its own; the ids mean the same to both."""
@@ -89,6 +94,14 @@ class LoadedModel(TextModel):
     def method(self) -> UsedMethod:
         """How it is used; "static" also if its bundle has nothing to mix with the network."""
         return "mixture" if isinstance(self.engine, MixtureEngine) else "static"
+
+    @property
+    @override
+    def use(self) -> str:
+        """How it is used, for the protocol of a measurement; empty if its bundle has no mixture."""
+        if self.bundle.mixture is None:
+            return ""
+        return self.bundle.mixture.settings.protocol if self.method == "mixture" else "static: the network alone"
 
     def using(self, method: UsedMethod) -> Self:
         """Return the model used in one of the ways of `USED_METHODS`.

@@ -5,7 +5,7 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import Any, cast
@@ -17,11 +17,11 @@ from anyio import CapacityLimiter
 from nextword.bundle.bundle import Bundle
 from nextword.bundle.origin import Origin
 from nextword.bundle.origin_text import OriginText
-from nextword.bundle.store import weights_sha256
+from nextword.bundle.store import model_sha256
 from nextword.engine.methods.chain import Tables, apply_methods
 from nextword.engine.methods.method import Method, Splits
 from nextword.engine.opening import EngineName, open_model
-from nextword.engine.text_model import TextModel
+from nextword.engine.text_model import TextModel, UsedMethod
 from nextword.errors import BundleError
 from nextword.inference.generation.generated_text import may_join
 from nextword.serving.http.errors import ApiError
@@ -38,10 +38,9 @@ class ServedModel:
 
     Attributes:
         model: Engine and tokenizer, with the methods that were asked for.
-        bundle: The model as it is stored.
-        hash: SHA-256 of the stored weights, in hexadecimal.
-        methods: Description of the methods; empty without any.
-        learns: Whether a method learns from the text that it reads.
+        bundle: The model as it is stored, without a mixture that is not used.
+        hash: SHA-256 of the stored weights, and of the mixture if it is used, in hexadecimal.
+        methods: Description of the methods; empty for a network without a mixture.
         text: The text that it was trained on, and its run.
         max_active: Most texts that the scheduler works on at once.
         created: When it was loaded, in seconds since 1970.
@@ -53,7 +52,6 @@ class ServedModel:
     bundle: Bundle
     hash: str
     methods: str = ""
-    learns: bool = False
     text: OriginText = field(default_factory=lambda: OriginText(Origin(Path())))
     max_active: int = 64
     created: int = field(default_factory=lambda: int(time.time()))
@@ -189,6 +187,7 @@ class ModelSource:
     Attributes:
         path: The directory of the bundle.
         engine: The engine that runs it.
+        method: How the model is used if there are no methods after training.
         methods: The methods after training, the innermost first.
         tables: Settings of the methods, by group.
         splits: Returns the text that methods may read, for the tokenizer of the model.
@@ -197,6 +196,7 @@ class ModelSource:
 
     path: Path
     engine: EngineName = "auto"
+    method: UsedMethod = "mixture"
     methods: Sequence[Method[Any]] = ()
     tables: Tables = field(default_factory=dict)
     splits: Callable[[Tokenizer], Splits] = no_splits
@@ -210,17 +210,17 @@ class ModelSource:
             MissingExtraError: No library that can run the model is installed.
             SettingError: A setting of a method is out of range, or the methods do not fit the model.
         """
-        sha256 = weights_sha256(self.path)
-        loaded = open_model(self.path, self.engine)
-        if weights_sha256(self.path) != sha256:
+        method: UsedMethod = "static" if self.methods else self.method
+        sha256 = model_sha256(self.path, with_mixture=method == "mixture")
+        loaded = open_model(self.path, self.engine, method=method)
+        if model_sha256(self.path, with_mixture=method == "mixture") != sha256:
             raise BundleError(f"`{self.path}` must not change while it is read, but was written again; load it again")
         applied = apply_methods([loaded], self.methods, self.tables, self.splits(loaded.tokenizer))
         return ServedModel(
             applied.model,
-            loaded.bundle,
+            loaded.bundle if method == "mixture" else replace(loaded.bundle, mixture=None),
             hash=sha256,
-            methods=applied.description,
+            methods=applied.description or loaded.use,
             text=OriginText(Origin.of_bundle(self.path)),
-            learns=any(method.learns for method in self.methods),
             max_active=self.max_active,
         )

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from nextword.api.trained_model import load
 from nextword.bundle.origin_text import OriginText
 from nextword.engine.methods import cache
 from nextword.engine.methods.chain import apply_methods
@@ -18,6 +19,7 @@ from nextword.text.corpus import joined_sha256
 from nextword.text.options import TextOptions
 from nextword.text.sources.find import resolve_source
 from support.commands import Captured, Command, Json, nextword
+from support.tiny_bundle import write_tiny_bundle
 
 CACHE = ("--method", "cache", "--cache-size", "30", "--cache-theta", "0.2", "--cache-weight", "0.05")
 
@@ -279,3 +281,80 @@ def test_no_model_and_no_text_are_said(trained_run: Path, capsys: Captured, tmp_
     assert "no such directory" in mistake("evaluate", tmp_path / "none")
     assert nextword("evaluate", trained_run, trained_run / "model") == 2
     assert "TEXT must be given if the models do not come from one text" in capsys.readouterr().err
+
+
+@pytest.fixture
+def mixed(tmp_path: Path) -> Path:
+    """A bundle with a mixture."""
+    return write_tiny_bundle(tmp_path / "mixed", mixes=True)
+
+
+@pytest.fixture
+def before(tmp_path: Path) -> Path:
+    """The same model without a mixture."""
+    return write_tiny_bundle(tmp_path / "before")
+
+
+@pytest.fixture
+def tiny_text(tmp_path: Path) -> Path:
+    path = tmp_path / "tiny.txt"
+    path.write_text("it is so, and it was not so.\nso it was not.\n" * 20, encoding="utf-8")
+    return path
+
+
+def test_a_model_with_a_mixture_has_two_columns(
+    mixed: Path, before: Path, tiny_text: Path, printed: Command, json_of: Json, table_of: Json
+) -> None:
+    static, used = json_of("evaluate", mixed, tiny_text)["evaluations"]
+    assert [(table["label"], table["method"]) for table in (static, used)] == [
+        ("static", "static"),
+        ("as used", "mixture"),
+    ]
+    assert static["protocol"].endswith("; static: the network alone")
+    assert used["protocol"].endswith("; as used: n-grams 0.3, cache of 5 tokens")
+    assert (static["settings"], used["settings"]["mixture"]["cache_size"]) == ({}, 5)
+    lines = printed("evaluate", mixed, tiny_text).splitlines()
+    assert lines[0].split() == ["static", "as", "used"]
+    assert lines[-2].startswith("(static: every token")
+    assert lines[-1].startswith("(as used: every token")
+
+    alone = table_of(before, tiny_text)
+    assert alone["log_prob"] == static["log_prob"] == table_of(mixed, tiny_text, "--method", "static")["log_prob"]
+    assert table_of(mixed, tiny_text, "--method", "mixture")["log_prob"] == used["log_prob"] != static["log_prob"]
+    assert load(mixed).evaluate(tiny_text).log_prob == pytest.approx(used["log_prob"], abs=1e-4)
+    assert printed("evaluate", before, tiny_text, "--method", "mixture") == printed("evaluate", before, tiny_text)
+
+
+def test_columns_of_several_models_say_how_each_is_used(
+    mixed: Path, before: Path, tiny_text: Path, json_of: Json
+) -> None:
+    tables = json_of("evaluate", mixed, before, tiny_text)["evaluations"]
+    assert [table["label"] for table in tables] == [f"{mixed} static", f"{mixed} as used", f"{before} static"]
+
+
+def test_an_ensemble_averages_the_networks(
+    mixed: Path, before: Path, tiny_text: Path, table_of: Json, mistake: Command
+) -> None:
+    both, networks = (table_of(*pair, tiny_text, "--ensemble") for pair in ((mixed, mixed), (before, before)))
+    assert both["log_prob"] == networks["log_prob"]
+    assert both["label"] == "ensemble"
+    said = mistake("evaluate", mixed, before, tiny_text, "--ensemble", "--method", "mixture")
+    assert "`--method mixture` is for one model" in said
+
+
+def test_the_cache_of_a_mixture_makes_the_unit_of_significance_a_block(
+    mixed: Path, tiny_text: Path, json_of: Json
+) -> None:
+    (comparison,) = json_of("evaluate", mixed, tiny_text, "--significance")["significance"]
+    assert (comparison["first"], comparison["second"], comparison["unit"]) == ("static", "as used", "block")
+
+
+def test_keystrokes_are_those_of_the_model_as_used(mixed: Path, before: Path, tiny_text: Path, json_of: Json) -> None:
+    def plain(*arguments: str | Path) -> Any:
+        return json_of("evaluate", *arguments, "--keystrokes")["keystrokes"][0]
+
+    used, static = plain(mixed, tiny_text), plain(mixed, tiny_text, "--method", "static")
+    assert (used["label"], static["label"]) == ("tiny", "tiny")
+    assert "as used: n-grams 0.3, cache of 5 tokens" in used["protocol"]
+    assert "static: the network alone" in static["protocol"]
+    assert static["slots"] == plain(before, tiny_text)["slots"] != used["slots"]

@@ -7,7 +7,10 @@ from pathlib import Path
 
 import pytest
 
+from nextword.bundle.mixture import PackedNgrams
+from nextword.bundle.store import read_bundle
 from support.commands import Bundle, Command, Json
+from support.tiny_bundle import write_tiny_bundle
 
 WITHOUT_FRAMEWORKS = """
 import sys
@@ -122,3 +125,23 @@ def test_the_card_of_a_run_or_a_model_is_printed(trained_run: Path, printed: Com
     for path in (trained_run, trained_run / "model"):
         assert printed("info", path, "--card") == (trained_run / "model" / "README.md").read_text(encoding="utf-8")
     assert "`--card` prints Markdown and must not go with `--json`" in mistake("info", trained_run, "--card", "--json")
+
+
+def test_what_a_model_mixes_with_its_network_is_described(
+    tmp_path: Path, printed: Command, json_of: Json, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = write_tiny_bundle(tmp_path / "mixed", mixes=True)
+    assert json_of("info", write_tiny_bundle(tmp_path / "before"))["mixture"] is None
+    bundle = read_bundle(path)
+    assert bundle.mixture is not None
+    assert bundle.mixture.ngrams is not None
+    two, three = bundle.mixture.ngrams.num_ngrams
+    monkeypatch.setattr(PackedNgrams, "from_bytes", None)  # the n-grams are not read
+    assert json_of("info", path)["mixture"] == {
+        "settings": bundle.mixture.settings.to_table(),
+        "num_ngrams": {"2": two, "3": three},
+    }
+    facts = dict(re.split("  +", line, maxsplit=1) for line in printed("info", path).splitlines()[:12] if "  " in line)
+    assert facts["as used"] == "mixes what follows with the network, unless the method is static"
+    assert facts["n-grams"] == f"weight 0.3; {two:,} of 2 tokens, {three:,} of 3 tokens, from the training text"
+    assert facts["cache"] == "weight 0.4 of 5 tokens, theta 0.7, sentinel 2"

@@ -134,7 +134,7 @@ def test_the_model_is_loaded_with_the_hash_of_its_weights() -> None:
     assert served.name == "austen"
     assert served.hash == hashlib.sha256((path / "model.onnx").read_bytes()).hexdigest()
     assert served.max_active == 3
-    assert (served.methods, served.learns) == ("", False)
+    assert served.methods == ""
     served.scheduler.close()
 
 
@@ -144,7 +144,6 @@ def test_methods_are_applied_with_their_settings() -> None:
     )
     served = source.load()
     assert "cache_size 50" in served.methods
-    assert served.learns
     served.scheduler.close()
 
 

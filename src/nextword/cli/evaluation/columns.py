@@ -12,7 +12,7 @@ from nextword.bundle.origin_text import OriginText
 from nextword.bundle.population import Ensemble, member_directories
 from nextword.cli.options.target import open_origin, target_path
 from nextword.cli.output.progress import read_split
-from nextword.engine.methods.chain import methods_of
+from nextword.engine.methods.chain import MIXTURE, STATIC, methods_of
 from nextword.engine.methods.method import Method, Splits
 from nextword.engine.text_model import LoadedModel
 from nextword.errors import MissingExtraError, SettingError
@@ -23,6 +23,7 @@ from nextword.text.sources.names import SplitName, SplitOrAll
 from nextword.text.sources.samples import SAMPLES
 
 _ENSEMBLE = "ensemble"
+_AS_USED = "as used"
 
 
 @dataclass(frozen=True)
@@ -89,8 +90,8 @@ class Column:
 
     @property
     def models(self) -> list[LoadedModel]:
-        """The model, or the members of the ensemble."""
-        return [each.model for each in self.inputs]
+        """The model as the column uses it, or the members of the ensemble."""
+        return [each.model.using(MIXTURE if self.method == MIXTURE else STATIC) for each in self.inputs]
 
 
 def members_in(arguments: Sequence[str]) -> tuple[tuple[str, ...], tuple[float, ...]]:
@@ -146,25 +147,44 @@ def inputs_of(
 
 
 def columns_of(
-    inputs: Sequence[EvaluationInput], chains: Sequence[Sequence[str]], *, as_ensemble: bool
+    inputs: Sequence[EvaluationInput], chains: Sequence[Sequence[str]], *, as_ensemble: bool, only_used: bool = False
 ) -> list[Column]:
     """Return a column for each model, or for the ensemble of all, and each chain of methods.
+
+    Args:
+        inputs: The models.
+        chains: The names of the methods of each chain. Without any, the network of each model is a column, and the
+            model as it is used if that is another one.
+        as_ensemble: Whether to average the networks of all models.
+        only_used: Whether to leave out the networks of models that are used in another way, if there are no chains.
 
     Raises:
         SettingError: Methods do not go together, or an ensemble has one member.
     """
     if as_ensemble and len(inputs) < 2:
         raise SettingError("`--ensemble` needs at least two models, but was given one; name more")
+    if as_ensemble and [MIXTURE] in chains:
+        raise SettingError(
+            f"`--method {MIXTURE}` is for one model, but `--ensemble` averages networks; leave one of them out"
+        )
     groups = [tuple(inputs)] if as_ensemble else [(each,) for each in inputs]
+    named = [(members, names) for members in groups for names in chains or _uses(members, only_used=only_used)]
+    is_one_each = len(named) == len(groups)
     columns = []
-    for members in groups:
-        for names in chains:
-            methods = methods_of(names)
-            method = ",".join([_ENSEMBLE, *(each.name for each in methods)] if as_ensemble else names)
-            path = members[0].path
-            label = method if len(groups) == 1 else path if len(chains) == 1 else f"{path} {method}"
-            columns.append(Column(label, method, members, tuple(methods)))
+    for members, names in named:
+        methods = methods_of(names)
+        method = ",".join([_ENSEMBLE, *(each.name for each in methods)] if as_ensemble else names)
+        shown, path = _AS_USED if method == MIXTURE else method, members[0].path
+        label = shown if len(groups) == 1 else path if is_one_each else f"{path} {shown}"
+        columns.append(Column(label, method, members, tuple(methods)))
     return columns
+
+
+def _uses(members: Sequence[EvaluationInput], *, only_used: bool) -> list[list[str]]:
+    """Return the ways in which a model is evaluated if no methods are named; an ensemble has networks only."""
+    if len(members) > 1 or members[0].model.method == STATIC:
+        return [[STATIC]]
+    return [[MIXTURE]] if only_used else [[STATIC], [MIXTURE]]
 
 
 def require_same_words(columns: Sequence[Column]) -> None:

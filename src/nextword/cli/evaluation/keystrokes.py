@@ -102,7 +102,8 @@ def keystrokes_report(
     results = []
     for column, outcome in zip(columns, outcomes, strict=True):
         label = column.label if len(columns) > 1 else column.first.model.name
-        notes = [outcome.description] if outcome.settings else []
+        use = outcome.description or column.models[0].use
+        notes = [use] if use else []
         notes += ["weights in int8"] if any(model.precision == "int8" for model in column.models) else []
         results.append(_measured(label, column.first, outcome.model, outcome, notes, max_tokens))
     for label, first in _training_texts(columns):

@@ -17,10 +17,13 @@ def data_dir_option() -> Any:
 
 
 def methods_help() -> str:
-    """Return the help of `--method`."""
-    from nextword.engine.methods.chain import METHODS, STATIC  # here, for it would slow the start of all commands
+    """Return the help of `--method` for a command that takes methods after training too."""
+    from nextword.engine.methods.chain import METHODS  # here, for it would slow the start of all commands
 
-    return f"Methods after training: {', '.join((STATIC, *METHODS))}. Joined by commas, each wraps those before it."
+    return (
+        "mixture: the network with the n-grams and cache of the model, if any. static: the network. Or methods after "
+        f"training: {', '.join(METHODS)}. Joined by commas, each wraps those before it."
+    )
 
 
 def lowercase_option() -> Any:

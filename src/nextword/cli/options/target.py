@@ -72,10 +72,10 @@ def open_text_model(path: Path, method: UsedMethod) -> TextModel:
     return arpa_model(path)
 
 
-def identity_at(path: Path) -> str:
+def identity_at(path: Path, method: UsedMethod) -> str:
     """Return the name of the model at `path` and the first digits of its SHA-256; see `identity_of`."""
     if not is_arpa(path):
-        return identity_of(Origin.of(path).bundle)
+        return identity_of(Origin.of(path).bundle, with_mixture=method == "mixture")
     with path.open("rb") as file:
         return f"{path.name} {hashlib.file_digest(file, 'sha256').hexdigest()[:12]}"
 
@@ -122,8 +122,8 @@ def open_origin(origin: Origin, method: UsedMethod = "mixture") -> LoadedModel:
 
 def complete_methods(_context: click.Context, _option: click.Parameter, typed: str) -> list[CompletionItem]:
     """Return the methods that may come last, after those that were typed before a comma."""
-    from nextword.engine.methods.chain import METHODS, STATIC
+    from nextword.engine.methods.chain import METHODS, MIXTURE, STATIC
 
     before, comma, last = typed.rpartition(",")
-    names = [name for name in METHODS if name not in before.split(",")] if comma else [STATIC, *METHODS]
+    names = [name for name in METHODS if name not in before.split(",")] if comma else [MIXTURE, STATIC, *METHODS]
     return [CompletionItem(f"{before}{comma}{name}") for name in names if name.startswith(last)]

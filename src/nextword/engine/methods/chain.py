@@ -57,7 +57,7 @@ class AppliedMethods:
     def description(self) -> str:
         """The methods and their settings, for a protocol; empty for a network alone."""
         if (mixture := self._mixture) is not None:
-            return f"as used: {mixture.summary}"
+            return mixture.protocol
         parts = [
             f"{name} ({'; '.join(', '.join(_values(options)) for options in kinds)})" for name, kinds in self.settings
         ]

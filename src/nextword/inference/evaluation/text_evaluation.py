@@ -82,9 +82,7 @@ def with_methods(
         evaluation = evaluation.with_protocol("weights in int8")
     if outcome.settings:
         return evaluation.with_protocol(outcome.description, method=method)
-    if any(model.bundle.mixture is not None for model in models):
-        return evaluation.with_protocol("static: the network alone")
-    return evaluation
+    return evaluation.with_protocol(models[0].use) if models[0].use else evaluation
 
 
 def ids_of(text: Text, tokenizer: Tokenizer) -> TokenIds:

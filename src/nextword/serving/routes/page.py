@@ -37,7 +37,7 @@ class PageDescription(_PageValue):
     """A model as the page shows it."""
 
     name: str = Field(description="Name of the model.", examples=["austen"])
-    hash: str = Field(description="SHA-256 of its weights.", examples=[EXAMPLE_HASH])
+    hash: str = Field(description="SHA-256 of its weights, and of its mixture if it is used.", examples=[EXAMPLE_HASH])
     summary: str = Field(description="The model in a few words.", examples=["LSTM 416-208, 9,878 words"])
     unit: Literal["word", "subword", "character"] = Field(description="What a token is.", examples=["word"])
     vocabulary_size: int = Field(description="Number of tokens in the vocabulary.", examples=[9878])

@@ -98,8 +98,8 @@ class Reloader:
 class ReloadAnswer(Answer):
     """The model after a reload."""
 
-    hash: str = Field(description="SHA-256 of its weights.", examples=[EXAMPLE_HASH])
-    former_hash: str = Field(description="SHA-256 of the former model's weights.", examples=[EXAMPLE_HASH])
+    hash: str = Field(description="SHA-256 of its weights, and of its mixture if it is used.", examples=[EXAMPLE_HASH])
+    former_hash: str = Field(description="The same of the former model.", examples=[EXAMPLE_HASH])
 
 
 async def require_right_to_reload(request: Request) -> None:

@@ -83,9 +83,9 @@ def evaluate(options: _EvaluateOptions, given: Tables) -> None:
 
     TEXT is the text to read. By default, the command reads the test split of the text of the runs, and all of another
     file. Every token counts, `<eos>` included. Several models or methods appear side by side: by default, the network
-    alone (static), and the model as used, with the n-grams and the cache that it may hold. Compare static figures with
-    those of other programs. The stored weights never change. A population stands for its members, and with --ensemble
-    for the average of their networks.
+    alone (static), and the model as used, with the n-grams and the cache that it may hold. Only static figures can be
+    compared with those of other programs. The stored weights never change. A population stands for its members, and
+    with --ensemble for the average of their networks.
     """
     _check(options)
     columns = _columns(options, given)

@@ -7,6 +7,7 @@ from typing import Any
 from latex2mathml.converter import convert
 
 _FORMULA = re.compile(r'<(span|div) class="arithmatex">\\[(\[](.*?)\\[)\]]</\1>', re.DOTALL)
+_TEXT = re.compile(r"(?<=\\text{)[^{}]*|(?<=\\texttt{)[^{}]*")
 
 
 def on_page_content(content: str, **_: Any) -> str:
@@ -16,4 +17,8 @@ def on_page_content(content: str, **_: Any) -> str:
 
 def _mathml(found: re.Match[str]) -> str:
     element, formula = found.groups()
-    return convert(html.unescape(formula).strip(), display="block" if element == "div" else "inline")
+    # latex2mathml copies text as it is, and an `<unk>` there would be an element that holds the rest of the page.
+    escaped = _TEXT.sub(lambda text: html.escape(text[0]), html.unescape(formula).strip())
+    if element == "span":
+        return convert(escaped)
+    return f'<div class="formula">{convert(escaped, display="block")}</div>'

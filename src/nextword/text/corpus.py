@@ -148,12 +148,13 @@ class Corpus:
                   of the library `datasets`.
             options: How to read it.
             field: Field that holds the text; overrides `options.field`.
-            tokenizer: That of a model to be applied to this text; by default, one is made from the training split.
+            tokenizer: The tokenizer of a model that this text is for; by default, one is made from the training split,
+                of the kind that `options` name.
             data_dir: A folder with samples in it; by default, the one that the variable `NEXTWORD_DATA` names.
             cache_dir: Where to keep derived files; by default `NEXTWORD_CACHE`, else the user's cache folder.
 
         Raises:
-            SettingError: The options do not go together.
+            SettingError: The options do not go together, or `tokenizer` is no tokenizer.
             TextError: The text cannot be found, read or used.
             StorageError: The cache cannot be written.
 
@@ -162,6 +163,8 @@ class Corpus:
             >>> Corpus.load(["It is a truth", "universally acknowledged"])  # doctest: +SKIP
             >>> Corpus.load(datasets.load_dataset("imdb")["train"])  # doctest: +SKIP
         """
+        if tokenizer is not None:
+            _check_tokenizer(tokenizer)
         options = options if field is None else options.replace(field=field)
         cache = cache_root(cache_dir)
         source = resolve_source(text, options, data_dir=data_dir, cache_dir=cache_dir)
@@ -213,10 +216,11 @@ class Corpus:
             cache_dir: As for `load`.
 
         Raises:
-            SettingError: There is no split of that name.
+            SettingError: There is no split of that name, or `tokenizer` is no tokenizer.
             TextError: The text cannot be found, read or used.
             StorageError: The cache cannot be written.
         """
+        _check_tokenizer(tokenizer)
         if split != "all":
             _check_split(split)
         source = resolve_source(text, options, needed=(split,), data_dir=data_dir, cache_dir=cache_dir)
@@ -250,6 +254,14 @@ class Corpus:
 def joined_sha256(*splits: TokenStore | TextRange) -> str:
     """Return the SHA-256, in hexadecimal, over the SHA-256 digests of some splits."""
     return hashlib.sha256(" ".join(split.sha256 for split in splits).encode("ascii")).hexdigest()
+
+
+def _check_tokenizer(tokenizer: object) -> None:
+    if not isinstance(tokenizer, Tokenizer):
+        raise SettingError(
+            f"`tokenizer` must be a `Tokenizer`, such as `model.tokenizer`, but is {tokenizer!r}; to name a kind of "
+            "tokenizer, give options: TextOptions(tokenizer=...)"
+        )
 
 
 def _check_split(name: str) -> None:

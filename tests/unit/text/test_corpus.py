@@ -1,4 +1,5 @@
 import gzip
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -111,6 +112,16 @@ def test_a_split_of_another_name_is_refused(folder: Path, cache: Path) -> None:
     unknown: Any = "tests"
     with pytest.raises(SettingError, match="did you mean `test`"):
         Corpus.load_split(folder, unknown, tokenizer, cache_dir=cache)
+
+
+def test_a_tokenizer_named_by_its_kind_is_refused_with_what_to_write_instead(folder: Path, cache: Path) -> None:
+    kind: Any = "character"
+    for load in (Corpus.load, partial(Corpus.load_split, split="train")):
+        with pytest.raises(
+            SettingError, match=r"a `Tokenizer`, .*, but is 'character'; .*TextOptions\(tokenizer=\.\.\.\)"
+        ):
+            load(folder, tokenizer=kind, cache_dir=cache)
+    assert Corpus.load(folder, TextOptions(tokenizer=kind), cache_dir=cache).tokenizer.kind == "character"
 
 
 BAD_CONTENT = [b"", b"\n", b"\n" * 500, b" ", b"x", b"\0", b"\xff" * 500, b"\xff\xfea\0b\0", b"\xef\xbb\xbf", b"\r\r\r"]

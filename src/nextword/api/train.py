@@ -2,7 +2,7 @@
 
 import tempfile
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
@@ -68,9 +68,9 @@ def train(
         model: A model of your own to train in place. Its vocabulary must be that of the text.
         field: Field that holds the text in JSON Lines, or in rows of a data set (default: `text`).
         callbacks: Keras callbacks. An epoch, to them, is a round.
-        verbose: 0 prints nothing; 1 shows a progress bar and a row for each round.
-        live: Whether to show the curve while it grows, with `verbose` 1: in the output of a notebook's cell, or in a
-            terminal. By default, in notebooks only.
+        verbose: 0 prints nothing; 1 shows a progress bar and a row for each round; 2 also details.
+        live: Whether to show the curve while it grows, unless `verbose` is 0: in the output of a notebook's cell, or in
+            a terminal. By default, in notebooks only.
 
     Raises:
         TextError: The text is refused.
@@ -142,11 +142,17 @@ def _context(callbacks: Sequence["keras.callbacks.Callback"], verbose: int, live
         return
     if in_notebook() and live is not False:
         with NotebookDisplay() as display:
-            yield replace(context, observer=display, say=print)
+            yield _telling(replace(context, observer=display), print, verbose)
         return
     console = Console(highlight=False, soft_wrap=True, emoji=False)
     with live_bar(console) if live else ProgressBar(console) as bar:
-        yield replace(context, observer=bar, reading=bar.on_reading, say=partial(console.print, markup=False))
+        context = replace(context, observer=bar, reading=bar.on_reading)
+        yield _telling(context, partial(console.print, markup=False), verbose)
+
+
+def _telling(context: RunContext, say: Callable[[str], object], verbose: int) -> RunContext:
+    """Return a context that prints its messages, and with `verbose` above 1 its details."""
+    return replace(context, say=say, detail=say if verbose > 1 else context.detail)
 
 
 @contextmanager

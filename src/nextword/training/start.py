@@ -92,7 +92,9 @@ class Run:
         directory.require_writable()
         context = processes.context(context or RunContext())
         with processes:
-            corpus = context.load_corpus(text, config.text)
+            notes = list[str]()
+            noting = replace(context, say=notes.append)
+            corpus = noting.load_corpus(text, config.text)
             require_framework()
             from nextword.training.planning.budget import plan_time
             from nextword.training.planning.forecast import Forecast
@@ -100,11 +102,11 @@ class Run:
 
             with _locked(directory, processes, context):
                 directory.require_free()
-                fit = partial(plan_time, corpus=corpus, began=began, context=context)
+                fit = partial(plan_time, corpus=corpus, began=began, context=noting)
                 prepared = prepare_new(config, corpus, processes, fit)
                 run = cls(directory, corpus, context, prepared, model)
                 run._write_config()
-                Forecast.of(prepared, corpus, directory.root).report(context)
+                Forecast.of(prepared, corpus, directory.root).report(context, notes)
                 yield run
 
     @classmethod

@@ -207,6 +207,8 @@ def test_progress_is_shown_unless_it_is_silenced(
     assert re.fullmatch(r"[\w-]+: perplexity: valid [\d,.]+, test [\d,.]+", lines[-1])
     train(corpus, model=new_model(corpus), preset="quick", settings=settings, verbose=0)
     assert capsys.readouterr() == ("", "")
+    train(corpus, model=new_model(corpus), preset="quick", settings={**settings, "epochs": 0.1}, verbose=2)
+    assert "longest line" in capsys.readouterr().out
 
 
 def test_keras_callbacks_see_the_validation_loss_and_can_stop_the_run(corpus: Corpus) -> None:

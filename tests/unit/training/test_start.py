@@ -130,6 +130,12 @@ def test_observer_and_callbacks_see_every_round_and_the_text_is_reported(run: Ru
     assert any("matrix products in float32; 4 x 8 tokens per step" in sentence for sentence in run.details)
 
 
+def test_eight_lines_at_most_come_before_the_first_round(run: Run) -> None:
+    before = run.said[: run.said.index("evaluating the best weights on valid and test")]
+    assert "very little text" in before[0]
+    assert len(before) <= 7  # the header of the rounds is the eighth
+
+
 def test_the_settings_of_the_run_are_written_resolved(run: Run) -> None:
     config = RunConfig.read(run.root / "config.toml")
     assert config.origin["text_path"] == str(run.text.resolve())

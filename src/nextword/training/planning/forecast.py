@@ -1,7 +1,7 @@
 """What a run does, known before its first step."""
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime, timedelta
 from functools import partial
@@ -93,11 +93,26 @@ class Forecast:
         """Return the forecast as aligned lines; `is_dry` says that no run follows."""
         return [f"{name:<11} {value}" for name, value in self._rows(is_dry=is_dry)]
 
-    def report(self, context: RunContext) -> None:
-        """Report the forecast of a run that begins; memory is a detail if half of what is available is enough."""
-        fits_easily = 2 * self.memory_bytes <= (self.available_memory_bytes or 0)
-        for line in self.describe():
-            (context.detail if fits_easily and line.startswith("memory") else context.say)(line)
+    def report(self, context: RunContext, notes: Sequence[str] = ()) -> None:
+        """Report the forecast of a run that begins, below the first note; the other notes are details.
+
+        With the header of the rounds, eight lines at most come before the first round. Memory is the first note, or a
+        detail unless more than half of what is available is needed.
+        """
+        rows = self.describe()
+        memory = next(row for row in rows if row.startswith("memory"))
+        rows.remove(memory)
+        if self.available_memory_bytes is None or 2 * self.memory_bytes <= self.available_memory_bytes:
+            context.detail(memory)
+        else:
+            notes = [memory, *notes]
+        others = notes[1:]
+        for note in notes[:1]:
+            context.say(f"{note} ({counted(len(others), 'more note')} if verbose)" if others else note)
+        for note in others:
+            context.detail(note)
+        for row in rows:
+            context.say(row)
 
     def _rows(self, *, is_dry: bool) -> Iterator[tuple[str, str]]:
         is_short = self.minutes is not None and self.seconds is not None and self.seconds < 60.0 * self.minutes

@@ -45,12 +45,28 @@ def test_the_lines_are_seven_and_say_about_where_they_estimate() -> None:
     assert "time" not in lines_of(seconds=None)  # known only once steps are measured
 
 
-@pytest.mark.parametrize(("available", "is_detail"), [(10 * 10**9, True), (10**9, False), (None, False)])
-def test_memory_is_a_detail_if_there_is_plenty(available: int | None, is_detail: bool) -> None:
+def reported(*notes: str, **changes: Any) -> tuple[list[str], list[str]]:
     said, details = list[str](), list[str]()
-    replace(FORECAST, available_memory_bytes=available).report(RunContext(say=said.append, detail=details.append))
+    replace(FORECAST, **changes).report(RunContext(say=said.append, detail=details.append), notes)
+    return said, details
+
+
+@pytest.mark.parametrize(("available", "is_detail"), [(10 * 10**9, True), (10**9, False), (None, True)])
+def test_memory_is_a_detail_unless_it_is_scarce(available: int | None, is_detail: bool) -> None:
+    said, details = reported(available_memory_bytes=available)
     assert [line.split()[0] for line in details] == ["memory"] * is_detail
     assert len(said) + len(details) == 7
+
+
+def test_at_most_seven_lines_come_before_the_header_of_the_rounds() -> None:
+    notes = ["12 KB is little", "<eos> is a line end", "3 files are left out"]
+    said, details = reported(*notes, available_memory_bytes=10**9)
+    assert [line.split()[0] for line in said] == ["memory", "text", "vocabulary", "model", "plan", "time", "run"]
+    assert said[0].endswith(" (3 more notes if verbose)")
+    assert details == notes
+    said, details = reported(*notes)
+    assert (len(said), said[0], details[1:]) == (7, "12 KB is little (2 more notes if verbose)", notes[1:])
+    assert reported(notes[0])[0][0] == notes[0]
 
 
 def test_a_text_that_needs_less_than_the_time_says_so() -> None:

@@ -65,7 +65,7 @@ def train(
         seed: Seed of the weights and of dropout.
         settings: Any other setting by name, such as `{"hidden_sizes": (256, 256)}`; `nextword train --help-all` lists
             them.
-        model: A model of your own to train in place. Its vocabulary must be that of the text.
+        model: A model of your own to train in place. It must have the vocabulary of the text.
         field: Field that holds the text in JSON Lines, or in rows of a data set (default: `text`).
         callbacks: Keras callbacks. An epoch, to them, is a round.
         verbose: 0 prints nothing; 1 shows a progress bar and a row for each round; 2 also details.

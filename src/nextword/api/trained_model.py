@@ -231,7 +231,7 @@ class TrainedModel(LoadedModel):
         stop_at_end: bool = False,
         seed: int | None = None,
     ) -> Iterator[str]:
-        """Yield the text after a prompt as it is written; the arguments are those of `generate`.
+        """Yield the text after a prompt as it is written; `generate` has the same arguments.
 
         Example:
             >>> import nextword
@@ -281,7 +281,7 @@ class TrainedModel(LoadedModel):
             line: One line of text.
             bos: Whether the line begins a text; else nothing is known before it.
             eos: Whether its end counts as a token.
-            spell: Whether an unknown word is charged for its spelling too; else all cost the same, that of `<unk>`.
+            spell: Whether an unknown word is charged for its spelling too; else each costs as much as `<unk>`.
 
         Raises:
             TextError: The tokenizer refuses the line.
@@ -513,7 +513,7 @@ class TrainedModel(LoadedModel):
         return np.concatenate(parts)
 
     def nearest_words(self, word: str, k: int = 10) -> list[NearWord]:
-        """Return the `k` words whose embeddings have the highest cosine similarity to that of a word.
+        """Return the `k` words whose embeddings have the highest cosine similarity to a word's own.
 
         Raises:
             SettingError: `k` is below 1.
@@ -530,7 +530,7 @@ class TrainedModel(LoadedModel):
     def weights(self) -> dict[str, NDArray[np.float32]]:
         """Return all weights, named as in `Architecture.weight_shapes`.
 
-        Weights that are stored in eight bits, such as those of the sample model, are converted to float32.
+        Weights that are stored in eight bits, such as the sample model's, are converted to float32.
 
         Raises:
             BundleError: The weights are refused.

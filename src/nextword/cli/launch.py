@@ -43,7 +43,7 @@ def launch(options: _LaunchOptions) -> None:
 
     COMMAND is a command of nextword. Each process reads its number and the address of the first one from
     KERAS_DISTRIBUTION_* variables. The output of all processes but the first goes to standard error, and each line
-    begins with the number of its process. Ctrl-C reaches all of them. The exit code is that of the first that failed.
+    begins with the number of its process. Ctrl-C reaches all of them. The exit code comes from the first that failed.
     """
     processes, words = options.processes, options.words
     if words[0] == "launch":

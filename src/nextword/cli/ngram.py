@@ -30,7 +30,7 @@ from nextword.text.tokens.vocabulary import END, UNKNOWN
 
 _LONGEST = 16
 
-_NOTE = "words are split at spaces; to compare perplexities with those of `nextword train`, give `--tokenizer word`"
+_NOTE = "words are split at spaces; to compare perplexities with `nextword train`, give `--tokenizer word`"
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -56,7 +56,7 @@ class _PlanOptions(CommandOptions):
     latency: float = option(0.1, help="Time of a small message in ms.", metavar="MS", at_least=0, at_most=1e4)
     collective: float = option(
         GLOO_GBPS,
-        help="Speed at which machines sum gradients in memory in Gb/s; the time is added to that of the network.",
+        help="Speed at which machines sum gradients in memory in Gb/s; the time is added to the network's.",
         metavar="GBPS",
         at_least=1e-3,
         at_most=1e5,

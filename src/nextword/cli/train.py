@@ -99,7 +99,7 @@ def train(options: _TrainOptions, given: Tables) -> None:
 
     TEXT is a file (plain, JSON Lines, CSV, Parquet; packed or not), a pattern such as 'mail/*.txt', an address, a
     folder, or a sample: austen, ptb, wikitext-2. By default, training takes ten minutes, and the size of the model fits
-    this time, the text and this machine. Defaults are those of --preset.
+    this time, the text and this machine. Defaults come from --preset.
     """
     began, text = time.monotonic(), options.text
     watched = _Watched(options)

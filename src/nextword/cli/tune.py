@@ -91,7 +91,7 @@ def tune(options: _TuneOptions, given: Tables) -> None:
     """Search for the best settings for a text.
 
     Each trial is a short training run with other settings, in STUDY/trials. Trials are compared by validation
-    perplexity; the test split is never read. Run the same command again to resume. Defaults are those of --preset.
+    perplexity; the test split is never read. Run the same command again to resume. Defaults come from --preset.
     """
     for module in ("optuna", "keras", "jax"):
         if find_spec(module) is None:

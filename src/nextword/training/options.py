@@ -68,7 +68,7 @@ class TrainingOptions(Settings):
         task="regularization",
     )
     muon_rate_ratio: float = setting(
-        1.0, help="Muon's learning rate, divided by that of its Adam.", at_least=0.0, task="optimization"
+        1.0, help="Muon's learning rate, divided by its Adam's.", at_least=0.0, task="optimization"
     )
     learning_rate: float = setting(0.001, help="Peak learning rate.", at_least=0.0, at_most=1000.0, task="optimization")
     loss: Literal["mean", "sum_over_time"] = setting(

@@ -12,7 +12,7 @@ def test_a_model_is_trained_measured_and_written(small_text: Path, tmp_path: Pat
     arpa = tmp_path / "story.arpa.gz"
     assert nextword("ngram", small_text, "--order", 3, "--arpa", arpa, "--json") == 0
     output, told = capsys.readouterr()
-    assert "words are split at spaces; to compare perplexities with those of `nextword train`" in told
+    assert "words are split at spaces; to compare perplexities with `nextword train`" in told
     result = json.loads(output)
     assert result["order"] == 3
     assert result["tokenizer"] == "pretokenized"

@@ -80,7 +80,7 @@ class ScoringOptions(Settings):
     )
     spell: bool = setting(
         True,
-        help="Charge an unknown word for its spelling too. If off, all cost the same: that of `<unk>`.",
+        help="Charge an unknown word for its spelling too. If off, each costs as much as `<unk>`.",
         task="scoring",
     )
     read_ahead: int = setting(

@@ -38,7 +38,7 @@ class SessionOptions(Settings):
         0.1, help="Probability of user words in their own context.", at_least=0.0, below=1.0, task="session"
     )
     user_word_theta: float = setting(
-        10.0, help="How similar a context must be to that of a user word.", at_least=0.0, at_most=1e4, task="session"
+        10.0, help="How similar a context must be to a user word's.", at_least=0.0, at_most=1e4, task="session"
     )
     user_word_memory: int = setting(
         500, help="Number of uses of user words to remember.", at_least=1, at_most=2**16, task="session"

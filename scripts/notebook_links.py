@@ -7,11 +7,8 @@ import os
 import re
 from pathlib import PurePosixPath
 from typing import Any
-from urllib.parse import urlsplit
 
-from documentation.notebook import notebook_name
-
-_COLAB = "https://colab.research.google.com/github"
+from documentation.notebook import colab_link, notebook_name
 
 
 def on_page_markdown(markdown: str, page: Any, **_: Any) -> str:
@@ -20,8 +17,5 @@ def on_page_markdown(markdown: str, page: Any, **_: Any) -> str:
     name = notebook_name(markdown, path.stem) if path.parent.name == "learn" else None
     if name is None:
         return markdown
-    links = [f"[Notebook](notebooks/{name})"]
-    repository = urlsplit(os.environ.get("NEXTWORD_REPO_URL", ""))
-    if repository.hostname == "github.com":
-        links.append(f"[Open in Colab]({_COLAB}{repository.path}/blob/main/docs/learn/notebooks/{name})")
-    return re.sub(r"\A(# .+\n)", lambda title: f"{title[1]}\n{' · '.join(links)}\n", markdown)
+    links = [f"[Notebook](notebooks/{name})", colab_link(name, os.environ.get("NEXTWORD_REPO_URL", ""))]
+    return re.sub(r"\A(# .+\n)", lambda title: f"{title[1]}\n{' · '.join(filter(None, links))}\n", markdown)

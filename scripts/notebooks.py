@@ -2,13 +2,16 @@
 
 python scripts/notebooks.py            # write them, and remove those without a chapter
 python scripts/notebooks.py --check    # exit with 1 if one is not what its chapter makes
+
+With `NEXTWORD_REPO_URL`, such as `https://github.com/OWNER/NAME`, each gets a link to Colab, and keeps it from then on.
 """
 
 import argparse
+import os
 import sys
 from pathlib import Path
 
-from documentation.notebook import notebooks_of
+from documentation.notebook import notebooks_of, repository_in
 
 CHAPTERS = Path(__file__).resolve().parent.parent / "docs" / "learn"
 
@@ -20,8 +23,8 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--check", action="store_true", help="compare, and write nothing")
     given = parser.parse_args(arguments)
     folder = given.chapters / "notebooks"
-    made = notebooks_of(given.chapters)
     present = {path.name: path.read_text(encoding="utf-8") for path in folder.glob("*.ipynb")}
+    made = notebooks_of(given.chapters, os.environ.get("NEXTWORD_REPO_URL", "") or repository_in(present.values()))
     stale = sorted(name for name in made.keys() | present.keys() if made.get(name) != present.get(name))
     for name in stale:
         if given.check:

@@ -1,14 +1,16 @@
 """A chapter of the course as a notebook.
 
 The chapter is the only source: jupytext makes cells of its Markdown. Before that, commands become cells that a shell
-runs, links lead to notebooks, and each answer is folded. A cell has the output of the page, which tests check.
+runs, links lead to notebooks, and each answer is folded. A cell has the output of the page, which tests check. If the
+publisher names the repository, a link below the title opens the notebook in Colab.
 """
 
 import hashlib
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from itertools import zip_longest
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import jupytext
 import nbformat
@@ -21,12 +23,15 @@ INSTALL = """\
 import importlib.util
 
 if importlib.util.find_spec("nextword") is None:
-    %pip install --quiet 'nextword[notebook]'"""
+    %pip install --quiet '{}'"""
+PACKAGE = "nextword[notebook]"
 
 _METADATA = {
     "kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"},
     "language_info": {"name": "python"},
 }
+_COLAB = "https://colab.research.google.com/github"
+_REPOSITORY = re.compile(rf"{re.escape(_COLAB)}/([\w.-]+/[\w.-]+)/blob/")
 _ANSWER = "answer"
 _FOLDED = {"jupyter": {"outputs_hidden": True, "source_hidden": True}, "tags": [_ANSWER]}
 _TITLE = re.compile(r"# (\d+)\. ")
@@ -47,17 +52,39 @@ def notebook_name(text: str, name: str) -> str | None:
     return f"{int(title[1]):02d}-{name}.ipynb" if title else None
 
 
-def notebook_of(text: str, chapters: dict[str, str]) -> str:
+def colab_link(name: str, repository: str) -> str:
+    """Return a Markdown link that opens a notebook in Colab; empty unless its repository is on GitHub.
+
+    Args:
+        name: The file name of the notebook.
+        repository: The address of the repository, such as `https://github.com/OWNER/NAME`.
+    """
+    address = urlsplit(repository)
+    if address.hostname != "github.com":
+        return ""
+    return f"[Open in Colab]({_COLAB}{address.path}/blob/main/docs/learn/notebooks/{name})"
+
+
+def repository_in(notebooks: Iterable[str]) -> str:
+    """Return the address of the repository that notebooks name in their links to Colab; empty if none has a link."""
+    found = next(filter(None, map(_REPOSITORY.search, notebooks)), None)
+    return f"https://github.com/{found[1]}" if found else ""
+
+
+def notebook_of(text: str, chapters: dict[str, str], link: str = "", package: str = PACKAGE) -> str:
     """Return the notebook of a chapter, as JSON.
 
     Args:
         text: The chapter.
         chapters: For each chapter, such as `words.md`, the file name of its notebook.
+        link: A link to the notebook in Colab.
+        package: What pip installs if nextword is missing.
     """
     markdown = _with_folded_answers(_with_cells(text, chapters))
     made = jupytext.reads(markdown, fmt={"extension": ".md", "split_at_heading": True})
     first, *rest = (cell for cell in made.cells if cell.source.strip())
-    cells = [first, nbformat.v4.new_code_cell(INSTALL), *rest]
+    linked = [nbformat.v4.new_markdown_cell(link)] if link else []
+    cells = [first, *linked, nbformat.v4.new_code_cell(INSTALL.format(package)), *rest]
     for cell, identity in zip(cells, _identities(cells), strict=True):
         cell["id"] = identity
         if cell.cell_type == "code":
@@ -70,12 +97,21 @@ def notebook_of(text: str, chapters: dict[str, str]) -> str:
     return str(nbformat.writes(notebook)) + "\n"
 
 
-def notebooks_of(folder: Path) -> dict[str, str]:
-    """Return the notebooks of all chapters in a folder: file names and contents."""
+def notebooks_of(folder: Path, repository: str = "") -> dict[str, str]:
+    """Return the notebooks of all chapters in a folder: file names and contents.
+
+    Args:
+        folder: The folder.
+        repository: The address of the repository, for links to Colab, where nextword is installed from it.
+    """
     pages = {path.name: path.read_text(encoding="utf-8") for path in sorted(folder.glob("*.md"))}
     names = {page: notebook_name(text, Path(page).stem) for page, text in pages.items()}
     chapters = {page: name for page, name in names.items() if name}
-    return {name: notebook_of(pages[page], chapters) for page, name in chapters.items()}
+    package = f"{PACKAGE} @ git+{repository}" if repository else PACKAGE
+    return {
+        name: notebook_of(pages[page], chapters, colab_link(name, repository), package)
+        for page, name in chapters.items()
+    }
 
 
 def outputs_in(text: str) -> Iterator[str]:

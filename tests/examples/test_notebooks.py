@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from documentation.notebook import notebooks_of
+from documentation.notebook import notebooks_of, repository_in
 from support.executed_notebook import executed
 
 LEARN = Path(__file__).parents[2] / "docs" / "learn"
@@ -16,7 +16,7 @@ NOTEBOOKS = sorted((LEARN / "notebooks").glob("*.ipynb"))
 
 def test_each_notebook_is_what_its_chapter_makes() -> None:
     present = {path.name: path.read_text(encoding="utf-8") for path in NOTEBOOKS}
-    assert present == notebooks_of(LEARN), "run: make notebooks"
+    assert present == notebooks_of(LEARN, repository_in(present.values())), "run: make notebooks"
 
 
 @pytest.mark.slow

@@ -1,4 +1,5 @@
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -6,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from documentation.notebook import INSTALL, notebook_name, notebook_of, notebooks_of
+from documentation.notebook import INSTALL, PACKAGE, notebook_name, notebook_of, notebooks_of
 
 SCRIPT = Path(__file__).parents[3] / "scripts" / "notebooks.py"
 
@@ -98,7 +99,7 @@ def text_of(chapter: str) -> str:
 
 def test_code_and_commands_are_cells() -> None:
     assert code_of(CHAPTER) == [
-        INSTALL,
+        INSTALL.format(PACKAGE),
         "1 + 1",
         '%%bash\nnextword suggest austen "I am" \\\n    --top 3\nnextword runs',
         '%%bash\nprintf \'{"a": 1}\\n\' > "$HOME/a"',
@@ -170,9 +171,10 @@ def test_the_script_checks_writes_and_removes(tmp_path: Path) -> None:
     (folder / "a.md").write_text("# 1. A\n", "utf-8")
     (folder / "notebooks" / "09-old.ipynb").write_text("{}", "utf-8")
 
-    def run(*options: str) -> tuple[int, str]:
+    def run(*options: str, repository: str = "") -> tuple[int, str]:
         command = [sys.executable, str(SCRIPT), *options, str(folder)]
-        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        variables = os.environ | {"NEXTWORD_REPO_URL": repository}
+        done = subprocess.run(command, capture_output=True, text=True, check=False, env=variables)
         return done.returncode, done.stdout
 
     code, output = run("--check")
@@ -182,3 +184,11 @@ def test_the_script_checks_writes_and_removes(tmp_path: Path) -> None:
     assert run()[0] == 0
     assert [path.name for path in (folder / "notebooks").iterdir()] == ["01-a.ipynb"]
     assert run("--check") == (0, "")
+    notebook = folder / "notebooks" / "01-a.ipynb"
+    assert "Colab" not in notebook.read_text("utf-8")
+    assert run(repository="https://github.com/owner/name")[0] == 0
+    link = "https://colab.research.google.com/github/owner/name/blob/main/docs/learn/notebooks/01-a.ipynb"
+    assert f"[Open in Colab]({link})" in notebook.read_text("utf-8")
+    assert "'nextword[notebook] @ git+https://github.com/owner/name'" in notebook.read_text("utf-8")
+    assert run("--check") == run() == (0, "")  # the link stays
+    assert link in notebook.read_text("utf-8")

@@ -62,6 +62,7 @@ class Line:
         marker: A marker at every point: `o`, `s`, `D`, `^`, `P` or `X`; empty for none.
         errors: Half the length of each whisker.
         note: What is written above its last point.
+        has_note_below: Whether it is written below and to the right instead, as for a minimum.
     """
 
     label: str
@@ -72,6 +73,7 @@ class Line:
     marker: str = ""
     errors: Sequence[float] | None = None
     note: str = ""
+    has_note_below: bool = False
 
 
 @dataclass(frozen=True)
@@ -202,7 +204,8 @@ def _panel(panel: Panel, x: Callable[[float], float], x_ticks: Sequence[float], 
         if line.note and points:
             across, up = points[-1]
             is_right = across + text_width(line.note, _SIZE) > _WIDTH
-            parts.append(_text(across, up - 10, line.note, anchor="end" if is_right else "start"))
+            aside, down = (24, 16) if line.has_note_below else (0, -10)
+            parts.append(_text(across + aside, up + down, line.note, anchor="end" if is_right else "start"))
         for across, up, error in zip(line.x, line.y, line.errors or (), strict=False):
             if error:
                 ends = f"M{number(x(across) - 3)} {number(y(up - error))}h6m-3 0V{number(y(up + error))}m-3 0h6"

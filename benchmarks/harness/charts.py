@@ -86,9 +86,10 @@ def _marked(data: Mapping[str, Any]) -> list[Line]:
     """Return marks at the best and the last validation with the state carried, with their values."""
     epochs, values = data["epochs"], data["valid_carried"]["perplexity"]
     best = min(range(len(values)), key=values.__getitem__)
+    notes = {at: f"{values[at]:.0f} in epoch {epochs[at]:.0f}" for at in (best, len(values) - 1)}
     return [
-        Line("", [epochs[at]], [values[at]], "blue", "", "o", note=f"{values[at]:.0f} in epoch {epochs[at]:.0f}")
-        for at in (best, len(values) - 1)
+        Line("", [epochs[at]], [values[at]], "blue", "", "o", note=note, has_note_below=at == best)
+        for at, note in notes.items()
     ]
 
 

@@ -10,32 +10,45 @@ import pytest
 from starlette.testclient import TestClient
 
 import nextword
+from nextword.bundle.samples import sample_model_path
+from nextword.bundle.store import read_bundle, write_bundle
 from nextword.cli.main import main
 from nextword.inference.rescoring.rescorer import rescore
 from nextword.inference.rescoring.weights import RescoringWeights
-from support.text_service import answered, austen_service
+from support.small_mixture import with_mixture
+from support.text_service import answered, service_at
 
 Command = Callable[..., str]
 
 
+@pytest.fixture(scope="module", params=["austen", "mixed"])
+def path(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The sample model, and the same with a mixture."""
+    if request.param == "austen":
+        return sample_model_path("austen")
+    path = tmp_path_factory.mktemp("mixed") / "austen"
+    write_bundle(path, with_mixture(read_bundle(sample_model_path("austen"))))
+    return path
+
+
 @pytest.fixture(scope="module")
-def client() -> Iterator[TestClient]:
-    with austen_service() as client:
+def client(path: Path) -> Iterator[TestClient]:
+    with service_at(path) as client:
         yield client
 
 
 @pytest.fixture(scope="module")
-def model() -> nextword.TrainedModel:
-    return nextword.load("austen")
+def model(path: Path) -> nextword.TrainedModel:
+    return nextword.load(path)
 
 
 @pytest.fixture
-def command(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Command:
-    """Runs a command with some standard input, and returns its standard output."""
+def command(path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Command:
+    """Runs a command on the model with some standard input, and returns its standard output."""
 
-    def run(*arguments: str, typed: str = "") -> str:
+    def run(name: str, *arguments: str, typed: str = "") -> str:
         monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(typed.encode()), encoding="utf-8"))
-        main(list(arguments))
+        main([name, str(path), *arguments])
         return capsys.readouterr().out
 
     return run
@@ -50,7 +63,7 @@ LINES = ["She was very much obliged.", "", "Mr. Zxqv said: \u201cno\u201d", "It 
 @pytest.mark.parametrize("options", [{"bos": False, "carry": True}, {"eos": False, "spell": False}])
 def test_scores(client: TestClient, model: nextword.TrainedModel, command: Command, options: dict[str, bool]) -> None:
     flags = [f"--{'' if value else 'no-'}{name}" for name, value in options.items()]
-    printed = command("score", "austen", "--json", "--tokens", *flags, typed="\n".join(LINES) + "\n")
+    printed = command("score", "--json", "--tokens", *flags, typed="\n".join(LINES) + "\n")
     by_command = [json.loads(line) for line in printed.splitlines()]
     by_service = answered(client, "/v1/score", lines=LINES, tokens=True, **options)["lines"]
     by_python = [score.to_table() for score in model.score_lines(LINES, **options)]
@@ -70,7 +83,7 @@ def _without_tokens(line: dict[str, Any]) -> dict[str, Any]:
 
 def test_ranks(client: TestClient, model: nextword.TrainedModel, command: Command) -> None:
     text, candidates = "She was very much ___ to him.", ["zxqv", "table", "obliged", "attached"]
-    by_command = json.loads(command("rank", "austen", text, *candidates, "--json"))
+    by_command = json.loads(command("rank", text, *candidates, "--json"))
     by_service = answered(client, "/v1/rank", text=text, candidates=candidates)
     assert by_service["candidates"] == by_command["candidates"]
     assert by_service["candidates"] == [found.to_table() for found in model.rank(text, candidates)]
@@ -84,7 +97,7 @@ def test_rescored_lists(client: TestClient, model: nextword.TrainedModel, comman
     ]
     (tmp_path / "nbest.jsonl").write_text("\n".join(map(json.dumps, records)) + "\n", encoding="utf-8")
     flags = ("--model-weight", "0.7", "--length-weight", "0.5")
-    printed = command("rescore", "austen", str(tmp_path / "nbest.jsonl"), *flags)
+    printed = command("rescore", str(tmp_path / "nbest.jsonl"), *flags)
     by_command = [json.loads(line) for line in printed.splitlines()]
     hypotheses = [{"text": text, "scores": own} for text, own in zip(texts, scores, strict=True)]
     weights = {"model_weight": 0.7, "length_weight": 0.5}
@@ -100,7 +113,7 @@ def test_rescored_lists(client: TestClient, model: nextword.TrainedModel, comman
 
 def test_suggestions(client: TestClient, model: nextword.TrainedModel, command: Command) -> None:
     text = "He said. "
-    by_command = json.loads(command("suggest", "austen", text, "--json", "-k", "4"))
+    by_command = json.loads(command("suggest", text, "--json", "-k", "4"))
     by_service = answered(client, "/v1/suggest", text=text, k=4)
     assert by_service["suggestions"] == by_command["suggestions"]
     assert by_service["suggestions"] == [vars(each) for each in model.suggest(text, 4, restore_case=True)]
@@ -111,7 +124,7 @@ def test_generated_text(client: TestClient, model: nextword.TrainedModel, comman
     prompt = "It is a truth universally"
     answer = answered(client, "/v1/completions", model="austen", prompt=prompt, max_tokens=12, **settings)
     flags = [part for name, value in settings.items() for part in (f"--{name.replace('_', '-')}", str(value))]
-    printed = command("generate", "austen", "--prompt", prompt, "--max-tokens", "12", "--json", *flags)
+    printed = command("generate", "--prompt", prompt, "--max-tokens", "12", "--json", *flags)
     by_command = json.loads(printed)
     by_python = model.generate(prompt, max_tokens=12, **settings)
     text = answer["choices"][0]["text"]

@@ -14,13 +14,15 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from nextword.bundle.bundle import Bundle
+from nextword.bundle.mixture import MixtureSettings
 from nextword.bundle.samples import sample_model_path
-from nextword.bundle.store import find_model, identity_of, read_bundle, read_config, write_bundle
+from nextword.bundle.store import find_model, identity_of, model_sha256, read_bundle, read_config, write_bundle
 from nextword.disk import manifest, sealed_directory
 from nextword.errors import BundleError, StorageError
 from nextword.text.tokens.spelling import SpellingModel
 from nextword.text.tokens.tokenizer import Tokenizer
 from nextword.text.tokens.vocabulary import Vocabulary
+from support.small_mixture import with_mixture
 
 Files = dict[str, bytes]
 Refusal = Callable[..., str]
@@ -241,6 +243,17 @@ def test_a_model_is_known_by_the_sum_of_what_it_holds(path: Path, slim_path: Pat
     full, slim = sealed_directory.verify(path), sealed_directory.verify(slim_path)
     assert identity_of(path) == f"tiny-1.0 {full[WEIGHTS].sha256[:12]}"
     assert identity_of(slim_path) == f"tiny-1.0 {slim['model.onnx'].sha256[:12]}"
+
+
+def test_a_mixture_is_part_of_what_a_model_is_known_by(path: Path, tmp_path: Path) -> None:
+    digests = {model_sha256(path)}
+    assert digests == {model_sha256(path, with_mixture=False)}
+    for number, weight in enumerate((0.1, 0.2)):
+        mixed = with_mixture(read_bundle(path), settings=MixtureSettings(ngram_weight=weight))
+        write_bundle(tmp_path / f"mixed-{number}", mixed)
+        assert model_sha256(tmp_path / f"mixed-{number}", with_mixture=False) in digests
+        digests.add(model_sha256(tmp_path / f"mixed-{number}"))
+    assert len(digests) == 3
 
 
 def forget_onnx(path: Path) -> None:

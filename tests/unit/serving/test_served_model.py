@@ -7,16 +7,19 @@ import threading
 import time
 import weakref
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from nextword.bundle.samples import sample_model_path
 from nextword.engine.methods.chain import methods_of
+from nextword.engine.mixture.mixture_engine import MixtureEngine
 from nextword.errors import BundleError
 from nextword.serving.served_model import ModelSlot, ModelSource, ServedModel
 from support.served import HASH
 from support.small_model import small_model
+from support.tiny_bundle import write_tiny_bundle
 from support.waiting import run_async
 
 
@@ -136,6 +139,19 @@ def test_the_model_is_loaded_with_the_hash_of_its_weights() -> None:
     assert served.max_active == 3
     assert served.methods == ""
     served.scheduler.close()
+
+
+def test_a_model_is_served_as_it_is_used_unless_the_network_is_asked_for(tmp_path: Path) -> None:
+    mixed, before = write_tiny_bundle(tmp_path / "mixed", mixes=True), write_tiny_bundle(tmp_path / "before")
+    cached = methods_of(["cache"])
+    sources = (ModelSource(mixed), ModelSource(mixed, method="static"), ModelSource(mixed, methods=cached))
+    used, static, chain = (source.load() for source in sources)
+    assert used.methods == "as used: n-grams 0.3, cache of 5 tokens"
+    assert (static.methods, ModelSource(before).load().methods) == ("static: the network alone", "")
+    assert used.hash != static.hash == chain.hash == ModelSource(before).load().hash
+    assert [served.bundle.mixture is None for served in (used, static, chain)] == [False, True, True]
+    assert [isinstance(served.model.engine, MixtureEngine) for served in (used, static)] == [True, False]
+    assert chain.methods.startswith("cache (cache_size 500")
 
 
 def test_methods_are_applied_with_their_settings() -> None:

@@ -7,6 +7,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nextword.engine.engine import Engine, State
+from nextword.engine.mixture.cache import CachePart
+from nextword.engine.mixture.mixture_engine import MixtureEngine
 
 LogProbs = NDArray[np.float32]
 
@@ -115,8 +117,12 @@ def smallest_exact_batch(engine: Engine, max_rows: int) -> int | None:
 
 
 def reads_exact_windows(engine: Engine, num_steps: int, max_rows: int) -> bool:
-    """Return whether windows of 1 to `max_rows` texts give the results of steps to the last bit."""
-    if engine.compiles_each_shape:
+    """Return whether windows of 1 to `max_rows` texts give the results of steps to the last bit.
+
+    It tries the engine on random tokens. Those of a cache are not tried: the products of a window are rounded
+    otherwise, which shows only when the cache holds much.
+    """
+    if engine.compiles_each_shape or _has_cache(engine):
         return False
     ids = _random_ids(engine, max_rows, num_steps + 1)
     expected = _stepped(engine, ids)
@@ -127,6 +133,10 @@ def reads_exact_windows(engine: Engine, num_steps: int, max_rows: int) -> bool:
         if not np.array_equal(results, expected[:, :size]):
             return False
     return True
+
+
+def _has_cache(engine: Engine) -> bool:
+    return isinstance(engine, MixtureEngine) and any(isinstance(part, CachePart) for part in engine.parts)
 
 
 def _random_ids(engine: Engine, num_rows: int, num_steps: int) -> NDArray[np.int32]:

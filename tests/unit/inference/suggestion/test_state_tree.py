@@ -4,8 +4,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from nextword.engine.engine import read_text
+from nextword.engine.mixture.cache import CacheOptions
+from nextword.engine.mixture.mixture_engine import CacheEngine
 from nextword.inference.suggestion.state_tree import Node, StateTree
 from nextword.text.tokens.vocabulary import Vocabulary
+from support.toy_engine import ToyEngine
 from support.typing_engines import toy_engine
 
 VOCABULARY = Vocabulary(("<eos>", "<unk>", "a", "b"))
@@ -48,6 +51,22 @@ def test_at_most_history_predictions_are_kept(asked: list[list[int]], history: i
         assert node.prediction is not None or node.children or node is tree.root
         nodes += node.children.values()
     assert readings <= history
+
+
+def test_the_states_of_a_text_share_the_entries_of_a_cache() -> None:
+    size = 20
+    engine = CacheEngine(ToyEngine(7, 0), CacheOptions(cache_size=size))
+    tree = StateTree(engine, history=8, with_hidden=False)
+    node = tree.root
+    for number, token_id in enumerate(np.random.default_rng(1).integers(7, size=300).tolist()):
+        tree.read(node)
+        if number % 7 == 0:
+            tree.read(tree.child(node, (token_id + 1) % 7))  # a branch
+        node = tree.child(node, token_id)
+    kept = [node.prediction.state.parts[0][0].entries for node in tree._kept if node.prediction is not None]
+    assert len(kept) == 8
+    assert len({id(entries) for entries in kept}) <= 4
+    assert max(len(entries.followers) for entries in kept) <= 2 * size + 1
 
 
 def test_an_engine_without_hidden_states_is_asked_only_once() -> None:

@@ -1,5 +1,6 @@
 """Texts share steps only where that changes no bit."""
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -18,6 +19,7 @@ from nextword.serving.queue.row_batch import (
     smallest_exact_batch,
 )
 from nextword.text.batching.window import TokenIds
+from support.small_mixture import SETTINGS, with_mixture
 from support.toy_engine import ToyEngine
 
 
@@ -44,6 +46,13 @@ def test_int8_shares_steps_and_reads_windows(austen: LoadedModel) -> None:
     assert isinstance(row_batch(austen.engine, 64), SharedSteps)
     assert isinstance(row_batch(CacheEngine(austen.engine, CacheOptions()), 16), SharedSteps)
     assert reads_exact_windows(austen.engine, 8, 4)
+
+
+def test_a_mixture_shares_steps_and_reads_windows_unless_it_has_a_cache(austen: LoadedModel) -> None:
+    for settings, reads_windows in ((SETTINGS, False), (SETTINGS.replace(cache_weight=0.0), True)):
+        engine = replace(austen, bundle=with_mixture(austen.bundle, settings=settings)).using("mixture").engine
+        assert isinstance(row_batch(engine, 16), SharedSteps)
+        assert reads_exact_windows(engine, 8, 4) is reads_windows
 
 
 def test_an_engine_that_compiles_is_stepped_row_by_row() -> None:

@@ -2,6 +2,7 @@
 
 import asyncio
 import time
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -18,6 +19,7 @@ from nextword.serving.http.errors import ApiError
 from nextword.serving.queue.scheduler import Scheduler
 from nextword.serving.queue.text_task import Inbox, TextTask
 from nextword.text.batching.window import TokenIds
+from support.small_mixture import with_mixture
 from support.text_tasks import Asked, all_of, long_request, nothing_left, one, toy
 from support.toy_engine import ToyEngine
 from support.waiting import run_async
@@ -55,17 +57,20 @@ def with_prompt(model: TextModel, prompt: tuple[int, ...]) -> TextModel:
     return TextModel(model.engine, Fixed())  # type: ignore[arg-type]
 
 
-def around(model: TextModel, kind: str) -> TextModel:
+def around(model: LoadedModel, kind: str) -> TextModel:
+    if "mixture" in kind:
+        return replace(model, bundle=with_mixture(model.bundle)).using("mixture")
     if kind == "cache":
         return model.with_engine(CacheEngine(model.engine, CacheOptions(cache_size=20, cache_weight=0.4)))
     return model
 
 
-@pytest.mark.parametrize("kind", ["float32", "cache", "int8"])
+@pytest.mark.parametrize("kind", ["float32", "cache", "mixture", "int8", "int8 mixture"])
 def test_a_text_in_company_is_the_text_alone(float_model: LoadedModel, austen: LoadedModel, kind: str) -> None:
-    model = around(austen if kind == "int8" else float_model, kind)
-    for seed, max_rows in ((1, 64), (2, 3))[: 1 if kind == "int8" else 2]:
-        texts = some_texts(model.engine.vocabulary_size, 12 if kind == "int8" else 25, seed)
+    is_int8 = "int8" in kind
+    model = around(austen if is_int8 else float_model, kind)
+    for seed, max_rows in ((1, 64), (2, 3))[: 1 if is_int8 else 2]:
+        texts = some_texts(model.engine.vocabulary_size, 12 if is_int8 else 25, seed)
         found = run_async(all_of, Scheduler(model.engine, max_rows=max_rows), model, texts)
         for asked, got in zip(texts, found, strict=True):
             expected = expected_ids(model, asked)
@@ -74,7 +79,7 @@ def test_a_text_in_company_is_the_text_alone(float_model: LoadedModel, austen: L
             assert len(ids) == len(expected) or asked.leaves_after is not None
 
 
-@pytest.mark.parametrize("kind", ["float32", "cache"])
+@pytest.mark.parametrize("kind", ["float32", "cache", "mixture"])
 def test_scores_do_not_depend_on_the_company(float_model: LoadedModel, kind: str) -> None:
     model = around(float_model, kind)
     texts = [asked for asked in some_texts(model.engine.vocabulary_size, 15, 7) if asked.leaves_after is None]

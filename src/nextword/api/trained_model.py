@@ -507,7 +507,7 @@ class TrainedModel(LoadedModel):
             >>> nextword.load("austen").vectors(["She was here.", "He was there."]).shape
             (2, 208)
         """
-        parts = list(sentence_vectors(self, lines, pooling=pooling))
+        parts = list(sentence_vectors(self.using("static"), lines, pooling=pooling))
         if not parts:
             raise TextError("there must be at least one line to make a vector of, but there is none; give some lines")
         return np.concatenate(parts)

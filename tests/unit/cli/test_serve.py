@@ -40,6 +40,16 @@ def test_the_exit_code_is_that_of_the_signal(started: list[tuple[ModelSource, Se
     assert options.access.key_digests == ()
 
 
+def test_a_model_is_served_with_its_mixture_or_as_its_network(started: list[tuple[ModelSource, ServerOptions]]) -> None:
+    for flags in ((), ("--method", "mixture"), ("--method", "static")):
+        nextword("serve", "austen", *flags)
+    assert [(source.method, source.methods) for source, _ in started] == [
+        ("mixture", []),
+        ("mixture", []),
+        ("static", []),
+    ]
+
+
 def test_flags_and_variables_reach_the_server(
     started: list[tuple[ModelSource, ServerOptions]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

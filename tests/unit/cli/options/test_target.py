@@ -77,6 +77,20 @@ def test_commands_answer_with_the_mixture_unless_the_network_is_asked_for(
     assert answer(before) == answer(before, "--method", "mixture") == static
 
 
+def test_vectors_and_pictures_are_those_of_the_network(
+    small_bundle: Bundle, tmp_path: Path, printed: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    text, found = tmp_path / "text", list[bytes]()
+    text.write_text("the cat sat on the mat .\n", encoding="utf-8")
+    monkeypatch.chdir(tmp_path)
+    for mixes in (True, False):
+        model = small_bundle(mixes=mixes)
+        printed("vectors", model, text, "-o", f"{mixes}.npy")
+        printed("draw", "surprisal", model, "the cat sat", "-o", f"{mixes}.svg")
+        found += [(tmp_path / f"{mixes}.{kind}").read_bytes() for kind in ("npy", "svg")]
+    assert found[:2] == found[2:]
+
+
 def completed(typed: str) -> list[str]:
     context = click.Context(suggest)
     items = complete_model(context, suggest.params[0], typed)

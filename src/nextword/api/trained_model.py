@@ -79,6 +79,8 @@ class TrainedModel(LoadedModel):
             "vocabulary": self.tokenizer.summary,
             "runs on": self.run_by,
         }
+        if self.use:
+            facts["method"] = self.use
         if self.history:
             best = self.history.best
             facts["valid perplexity"] = f"{best.valid_perplexity:,.2f} after {best.epoch:.2f} epochs"

@@ -209,6 +209,7 @@ def test_a_model_is_evaluated_as_it_is_used_or_as_its_network(tmp_path: Path) ->
     found, alone = used.evaluate(text), static.evaluate(text)
     assert (found.method, alone.method) == ("mixture", "static")
     assert found.protocol.endswith("; as used: n-grams 0.3, cache of 5 tokens")
+    assert "as used: n-grams 0.3, cache of 5 tokens" in used._repr_html_()
     assert alone.protocol.endswith("; static: the network alone")
     assert found.perplexity == used.perplexity(text) != alone.perplexity
     assert used.evaluate(text, methods="static") == alone

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from support.commands import Captured, Command, Json, nextword
+from support.tiny_bundle import write_tiny_bundle
 
 SAID = ("the cat sat on the mat .", "the dog ate the bone .", "a bird sang in the tree .", "it was a good day .")
 HEARD = ("the cats at on the mat .", "the dog ate a bone .", "a bird sang in the tree .", "it was a good dog .")
@@ -70,6 +71,22 @@ def test_weights_know_the_model_that_they_were_tuned_with(
     weights.write_text(weights.read_text(encoding="utf-8").replace(fingerprint, "0" * 12), encoding="utf-8")
     assert nextword(*again) == 0
     assert f"tuned with the model `{name} {'0' * 12}`, but this is `{name} {fingerprint}`" in capsys.readouterr().err
+
+
+def test_weights_tuned_with_a_mixture_are_not_those_of_the_network(
+    nbest: Path, references: Path, capsys: Captured, tmp_path: Path
+) -> None:
+    model, weights = write_tiny_bundle(tmp_path / "mixed", mixes=True), tmp_path / "weights.toml"
+    tuned = ("rescore", model, nbest, "--tune", "--references", references, "--weights-output", weights)
+    assert nextword(*tuned) == 0
+    assert "(as used: n-grams 0.3, cache of 5 tokens)" in capsys.readouterr().out
+    again = ("rescore", model, nbest, "--weights", weights, "--references", references)
+    assert nextword(*again) == 0
+    assert "the weights were tuned with the model" not in capsys.readouterr().err
+    assert nextword(*again, "--method", "static") == 0
+    told = capsys.readouterr().err
+    assert "the weights were tuned with the model" in told
+    assert "(static: the network alone)" in told
 
 
 def test_a_report_as_json_has_no_rates_if_references_are_unknown(

@@ -10,6 +10,7 @@ import pytest
 
 from nextword.engine.engine import TokenScores
 from support.commands import Bundle, Captured, Command, nextword
+from support.tiny_bundle import write_tiny_bundle
 
 LINES = ("the cat sat .", "the dog sat .", "", "cat")
 
@@ -162,3 +163,18 @@ def test_mistakes_exit_with_two(model: Path, tmp_path: Path, capsys: Captured, m
     assert "must be a file that can be read" in mistake("score", model, tmp_path / "nothing.txt")
     assert nextword("score", model, model / "README.md", "--read-ahead", "0") == 2
     assert "`read_ahead` must be at least 1, but is 0" in capsys.readouterr().err
+
+
+def test_the_totals_say_how_a_model_with_a_mixture_is_used(lines: Path, tmp_path: Path, capsys: Captured) -> None:
+    summary = lines.with_name("summary.json")
+    mixed, before = write_tiny_bundle(tmp_path / "mixed", mixes=True), write_tiny_bundle(tmp_path / "before")
+    for model, method, expected in (
+        (mixed, "mixture", "as used: n-grams 0.3, cache of 5 tokens"),
+        (mixed, "static", "static: the network alone"),
+        (before, "mixture", None),
+    ):
+        capsys.readouterr()
+        assert nextword("score", model, lines, "--method", method) == 0
+        assert (capsys.readouterr().err.splitlines()[-1] == f"({expected})") is (expected is not None)
+        assert nextword("score", model, lines, "--method", method, "--summary-output", summary) == 0
+        assert json.loads(summary.read_text(encoding="utf-8"))["protocol"] == expected

@@ -66,7 +66,9 @@ def bundle_of_tokens(
 MIXTURES: dict[str, MixtureSettings] = {
     "n-grams": MixtureSettings(ngram_weight=0.3),
     "cache": MixtureSettings(cache_weight=0.5, cache_size=12, cache_theta=0.4),
-    "both": MixtureSettings(ngram_weight=0.2, cache_weight=0.6, cache_size=12, cache_theta=0.7, cache_sentinel=9.0),
+    "both": MixtureSettings(
+        ngram_weight=0.2, cache_weight=0.6, cache_size=12, cache_delay=3, cache_theta=0.7, cache_sentinel=9.0
+    ),
 }
 """What is mixed with a model; the cache holds fewer tokens than the texts of the tests have."""
 

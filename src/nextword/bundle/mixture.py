@@ -34,6 +34,7 @@ class MixtureSettings(Settings):
     Attributes:
         ngram_weight: Weight of the n-gram model.
         cache_size: Tokens that the cache remembers.
+        cache_delay: How many of them, the latest, it leaves out.
         cache_theta: How much similarity counts in the cache.
         cache_weight: Weight of the cache, if its entries outweigh the sentinel by far.
         cache_sentinel: Weight of the cache's sentinel; see `nextword.engine.mixture.CacheOptions`.
@@ -43,6 +44,7 @@ class MixtureSettings(Settings):
 
     ngram_weight: float = setting(0.0, help="Weight of the n-gram model.", at_least=0.0, below=1.0)
     cache_size: int = setting(1000, help="Tokens that the cache remembers.", at_least=1, at_most=2**16)
+    cache_delay: int = setting(0, help="Latest tokens that the cache leaves out.", at_least=0, at_most=2**16)
     cache_theta: float = setting(0.3, help="How much similarity counts.", at_least=0.0, at_most=1000.0)
     cache_weight: float = setting(0.0, help="Weight of the cache.", at_least=0.0, below=1.0)
     cache_sentinel: float = setting(0.0, help="Weight of the sentinel.", at_least=0.0, at_most=1e30)

@@ -206,9 +206,10 @@ def _mixture_facts(mixture: MixtureFacts | None) -> dict[str, str]:
         counts = [f"{count:,} of {length} tokens" for length, count in enumerate(mixture.num_ngrams, 2)]
         facts["n-grams"] = f"weight {settings.ngram_weight:g}; {', '.join(counts)}, from the training text"
     if settings.cache_weight:
+        delay = f" without the latest {settings.cache_delay:,}" if settings.cache_delay else ""
         facts["cache"] = (
-            f"weight {settings.cache_weight:g} of {settings.cache_size:,} tokens, theta {settings.cache_theta:g}, "
-            f"sentinel {settings.cache_sentinel:g}"
+            f"weight {settings.cache_weight:g} of {settings.cache_size:,} tokens{delay}, "
+            f"theta {settings.cache_theta:g}, sentinel {settings.cache_sentinel:g}"
         )
     return facts
 

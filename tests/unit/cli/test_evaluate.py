@@ -85,9 +85,17 @@ def test_eight_bits_are_named(
 def test_the_settings_that_are_given_are_used_and_named(trained_run: Path, table_of: Json) -> None:
     table = table_of(trained_run, *CACHE)
     assert table["settings"] == {
-        "cache": {"cache_size": 30, "cache_theta": 0.2, "cache_weight": 0.05, "cache_sentinel": 0.0}
+        "cache": {
+            "cache_size": 30,
+            "cache_delay": 0,
+            "cache_theta": 0.2,
+            "cache_weight": 0.05,
+            "cache_sentinel": 0.0,
+        }
     }
-    assert table["protocol"].endswith("; cache (cache_size 30, cache_theta 0.2, cache_weight 0.05, cache_sentinel 0.0)")
+    assert table["protocol"].endswith(
+        "; cache (cache_size 30, cache_delay 0, cache_theta 0.2, cache_weight 0.05, cache_sentinel 0.0)"
+    )
     assert table["perplexity"] != table_of(trained_run)["perplexity"]
 
 

@@ -37,9 +37,10 @@ class Cache(Method[CacheOptions]):
 def _tuned(engine: Engine, options: CacheOptions, ids: TokenIds, to_tune: Collection[str]) -> CacheOptions:
     sizes = _SIZES if "cache_size" in to_tune else (options.cache_size,)
     thetas = _THETAS if "cache_theta" in to_tune else (options.cache_theta,)
-    own, trials = read_with_caches(engine, ids, sizes, thetas)
+    own, trials = read_with_caches(engine, ids, sizes, thetas, delay=options.cache_delay)
     if not trials:
         raise SettingError("a cache needs an engine with hidden states, but this one has none; leave `cache` out")
     weights = None if "cache_weight" in to_tune else (options.cache_weight,)
     sentinels = None if "cache_sentinel" in to_tune else (options.cache_sentinel,)
-    return best_cache(own, trials, weights=weights, sentinels=sentinels)[1]
+    best = best_cache(own, trials, weights=weights, sentinels=sentinels)[1]
+    return best.replace(cache_delay=options.cache_delay)

@@ -8,6 +8,9 @@ $h_t$ is the hidden state after the input at $t$, $h_i$ is one of the latest hid
 the token after $h_i$. With the sentinel $s$, a cache without similar contexts has little weight, such as that at the
 start of a text. Without it, $s = 0$, the weight is $\lambda$ from the second token on.
 
+A delay leaves the latest entries out. The network knows the latest tokens anyway, and a cache that repeats them makes
+loops in sampled text.
+
 Source:
     Grave, Joulin and Usunier (2017), "Improving neural language models with a continuous cache", equations 3 and 5; for
     the sentinel, Merity et al. (2017), "Pointer sentinel mixture models".
@@ -46,6 +49,13 @@ class CacheOptions(Settings):
     group: ClassVar[str] = "cache"
 
     cache_size: int = setting(500, help="cache: tokens to remember.", at_least=1, at_most=2**16, task="method")
+    cache_delay: int = setting(
+        0,
+        help="cache: leave out this many of the latest remembered tokens.",
+        at_least=0,
+        at_most=2**16,
+        task="method",
+    )
     cache_theta: float = setting(
         0.3,
         help="cache: how much similarity counts. At 0 all remembered tokens weigh the same.",
@@ -123,8 +133,8 @@ class Matches(NamedTuple):
     Attributes:
         similarity: $h_t^\top h_i$ of each query with each entry `(T, N)`, float32.
         followers: The token after each entry `(N,)`.
-        visible: Which entries a query may see: the latest `size` of those whose follower it has read `(T, N)`; `None`
-            if it may see all.
+        visible: Which entries a query may see: the latest `size` of those whose follower it has read, without the
+            latest `delay` `(T, N)`; `None` if it may see all.
     """
 
     similarity: Floats
@@ -132,20 +142,21 @@ class Matches(NamedTuple):
     visible: NDArray[np.bool_] | None
 
     @classmethod
-    def of(cls, memory: Memory, hidden: Floats, size: int) -> Self:
+    def of(cls, memory: Memory, hidden: Floats, size: int, delay: int = 0) -> Self:
         """Look up hidden states `(T, H)` in the memory after their inputs."""
         num_queries, entries = len(hidden), memory.entries
         if entries is None:
             return cls(np.zeros((num_queries, 0), np.float32), np.zeros(0, np.int32), None)
         first = max(0, memory.num_entries - (size + num_queries - 1))
-        similarity = hidden @ entries.hidden[first : memory.num_entries].T
-        followers = entries.followers[first : memory.num_entries]
+        stop = max(first, memory.num_entries - delay)
+        similarity = hidden @ entries.hidden[first:stop].T
+        followers = entries.followers[first:stop]
         if num_queries == 1:
             return cls(similarity, followers, None)
-        # The last query sees all entries but the oldest, and each query before it one entry less at the end.
-        last = len(followers) - num_queries + np.arange(num_queries)[:, None]
+        # The last query has read the followers of all entries, and each query before it one less.
+        last = memory.num_entries - first - num_queries + np.arange(num_queries)[:, None]
         places = np.arange(len(followers))
-        return cls(similarity, followers, (places <= last) & (places > last - size))
+        return cls(similarity, followers, (places <= last - delay) & (places > last - size))
 
     def weights(self, theta: float) -> tuple[Floats, Floats]:
         r"""Return $p_\text{cache}$ of each entry `(T, N)`, and $\ln Z$ `(T,)`: zeros and -inf if it sees none."""
@@ -212,7 +223,7 @@ class CachePart:
         """Mix the cache into the probabilities `(T, V)` of one text."""
         options = self.options
         after = memory.after(inputs, hidden, options.cache_size)
-        matches = Matches.of(after, hidden, options.cache_size)
+        matches = Matches.of(after, hidden, options.cache_size, options.cache_delay)
         if not len(matches.followers) or not options.cache_weight:
             return after
         weights, log_totals = matches.weights(options.cache_theta)

@@ -56,7 +56,7 @@ Trials = Mapping[tuple[int, float], CacheTrial]
 
 
 def read_with_caches(
-    engine: Engine, ids: TokenIds, sizes: Sequence[int], thetas: Sequence[float]
+    engine: Engine, ids: TokenIds, sizes: Sequence[int], thetas: Sequence[float], *, delay: int = 0
 ) -> tuple[Doubles, Trials]:
     """Return the probability of each token of a text under an engine `(N,)`, and trials of caches.
 
@@ -65,6 +65,7 @@ def read_with_caches(
         ids: The tokens of the text `(N,)`.
         sizes: Sizes of the cache.
         thetas: Values of theta.
+        delay: How many of the latest tokens the caches leave out.
     """
     own: list[NDArray[np.float32]] = []
     parts: dict[tuple[int, float], list[CacheTrial]] = {(size, theta): [] for size in sizes for theta in thetas}
@@ -76,7 +77,7 @@ def read_with_caches(
             continue
         memory = memory.after(inputs[0], prediction.hidden[0], max(sizes))
         for size in sizes:
-            matches = Matches.of(memory, prediction.hidden[0], size)
+            matches = Matches.of(memory, prediction.hidden[0], size, delay)
             is_hit = matches.followers == targets[0, :, None]
             for theta in thetas:
                 weights, log_totals = matches.weights(theta)

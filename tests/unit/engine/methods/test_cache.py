@@ -25,8 +25,10 @@ def naive(engine: Engine, inputs: NDArray[np.int32], options: CacheOptions) -> N
     expected: NDArray[np.float64] = np.exp(prediction.log_probs[0].astype(np.float64))
     for t in range(1, len(inputs)):
         cached = np.zeros(engine.vocabulary_size)
-        for i in range(max(0, t - options.cache_size), t):
+        for i in range(max(0, t - options.cache_size), t - options.cache_delay):
             cached[inputs[i + 1]] += np.exp(options.cache_theta * hidden[t] @ hidden[i])
+        if not cached.any():
+            continue
         mass = options.cache_weight * cached.sum() / (cached.sum() + options.cache_sentinel)
         expected[t] = (1 - mass) * expected[t] + mass * cached / cached.sum()
     return expected
@@ -34,21 +36,27 @@ def naive(engine: Engine, inputs: NDArray[np.int32], options: CacheOptions) -> N
 
 @given(
     size=st.integers(1, 12),
+    delay=st.integers(0, 4),
     theta=st.sampled_from([0.0, 0.3, 2.0]),
     weight=st.sampled_from([0.0, 0.2, 0.9]),
     sentinel=st.sampled_from([0.0, 3.0]),
     cut=st.integers(1, 9),
 )
 def test_it_matches_the_equations_of_the_papers(
-    size: int, theta: float, weight: float, sentinel: float, cut: int
+    size: int, delay: int, theta: float, weight: float, sentinel: float, cut: int
 ) -> None:
-    options = CacheOptions(cache_size=size, cache_theta=theta, cache_weight=weight, cache_sentinel=sentinel)
+    options = CacheOptions(
+        cache_size=size, cache_delay=delay, cache_theta=theta, cache_weight=weight, cache_sentinel=sentinel
+    )
     inputs = np.random.default_rng(size).integers(11, size=10, dtype=np.int32)
     engine = CacheEngine(toy_engine(1), options)
+    expected = naive(toy_engine(1), inputs, options)
     first, state = engine.predict_window(inputs[None, :cut], engine.start(1))
+    stepped, _ = engine.step(inputs[cut : cut + 1], state)
     second, _ = engine.predict_window(inputs[None, cut:], state)
     found = np.exp(np.hstack((first.log_probs, second.log_probs))[0])
-    np.testing.assert_allclose(found, naive(toy_engine(1), inputs, options), rtol=1e-4)
+    np.testing.assert_allclose(found, expected, rtol=1e-4)
+    np.testing.assert_allclose(np.exp(stepped[0]), expected[cut], rtol=1e-4)
 
 
 def test_very_dissimilar_states_do_not_overflow() -> None:
@@ -85,12 +93,15 @@ def test_an_engine_without_hidden_states_is_refused(hiddenless_engine: Engine) -
         engine.step(np.array([1]), engine.start(1))
 
 
-def test_tuning_uses_the_probabilities_of_the_engine() -> None:
+@pytest.mark.parametrize("delay", [0, 3])
+def test_tuning_uses_the_probabilities_of_the_engine(delay: int) -> None:
     engine, ids = BigramEngine(), np.random.default_rng(0).integers(7, size=1_100, dtype=np.int32)
-    own, trials = read_with_caches(engine, ids, (2, 5, 40), (0.0, 0.8))
+    own, trials = read_with_caches(engine, ids, (2, 5, 40), (0.0, 0.8), delay=delay)
     for (size, theta), trial in trials.items():
         for sentinel in (0.0, 4.0):
-            options = CacheOptions(cache_size=size, cache_theta=theta, cache_weight=0.3, cache_sentinel=sentinel)
+            options = CacheOptions(
+                cache_size=size, cache_delay=delay, cache_theta=theta, cache_weight=0.3, cache_sentinel=sentinel
+            )
             expected = np.exp(token_log_probs(CacheEngine(engine, options), ids))
             np.testing.assert_allclose(trial.mixed(own, 0.3, sentinel), expected, rtol=1e-4)
 
@@ -111,10 +122,10 @@ def test_tuning_finds_the_best_point_of_the_grid(monkeypatch: pytest.MonkeyPatch
 
 
 def test_given_settings_are_not_tuned() -> None:
-    options = CacheOptions(cache_size=7, cache_theta=0.4, cache_weight=0.2)
+    options = CacheOptions(cache_size=7, cache_delay=2, cache_theta=0.4, cache_weight=0.2)
     splits = splits_of(valid=text_of(BigramEngine(), 200))
     tuned = Cache().apply(BigramEngine(), options, splits, {"cache_weight"}).options.to_table()
-    assert (tuned["cache_size"], tuned["cache_theta"]) == (7, 0.4)
+    assert (tuned["cache_size"], tuned["cache_delay"], tuned["cache_theta"]) == (7, 2, 0.4)
     assert tuned["cache_weight"] != 0.2
     assert Cache().apply(BigramEngine(), options, splits_of(), ()).options == options
 

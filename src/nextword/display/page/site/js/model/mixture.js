@@ -52,7 +52,7 @@ class MixtureEngine extends Engine {
   /** Returns the mixed log-probabilities after a state, from those of the network (V). */
   #mixed(logProbs, { numbers, past, output }) {
     const { settings, singles, levels } = this.mixture;
-    const found = entriesOf(past, settings.cache_size);
+    const found = entriesOf(past, settings.cache_size).slice(settings.cache_delay);
     const { weights, mass } = cached(found, output, settings);
     const mixed = new Float64Array(logProbs.length);
     const share = (1 - mass) * (1 - settings.ngram_weight);

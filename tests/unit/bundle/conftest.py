@@ -20,7 +20,7 @@ from support.random_weights import random_weights
 
 FILES = (
     *("config.json", "tokenizer.json", "spelling.json", "weights.safetensors", "model.onnx"),
-    *("README.md", "history.jsonl", "MANIFEST.json"),
+    *("README.md", "history.jsonl", "mixture.json", "ngrams.bin", "MANIFEST.json"),
 )
 MAX_MEMORY = 3 * 2**20
 

@@ -37,7 +37,13 @@ def test_onnx_too_short_for_the_architecture_is_refused_where_it_is_the_model() 
 
 @pytest.mark.parametrize(
     ("name", "limit"),
-    [("README.md", 2**20), ("tokenizer.json", 2**16 + 10 * 1024), ("weights.safetensors", 8 + 2**16 + NUM_BYTES)],
+    [
+        ("README.md", 2**20),
+        ("tokenizer.json", 2**16 + 10 * 1024),
+        ("weights.safetensors", 8 + 2**16 + NUM_BYTES),
+        ("mixture.json", 2**12),
+        ("ngrams.bin", NUM_BYTES // 4),
+    ],
 )
 def test_a_file_longer_than_the_architecture_can_need_is_refused(name: str, limit: int) -> None:
     files.check_sizes({**SIZES, name: limit}, ARCHITECTURE)

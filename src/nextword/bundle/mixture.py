@@ -174,7 +174,7 @@ class MixtureFacts(NamedTuple):
             table = strict_json.parse(data, max_bytes=MAX_SETTINGS_BYTES, max_depth=2)
             if not isinstance(table, dict) or table.keys() != {"format", "settings", "num_ngrams"}:
                 raise ValueError("must hold `format`, `settings` and `num_ngrams`, and nothing else")
-            if table["format"] != _FORMAT:
+            if type(table["format"]) is not int or table["format"] != _FORMAT:
                 raise ValueError(f"must have the format {_FORMAT}, but has {table['format']!a:.40}")
             if not isinstance(table["settings"], dict):
                 raise ValueError("must hold its settings as an object")
@@ -214,10 +214,12 @@ class Mixture:
 
 
 def _sizes(value: Any, *, is_there: bool) -> list[int]:
-    if not is_there and value is None:
+    if not is_there:
+        if value is not None:
+            raise ValueError("must have `num_ngrams` null without `ngrams.bin`")
         return []
-    if not is_there or not isinstance(value, list) or not 0 < len(value) < MAX_ORDER:
-        raise ValueError(f"must hold `num_ngrams` if there is `ngrams.bin`: 1 to {MAX_ORDER - 1} whole numbers")
+    if not isinstance(value, list) or not len(value) < MAX_ORDER:
+        raise ValueError(f"must hold `num_ngrams` if there is `ngrams.bin`: at most {MAX_ORDER - 1} whole numbers")
     if not all(type(size) is int and size >= 0 for size in value):
         raise ValueError("must hold `num_ngrams` as whole numbers from 0 on")
     return value

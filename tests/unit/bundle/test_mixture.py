@@ -90,9 +90,10 @@ def test_the_bytes_of_the_format_are_fixed(files: Files) -> None:
     [
         Mixture(SETTINGS, NGRAMS),
         Mixture(SETTINGS.replace(ngram_weight=0.0)),
+        Mixture(MixtureSettings(ngram_weight=0.5), PackedNgrams(SINGLES, ())),
         Mixture(MixtureSettings(ngram_weight=0.5), PackedNgrams(SINGLES, (level_of([0] * 6, [], []),))),
     ],
-    ids=["both", "cache", "an empty level"],
+    ids=["both", "cache", "single tokens", "an empty level"],
 )
 def test_a_mixture_is_read_as_it_was_written(tmp_path: Path, bundle: Bundle, mixture: Mixture) -> None:
     write_bundle(tmp_path / "mixed", replace(bundle, mixture=mixture))
@@ -159,8 +160,8 @@ KEYS, NUMBERS = "must hold `format`, `settings` and `num_ngrams`, and nothing el
 HOSTILE: dict[str, tuple[Change, str]] = {
     # files
     "n-grams alone": (drop("mixture.json"), "must hold `mixture.json` if it holds `ngrams.bin`"),
-    "no n-grams": (drop("ngrams.bin"), "must hold `num_ngrams` if there is `ngrams.bin`"),
-    "n-grams too many": (table(num_ngrams=None), "must hold `num_ngrams` if there is `ngrams.bin`: 1 to 7 whole"),
+    "no n-grams": (drop("ngrams.bin"), "`num_ngrams` null without `ngrams.bin`"),
+    "n-grams too many": (table(num_ngrams=None), "must hold `num_ngrams` if there is `ngrams.bin`: at most 7 whole"),
     # ngrams.bin
     "no bytes": (put("ngrams.bin", b""), "`ngrams.bin` must be 54 bytes long, but is 0"),
     "a byte too few": (put("ngrams.bin", BYTES[:-1]), "`ngrams.bin` must be 54 bytes long, but is 53"),
@@ -192,6 +193,8 @@ HOSTILE: dict[str, tuple[Change, str]] = {
     "too long": (put("mixture.json", JSON + b" " * 2**12), "`mixture.json` must be at most 4096 bytes long"),
     "too deep": (table(num_ngrams=[3, [1]]), "`mixture.json` must be nested at most 2 deep"),
     "a later format": (table(format=2), "`mixture.json` must have the format 1, but has 2"),
+    "a format that is true": (table(format=True), "must have the format 1, but has True"),
+    "a format with a fraction": (table(format=1.0), "must have the format 1, but has 1.0"),
     "settings in a list": (table(settings=[]), "must hold its settings as an object"),
     "an unknown setting": (options(path="/etc/passwd"), "`path` is not a setting of [mixture]"),
     "a weight of 1": (options(ngram_weight=1.0), "`ngram_weight` must be below 1.0, but is 1.0"),

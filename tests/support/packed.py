@@ -12,7 +12,8 @@ from nextword.bundle.mixture import Mixture, MixtureSettings
 from nextword.display.page.packed_model import MAGIC
 from nextword.engine.engine import Engine
 from nextword.engine.mixture.mixture_engine import MixtureEngine, parts_of
-from nextword.engine.mixture.tuning import fitted_ngrams
+from nextword.engine.ngram.kneser_ney import KneserNeyModel
+from nextword.engine.ngram.pruning import packed_within
 from nextword.engine.onnx_engine import OnnxEngine
 from nextword.engine.text_model import TextModel
 from nextword.export.language_model_graph import language_model_graph
@@ -83,7 +84,8 @@ def mixed(bundle: Bundle, name: str = "both") -> Bundle:
     """Return a model with one of `MIXTURES`, its n-grams of two to five tokens from a random text."""
     vocabulary = bundle.tokenizer.vocabulary
     ids = random_ids(3000, len(vocabulary), seed=3)
-    ngrams = fitted_ngrams(ids, 20_000, vocabulary_size=len(vocabulary), end_id=vocabulary.end_id)
+    model = KneserNeyModel.fit(ids, 5, vocabulary_size=len(vocabulary), end_id=vocabulary.end_id)
+    ngrams = packed_within(model, ids, 20_000, end_id=vocabulary.end_id)
     return replace(bundle, mixture=Mixture(MIXTURES[name], ngrams if MIXTURES[name].ngram_weight else None))
 
 

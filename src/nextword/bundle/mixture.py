@@ -195,6 +195,11 @@ class Mixture:
     settings: MixtureSettings
     ngrams: PackedNgrams | None = None
 
+    @property
+    def facts(self) -> MixtureFacts:
+        """What `mixture.json` says."""
+        return MixtureFacts(self.settings, self.ngrams.num_ngrams if self.ngrams else [])
+
     def to_json(self) -> bytes:
         """Return the content of `mixture.json`."""
         num_ngrams = self.ngrams.num_ngrams if self.ngrams else None

@@ -2,9 +2,10 @@
 
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from nextword.bundle.files import num_weight_bytes
+from nextword.bundle.mixture import MixtureFacts
 from nextword.model.architecture import Architecture, ModelOptions
 from nextword.model.cells import CELLS
 
@@ -44,6 +45,8 @@ class SplitMetrics:
         num_tokens: Number of tokens that were predicted.
         num_out_of_vocabulary: How many of them the vocabulary lacks.
         protocol: One sentence: which tokens count, and how the state is carried.
+        perplexity_as_used: Per token, with the mixture of the model; `None` if it was not measured.
+        protocol_as_used: How that was measured.
     """
 
     split: str
@@ -53,11 +56,15 @@ class SplitMetrics:
     num_tokens: int
     num_out_of_vocabulary: int
     protocol: str
+    perplexity_as_used: float | None = None
+    protocol_as_used: str = ""
 
 
 def summary_of(metrics: Sequence[SplitMetrics]) -> str:
     """Return figures in a few words."""
-    return "perplexity: " + ", ".join(f"{row.split} {row.perplexity:,.2f}" for row in metrics)
+    static = [f"{row.split} {row.perplexity:,.2f}" for row in metrics]
+    used = [f"{row.split} {row.perplexity_as_used:,.2f} as used" for row in metrics if row.perplexity_as_used]
+    return "perplexity: " + ", ".join([*static, *used])
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -75,6 +82,7 @@ class ModelFacts:
         date: The day of the training run, such as `2018-03-04`.
         versions: Versions of the software, by name.
         metrics: The figures, one row for each split.
+        mixture: The properties of the mixture; see `mixture_facts`.
     """
 
     name: str
@@ -87,6 +95,7 @@ class ModelFacts:
     date: str
     versions: Mapping[str, str]
     metrics: Sequence[SplitMetrics]
+    mixture: Mapping[str, str] = field(default_factory=dict)
 
 
 def model_card(facts: ModelFacts) -> str:
@@ -109,6 +118,7 @@ def model_card(facts: ModelFacts) -> str:
         _fenced(facts.command, "sh"),
         "## Figures",
         figures_table(facts.metrics),
+        *_mixture_section(facts.mixture),
         "## Use",
         "On the command line, with the path of the model as `MODEL`:",
         _fenced(_COMMANDS, "sh"),
@@ -135,6 +145,64 @@ def network_facts(options: ModelOptions, tokenizer_kind: str) -> dict[str, str]:
     }
 
 
+def mixture_facts(mixture: MixtureFacts, *, counted_tokens: int = 0, pruning_cost: float = 0.0) -> dict[str, str]:
+    """Return the properties of a mixture, by name.
+
+    Args:
+        mixture: What is mixed with the network.
+        counted_tokens: Training tokens that the n-grams were counted in; 0 if unknown.
+        pruning_cost: How much higher the perplexity on valid is than with all n-grams, as a fraction.
+    """
+    settings, facts = mixture.settings, dict[str, str]()
+    if settings.ngram_weight:
+        counts = [f"{count:,} of {length} tokens" for length, count in enumerate(mixture.num_ngrams, 2)]
+        origin = f"{counted_tokens:,} tokens of the training text" if counted_tokens else "the training text"
+        facts["n-grams"] = f"weight {settings.ngram_weight:g}; {', '.join(counts)}, from {origin}"
+    if counted_tokens:
+        facts["left out n-grams"] = f"with them too, the perplexity on valid would be {pruning_cost:.1%} lower"
+    if settings.cache_weight:
+        delay = f" without the latest {settings.cache_delay:,}" if settings.cache_delay else ""
+        facts["cache"] = (
+            f"weight {settings.cache_weight:g} of {settings.cache_size:,} tokens{delay}, "
+            f"theta {settings.cache_theta:g}, sentinel {settings.cache_sentinel:g}"
+        )
+    return facts
+
+
+_MIXTURE_TITLE = "## Mixture"
+_SAID_OF_MIXTURE = (
+    "At work, this is mixed with the network, unless the method is static. It was tuned on the validation split."
+)
+_REVEALED = (
+    "The n-grams are pieces of the training text, up to five tokens long. Anyone who has the model can read them. "
+    "`nextword mix MODEL --remove` takes them out."
+)
+
+
+def _mixture_section(facts: Mapping[str, str]) -> list[str]:
+    if not facts:
+        return []
+    said = [_SAID_OF_MIXTURE, _REVEALED] if "n-grams" in facts else [_SAID_OF_MIXTURE]
+    return [_MIXTURE_TITLE, _table(["property", "value"], [*facts.items()]), *said]
+
+
+def with_mixture_section(card: str, facts: Mapping[str, str]) -> str:
+    """Return a card that tells another mixture, or none if there are no facts.
+
+    Example:
+        >>> with_mixture_section("# tiny\n\n## Use\n", {"cache": "weight 0.5"}).splitlines()[2:6]
+        ['## Mixture', '', '| property | value |', '| --- | --- |']
+    """
+    sections = re.split(r"(?m)^(?=## )", card)
+    others = [section for section in sections if not section.startswith(f"{_MIXTURE_TITLE}\n")]
+    if not facts:
+        return "".join(others)
+    place = next((number for number, section in enumerate(others) if section.startswith("## Use")), len(others))
+    before = f"{''.join(others[:place]).rstrip()}\n\n"
+    own = "\n\n".join(_mixture_section(facts)) + "\n"
+    return before + "\n".join([own, *(["".join(others[place:])] if others[place:] else [])])
+
+
 def _dropout(options: ModelOptions) -> str:
     """Return the dropout rates that are not zero, with their names."""
     rates = ((title, getattr(options, name)) for name, title in _DROPOUT_RATES.items())
@@ -152,17 +220,22 @@ def figures_table(metrics: Sequence[SplitMetrics]) -> str:
         "split": lambda of: of.split,
         "bits per character": lambda of: f"{of.bits_per_character:.3f}",
         "perplexity": lambda of: f"{of.perplexity:,.2f}",
+        "as used": lambda of: "" if of.perplexity_as_used is None else f"{of.perplexity_as_used:,.2f}",
         "accuracy": lambda of: f"{of.accuracy:.2%}",
         "tokens": lambda of: f"{of.num_tokens:,}",
         "unknown": lambda of: f"{of.num_out_of_vocabulary / of.num_tokens:.1%}",
     }
     if not any(of.num_out_of_vocabulary for of in metrics):
         del columns["bits per character"], columns["unknown"]
+    if not any(of.perplexity_as_used for of in metrics):
+        del columns["as used"]
     table = _table([*columns], [[cell(of) for cell in columns.values()] for of in metrics])
     splits_of: dict[str, list[str]] = {}
     for row in metrics:
         splits_of.setdefault(row.protocol, []).append(row.split)
     protocols = [f"Protocol of {' and '.join(splits)}: {_plain(said)}" for said, splits in splits_of.items()]
+    used = {row.protocol_as_used: row.split for row in metrics if row.perplexity_as_used}
+    protocols += [f"As used, on {split}: {_plain(said)}" for said, split in used.items()]
     return "\n\n".join([table, *protocols])
 
 

@@ -15,7 +15,7 @@ from rich.markdown import Markdown
 from nextword.bundle.config import BundleConfig
 from nextword.bundle.files import CARD
 from nextword.bundle.mixture import MixtureFacts
-from nextword.bundle.model_card import SplitMetrics, figures_table, network_facts
+from nextword.bundle.model_card import SplitMetrics, figures_table, mixture_facts, network_facts
 from nextword.bundle.origin import require_model_at
 from nextword.bundle.run_directory import LOG_FILE, RunDirectory, read_split_metrics
 from nextword.bundle.samples import sample_model_name
@@ -181,7 +181,9 @@ class ModelInfo:
         facts |= network_facts(self.options, self.model.tokenizer.kind if self.model else "")
         if self.model:
             facts["<eos>"] = f"at the end of each {self.model.tokenizer.line_ends}"
-            facts |= _mixture_facts(self.mixture)
+            if self.mixture:
+                facts["as used"] = "mixes what follows with the network, unless the method is static"
+                facts |= mixture_facts(self.mixture)
             facts["model card"] = str((RunDirectory(self.path).model if self.run else self.path) / CARD)
         if not self.metrics:
             path = sample_model_name(self.path) or shlex.quote(str(self.path))
@@ -195,23 +197,6 @@ class ModelInfo:
             "round {round:,}, step {step:,}, epoch {epoch:.2f} after {time}; best valid perplexity "
             "{best_valid_perplexity:,.2f}, in round {best_round:,}"
         ).format(time=clock(self.progress["seconds"]), **self.progress)
-
-
-def _mixture_facts(mixture: MixtureFacts | None) -> dict[str, str]:
-    """Return what a model mixes with its network."""
-    if mixture is None:
-        return {}
-    settings, facts = mixture.settings, {"as used": "mixes what follows with the network, unless the method is static"}
-    if settings.ngram_weight:
-        counts = [f"{count:,} of {length} tokens" for length, count in enumerate(mixture.num_ngrams, 2)]
-        facts["n-grams"] = f"weight {settings.ngram_weight:g}; {', '.join(counts)}, from the training text"
-    if settings.cache_weight:
-        delay = f" without the latest {settings.cache_delay:,}" if settings.cache_delay else ""
-        facts["cache"] = (
-            f"weight {settings.cache_weight:g} of {settings.cache_size:,} tokens{delay}, "
-            f"theta {settings.cache_theta:g}, sentinel {settings.cache_sentinel:g}"
-        )
-    return facts
 
 
 def commands_for(path: Path) -> list[str]:

@@ -48,12 +48,12 @@ class ScoredTokens(NamedTuple):
 
 
 class PredictedWindow(NamedTuple):
-    """A window of a text that is read as one stream, and its predictions.
+    """A window of texts that are read side by side, and its predictions.
 
     Attributes:
-        inputs: The tokens read `(1, T)`.
-        targets: The token after each `(1, T)`.
-        prediction: The distributions `(1, T, V)` and the hidden states.
+        inputs: The tokens read `(B, T)`.
+        targets: The token after each `(B, T)`.
+        prediction: The distributions `(B, T, V)` and the hidden states.
     """
 
     inputs: TokenIds
@@ -106,25 +106,27 @@ def predictions(engine: Engine, ids: TokenIds, start: int) -> Iterator[NDArray[n
             yield log_probs[0]
 
 
-def predicted_windows(engine: Engine, ids: TokenIds, *, numbers_per_step: int = 0) -> Iterator[PredictedWindow]:
-    """Yield the windows of a text, read as one stream, with full distributions.
+def predicted_windows(engine: Engine, texts: TokenIds, *, numbers_per_step: int = 0) -> Iterator[PredictedWindow]:
+    """Yield the windows of texts that are read side by side, each as one stream, with full distributions.
 
     Args:
         engine: The engine.
-        ids: The tokens of the text `(N,)`.
+        texts: The tokens of the texts `(B, N)`.
         numbers_per_step: How many numbers the caller keeps for each token, besides the distribution.
 
     Raises:
         EvaluationError: There are no tokens, or an id is outside the vocabulary.
     """
-    require_known(engine, ids)
-    inputs = np.concatenate(([engine.end_id], ids[:-1])).astype(np.int32)
-    state = engine.start(1)
-    num_steps = even_pieces(_CONTEXT_STEPS, engine.vocabulary_size + numbers_per_step)[0].stop
-    for first in range(0, len(ids), num_steps):
+    require_known(engine, texts.ravel())
+    batch_size, length = texts.shape
+    inputs = np.concatenate((np.full((batch_size, 1), engine.end_id), texts[:, :-1]), axis=1).astype(np.int32)
+    state = engine.start(batch_size)
+    numbers = batch_size * (engine.vocabulary_size + numbers_per_step)
+    num_steps = even_pieces(min(length, _CONTEXT_STEPS), numbers)[0].stop
+    for first in range(0, length, num_steps):
         part = slice(first, first + num_steps)
-        prediction, state = engine.predict_window(inputs[None, part], state)
-        yield PredictedWindow(inputs[None, part], np.asarray(ids[None, part]), prediction)
+        prediction, state = engine.predict_window(inputs[:, part], state)
+        yield PredictedWindow(inputs[:, part], np.asarray(texts[:, part]), prediction)
 
 
 def token_log_probs(engine: Engine, ids: TokenIds) -> NDArray[np.float64]:

@@ -162,6 +162,12 @@ class TrainingOptions(Settings):
         unset="a third of the rounds with --minutes, else never stop early",
         task="length",
     )
+    mixture: bool = setting(
+        True,
+        help="Fit n-grams and a cache to mix with the network at work, in at most a tenth of --minutes. The n-grams "
+        "are pieces of the training text.",
+        task="length",
+    )
     compute_dtype: ComputeDtype = setting(
         "auto", help="Precision of matrix products. auto: the faster one on this processor.", task="length"
     )

@@ -7,8 +7,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import ClassVar, Self
 
+from nextword.engine.mixture.tuning import Effort
 from nextword.errors import SettingError
 from nextword.settings import Settings, setting
+from nextword.text.corpus import Corpus
 from nextword.training.options import TrainingOptions
 from nextword.training.progress import RoundRecord
 
@@ -16,6 +18,8 @@ SCHEDULES_ENDING_AT_ZERO = ("linear", "one_cycle")
 """The schedules that reach zero at the end of the run, so they can end with the clock."""
 
 _MAX_ROUND_STEPS = 2_000
+_MIXTURE_SHARE = 0.1
+_MIXED_TOKEN_SECONDS = 1e-4
 _LATEST_ROUNDS = 3
 # A last round of a few steps is not worth its validation.
 _MIN_ROUND_FRACTION = 0.1
@@ -46,6 +50,7 @@ class TimePlan(Settings):
         at_least=0.0,
         unset="all seconds",
     )
+    mixture_seconds: float = setting(0.0, help="How many of the seconds the mixture takes at the end.", at_least=0.0)
 
 
 @dataclass(frozen=True)
@@ -132,6 +137,36 @@ def require_schedule_ending_at_zero(options: TrainingOptions) -> None:
         )
 
 
+@dataclass(frozen=True)
+class MixturePlan:
+    """What the mixture of a run is fitted to, and whether its perplexity on the test split is measured.
+
+    Attributes:
+        effort: How much of the training and the validation split.
+        measures_test: Whether there is time to read the test split once more.
+        seconds: About how long both take.
+    """
+
+    effort: Effort
+    measures_test: bool
+    seconds: float
+
+    @classmethod
+    def of(cls, options: TrainingOptions, text: Corpus) -> Self | None:
+        """Return the plan for a text: all if epochs decide, else what a tenth of the minutes allows.
+
+        `None` if no mixture is wanted, or there is no time for one.
+        """
+        most = math.inf if options.minutes is None else _MIXTURE_SHARE * 60.0 * options.minutes
+        effort = Effort() if options.minutes is None else Effort.within(most)
+        fitting = effort.seconds(text.train.num_tokens, text.valid.num_tokens)
+        if not options.mixture or not fitting:
+            return None
+        measuring = _MIXED_TOKEN_SECONDS * text.test.num_tokens
+        measures_test = fitting + measuring <= most
+        return cls(effort, measures_test, fitting + measuring * measures_test)
+
+
 def _total_steps(time: TimePlan, records: Sequence[RoundRecord], planned: int) -> int:
     r"""Replan the total number of steps after some rounds.
 
@@ -149,7 +184,8 @@ def _total_steps(time: TimePlan, records: Sequence[RoundRecord], planned: int) -
     if len(records) < len(time.planned_steps):
         return time.planned_steps[len(records)]
     step_seconds, round_seconds = _pace_of(records)
-    left = time.seconds - records[-1].seconds - time.passes_at_end * records[-1].validation_seconds
+    at_the_end = time.mixture_seconds + time.passes_at_end * records[-1].validation_seconds
+    left = time.seconds - records[-1].seconds - at_the_end
     whole_round = time.round_steps * step_seconds + round_seconds
     whole_rounds = max(0, math.floor(left / whole_round))
     part = math.floor((left - whole_rounds * whole_round - round_seconds) / step_seconds)

@@ -3,30 +3,37 @@
 import json
 import re
 from contextlib import suppress
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from nextword.bundle.bundle import Bundle
-from nextword.bundle.model_card import ModelFacts, SplitMetrics, model_card, summary_of
+from nextword.bundle.files import max_ngram_bytes
+from nextword.bundle.mixture import Mixture
+from nextword.bundle.model_card import ModelFacts, SplitMetrics, mixture_facts, model_card, summary_of
 from nextword.bundle.run_directory import RunDirectory
 from nextword.bundle.store import read_bundle, write_bundle
 from nextword.disk.files import write_file
 from nextword.display.table import html_table
+from nextword.engine.engine import Engine
 from nextword.engine.keras.keras_engine import KerasEngine
+from nextword.engine.mixture.mixture_engine import MixtureEngine, parts_of
+from nextword.engine.mixture.tuning import fitted_mixture
 from nextword.errors import BundleError, StorageError
-from nextword.inference.evaluation.perplexity import MANY_UNKNOWN, evaluate, unknown_warning
+from nextword.inference.evaluation.perplexity import MANY_UNKNOWN, Evaluation, evaluate, unknown_warning
 from nextword.model.language_model import LanguageModel
 from nextword.text.corpus import Corpus
 from nextword.text.sources.names import SplitName
 from nextword.training.config import RunConfig
 from nextword.training.context import RunContext
+from nextword.training.plan import MixturePlan
 from nextword.training.progress import TrainingProgress
 from nextword.training.report.curve import draw_curves
 from nextword.training.step.stream_model import fingerprint
 
 _MAX_BATCH_SIZE = 32
+_MIXED_BATCH_SIZE = 8  # each row fills a cache of its own
 _TOKENS_PER_ROW = 1024  # four times the burn-in of a row; a short split is read as one stream
 
 
@@ -105,7 +112,9 @@ def finish_run(
 ) -> FinishedRun:
     """Evaluate a trained model on the valid and the test split, and return it with its metrics."""
     context.say("evaluating the best weights on valid and test")
-    metrics = (_metrics(model, corpus, "valid"), _metrics(model, corpus, "test"))
+    engine = KerasEngine(model, end_id=corpus.tokenizer.vocabulary.end_id)
+    static = (_metrics(engine, corpus, "valid"), _metrics(engine, corpus, "test"))
+    mixture, about, metrics = _mixed(engine, corpus, config, static, context)
     share = max(row.num_out_of_vocabulary / row.num_tokens for row in metrics)
     if share > MANY_UNKNOWN:
         context.warn(unknown_warning(share))
@@ -120,8 +129,11 @@ def finish_run(
         date=datetime.now(UTC).date().isoformat(),
         versions=fingerprint(),
         metrics=metrics,
+        mixture=about,
     )
-    bundle = Bundle(facts.name, model.architecture, corpus.tokenizer, model.named_weights(), model_card(facts))
+    bundle = Bundle(
+        facts.name, model.architecture, corpus.tokenizer, model.named_weights(), model_card(facts), mixture=mixture
+    )
     return FinishedRun(bundle, corpus.name, metrics, progress)
 
 
@@ -133,12 +145,39 @@ def _write_model(path: Path, bundle: Bundle) -> None:
     write_bundle(path, bundle, replace=True)
 
 
-def _metrics(model: LanguageModel, corpus: Corpus, split: SplitName) -> SplitMetrics:
-    engine = KerasEngine(model, end_id=corpus.tokenizer.vocabulary.end_id)
+def _mixed(
+    engine: KerasEngine, corpus: Corpus, config: RunConfig, metrics: tuple[SplitMetrics, ...], context: RunContext
+) -> tuple[Mixture | None, dict[str, str], tuple[SplitMetrics, ...]]:
+    """Return what to mix with the network, what the card says of it, and the figures with those of the mixture."""
+    plan = MixturePlan.of(config.training, corpus)
+    if plan is None:
+        return None, {}, metrics
+    context.say("fitting the mixture")
+    most = max_ngram_bytes(engine.model.architecture)
+    fitted = fitted_mixture(engine, corpus.train.ids, corpus.valid.ids, max_bytes=most, effort=plan.effort)
+    if fitted.mixture is None:
+        context.detail("no mixture: neither n-grams nor a cache help on valid")
+        return None, {}, metrics
+    about = mixture_facts(fitted.mixture.facts, counted_tokens=fitted.counted_tokens, pruning_cost=fitted.pruning_cost)
+    if plan.measures_test:
+        result = _evaluated(MixtureEngine(engine, parts_of(fitted.mixture)), corpus, "test", _MIXED_BATCH_SIZE)
+        said = f"{result.protocol}; {fitted.mixture.settings.protocol}"
+        metrics = tuple(
+            replace(row, perplexity_as_used=result.perplexity, protocol_as_used=said) if row.split == "test" else row
+            for row in metrics
+        )
+    return fitted.mixture, about, metrics
+
+
+def _evaluated(engine: Engine, corpus: Corpus, split: SplitName, max_batch_size: int) -> Evaluation:
     store = corpus.split(split)
-    batch_size = max(1, min(_MAX_BATCH_SIZE, store.num_tokens // _TOKENS_PER_ROW))
+    batch_size = max(1, min(max_batch_size, store.num_tokens // _TOKENS_PER_ROW))
     unknown_id = corpus.tokenizer.unknown_id_in(store.report.num_out_of_vocabulary)
-    result = evaluate(engine, store.ids, batch_size=batch_size, unknown_id=unknown_id).with_counts(store)
+    return evaluate(engine, store.ids, batch_size=batch_size, unknown_id=unknown_id).with_counts(store)
+
+
+def _metrics(engine: KerasEngine, corpus: Corpus, split: SplitName) -> SplitMetrics:
+    result = _evaluated(engine, corpus, split, _MAX_BATCH_SIZE)
     return SplitMetrics(
         split=split,
         perplexity=result.perplexity,

@@ -37,7 +37,7 @@ class Cache(Method[CacheOptions]):
 def _tuned(engine: Engine, options: CacheOptions, ids: TokenIds, to_tune: Collection[str]) -> CacheOptions:
     sizes = _SIZES if "cache_size" in to_tune else (options.cache_size,)
     thetas = _THETAS if "cache_theta" in to_tune else (options.cache_theta,)
-    own, trials = read_with_caches(engine, ids, sizes, thetas, delay=options.cache_delay)
+    own, trials = read_with_caches(engine, ids[None], sizes, thetas, delay=options.cache_delay)
     if not trials:
         raise SettingError("a cache needs an engine with hidden states, but this one has none; leave `cache` out")
     weights = None if "cache_weight" in to_tune else (options.cache_weight,)

@@ -108,7 +108,7 @@ def best_temperature(engine: Engine, ids: TokenIds) -> float:
 
 def _derivatives(engine: Engine, ids: TokenIds, beta: float) -> tuple[float, float]:
     slope = curvature = 0.0
-    for window in predicted_windows(engine, ids):
+    for window in predicted_windows(engine, ids[None]):
         z = np.maximum(window.prediction.log_probs[0], np.float32(-1e4))  # (T, V), finite
         scaled = np.float32(beta) * z
         probabilities = np.exp(scaled - log_sum_exp(scaled)[:, None])

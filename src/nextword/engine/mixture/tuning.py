@@ -1,8 +1,10 @@
 """Finds out how much of what to mix with a network, on a text that the network did not learn from."""
 
+import math
 from collections.abc import Mapping, Sequence
+from itertools import chain
 from operator import itemgetter
-from typing import NamedTuple
+from typing import NamedTuple, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,7 +12,7 @@ from numpy.typing import NDArray
 from nextword.bundle.mixture import Mixture, MixtureSettings, PackedNgrams
 from nextword.engine.engine import Engine
 from nextword.engine.mixture.cache import CacheOptions, Matches, Memory, cache_mass
-from nextword.engine.ngram.interpolated_model import contexts_of
+from nextword.engine.ngram.interpolated_model import InterpolatedModel, contexts_of
 from nextword.engine.ngram.kneser_ney import KneserNeyModel
 from nextword.engine.ngram.pruning import packed_within, unpacked
 from nextword.engine.stream import predicted_windows
@@ -27,12 +29,17 @@ _SENTINELS = 12
 
 _ORDER = 5
 _CACHE_SIZE = 1000
+_CACHE_DELAY = 8  # what was just said is left to the network: with it, sampled text repeats itself
 _THETAS = (0.1, 0.2, 0.3, 0.4, 0.5, 0.7)
 
 _LEAST_GAIN = 0.002
 """Gain in log-probability per token that keeps a part, beside what chance gives its settings on a short text."""
 
 _NUM_SETTINGS = 4
+
+_MAX_ROWS = 8
+_MIN_ROW_TOKENS = 500
+"""A validation text is read as several rows side by side, because that is faster; each fills its own cache."""
 
 
 class CacheTrial(NamedTuple):
@@ -46,6 +53,12 @@ class CacheTrial(NamedTuple):
     hits: NDArray[np.float32]
     log_totals: NDArray[np.float32]
 
+    @classmethod
+    def of(cls, matches: Matches, targets: TokenIds, theta: float) -> Self:
+        """Return what a cache says of the tokens after the queries of a window `(T,)`."""
+        weights, log_totals = matches.weights(theta)
+        return cls((weights * (matches.followers == targets[:, None])).sum(axis=1), log_totals)
+
     def mixed(self, own: Doubles, weight: float, sentinel: float) -> Doubles:
         """Return the probability of each token with the cache mixed in."""
         mass = cache_mass(self.log_totals, weight, sentinel)
@@ -56,34 +69,34 @@ Trials = Mapping[tuple[int, float], CacheTrial]
 
 
 def read_with_caches(
-    engine: Engine, ids: TokenIds, sizes: Sequence[int], thetas: Sequence[float], *, delay: int = 0
+    engine: Engine, texts: TokenIds, sizes: Sequence[int], thetas: Sequence[float], *, delay: int = 0
 ) -> tuple[Doubles, Trials]:
-    """Return the probability of each token of a text under an engine `(N,)`, and trials of caches.
+    """Return the probability of each token of some texts under an engine `(B * N,)`, and trials of caches.
 
     Args:
         engine: An engine; without hidden states there are no trials.
-        ids: The tokens of the text `(N,)`.
+        texts: The tokens of the texts, each read from its start with a cache of its own `(B, N)`.
         sizes: Sizes of the cache.
         thetas: Values of theta.
         delay: How many of the latest tokens the caches leave out.
     """
     own: list[NDArray[np.float32]] = []
-    parts: dict[tuple[int, float], list[CacheTrial]] = {(size, theta): [] for size in sizes for theta in thetas}
-    memory = Memory()
-    for inputs, targets, prediction in predicted_windows(engine, ids, numbers_per_step=4 * max(sizes, default=1)):
-        own.append(np.take_along_axis(prediction.log_probs[0], targets[0, :, None], axis=1)[:, 0])
-        if prediction.hidden is None:
+    parts = {(size, theta): [list[CacheTrial]() for _ in texts] for size in sizes for theta in thetas}
+    memories = [Memory()] * len(texts)
+    numbers = 4 * max(sizes, default=1)
+    for inputs, targets, (log_probs, hidden) in predicted_windows(engine, texts, numbers_per_step=numbers):
+        own.append(np.take_along_axis(log_probs, targets[..., None], axis=2)[..., 0])
+        if hidden is None:
             parts.clear()
             continue
-        memory = memory.after(inputs[0], prediction.hidden[0], max(sizes))
-        for size in sizes:
-            matches = Matches.of(memory, prediction.hidden[0], size, delay)
-            is_hit = matches.followers == targets[0, :, None]
-            for theta in thetas:
-                weights, log_totals = matches.weights(theta)
-                parts[size, theta].append(CacheTrial((weights * is_hit).sum(axis=1), log_totals))
-    trials = {key: CacheTrial(*map(np.concatenate, zip(*found, strict=True))) for key, found in parts.items()}
-    return np.exp(np.concatenate(own).astype(np.float64)), trials
+        for row, window in enumerate(hidden):
+            memories[row] = memories[row].after(inputs[row], window, max(sizes))
+            for size in sizes:
+                matches = Matches.of(memories[row], window, size, delay)
+                for theta in thetas:
+                    parts[size, theta][row].append(CacheTrial.of(matches, targets[row], theta))
+    trials = {key: CacheTrial(*map(np.concatenate, zip(*chain(*rows), strict=True))) for key, rows in parts.items()}
+    return np.exp(np.concatenate(own, axis=1).ravel().astype(np.float64)), trials
 
 
 def best_cache(
@@ -120,39 +133,129 @@ def _sentinels(trial: CacheTrial) -> list[float]:
     return [0.0, *(float(f"{np.exp(min(point, 69.0)):.3g}") for point in np.linspace(low - 1, high + 4, _SENTINELS))]
 
 
-def fitted_ngrams(train: TokenIds, max_bytes: int, *, vocabulary_size: int, end_id: int) -> PackedNgrams | None:
-    """Return the n-grams of a training text that matter most, in at most `max_bytes`; `None` if there is no room."""
-    if not len(train):
-        return None
-    model = KneserNeyModel.fit(train, _ORDER, vocabulary_size=vocabulary_size, end_id=end_id)
-    return packed_within(model, train, max_bytes, end_id=end_id)
+class Effort(NamedTuple):
+    """How much text a mixture is fitted to.
+
+    Attributes:
+        train_tokens: How many of the latest training tokens are counted, at most.
+        valid_tokens: How many validation tokens decide the settings, at most.
+
+    Example:
+        >>> Effort.within(12.0)
+        Effort(train_tokens=1500000, valid_tokens=20000)
+    """
+
+    train_tokens: int = 5_000_000
+    valid_tokens: int = 20_000
+
+    @classmethod
+    def within(cls, seconds: float) -> Self:
+        """Return what there is time for: 60 % of it for the training text, if both texts are long."""
+        seconds, most = max(0.0, seconds - _START_SECONDS), cls()
+        train = math.floor(_COUNTING_SHARE * seconds / _COUNTING_SECONDS)
+        valid = math.floor((1 - _COUNTING_SHARE) * seconds / _TUNING_SECONDS)
+        return cls(min(most.train_tokens, train), min(most.valid_tokens, valid))
+
+    def seconds(self, num_train: int, num_valid: int) -> float:
+        """Return about how long it takes for a text with so many tokens."""
+        train, valid = min(self.train_tokens, num_train), min(self.valid_tokens, num_valid)
+        return _START_SECONDS + _COUNTING_SECONDS * train + _TUNING_SECONDS * valid if train and valid else 0.0
 
 
-def tuned_mixture(engine: Engine, valid: TokenIds, ngrams: PackedNgrams | None) -> Mixture | None:
-    """Return what to mix with an engine, tuned on a text that it did not learn from; `None` if nothing helps.
+_START_SECONDS = 2.0  # for the training framework to compile the reading of several rows
+_COUNTING_SECONDS = 4e-6  # a training token
+_TUNING_SECONDS = 2e-4  # a validation token
+_COUNTING_SHARE = 0.6
+
+
+class FittedMixture(NamedTuple):
+    """A mixture, and what a person wants to know of it.
+
+    Attributes:
+        mixture: What to mix; `None` if nothing helps.
+        counted_tokens: Training tokens that its n-grams were counted in.
+        pruning_cost: How much higher the perplexity is than with all n-grams, on the validation text with the n-grams
+            alone mixed in, as a fraction.
+    """
+
+    mixture: Mixture | None
+    counted_tokens: int = 0
+    pruning_cost: float = 0.0
+
+
+def fitted_mixture(
+    engine: Engine, train: TokenIds, valid: TokenIds, *, max_bytes: int, effort: Effort
+) -> FittedMixture:
+    """Return what to mix with an engine: n-grams of the training text, and a cache.
 
     Args:
         engine: The network alone.
-        valid: The text `(N,)`.
-        ngrams: The n-grams of the training text.
+        train: The training text `(N,)`.
+        valid: A text that the network did not learn from `(M,)`.
+        max_bytes: The largest size of the n-grams.
+        effort: How much of the texts is read.
     """
-    own, trials = read_with_caches(engine, valid, [_CACHE_SIZE], _THETAS)
-    least = _LEAST_GAIN + _NUM_SETTINGS / len(valid)
-    log_prob, weight = float(np.log(own).mean()), 0.0
-    if ngrams is not None:
-        model = unpacked(ngrams)
-        counted = model.token_probabilities(contexts_of(valid, model.order, end_id=engine.end_id), valid)
-        found, best = mixture_log_prob(own, counted, None, at_most=0.999)
-        if found - log_prob >= least:
-            log_prob, weight, own = found, best, (1 - best) * own + best * counted
-    settings = MixtureSettings(ngram_weight=weight)
-    if trials:
-        found, options = best_cache(own, trials)
-        if found - log_prob >= least:
-            settings = settings.replace(**options.to_table())
-    if not (settings.ngram_weight or settings.cache_weight):
-        return None
-    return Mixture(settings, ngrams if settings.ngram_weight else None)
+    counted, texts = train[max(0, len(train) - effort.train_tokens) :], _rows_of(valid[: max(1, effort.valid_tokens)])
+    reading = _Reading.of(engine, texts)
+    if not len(counted):
+        return FittedMixture(reading.tuned(None))
+    model = KneserNeyModel.fit(counted, _ORDER, vocabulary_size=engine.vocabulary_size, end_id=engine.end_id)
+    packed = packed_within(model, counted, max_bytes, end_id=engine.end_id)
+    mixture = reading.tuned(packed)
+    if mixture is None or mixture.ngrams is None:
+        return FittedMixture(mixture)
+    loss = reading.with_ngrams(model)[0] - reading.with_ngrams(unpacked(mixture.ngrams))[0]
+    return FittedMixture(mixture, len(counted), math.expm1(max(0.0, loss)))
+
+
+def _rows_of(ids: TokenIds) -> TokenIds:
+    """Return a text as rows of equal length `(B, N)`, without a rest."""
+    num_rows = max(1, min(_MAX_ROWS, len(ids) // _MIN_ROW_TOKENS))
+    return ids[: len(ids) // num_rows * num_rows].reshape(num_rows, -1)
+
+
+class _Reading(NamedTuple):
+    """What a network, and caches of it, say of some texts.
+
+    Attributes:
+        texts: The texts `(B, N)`.
+        end_id: The id of `<eos>`.
+        own: The probability of each token under the network `(B * N,)`.
+        trials: What caches say.
+    """
+
+    texts: TokenIds
+    end_id: int
+    own: Doubles
+    trials: Trials
+
+    @classmethod
+    def of(cls, engine: Engine, texts: TokenIds) -> Self:
+        own, trials = read_with_caches(engine, texts, [_CACHE_SIZE], _THETAS, delay=_CACHE_DELAY)
+        return cls(texts, engine.end_id, own, trials)
+
+    def with_ngrams(self, model: InterpolatedModel) -> tuple[float, float, Doubles]:
+        """Return the mean log-probability with n-grams mixed in, their weight, and each probability."""
+        contexts = np.concatenate([contexts_of(text, model.order, end_id=self.end_id) for text in self.texts])
+        counted = model.token_probabilities(contexts, self.texts.ravel())
+        log_prob, weight = mixture_log_prob(self.own, counted, None, at_most=0.999)
+        return log_prob, weight, (1 - weight) * self.own + weight * counted
+
+    def tuned(self, ngrams: PackedNgrams | None) -> Mixture | None:
+        """Return what to mix; `None` if nothing helps."""
+        least = _LEAST_GAIN + _NUM_SETTINGS / self.texts.size
+        own, log_prob, settings = self.own, float(np.log(self.own).mean()), MixtureSettings()
+        if ngrams is not None:
+            found, weight, mixed = self.with_ngrams(unpacked(ngrams))
+            if found - log_prob >= least:
+                own, log_prob, settings = mixed, found, settings.replace(ngram_weight=weight)
+        if self.trials:
+            found, options = best_cache(own, self.trials)
+            if found - log_prob >= least:
+                settings = settings.replace(**options.to_table() | {"cache_delay": _CACHE_DELAY})
+        if not (settings.ngram_weight or settings.cache_weight):
+            return None
+        return Mixture(settings, ngrams if settings.ngram_weight else None)
 
 
 def mixture_weights(probabilities: NDArray[np.floating]) -> NDArray[np.float64]:

@@ -17,7 +17,13 @@ from nextword.text.corpus import Corpus, TrainingText
 from nextword.training.config import RunConfig
 from nextword.training.context import RunContext
 from nextword.training.optim.averaging import NUM_AVERAGES
-from nextword.training.plan import SCHEDULES_ENDING_AT_ZERO, Plan, TimePlan, require_schedule_ending_at_zero
+from nextword.training.plan import (
+    SCHEDULES_ENDING_AT_ZERO,
+    MixturePlan,
+    Plan,
+    TimePlan,
+    require_schedule_ending_at_zero,
+)
 from nextword.training.planning.preparation import WindowsOf
 from nextword.training.planning.speed import measure_training
 from nextword.training.step.distillation import Teacher
@@ -197,7 +203,13 @@ def expected_seconds(config: RunConfig, corpus: Corpus, plan: Plan, words_per_se
     """Return about how long a run takes: training, the validations of its rounds, and the evaluation at the end."""
     costs = _Costs.of(config, corpus, words_per_second)
     at_the_end = _FINAL_PASS_COST * costs.reading * (1.0 + len(corpus.test.ids) / len(corpus.valid.ids))
+    at_the_end += _mixture_seconds(config, corpus)
     return plan.total_steps * costs.step + plan.num_rounds * costs.validation + at_the_end
+
+
+def _mixture_seconds(config: RunConfig, corpus: Corpus) -> float:
+    mixture = MixturePlan.of(config.training, corpus)
+    return mixture.seconds if mixture else 0.0
 
 
 def _validation_cost(config: RunConfig, vocabulary_size: int) -> float:
@@ -228,8 +240,8 @@ def _plan(config: RunConfig, corpus: Corpus, windows: Windows, budget: Budget, w
     costs = _Costs.of(config, corpus, words_per_second)
     validation = costs.validation
     passes_at_end = _FINAL_PASS_COST * (1.0 + len(corpus.test.ids) / len(corpus.valid.ids)) / costs.passes
-    seconds = budget.left
-    training = seconds - passes_at_end * validation
+    seconds, mixture_seconds = budget.left, _mixture_seconds(config, corpus)
+    training = seconds - mixture_seconds - passes_at_end * validation
     rounds = _num_rounds(training / validation)
     steps = costs.steps_in(training, rounds)
     max_steps = math.ceil(_max_epochs(len(corpus.train.ids)) * windows.steps_per_epoch)
@@ -238,7 +250,7 @@ def _plan(config: RunConfig, corpus: Corpus, windows: Windows, budget: Budget, w
         steps = max_steps
         rounds = min(_ROUNDS_OF_SHORT_TEXT, steps)
         needed = budget.spent + steps * costs.step + (rounds + passes_at_end) * (validation + _SAVING_SECONDS)
-        needed = min(needed, budget.seconds)
+        needed = min(needed + mixture_seconds, budget.seconds)
     if steps < 1:
         raise SettingError(
             f"`minutes` must leave time for training after one validation and the final evaluation, which take about "
@@ -251,6 +263,7 @@ def _plan(config: RunConfig, corpus: Corpus, windows: Windows, budget: Budget, w
         round_steps=config.training.round_steps or max(1, math.ceil(steps / rounds)),
         planned_steps=(steps,),
         needed_seconds=needed,
+        mixture_seconds=mixture_seconds,
     )
 
 

@@ -96,7 +96,7 @@ def test_an_engine_without_hidden_states_is_refused(hiddenless_engine: Engine) -
 @pytest.mark.parametrize("delay", [0, 3])
 def test_tuning_uses_the_probabilities_of_the_engine(delay: int) -> None:
     engine, ids = BigramEngine(), np.random.default_rng(0).integers(7, size=1_100, dtype=np.int32)
-    own, trials = read_with_caches(engine, ids, (2, 5, 40), (0.0, 0.8), delay=delay)
+    own, trials = read_with_caches(engine, ids[None], (2, 5, 40), (0.0, 0.8), delay=delay)
     for (size, theta), trial in trials.items():
         for sentinel in (0.0, 4.0):
             options = CacheOptions(

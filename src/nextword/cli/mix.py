@@ -1,0 +1,132 @@
+"""`nextword mix`: n-grams and a cache for a model that was trained already."""
+
+import json
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, NamedTuple, Self
+
+import click
+
+from nextword.bundle.bundle import Bundle
+from nextword.bundle.files import max_ngram_bytes
+from nextword.bundle.model_card import mixture_facts, with_mixture_section
+from nextword.bundle.origin import Origin
+from nextword.bundle.origin_text import OriginText
+from nextword.bundle.samples import refuse_sample
+from nextword.bundle.store import read_bundle, write_bundle
+from nextword.cli.options.command import command
+from nextword.cli.options.parameter_types import DIRECTORY
+from nextword.cli.options.setting_option import CommandOptions, argument, option
+from nextword.cli.options.shared import bad_bytes_of_splits_option, data_dir_option, json_option
+from nextword.cli.options.target import engine_option, open_origin, run_or_model_argument
+from nextword.cli.output.progress import evaluation_progress, read_split, waiting
+from nextword.engine.engine import Engine
+from nextword.engine.mixture.mixture_engine import MixtureEngine, parts_of
+from nextword.engine.mixture.tuning import Effort, fitted_mixture
+from nextword.engine.opening import EngineName
+from nextword.errors import SettingError
+from nextword.inference.evaluation.perplexity import evaluate
+from nextword.text.encoding.token_store import TokenStore
+from nextword.text.options import OnBadBytes
+
+_NUM_ROWS = 8
+_MIN_ROW_TOKENS = 1024
+
+
+@dataclass(frozen=True, kw_only=True)
+class _MixOptions(CommandOptions):
+    run_or_model: Path = run_or_model_argument()
+    text: str | None = argument(None)
+    remove: bool = option(False, help="Take the mixture out of the model.")
+    output: Path | None = option(
+        None, "-o", help="Write the model to this new directory.", type=DIRECTORY, unset="RUN_OR_MODEL itself"
+    )
+    data_dir: Path | None = data_dir_option()
+    on_bad_bytes: OnBadBytes | None = bad_bytes_of_splits_option()
+    engine: EngineName = engine_option()
+    as_json: bool = json_option()
+
+
+@command(
+    _MixOptions,
+    examples=[
+        "nextword mix austen austen -o austen-mixed",
+        "nextword mix runs/demo my-text.txt -o runs/demo-for-me",
+        "nextword mix runs/demo --remove",
+    ],
+)
+def mix(options: _MixOptions) -> None:
+    """Fit the mixture of a model, or take it out.
+
+    The mixture is what a model mixes with its network at work: n-grams of the training split of TEXT (default: the text
+    of the run) and a cache of recent words. The valid split decides how much of each; what does not help is left out.
+    The network stays as it is. `nextword train` ends with the same.
+
+    The n-grams are pieces of TEXT. Anyone who has the model can read them.
+    """
+    if options.output is None:
+        refuse_sample(options.run_or_model)
+    if options.remove and options.text is not None:
+        raise SettingError("`--remove` takes the mixture out and reads no TEXT; leave one of them out")
+    origin = Origin.of(options.run_or_model)
+    path, bundle = options.output or origin.bundle, read_bundle(origin.bundle)
+    if options.remove:
+        plain = replace(bundle, mixture=None, card=with_mixture_section(bundle.card, {}))
+        write_bundle(path, plain, replace=options.output is None)
+        removed = bundle.mixture is not None
+        said = f"{path}: {'the network alone now' if removed else 'it had no mixture'}"
+        click.echo(json.dumps({"model": str(path), "removed": removed}) if options.as_json else said)
+        return
+    text = OriginText(origin, options.text, options.data_dir, options.on_bad_bytes)
+    result = _Mixed.of(bundle, open_origin(origin, "static").engine, text)
+    write_bundle(path, result.bundle, replace=options.output is None)
+    click.echo(json.dumps(result.to_table(path)) if options.as_json else result.describe(path))
+
+
+class _Mixed(NamedTuple):
+    """A model with its new mixture, and what it brings on a test split."""
+
+    bundle: Bundle
+    facts: dict[str, str]
+    static: float
+    used: float
+
+    @classmethod
+    def of(cls, bundle: Bundle, engine: Engine, text: OriginText) -> Self:
+        train, valid, test = (read_split(text, split, bundle.tokenizer) for split in ("train", "valid", "test"))
+        with waiting("fitting the mixture"):
+            most = max_ngram_bytes(bundle.architecture)
+            fitted = fitted_mixture(engine, train.ids, valid.ids, max_bytes=most, effort=Effort())
+        static = _perplexity(engine, test)
+        if fitted.mixture is None:
+            return cls(replace(bundle, mixture=None, card=with_mixture_section(bundle.card, {})), {}, static, static)
+        facts = mixture_facts(
+            fitted.mixture.facts, counted_tokens=fitted.counted_tokens, pruning_cost=fitted.pruning_cost
+        )
+        used = _perplexity(MixtureEngine(engine, parts_of(fitted.mixture)), test)
+        facts["perplexity"] = f"{used:,.2f} as used, {static:,.2f} static, on the test split of {text.name}"
+        card = with_mixture_section(bundle.card, facts)
+        return cls(replace(bundle, mixture=fitted.mixture, card=card), facts, static, used)
+
+    def describe(self, path: Path) -> str:
+        """Return what is mixed now, and what it brings."""
+        if not self.facts:
+            return f"{path}: the network alone, since neither n-grams nor a cache help on valid"
+        width = max(map(len, self.facts))
+        return "\n".join([f"{path}", *(f"  {name:<{width}}  {value}" for name, value in self.facts.items())])
+
+    def to_table(self, path: Path) -> dict[str, Any]:
+        """Return the same for JSON."""
+        mixture = self.bundle.mixture
+        return {
+            "model": str(path),
+            "mixture": mixture and {"settings": mixture.settings.to_table(), "num_ngrams": mixture.facts.num_ngrams},
+            "perplexity": self.static,
+            "perplexity_as_used": self.used,
+        }
+
+
+def _perplexity(engine: Engine, store: TokenStore) -> float:
+    num_rows = max(1, min(_NUM_ROWS, store.num_tokens // _MIN_ROW_TOKENS))
+    with evaluation_progress("test", store.num_tokens) as on_progress:
+        return evaluate(engine, store.ids, batch_size=num_rows, on_progress=on_progress).perplexity

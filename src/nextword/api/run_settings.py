@@ -89,6 +89,7 @@ class RunSettings(TypedDict, total=False):
     averaging_patience: int
     averaging_latest_round: int | None
     patience: int | None
+    mixture: bool
     compute_dtype: Literal["auto", "float32", "bfloat16"]
     seed: int
     strategy: Literal["data-parallel", "local-steps", "population"] | None

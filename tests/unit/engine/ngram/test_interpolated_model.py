@@ -14,14 +14,17 @@ from nextword.engine.ngram.kneser_ney import KneserNeyModel
 
 SIZE = 4
 SINGLES = np.array([0.4, 0.3, 0.2, 0.1])
-Shares = dict[tuple[int, ...], float]
+Ngram = tuple[int, ...]
+Shares = dict[Ngram, float]
 
 
 def shares_of(ids: list[int], order: int, rate: float, seed: int) -> Shares:
     """Return shares of the n-grams of a text; some n-grams are left out at random, and all that begin with them."""
     lengths = range(2, order + 1)
-    counts = Counter(tuple(ids[first : first + length]) for length in lengths for first in range(len(ids) - length + 1))
-    totals: Counter[tuple[int, ...]] = Counter()
+    counts: Counter[Ngram] = Counter(
+        tuple(ids[first : first + length]) for length in lengths for first in range(len(ids) - length + 1)
+    )
+    totals: Counter[Ngram] = Counter()
     for ngram, count in counts.items():
         totals[ngram[:-1]] += count
     random = np.random.default_rng(seed)
@@ -34,7 +37,7 @@ def shares_of(ids: list[int], order: int, rate: float, seed: int) -> Shares:
 
 
 def model_of(shares: Shares, order: int) -> InterpolatedModel:
-    numbers = {(token,): token for token in range(SIZE)}
+    numbers: dict[Ngram, int] = {(token,): token for token in range(SIZE)}
     levels = []
     for length in range(2, order + 1):
         ngrams = sorted(ngram for ngram in shares if len(ngram) == length)
@@ -46,12 +49,12 @@ def model_of(shares: Shares, order: int) -> InterpolatedModel:
     return InterpolatedModel(SINGLES, levels)
 
 
-def left_of(shares: Shares, context: tuple[int, ...]) -> list[float]:
+def left_of(shares: Shares, context: Ngram) -> list[float]:
     """Return the shares of the tokens after a context."""
     return [share for ngram, share in shares.items() if ngram[:-1] == context]
 
 
-def probability(shares: Shares, context: tuple[int, ...], token: int) -> float:
+def probability(shares: Shares, context: Ngram, token: int) -> float:
     """The equation as it stands, over a dictionary."""
     if not context:
         return float(SINGLES[token])
@@ -105,7 +108,7 @@ def test_an_unknown_context_leaves_the_word_to_the_shorter_one() -> None:
 
 
 def test_levels_without_n_grams_change_nothing() -> None:
-    pairs = {ngram: share for ngram, share in SOME.items() if len(ngram) == 2}
+    pairs: Shares = {ngram: share for ngram, share in SOME.items() if len(ngram) == 2}
     contexts = all_contexts(4)
     for order in (3, 4):
         expected = model_of(pairs, 2).probabilities(contexts[:, -1:])

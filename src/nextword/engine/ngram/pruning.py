@@ -40,13 +40,10 @@ def packed_within(model: InterpolatedModel, ids: TokenIds, max_bytes: int, *, en
     low, high = 0, len(values)  # how many of the least valuable are left out
     while low < high:
         middle = (low + high) // 2
-        sizes = [int(kept.sum()) for kept in _kept(model, costs, values[middle])]
-        low, high = (low, middle) if ngram_bytes(model.vocabulary_size, sizes) <= max_bytes else (middle + 1, high)
+        fits = _num_bytes(model, _kept(model, costs, values[middle])) <= max_bytes
+        low, high = (low, middle) if fits else (middle + 1, high)
     kept = _kept(model, costs, values[low] if low < len(values) else np.inf)
-    sizes = [int(each.sum()) for each in kept]
-    if ngram_bytes(model.vocabulary_size, sizes) > max_bytes:
-        return None
-    return _packed(model, kept)
+    return _packed(model, kept) if _num_bytes(model, kept) <= max_bytes else None
 
 
 def unpacked(packed: PackedNgrams) -> InterpolatedModel:
@@ -84,6 +81,13 @@ def _kept(model: InterpolatedModel, costs: Sequence[NDArray[np.float64]], least:
     for length in reversed(range(1, len(kept))):
         kept[length - 1][model.levels[length].table.contexts[kept[length]]] = True
     return kept
+
+
+def _num_bytes(model: InterpolatedModel, kept: Sequence[Kept]) -> int:
+    sizes = [int(own.sum()) for own in kept]
+    while sizes and not sizes[-1]:  # not stored
+        sizes.pop()
+    return ngram_bytes(model.vocabulary_size, sizes)
 
 
 def _packed(model: InterpolatedModel, kept: Sequence[Kept]) -> PackedNgrams:

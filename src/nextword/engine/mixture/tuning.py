@@ -157,7 +157,7 @@ class Effort(NamedTuple):
         return cls(min(most.train_tokens, train), min(most.valid_tokens, valid))
 
     def seconds(self, num_train: int, num_valid: int) -> float:
-        """Return about how long it takes for a text with so many tokens."""
+        """Return about how long it takes for texts of these lengths, in tokens."""
         train, valid = min(self.train_tokens, num_train), min(self.valid_tokens, num_valid)
         return _START_SECONDS + _COUNTING_SECONDS * train + _TUNING_SECONDS * valid if train and valid else 0.0
 

@@ -1,8 +1,24 @@
 import numpy as np
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nextword.engine.mixture.tuning import mean_log_prob, mixture_weights
+from nextword.engine.engine import Engine
+from nextword.engine.mixture.mixture_engine import MixtureEngine, parts_of
+from nextword.engine.mixture.tuning import (
+    Effort,
+    FittedMixture,
+    fitted_mixture,
+    mean_log_prob,
+    mixture_weights,
+    read_with_caches,
+)
+from nextword.engine.stream import token_log_probs
+from nextword.text.batching.window import TokenIds
+from support.inner_engines import BigramEngine, text_of
+
+MANY_BYTES = 100_000
+ALL = Effort()
 
 
 @given(seed=st.integers(0, 1_000), count=st.integers(2, 4))
@@ -19,3 +35,95 @@ def test_mixture_weights_are_optimal(seed: int, count: int) -> None:
 def test_a_distribution_that_is_never_right_gets_no_weight() -> None:
     weights = mixture_weights(np.array([[0.5, 0.5], [0.0, 0.0]]))
     np.testing.assert_allclose(weights, [1, 0], atol=1e-6)
+
+
+def test_texts_side_by_side_are_read_as_each_alone() -> None:
+    engine, texts = BigramEngine(), np.random.default_rng(0).integers(7, size=(3, 700), dtype=np.int32)
+    own, trials = read_with_caches(engine, texts, [40], [0.8], delay=2)
+    alone = [read_with_caches(engine, text[None], [40], [0.8], delay=2) for text in texts]
+    np.testing.assert_array_equal(own, np.concatenate([each for each, _ in alone]))
+    for field in ("hits", "log_totals"):
+        expected = np.concatenate([getattr(each[40, 0.8], field) for _, each in alone])
+        np.testing.assert_allclose(getattr(trials[40, 0.8], field), expected, rtol=1e-5, atol=1e-7)
+
+
+def fitted(engine: Engine, train: TokenIds, valid: TokenIds, effort: Effort = ALL) -> FittedMixture:
+    return fitted_mixture(engine, train, valid, max_bytes=MANY_BYTES, effort=effort)
+
+
+@pytest.fixture(scope="module")
+def other() -> TokenIds:
+    """A text of another source than the network's."""
+    return text_of(BigramEngine(seed=2, boldness=2.0), 12_000)
+
+
+def test_n_grams_help_a_network_that_does_not_know_the_text(other: TokenIds) -> None:
+    engine, (train, valid, test) = BigramEngine(), np.split(other, [8_000, 10_000])
+    found = fitted(engine, train, valid)
+    assert found.mixture is not None
+    assert found.mixture.settings.ngram_weight > 0.9
+    assert found.counted_tokens == 8_000
+    assert 0 <= found.pruning_cost < 0.05
+    mixed = MixtureEngine(engine, parts_of(found.mixture))
+    assert token_log_probs(mixed, test).mean() > token_log_probs(engine, test).mean() + 0.5
+
+
+def test_a_cache_helps_with_a_text_that_repeats_itself() -> None:
+    random = np.random.default_rng(1)
+    valid = np.concatenate([np.tile(random.permutation(7)[:3], 60) for _ in range(20)]).astype(np.int32)
+    found = fitted(BigramEngine(boldness=0.1), np.zeros(0, np.int32), valid)
+    assert found.mixture is not None
+    assert (found.mixture.ngrams, found.mixture.settings.ngram_weight) == (None, 0.0)
+    assert found.mixture.settings.cache_weight > 0.5
+
+
+def test_what_does_not_help_is_left_out() -> None:
+    engine = BigramEngine(boldness=2.0)
+    assert fitted(engine, text_of(engine, 300, seed=5), text_of(engine, 2_000, seed=6)).mixture is None
+
+
+def test_an_engine_without_hidden_states_has_no_cache(hiddenless_engine: Engine) -> None:
+    ids = np.tile(np.arange(hiddenless_engine.vocabulary_size), 200).astype(np.int32)
+    found = fitted(hiddenless_engine, ids, ids)
+    assert found.mixture is not None
+    assert found.mixture.settings.cache_weight == 0
+
+
+def test_only_the_latest_training_tokens_are_counted(other: TokenIds) -> None:
+    effort, valid = Effort(train_tokens=3_000), other[8_000:]
+    found, expected = (
+        fitted(BigramEngine(), other[:8_000], valid, effort),
+        fitted(BigramEngine(), other[5_000:8_000], valid),
+    )
+    assert found.mixture is not None
+    assert expected.mixture is not None
+    assert found.counted_tokens == 3_000
+    assert found.mixture.to_json() == expected.mixture.to_json()
+
+
+def test_only_some_validation_tokens_are_read(other: TokenIds) -> None:
+    train, valid = other[:200], other[8_000:]
+    found = fitted(BigramEngine(), train, valid, Effort(valid_tokens=1_500))
+    expected, all_of_it = (fitted(BigramEngine(), train, ids) for ids in (valid[:1_500], valid))
+    assert found.mixture is not None
+    assert expected.mixture is not None
+    assert all_of_it.mixture is not None
+    assert found.mixture.settings == expected.mixture.settings
+    assert found.mixture.settings != all_of_it.mixture.settings
+
+
+def test_n_grams_take_no_more_than_they_may(other: TokenIds) -> None:
+    found = fitted_mixture(BigramEngine(), other[:8_000], other[8_000:], max_bytes=400, effort=Effort())
+    assert found.mixture is not None
+    assert found.mixture.ngrams is not None
+    assert len(found.mixture.ngrams.to_bytes()) <= 400
+
+
+@given(seconds=st.floats(0, 1000))
+def test_an_effort_takes_the_time_that_there_is(seconds: float) -> None:
+    effort = Effort.within(seconds)
+    assert effort.seconds(10**9, 10**9) <= max(seconds, 0)
+    assert effort.seconds(10, 10) <= effort.seconds(10**9, 10**9)
+    assert Effort.within(2 * seconds).train_tokens >= effort.train_tokens
+    assert effort.train_tokens <= Effort().train_tokens
+    assert effort.valid_tokens <= Effort().valid_tokens

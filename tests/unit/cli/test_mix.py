@@ -1,0 +1,71 @@
+"""`nextword mix`: a model that was trained gets another mixture, and loses it again."""
+
+from pathlib import Path
+from shutil import copytree
+
+import pytest
+
+from nextword.bundle.store import read_bundle
+from nextword.engine.opening import open_model
+from nextword.engine.stream import token_log_probs
+from nextword.text.corpus import Corpus
+from support.commands import Command, Json
+
+
+@pytest.fixture
+def run(trained_run: Path, tmp_path: Path) -> Path:
+    """A finished run that may be changed."""
+    return Path(copytree(trained_run, tmp_path / "run"))
+
+
+@pytest.fixture
+def other_text(tmp_path: Path) -> Path:
+    """A text of the words that the model knows, in another order."""
+    path = tmp_path / "other.txt"
+    path.write_text("the mat sat on the cat .\n" * 400, encoding="utf-8")
+    return path
+
+
+def test_another_text_helps_with_itself(run: Path, other_text: Path, tmp_path: Path, json_of: Json) -> None:
+    output = tmp_path / "mixed"
+    table = json_of("mix", run, other_text, "-o", output)
+    assert table["perplexity_as_used"] < 0.5 * table["perplexity"]
+    assert table["mixture"]["settings"]["ngram_weight"] > 0.5
+    model = open_model(output)
+    valid = Corpus.load_split(other_text, "all", model.tokenizer).ids
+    assert token_log_probs(model.engine, valid).mean() > token_log_probs(model.network, valid).mean() + 0.5
+    assert open_model(run / "model").bundle.is_same_model(model.bundle)
+    assert "on the test split of other.txt" in model.bundle.card
+    assert "Anyone who has the model can read them." in model.bundle.card
+
+
+def test_a_mixture_is_taken_out_and_fitted_again(run: Path, other_text: Path, printed: Command) -> None:
+    printed("mix", run, other_text)
+    with_mixture = read_bundle(run / "model")
+    assert with_mixture.mixture is not None
+    assert printed("mix", run, "--remove") == f"{run / 'model'}: the network alone now\n"
+    without = read_bundle(run / "model")
+    assert without.mixture is None
+    assert "Mixture" not in without.card
+    assert printed("mix", run, "--remove") == f"{run / 'model'}: it had no mixture\n"
+    printed("mix", run, other_text)
+    again = read_bundle(run / "model")
+    assert again.mixture is not None
+    assert again.mixture.to_json() == with_mixture.mixture.to_json()
+    assert again.card == with_mixture.card
+
+
+def test_the_text_of_the_run_is_the_default(run: Path, printed: Command, json_of: Json) -> None:
+    printed("mix", run, "--remove")
+    table = json_of("mix", run)
+    assert (table["mixture"] is None) == (read_bundle(run / "model").mixture is None)
+    assert table["perplexity_as_used"] <= 1.02 * table["perplexity"]
+
+
+def test_mistakes_are_told_and_nothing_is_changed(run: Path, other_text: Path, mistake: Command) -> None:
+    assert "read-only" in mistake("mix", "austen", other_text)
+    assert "leave one of them out" in mistake("mix", run, other_text, "--remove")
+    assert "TEXT must be given" in mistake("mix", run / "model")
+    before = read_bundle(run / "model").card
+    assert "is not a sample, file or folder" in mistake("mix", run, run / "missing.txt")
+    assert read_bundle(run / "model").card == before

@@ -6,7 +6,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from nextword.bundle.model_card import ModelFacts, SplitMetrics, model_card
+from nextword.bundle.mixture import MixtureFacts, MixtureSettings
+from nextword.bundle.model_card import (
+    ModelFacts,
+    SplitMetrics,
+    mixture_facts,
+    model_card,
+    summary_of,
+    with_mixture_section,
+)
 from nextword.model.architecture import Architecture
 
 FACTS = ModelFacts(
@@ -87,6 +95,45 @@ def test_every_rate_of_an_architecture_has_its_name_on_the_card() -> None:
     settings: dict[str, Any] = {"mixture_size": 2, **dict.fromkeys(rates, 0.125)}
     card = model_card(replace(FACTS, architecture=FACTS.architecture.replace(**settings)))
     assert card.count(" 0.125") == len(rates)
+
+
+MIXTURE = MixtureFacts(
+    MixtureSettings(ngram_weight=0.14, cache_weight=0.5, cache_size=900, cache_delay=3, cache_sentinel=40.0), [120, 7]
+)
+
+
+def test_the_card_tells_the_mixture_and_what_it_brings() -> None:
+    row = replace(FACTS.metrics[0], perplexity_as_used=987.654, protocol_as_used="A cache of 900 tokens.")
+    facts = mixture_facts(MIXTURE, counted_tokens=5_000, pruning_cost=0.0123)
+    card = model_card(replace(FACTS, metrics=[row], mixture=facts))
+    for said in (
+        "| split | perplexity | as used | accuracy | tokens |",
+        "| test | 1,123.46 | 987.65 | 25.68% | 82,430 |",
+        "As used, on test: A cache of 900 tokens.",
+        "| n-grams | weight 0.14; 120 of 2 tokens, 7 of 3 tokens, from 5,000 tokens of the training text |",
+        "would be 1.2% lower",
+        "| cache | weight 0.5 of 900 tokens without the latest 3, theta 0.3, sentinel 40 |",
+        "Anyone who has the model can read them.",
+    ):
+        assert said in card
+    assert summary_of([row]) == "perplexity: test 1,123.46, test 987.65 as used"
+
+
+def test_a_mixture_of_a_cache_reveals_nothing() -> None:
+    facts = mixture_facts(MIXTURE._replace(settings=MIXTURE.settings.replace(ngram_weight=0.0)))
+    assert list(facts) == ["cache"]
+    assert "Anyone who has the model can read" not in model_card(replace(FACTS, mixture=facts))
+
+
+def test_the_mixture_of_a_card_is_replaced_and_taken_out() -> None:
+    plain, facts = model_card(FACTS), mixture_facts(MIXTURE)
+    card = with_mixture_section(plain, facts)
+    assert card == model_card(replace(FACTS, mixture=facts))
+    other = with_mixture_section(card, {"cache": "another"})
+    assert other == with_mixture_section(plain, {"cache": "another"})
+    assert "| cache | another |" in other
+    assert with_mixture_section(other, {}) == with_mixture_section(plain, {}) == plain
+    assert with_mixture_section("# tiny", {"cache": "weight 0.5"}).startswith("# tiny\n\n## Mixture\n\n| property |")
 
 
 def test_a_card_without_figures_says_so() -> None:

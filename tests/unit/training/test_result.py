@@ -7,6 +7,7 @@ import pytest
 
 from nextword.bundle.model_card import figures_table
 from nextword.engine.keras.keras_engine import KerasEngine
+from nextword.engine.opening import start_engine
 from nextword.inference.evaluation.perplexity import evaluate
 from nextword.model.language_model import LanguageModel
 from nextword.text.corpus import Corpus
@@ -85,4 +86,24 @@ def test_the_table_has_the_metrics_of_the_run(finished: FinishedRun) -> None:
 
 def test_it_is_shown_in_one_line(finished: FinishedRun) -> None:
     valid, test = (f"{row.split} {row.perplexity:,.2f}" for row in finished.metrics)
-    assert repr(finished) == f"FinishedRun('my-story-quick' on 'my story.txt', perplexity: {valid}, {test})"
+    used = f"test {finished.metrics[1].perplexity_as_used:,.2f} as used"
+    assert repr(finished) == f"FinishedRun('my-story-quick' on 'my story.txt', perplexity: {valid}, {test}, {used})"
+
+
+def test_the_bundle_has_a_mixture_and_its_card_what_it_brings(finished: FinishedRun, corpus: Corpus) -> None:
+    mixture, (valid, test) = finished.bundle.mixture, finished.metrics
+    assert mixture is not None
+    assert valid.perplexity_as_used is None
+    engine = start_engine(finished.bundle, "keras").engine
+    assert test.perplexity_as_used == pytest.approx(evaluate(engine, corpus.test.ids).perplexity, rel=1e-5)
+    assert test.perplexity_as_used < test.perplexity
+    for said in ("## Mixture", f"{corpus.train.num_tokens:,} tokens of the training text", "Anyone who has the model"):
+        assert said in finished.bundle.card
+
+
+def test_without_a_mixture_the_network_is_all(model: LanguageModel, corpus: Corpus) -> None:
+    config = replace(CONFIG, training=CONFIG.training.replace(mixture=False))
+    plain = finish_run(model, corpus, config, PROGRESS, RunContext())
+    assert plain.bundle.mixture is None
+    assert [row.perplexity_as_used for row in plain.metrics] == [None, None]
+    assert "Mixture" not in plain.bundle.card

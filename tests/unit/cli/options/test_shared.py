@@ -28,6 +28,7 @@ GIVEN: dict[str, tuple[list[str], Any]] = {
     "skip_connections": ([], True),
     "narrowed_output": ([], True),
     "locked_dropout": ([], True),
+    "mixture": ([], True),
     "variable_num_steps": ([], True),
     "adaptive_cutoffs": (["20,100"], (20, 100)),
     "sampled_softmax": (["100"], 100),
@@ -84,7 +85,7 @@ def test_the_command_that_trains_has_all_these_flags_and_describes_each() -> Non
     for task in ("Run length", "Text", "Model size", "Regularization", "Optimization", "Batching"):
         assert f"\n{task}:\n" in text
     assert "--vocabulary-size" not in text
-    assert {"seconds", "passes_at_end", "planned_steps", "needed_seconds"} == WRITTEN_BY_THE_RUN
+    assert {"seconds", "passes_at_end", "planned_steps", "needed_seconds", "mixture_seconds"} == WRITTEN_BY_THE_RUN
     assert not any(flag_of(name) in text for name in WRITTEN_BY_THE_RUN)
 
 

@@ -74,7 +74,7 @@ def test_the_perplexity_of_the_mixture_is_that_of_the_ensemble_engine(population
 
     ensemble = Ensemble.read(population)
     assert ensemble is not None
-    engines = [open_model(member / "model").engine for member in member_directories(population)]
+    engines = [open_model(member / "model", method="static").engine for member in member_directories(population)]
     engine = EnsembleEngine(engines, EnsembleOptions(ensemble_weights=ensemble.weights))
     mean = token_log_probs(engine, corpus.valid.ids).mean()
     assert float(np.exp(-mean)) == pytest.approx(ensemble.perplexity, rel=1e-4)

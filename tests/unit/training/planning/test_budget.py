@@ -248,10 +248,20 @@ def test_two_averages_are_validated_each_round_and_one_of_them_evaluated_at_the_
         time_plan = time_plan_of(plan)
         rounds = -(-steps_of(plan) // time_plan.round_steps)
         words = steps_of(plan) * plan.batching.batch_size * plan.batching.num_steps
-        validating = readings * (rounds + time_plan.passes_at_end) * reading
+        at_the_end = time_plan.passes_at_end * readings * reading + time_plan.mixture_seconds
+        validating = readings * rounds * reading + at_the_end
         step = seconds_of(plan, machine, plan.batching.batch_size * plan.batching.num_steps)
         assert time_asked - step < seconds_of(plan, machine, words) + validating <= time_asked
     assert time_plan_of(one).passes_at_end == 2 * time_plan_of(two).passes_at_end
+
+
+def test_a_mixture_takes_at_most_a_tenth_of_the_time_and_none_if_none_is_wanted(fixed: FixedPlan) -> None:
+    for minutes in (0.2, 1, 2, 10, 60):
+        assert time_plan_of(fixed(minutes)).mixture_seconds <= 6 * minutes
+    assert time_plan_of(fixed(10)).mixture_seconds > 2
+    without = fixed(10, {"training": {"mixture": False}})
+    assert time_plan_of(without).mixture_seconds == 0
+    assert steps_of(without) > steps_of(fixed(10))
 
 
 @pytest.mark.parametrize(

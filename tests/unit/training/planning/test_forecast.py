@@ -1,5 +1,6 @@
 """What a run would do, on a machine whose speed is made up."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -81,9 +82,13 @@ def test_the_time_is_that_of_the_steps_and_the_validations(
     text: Path, tmp_path: Path, words_per_second: list[float]
 ) -> None:
     context = RunContext(cache_dir=tmp_path / "cache")
-    found = forecast_run(CONFIG, text, tmp_path / "run", context)
+    config = replace(CONFIG, training=CONFIG.training.replace(mixture=False))
+    found = forecast_run(config, text, tmp_path / "run", context)
     training = found.steps * 40 / words_per_second[0]
     assert found.seconds is not None
     assert training < found.seconds < 1.3 * training
+    with_mixture = forecast_run(CONFIG, text, tmp_path / "run", context).seconds
+    assert with_mixture is not None
+    assert 1 < with_mixture - found.seconds < 10
     words_per_second[0] *= 10
-    assert forecast_run(CONFIG, text, tmp_path / "run", context).seconds == pytest.approx(found.seconds / 10)
+    assert forecast_run(config, text, tmp_path / "run", context).seconds == pytest.approx(found.seconds / 10)

@@ -95,8 +95,9 @@ def test_the_bundle_has_a_mixture_and_its_card_what_it_brings(finished: Finished
     assert mixture is not None
     assert valid.perplexity_as_used is None
     engine = start_engine(finished.bundle, "keras").engine
-    assert test.perplexity_as_used == pytest.approx(evaluate(engine, corpus.test.ids).perplexity, rel=1e-5)
-    assert test.perplexity_as_used < test.perplexity
+    used = evaluate(engine, corpus.test.ids).perplexity
+    assert test.perplexity_as_used == pytest.approx(used, rel=1e-5)
+    assert used < test.perplexity
     for said in ("## Mixture", f"{corpus.train.num_tokens:,} tokens of the training text", "Anyone who has the model"):
         assert said in finished.bundle.card
 

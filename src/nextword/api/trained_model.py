@@ -570,7 +570,8 @@ class TrainedModel(LoadedModel):
     def export_html(self, path: str | Path, *, corpus: Corpus | None = None, passage: str | None = None) -> None:
         """Write a page with the model inside, which any browser opens without a server and without a network.
 
-        The page holds the vocabulary, the model card, the weights in int8, and the n-grams of the mixture, if any.
+        The page holds the vocabulary, the model card, the weights in int8, and the n-grams of the mixture, if the model
+        is used with one: `using("static")` leaves them out.
 
         Args:
             path: The HTML file. A page of nextword is replaced.
@@ -592,8 +593,9 @@ class TrainedModel(LoadedModel):
             True
         """
         bigrams = BigramTable.of_words(ids_of(corpus.train, self.tokenizer), self.tokenizer) if corpus else None
-        facts = PageFacts.of(self.bundle, curve=curve_of(map(asdict, self.history or ())))
-        write_html(Path(path), self.bundle, bigrams=bigrams, passage=passage, facts=facts)
+        bundle = self.bundle if self.method == "mixture" else self.bundle.without_mixture()
+        facts = PageFacts.of(bundle, curve=curve_of(map(asdict, self.history or ())))
+        write_html(Path(path), bundle, bigrams=bigrams, passage=passage, facts=facts)
 
 
 def load(

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from nextword.bundle.files import History
 from nextword.bundle.mixture import Mixture
+from nextword.bundle.model_card import with_mixture_section
 from nextword.bundle.onnx.weights import onnx_floats
 from nextword.errors import BundleError
 from nextword.model.architecture import Architecture
@@ -148,6 +149,10 @@ class Bundle:
             BundleError: There is no `model.onnx` to run instead.
         """
         return replace(self, weights=AbsentWeights(self.name, self.architecture))
+
+    def without_mixture(self) -> "Bundle":
+        """Return the network alone, with a card that says nothing of a mixture."""
+        return replace(self, mixture=None, card=with_mixture_section(self.card, {}))
 
     def is_same_model(self, other: "Bundle") -> bool:
         """Return whether two bundles hold the same network, tokenizer and weights, exported or not."""

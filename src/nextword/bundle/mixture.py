@@ -178,7 +178,10 @@ class MixtureFacts(NamedTuple):
                 raise ValueError(f"must have the format {_FORMAT}, but has {table['format']!a:.40}")
             if not isinstance(table["settings"], dict):
                 raise ValueError("must hold its settings as an object")
-            return cls(MixtureSettings.from_table(table["settings"]), _sizes(table["num_ngrams"], is_there=has_ngrams))
+            settings = MixtureSettings.from_table(table["settings"])
+            if settings.ngram_weight and not has_ngrams:
+                raise ValueError(f"must have `ngram_weight` 0 without `ngrams.bin`, but has {settings.ngram_weight}")
+            return cls(settings, _sizes(table["num_ngrams"], is_there=has_ngrams))
         except (ValueError, SettingError) as error:
             raise BundleError(f"`mixture.json` {error}") from error
 
@@ -190,10 +193,20 @@ class Mixture:
     Attributes:
         settings: How much of what.
         ngrams: The n-gram model; `None` without one.
+
+    Raises:
+        BundleError: N-grams have a weight, but there are none.
     """
 
     settings: MixtureSettings
     ngrams: PackedNgrams | None = None
+
+    def __post_init__(self) -> None:
+        if self.settings.ngram_weight and self.ngrams is None:
+            raise BundleError(
+                f"a mixture without n-grams must have `ngram_weight` 0, but has {self.settings.ngram_weight}; give it "
+                "n-grams, or set the weight to 0"
+            )
 
     @property
     def facts(self) -> MixtureFacts:

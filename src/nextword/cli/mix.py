@@ -71,8 +71,7 @@ def mix(options: _MixOptions) -> None:
     origin = Origin.of(options.run_or_model)
     path, bundle = options.output or origin.bundle, read_bundle(origin.bundle)
     if options.remove:
-        plain = replace(bundle, mixture=None, card=with_mixture_section(bundle.card, {}))
-        write_bundle(path, plain, replace=options.output is None)
+        write_bundle(path, bundle.without_mixture(), replace=options.output is None)
         removed = bundle.mixture is not None
         said = f"{path}: {'the network alone now' if removed else 'it had no mixture'}"
         click.echo(json.dumps({"model": str(path), "removed": removed}) if options.as_json else said)
@@ -99,7 +98,7 @@ class _Mixed(NamedTuple):
             fitted = fitted_mixture(engine, train.ids, valid.ids, max_bytes=most, effort=Effort())
         static = _perplexity(engine, test)
         if fitted.mixture is None:
-            return cls(replace(bundle, mixture=None, card=with_mixture_section(bundle.card, {})), {}, static, static)
+            return cls(bundle.without_mixture(), {}, static, static)
         facts = mixture_facts(
             fitted.mixture.facts, counted_tokens=fitted.counted_tokens, pruning_cost=fitted.pruning_cost
         )

@@ -5,7 +5,7 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import Any, cast
@@ -218,7 +218,7 @@ class ModelSource:
         applied = apply_methods([loaded], self.methods, self.tables, self.splits(loaded.tokenizer))
         return ServedModel(
             applied.model,
-            loaded.bundle if method == "mixture" else replace(loaded.bundle, mixture=None),
+            loaded.bundle if method == "mixture" else loaded.bundle.without_mixture(),
             hash=sha256,
             methods=applied.description or loaded.use,
             text=OriginText(Origin.of_bundle(self.path)),

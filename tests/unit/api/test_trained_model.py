@@ -15,10 +15,11 @@ from numpy.typing import NDArray
 
 import nextword
 from nextword import errors
+from nextword.bundle.model_card import with_mixture_section
 from nextword.bundle.store import write_bundle
 from nextword.errors import SettingError, TextError
 from support.small_run import SMALL_RUN_SETTINGS, small_run_text
-from support.tiny_bundle import write_tiny_bundle
+from support.tiny_bundle import tiny_bundle, write_tiny_bundle
 
 
 @pytest.fixture(scope="module")
@@ -312,3 +313,16 @@ def test_a_model_is_written_as_a_page(model: nextword.TrainedModel, corpus: next
     path.write_text("mine", encoding="utf-8")
     with pytest.raises(errors.StorageError, match="must be a page of nextword to be replaced"):
         model.export_html(path)
+
+
+def test_a_page_of_the_network_alone_holds_nothing_of_a_mixture(tmp_path: Path) -> None:
+    plain, mixed = write_tiny_bundle(tmp_path / "plain"), tiny_bundle(mixes=True)
+    card = with_mixture_section(mixed.card, {"n-grams": "weight 0.3"})
+    write_bundle(tmp_path / "mixed", dataclasses.replace(mixed, card=card))
+    model = nextword.load(tmp_path / "mixed")
+    models = {"plain": nextword.load(plain), "static": model.using("static"), "used": model}
+    pages = {}
+    for name, model_of_page in models.items():
+        model_of_page.export_html(tmp_path / f"{name}.html")
+        pages[name] = (tmp_path / f"{name}.html").read_bytes()
+    assert pages["static"] == pages["plain"] != pages["used"]

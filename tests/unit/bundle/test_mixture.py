@@ -105,6 +105,11 @@ def test_a_mixture_is_read_as_it_was_written(tmp_path: Path, bundle: Bundle, mix
     assert read_mixture(tmp_path / "mixed") == (mixture.settings, num_ngrams)
 
 
+def test_n_grams_of_some_weight_must_be_there() -> None:
+    with pytest.raises(BundleError, match=r"`ngram_weight` 0, but has 0\.25; give it n-grams"):
+        Mixture(SETTINGS)
+
+
 def test_a_bundle_without_a_mixture_has_none(path: Path) -> None:
     assert not {"mixture.json", "ngrams.bin"} & sealed_directory.read(path).keys()
     assert read_bundle(path).mixture is None
@@ -160,7 +165,14 @@ KEYS, NUMBERS = "must hold `format`, `settings` and `num_ngrams`, and nothing el
 HOSTILE: dict[str, tuple[Change, str]] = {
     # files
     "n-grams alone": (drop("mixture.json"), "must hold `mixture.json` if it holds `ngrams.bin`"),
-    "no n-grams": (drop("ngrams.bin"), "`num_ngrams` null without `ngrams.bin`"),
+    "no n-grams": (
+        lambda files: drop("ngrams.bin")(options(ngram_weight=0.0)(files)),
+        "`num_ngrams` null without `ngrams.bin`",
+    ),
+    "a weight of no n-grams": (
+        lambda files: drop("ngrams.bin")(table(num_ngrams=None)(files)),
+        "`mixture.json` must have `ngram_weight` 0 without `ngrams.bin`, but has 0.25",
+    ),
     "n-grams too many": (table(num_ngrams=None), "must hold `num_ngrams` if there is `ngrams.bin`: at most 7 whole"),
     # ngrams.bin
     "no bytes": (put("ngrams.bin", b""), "`ngrams.bin` must be 54 bytes long, but is 0"),

@@ -133,11 +133,11 @@ def test_a_slot_gives_the_latest_model_and_drains_all() -> None:
 
 def test_the_model_is_loaded_with_the_hash_of_its_weights() -> None:
     path = sample_model_path("austen")
-    served = ModelSource(path, max_active=3).load()
+    served = ModelSource(path, method="static", max_active=3).load()
     assert served.name == "austen"
     assert served.hash == hashlib.sha256((path / "model.onnx").read_bytes()).hexdigest()
     assert served.max_active == 3
-    assert served.methods == ""
+    assert served.methods == "static: the network alone"
     served.scheduler.close()
 
 

@@ -171,8 +171,7 @@ def _mixture(mixture: Mixture | None) -> tuple[dict[str, Any] | None, dict[str, 
             f"ngrams/{length}/{part}": array for length, level in levels for part, array in level._asdict().items()
         }
         arrays["ngrams/singles"] = ngrams.singles
-    weight = settings.ngram_weight if arrays else 0.0
-    return settings.to_table() | {"ngram_weight": weight, "share_step": SHARE_STEP}, arrays
+    return settings.to_table() | {"share_step": SHARE_STEP}, arrays
 
 
 def _laid_out(arrays: Mapping[str, NDArray[Any]]) -> tuple[list[dict[str, Any]], bytes]:

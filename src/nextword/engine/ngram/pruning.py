@@ -76,8 +76,8 @@ def _costs(model: InterpolatedModel, ids: TokenIds, end_id: int) -> list[NDArray
 
 
 def _kept(model: InterpolatedModel, costs: Sequence[NDArray[np.float64]], least: float) -> list[Kept]:
-    """Return which n-grams cost at least `least`, or are the context of one that does."""
-    kept = [cost >= least if least > 0 else cost > 0 for cost in costs]
+    """Return which n-grams cost at least `least`, a number above 0, or are the context of one that does."""
+    kept = [cost >= least for cost in costs]
     for length in reversed(range(1, len(kept))):
         kept[length - 1][model.levels[length].table.contexts[kept[length]]] = True
     return kept

@@ -48,11 +48,11 @@ def stepped(engine: Engine, ids: NDArray[np.int32], state: Any = None) -> tuple[
     ("changes", "has_ngrams", "expected"),
     [
         ({}, True, [NgramPart, CachePart]),
-        ({}, False, [CachePart]),
         ({"cache_weight": 0.0}, True, [NgramPart]),
         ({"ngram_weight": 0.0}, True, [CachePart]),
+        ({"ngram_weight": 0.0}, False, [CachePart]),
         ({"ngram_weight": 0.0, "cache_weight": 0.0}, True, []),
-        ({"cache_weight": 0.0}, False, []),
+        ({"ngram_weight": 0.0, "cache_weight": 0.0}, False, []),
     ],
 )
 def test_parts_of_weight_0_are_left_out(changes: dict[str, float], has_ngrams: bool, expected: list[type]) -> None:

@@ -15,6 +15,9 @@ settings.load_profile("nextword")
 # Some tests import Keras before nextword, which would have set this.
 os.environ.setdefault("KERAS_BACKEND", "jax")
 
+# Commands set this, and some tests run commands in their own process: the tests after them must compute the same.
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+
 _ROOT = Path(__file__).parent.parent
 _COMPILED = pytest.StashKey[CompiledPrograms]()
 

@@ -105,6 +105,10 @@ class _LazyGroup(click.Group):
                 return None
             near = "".join(f"; did you mean `{near}`?" for near in get_close_matches(name, _COMMANDS, n=1))
             raise click.UsageError(f"`{name}` is not a command{near}", context)
+        if name not in _GROUPS["Train"]:
+            # NumPy multiplies only small matrices here, and next to onnxruntime its threads wait for each other.
+            # It reads this when it is imported, with the command. Training multiplies large matrices, for word vectors.
+            os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
         command: click.Command = getattr(import_module(f"nextword.cli.{name}"), name)
         return command
 

@@ -72,7 +72,7 @@ def score(options: _ScoreOptions, given: Tables) -> None:
     with _opened(options.output) as file:
         if not (options.as_json or options.no_header):
             file.write(rows.header)
-        for scored in score_lines(model, lower_cased(lines, lowercase=lowercase), scoring):
+        for scored in score_lines(model, lower_cased(lines, lowercase=lowercase), scoring, ranks=options.tokens):
             totals.add(scored)
             file.write(rows.of(scored))
             if scored.number % scoring.read_ahead == 0:

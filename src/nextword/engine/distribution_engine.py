@@ -2,6 +2,7 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
+from functools import partial
 from typing import override
 
 import numpy as np
@@ -92,13 +93,16 @@ class DistributionEngine(ABC):
         log_probs, state = self.predict_log_probs(np.asarray(ids, np.int32)[:, None], state)
         return log_probs[:, 0], state
 
-    def score_window(self, inputs: TokenIds, targets: TokenIds, state: State) -> tuple[TokenScores, State]:
+    def score_window(
+        self, inputs: TokenIds, targets: TokenIds, state: State, *, ranks: bool = True
+    ) -> tuple[TokenScores, State]:
         """Score a window in pieces."""
-        return score_in_pieces(self._score_piece, inputs, targets, state, self.pieces(*inputs.shape))
+        score = partial(self._score_piece, ranks=ranks)
+        return score_in_pieces(score, inputs, targets, state, self.pieces(*inputs.shape))
 
-    def score(self, ids: TokenIds, lengths: NDArray[np.int32]) -> TokenScores:
+    def score(self, ids: TokenIds, lengths: NDArray[np.int32], *, ranks: bool = True) -> TokenScores:
         """Score texts from their beginning."""
-        return score_from_start(self, ids, lengths)
+        return score_from_start(self, ids, lengths, ranks=ranks)
 
     def predict_log_probs(self, inputs: TokenIds, state: State) -> tuple[NDArray[np.float32], State]:
         """Return the log-probabilities of `predict_window` `(B, T, V)` and the state, without hidden states."""
@@ -109,9 +113,11 @@ class DistributionEngine(ABC):
         """Cut a window into nearly equal pieces whose distributions fit in memory."""
         return even_pieces(num_steps, batch_size * self.vocabulary_size)
 
-    def _score_piece(self, inputs: TokenIds, targets: TokenIds, state: State) -> tuple[TokenScores, State]:
+    def _score_piece(
+        self, inputs: TokenIds, targets: TokenIds, state: State, *, ranks: bool
+    ) -> tuple[TokenScores, State]:
         log_probs, state = self.predict_log_probs(inputs, state)
-        return token_scores(log_probs, targets), state
+        return token_scores(log_probs, targets, ranks=ranks), state
 
 
 class OuterEngine(DistributionEngine):
@@ -156,12 +162,14 @@ def even_pieces(num_steps: int, numbers_per_step: int, max_numbers: int = _MAX_N
     return [slice(first, min(first + length, num_steps)) for first in range(0, num_steps, length)]
 
 
-def token_scores(log_probs: NDArray[np.float32], targets: TokenIds) -> TokenScores:
+def token_scores(log_probs: NDArray[np.float32], targets: TokenIds, *, ranks: bool = True) -> TokenScores:
     """Return the scores of `targets` `(B, T)` under `log_probs` `(B, T, V)`."""
     actual = np.take_along_axis(log_probs, targets[..., None], axis=-1)[..., 0]
+    if not ranks:
+        return TokenScores(actual, np.zeros(actual.shape, np.int32))
     rows = log_probs.reshape(-1, log_probs.shape[-1])
-    ranks = map(_rank, rows, targets.ravel().tolist(), actual.ravel())
-    return TokenScores(actual, np.fromiter(ranks, np.int32, actual.size).reshape(actual.shape))
+    found = map(_rank, rows, targets.ravel().tolist(), actual.ravel())
+    return TokenScores(actual, np.fromiter(found, np.int32, actual.size).reshape(actual.shape))
 
 
 def _rank(row: NDArray[np.float32], target: int, own: np.float32) -> int:

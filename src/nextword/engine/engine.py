@@ -20,7 +20,8 @@ class TokenScores(NamedTuple):
 
     Attributes:
         log_probs: Log-probability of each token `(B, T)`, float32.
-        ranks: Rank of each token in the vocabulary, 1 for the most probable `(B, T)`, int32; ties in order of id.
+        ranks: Rank of each token in the vocabulary, 1 for the most probable `(B, T)`, int32; ties in order of id. Zeros
+            if the tokens were scored without ranks.
     """
 
     log_probs: NDArray[np.float32]
@@ -90,8 +91,16 @@ class Engine(Protocol):
             ValueError: The texts cannot share a step.
         """
 
-    def score_window(self, inputs: TokenIds, targets: TokenIds, state: State) -> tuple[TokenScores, State]:
+    def score_window(
+        self, inputs: TokenIds, targets: TokenIds, state: State, *, ranks: bool = True
+    ) -> tuple[TokenScores, State]:
         """Read `inputs` `(B, T)` and score the target `(B, T)` after each.
+
+        Args:
+            inputs: The tokens to read.
+            targets: The token after each.
+            state: The state before the first input.
+            ranks: Whether to find the ranks; without them, a mixture needs no full distributions.
 
         Returns:
             The scores of the targets, and the state after the last input.
@@ -106,8 +115,8 @@ class Engine(Protocol):
             The predictions, and the state after the last input.
         """
 
-    def score(self, ids: TokenIds, lengths: NDArray[np.int32]) -> TokenScores:
-        """Score texts `(B, T)` of `lengths` `(B,)` tokens from their beginning.
+    def score(self, ids: TokenIds, lengths: NDArray[np.int32], *, ranks: bool = True) -> TokenScores:
+        """Score texts `(B, T)` of `lengths` `(B,)` tokens from their beginning, with or without ranks.
 
         Returns:
             The scores of the ids, the first predicted from `<eos>`; log-probability 0 and rank 0 beyond the length.
@@ -153,10 +162,10 @@ def score_in_pieces(
     return TokenScores(log_probs, ranks), state
 
 
-def score_from_start(engine: Engine, ids: TokenIds, lengths: NDArray[np.int32]) -> TokenScores:
+def score_from_start(engine: Engine, ids: TokenIds, lengths: NDArray[np.int32], *, ranks: bool) -> TokenScores:
     """Implement `Engine.score` with `Engine.score_window`."""
     first = np.full((ids.shape[0], 1), engine.end_id, np.int32)
     inputs = np.concatenate((first, ids[:, :-1]), axis=1)
-    scores, _ = engine.score_window(inputs, ids, engine.start(ids.shape[0]))
+    scores, _ = engine.score_window(inputs, ids, engine.start(ids.shape[0]), ranks=ranks)
     counted = np.arange(ids.shape[1]) < lengths[:, None]
     return TokenScores(np.where(counted, scores.log_probs, np.float32(0)), np.where(counted, scores.ranks, 0))

@@ -37,7 +37,7 @@ class ScoredTokens(NamedTuple):
     Attributes:
         ids: The tokens.
         log_probs: Log-probability of each token, float64.
-        ranks: Rank of each token, 1 for the most probable.
+        ranks: Rank of each token, 1 for the most probable; zeros without ranks.
         places: Position of each token in its sentence, 1 for the first after an `<eos>`.
     """
 
@@ -61,8 +61,17 @@ class PredictedWindow(NamedTuple):
     prediction: WindowPrediction
 
 
-def scored_tokens(engine: Engine, ids: TokenIds, *, batch_size: int, num_steps: int) -> Iterator[ScoredTokens]:
+def scored_tokens(
+    engine: Engine, ids: TokenIds, *, batch_size: int, num_steps: int, ranks: bool = True
+) -> Iterator[ScoredTokens]:
     """Yield the scores of each token of a text exactly once, in windows of at most `batch_size * num_steps` tokens.
+
+    Args:
+        engine: The engine.
+        ids: The tokens of the text `(N,)`.
+        batch_size: Rows to read in parallel.
+        num_steps: Tokens of a row in each window.
+        ranks: Whether to find the ranks; see `Engine.score_window`.
 
     Raises:
         EvaluationError: An id is outside the vocabulary, or a log-probability is NaN.
@@ -78,12 +87,12 @@ def scored_tokens(engine: Engine, ids: TokenIds, *, batch_size: int, num_steps: 
     place = np.zeros(batch_size, np.int64)
     for step in range(streams.steps_per_epoch):
         window = streams.window(step)
-        scores, state = engine.score_window(window.inputs, window.targets, state)
+        scores, state = engine.score_window(window.inputs, window.targets, state, ranks=ranks)
         places = _places(window.inputs, engine.end_id, place)
         place = places[:, -1]
         counted = window.weights > 0
-        log_probs, ranks = require_numbers(TokenScores(scores.log_probs[counted], scores.ranks[counted]))
-        yield ScoredTokens(window.targets[counted], log_probs.astype(np.float64), ranks, places[counted])
+        found = require_numbers(TokenScores(scores.log_probs[counted], scores.ranks[counted]))
+        yield ScoredTokens(window.targets[counted], found.log_probs.astype(np.float64), found.ranks, places[counted])
 
 
 def predictions(engine: Engine, ids: TokenIds, start: int) -> Iterator[NDArray[np.float32]]:
@@ -98,7 +107,7 @@ def predictions(engine: Engine, ids: TokenIds, start: int) -> Iterator[NDArray[n
     position = 0
     while position + _CONTEXT_STEPS <= start:
         part = slice(position, position + _CONTEXT_STEPS)
-        _, state = engine.score_window(inputs[None, part], np.asarray(ids[None, part]), state)
+        _, state = engine.score_window(inputs[None, part], np.asarray(ids[None, part]), state, ranks=False)
         position += _CONTEXT_STEPS
     for current in range(position, len(ids)):
         log_probs, state = engine.step(inputs[current : current + 1], state)
@@ -131,7 +140,7 @@ def predicted_windows(engine: Engine, texts: TokenIds, *, numbers_per_step: int 
 
 def token_log_probs(engine: Engine, ids: TokenIds) -> NDArray[np.float64]:
     """Return the log-probability of each token of a text `(N,)`, read as one stream."""
-    scored = scored_tokens(engine, ids, batch_size=1, num_steps=_CONTEXT_STEPS)
+    scored = scored_tokens(engine, ids, batch_size=1, num_steps=_CONTEXT_STEPS, ranks=False)
     return np.concatenate([window.log_probs for window in scored])
 
 

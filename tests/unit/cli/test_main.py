@@ -1,3 +1,4 @@
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -30,6 +31,16 @@ def test_the_help_groups_the_commands(printed: Command) -> None:
     assert [section.split(":")[0] for section in sections] == ["Train", "Use", "Measure", "Serve", "Tools"]
     names = [line.split()[0] for section in sections for line in section.splitlines()[1:]]
     assert names == every_command.list_commands(click.Context(every_command))
+
+
+def test_numpy_has_one_thread_unless_a_command_trains_or_the_user_chose(monkeypatch: pytest.MonkeyPatch) -> None:
+    name = "OPENBLAS_NUM_THREADS"
+    for value, command, expected in [(None, "presets", None), (None, "info", "1"), ("3", "info", "3")]:
+        monkeypatch.delenv(name, raising=False)
+        if value:
+            monkeypatch.setenv(name, value)
+        nextword(command, "--help")
+        assert os.environ.get(name) == expected
 
 
 def test_without_a_command_the_help_is_shown(capsys: Captured) -> None:

@@ -84,7 +84,7 @@ def test_what_is_impossible_is_infinite_in_columns_and_null_in_json(
 ) -> None:
     monkeypatch.setattr(
         "nextword.engine.distribution_engine.token_scores",
-        lambda _log_probs, targets: TokenScores(
+        lambda _log_probs, targets, **_options: TokenScores(
             np.full(targets.shape, -np.inf, np.float32), np.ones(targets.shape, int)
         ),
     )

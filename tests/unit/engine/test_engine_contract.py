@@ -18,6 +18,7 @@ from nextword.engine.methods.dropout import DropoutOptions
 from nextword.engine.methods.dynamic import DynamicOptions
 from nextword.engine.methods.ensemble import EnsembleEngine, EnsembleOptions
 from nextword.engine.methods.temperature import TemperatureEngine, TemperatureOptions
+from nextword.engine.mixture import mixture_engine
 from nextword.engine.mixture.cache import CacheOptions
 from nextword.engine.mixture.mixture_engine import CacheEngine, NgramEngine
 from nextword.engine.ngram.kneser_ney import KneserNeyModel
@@ -30,8 +31,9 @@ from support.inner_engines import toy_engine
 from support.random_weights import random_weights
 
 VOCABULARY_SIZE, END_ID = 11, 3
-NAMES = ["keras", "onnx", "toy", "temperature", "ensemble", "cache", "ngram", "all", "dropout", "dynamic"]
+NAMES = ["keras", "onnx", "toy", "temperature", "ensemble", "cache", "ngram", "both", "all", "dropout", "dynamic"]
 CACHE = CacheOptions(cache_size=4, cache_theta=0.7, cache_weight=0.4)
+LATE = CacheOptions(cache_size=5, cache_delay=2, cache_theta=0.7, cache_weight=0.9, cache_sentinel=2.0)
 DYNAMIC = DynamicOptions(dynamic_segment_length=4, dynamic_learning_rate=0.1)
 
 Log = NDArray[np.float32]
@@ -64,6 +66,7 @@ def engines(ngram_model: KneserNeyModel) -> dict[str, Engine]:
         "ensemble": EnsembleEngine([onnx, keras, toy], EnsembleOptions(ensemble_weights=(3.0, 1.0, 1.0))),
         "cache": CacheEngine(onnx, CACHE),
         "ngram": NgramEngine(onnx, ngram_model, weight=0.3),
+        "both": CacheEngine(NgramEngine(onnx, ngram_model, weight=0.3), LATE),
         "all": TemperatureEngine(CacheEngine(EnsembleEngine(members), CACHE), TemperatureOptions(temperature=1.3)),
         "dropout": DropoutEngine(keras, DropoutOptions(dropout_num_samples=2)),
         "dynamic": DynamicEngine(keras, statistics, DYNAMIC),
@@ -125,6 +128,20 @@ def test_scores_match_the_distributions_for_any_pieces(engine: Engine, monkeypat
         assert_near(scores.log_probs, expected.log_probs)
         np.testing.assert_array_equal(scores.ranks, expected.ranks)
         assert (scores.log_probs.dtype.name, scores.ranks.dtype.name) == ("float32", "int32")
+
+
+def test_scores_without_ranks_have_the_same_log_probabilities(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(mixture_engine, "_PIECE", 2 * 3 * 11)
+    (_, state), targets = engine.predict_window(ids_of(num_steps=2), engine.start(3)), ids_of(seed=3)
+    (expected, after), (scores, found) = (
+        engine.score_window(ids_of(), targets, state, ranks=ranks) for ranks in (True, False)
+    )
+    np.testing.assert_allclose(scores.log_probs, expected.log_probs, atol=1e-6)
+    assert (scores.ranks.dtype.name, scores.ranks.tolist()) == ("int32", np.zeros_like(targets).tolist())
+    np.testing.assert_array_equal(engine.step(targets[:, 0], found)[0], engine.step(targets[:, 0], after)[0])
+    whole = engine.score(targets, np.array([9, 4, 0], np.int32), ranks=False)
+    assert not whole.ranks.any()
+    assert_near(whole.log_probs, engine.score(targets, np.array([9, 4, 0], np.int32)).log_probs)
 
 
 @pytest.mark.parametrize(

@@ -68,19 +68,22 @@ class KerasEngine:
         log_probs, state = self._step(np.asarray(ids, np.int32)[:, None], state)
         return ops.convert_to_numpy(log_probs), state
 
-    def score_window(self, inputs: TokenIds, targets: TokenIds, state: State) -> tuple[TokenScores, State]:
-        """Score a window."""
-        log_probs, ranks, state = self._score(np.asarray(inputs, np.int32), np.asarray(targets, np.int32), state)
-        return TokenScores(*map(ops.convert_to_numpy, (log_probs, ranks))), state
+    def score_window(
+        self, inputs: TokenIds, targets: TokenIds, state: State, *, ranks: bool = True
+    ) -> tuple[TokenScores, State]:
+        """Score a window. The compiled program always finds the ranks."""
+        log_probs, found, state = self._score(np.asarray(inputs, np.int32), np.asarray(targets, np.int32), state)
+        shown = ops.convert_to_numpy(found) if ranks else np.zeros(inputs.shape, np.int32)
+        return TokenScores(ops.convert_to_numpy(log_probs), shown), state
 
     def predict_window(self, inputs: TokenIds, state: State) -> tuple[WindowPrediction, State]:
         """Return full distributions."""
         log_probs, hidden, state = self._predict(np.asarray(inputs, np.int32), state)
         return WindowPrediction(*map(ops.convert_to_numpy, (log_probs, hidden))), state
 
-    def score(self, ids: TokenIds, lengths: NDArray[np.int32]) -> TokenScores:
+    def score(self, ids: TokenIds, lengths: NDArray[np.int32], *, ranks: bool = True) -> TokenScores:
         """Score texts from their beginning."""
-        return score_from_start(self, ids, lengths)
+        return score_from_start(self, ids, lengths, ranks=ranks)
 
     def _step_of(self, tokens: Any, state: State) -> tuple[Any, State]:
         logits, state = self.model(tokens, state)

@@ -215,21 +215,58 @@ class CachePart:
         Raises:
             SettingError: The engine has no hidden states.
         """
-        if hidden is None:
-            raise SettingError("a cache needs an engine with hidden states, but this one has none; leave `cache` out")
-        return tuple(map(self._mix_text, probabilities, inputs, hidden, state))
+        return tuple(map(self._mix_text, probabilities, inputs, _required(hidden), state))
+
+    def mix_targets(
+        self,
+        probabilities: Floats,
+        inputs: TokenIds,
+        targets: TokenIds,
+        hidden: Floats | None,
+        state: tuple[Memory, ...],
+    ) -> tuple[Memory, ...]:
+        """Mix the cache into the probabilities of the targets, in place; see `Part.mix_targets`.
+
+        Raises:
+            SettingError: The engine has no hidden states.
+        """
+        return tuple(map(self._mix_targets_of_text, probabilities, inputs, targets, _required(hidden), state))
 
     def _mix_text(self, probabilities: Floats, inputs: TokenIds, hidden: Floats, memory: Memory) -> Memory:
         """Mix the cache into the probabilities `(T, V)` of one text."""
+        after, followers, weights, rest = self._look_up(inputs, hidden, memory)
+        probabilities *= rest[:, None]
+        starts = probabilities.shape[1] * np.arange(len(weights))[:, None]
+        np.add.at(probabilities.reshape(-1), (starts + followers).ravel(), weights.ravel())
+        return after
+
+    def _mix_targets_of_text(
+        self, probabilities: Floats, inputs: TokenIds, targets: TokenIds, hidden: Floats, memory: Memory
+    ) -> Memory:
+        """Mix the cache into the probabilities of the targets `(T,)` of one text."""
+        after, followers, weights, rest = self._look_up(inputs, hidden, memory)
+        rows, entries = np.nonzero(followers == targets[:, None])
+        probabilities *= rest
+        probabilities += np.bincount(rows, weights[rows, entries], minlength=len(rest)).astype(np.float32)
+        return after
+
+    def _look_up(self, inputs: TokenIds, hidden: Floats, memory: Memory) -> tuple[Memory, TokenIds, Floats, Floats]:
+        """Return the memory after more inputs of a text, and what the cache has to say after each of them.
+
+        Returns:
+            The memory, the followers of its entries `(N,)`, the weight of each in the mixture `(T, N)`, and the weight
+            of what the cache is mixed with `(T,)`.
+        """
         options = self.options
         after = memory.after(inputs, hidden, options.cache_size)
         matches = Matches.of(after, hidden, options.cache_size, options.cache_delay)
-        if not len(matches.followers) or not options.cache_weight:
-            return after
         weights, log_totals = matches.weights(options.cache_theta)
         mass = cache_mass(log_totals, options.cache_weight, options.cache_sentinel).astype(np.float32)
-        probabilities *= (1 - mass)[:, None]
         weights *= mass[:, None]
-        starts = probabilities.shape[1] * np.arange(len(weights))[:, None]
-        np.add.at(probabilities.reshape(-1), (starts + matches.followers).ravel(), weights.ravel())
-        return after
+        return after, matches.followers, weights, 1 - mass
+
+
+def _required(hidden: Floats | None) -> Floats:
+    if hidden is None:
+        raise SettingError("a cache needs an engine with hidden states, but this one has none; leave `cache` out")
+    return hidden

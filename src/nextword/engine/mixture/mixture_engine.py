@@ -53,6 +53,22 @@ class Part(Protocol):
             The state after the last input.
         """
 
+    def mix_targets(
+        self, probabilities: Floats, inputs: TokenIds, targets: TokenIds, hidden: Floats | None, state: Any, /
+    ) -> Any:
+        """Mix the part into the probabilities of some targets, in place, as `mix` does.
+
+        Args:
+            probabilities: The probability of the target after each input `(B, T)`.
+            inputs: The tokens that are read `(B, T)`.
+            targets: The token after each `(B, T)`.
+            hidden: The hidden state after each `(B, T, H)`.
+            state: The state before the first input.
+
+        Returns:
+            The state after the last input.
+        """
+
 
 class NgramPart:
     r"""An n-gram model as a part of a mixture: $(1 - \lambda) \, p_\text{engine} + \lambda \, p_\text{n-gram}$.
@@ -101,6 +117,16 @@ class NgramPart:
         rows *= np.float32(1 - self.weight)
         for row, numbers in zip(rows, contexts.reshape(len(rows), -1)[:, ::-1].tolist(), strict=True):
             self._add(row, numbers)
+        return contexts[:, -1]
+
+    def mix_targets(
+        self, probabilities: Floats, inputs: TokenIds, targets: TokenIds, _hidden: Floats | None, state: Integers
+    ) -> Integers:
+        """Mix the n-gram model into the probabilities of the targets, in place; see `Part.mix_targets`."""
+        contexts = self._contexts(inputs, state)
+        own = self.model.probabilities_after(np.moveaxis(contexts, -1, 0), targets)
+        probabilities *= np.float32(1 - self.weight)
+        probabilities += (self.weight * own).astype(np.float32)
         return contexts[:, -1]
 
     def _contexts(self, inputs: TokenIds, state: Integers) -> Integers:
@@ -194,10 +220,25 @@ class MixtureEngine(OuterEngine):
         return even_pieces(num_steps, batch_size * numbers, _PIECE)
 
     @override
-    def _score_piece(self, inputs: TokenIds, targets: TokenIds, state: State) -> tuple[TokenScores, State]:
+    def _score_piece(
+        self, inputs: TokenIds, targets: TokenIds, state: State, *, ranks: bool
+    ) -> tuple[TokenScores, State]:
+        if not ranks:
+            return self._score_targets(inputs, targets, state)
         _, probabilities, after = self._mixed(inputs, state)
         scores = token_scores(probabilities, targets)  # the logarithm does not change a rank
         return scores._replace(log_probs=_log(scores.log_probs)), after
+
+    def _score_targets(self, inputs: TokenIds, targets: TokenIds, state: Any) -> tuple[TokenScores, State]:
+        """Score the targets without the mixed probabilities of the other tokens."""
+        prediction, network = self.network.predict_window(inputs, state.network)
+        scores = token_scores(prediction.log_probs, targets, ranks=False)
+        probabilities = np.exp(scores.log_probs)
+        parts = tuple(
+            part.mix_targets(probabilities, inputs, targets, prediction.hidden, own)
+            for part, own in zip(self.parts, state.parts, strict=True)
+        )
+        return scores._replace(log_probs=_log(probabilities)), MixtureState(network, parts)
 
     def _mixed(self, inputs: TokenIds, state: Any) -> tuple[WindowPrediction, Floats, State]:
         """Return the prediction of the network, the mixed probabilities `(B, T, V)`, and the state."""

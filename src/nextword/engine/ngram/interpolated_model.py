@@ -8,7 +8,7 @@ down to the single token. A context without n-grams has $\gamma(u) = 1$: the sho
 can therefore be left out, and the distributions still sum to 1.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple, Self
 
@@ -151,10 +151,14 @@ class InterpolatedModel:
 
     def token_probabilities(self, contexts: NDArray[np.integer], tokens: NDArray[np.integer]) -> Floats:
         """Return the probability of each token `(N,)` after its context `(N, order - 1)`."""
+        return self.probabilities_after(self.numbers(contexts), tokens)
+
+    def probabilities_after(self, numbers: Iterable[Integers], tokens: NDArray[np.integer]) -> Floats:
+        """Return the probability of each token `(...)`, given the numbers of its contexts, from the shortest on."""
         probabilities: Floats = self.singles[tokens]
-        for level, numbers in zip(self.levels, self.numbers(contexts), strict=True):
-            own = level.table.numbers(numbers, tokens)
-            probabilities = level.shares[own] + level.left_over[numbers] * probabilities
+        for level, contexts in zip(self.levels, numbers, strict=True):
+            own = level.table.numbers(contexts, tokens)
+            probabilities = level.shares[own] + level.left_over[contexts] * probabilities
         return probabilities
 
     def entries(self) -> Iterator[NgramEntries]:

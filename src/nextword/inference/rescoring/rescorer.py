@@ -77,7 +77,7 @@ def line_log_probs(engine: Engine, lines: Sequence[Sequence[int]]) -> NDArray[np
         EvaluationError: A line has probability 0.
     """
     ended = [np.array([*line, engine.end_id], np.int32) for line in lines]
-    scored = score_sentences(engine, ended, first_input=engine.end_id)
+    scored = score_sentences(engine, ended, first_input=engine.end_id, ranks=False)
     found = np.array([scores.log_probs.sum(dtype=np.float64) for scores in scored])
     if not np.isfinite(found).all():
         raise EvaluationError(

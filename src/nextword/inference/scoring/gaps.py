@@ -97,7 +97,7 @@ def rank(
     if not named:
         raise SettingError("`candidates` must have at least one word, but are empty; give some words for the gap")
     lines = (f"{before}{candidate}{after}" for candidate in named)
-    scores = list(score_lines(model, lines, options))
+    scores = list(score_lines(model, lines, options, ranks=False))
     log_probs = np.array([score.log_prob for score in scores])
     if log_probs.max() == -np.inf:
         raise SettingError("at least one candidate must be possible, but all have probability 0; give others")

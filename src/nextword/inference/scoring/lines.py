@@ -4,7 +4,7 @@ import math
 import reprlib
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from itertools import starmap
 from typing import Any, ClassVar
 
@@ -24,7 +24,9 @@ from nextword.text.tokens.tokenizer import Tokenizer
 from nextword.text.tokens.vocabulary import END
 
 
-def score_sentences(engine: Engine, sentences: Sequence[TokenIds], *, first_input: int) -> list[TokenScores]:
+def score_sentences(
+    engine: Engine, sentences: Sequence[TokenIds], *, first_input: int, ranks: bool = True
+) -> list[TokenScores]:
     """Score the tokens of each sentence; the results are in the order of the sentences.
 
     Sentences of similar length are batched. Long ones are read in pieces, with the state carried.
@@ -33,20 +35,21 @@ def score_sentences(engine: Engine, sentences: Sequence[TokenIds], *, first_inpu
         engine: The engine.
         sentences: The ids of each sentence `(N,)`; a sentence may be empty.
         first_input: The input before the first token: `<eos>` at the beginning of a text.
+        ranks: Whether to find the ranks; see `Engine.score_window`.
 
     Raises:
         EvaluationError: A log-probability is NaN.
     """
     nothing = TokenScores(np.zeros(0, np.float32), np.zeros(0, np.int32))
     found = [nothing] * len(sentences)
-    batches = sentence_batches(engine)
+    batches, score = sentence_batches(engine), partial(engine.score_window, ranks=ranks)
     for batch in batches.batches([len(sentence) for sentence in sentences]):
         padded = batches.padded([sentences[index] for index in batch], first_input)
         pieces, start = batches.pieces(*padded.inputs.shape), engine.start(len(padded.inputs))
-        (log_probs, ranks), _ = score_in_pieces(engine.score_window, padded.inputs, padded.targets, start, pieces)
+        scores, _ = score_in_pieces(score, padded.inputs, padded.targets, start, pieces)
         for row, index in enumerate(batch):
             length = len(sentences[index])
-            found[index] = require_numbers(TokenScores(log_probs[row, :length], ranks[row, :length]))
+            found[index] = require_numbers(TokenScores(scores.log_probs[row, :length], scores.ranks[row, :length]))
     return found
 
 
@@ -103,7 +106,8 @@ class LineScore:
         log_probs: Natural log-probability of each token `(N,)`, float32; that of an unknown word is
             $\ln p(\texttt{<unk>} \mid \text{context}) + \ln p(\text{spelling} \mid \text{unknown})$, or the first alone
             without `spell`.
-        ranks: Rank of each token, 1 for the most probable `(N,)`; 0 for an unknown word, which has none.
+        ranks: Rank of each token, 1 for the most probable `(N,)`; 0 for an unknown word, which has none. All are 0 if
+            the line was scored without ranks.
         out_of_vocabulary: Whether each token is out of vocabulary `(N,)`.
         spelling_log_probs: The part of `log_probs` that is due to spelling; 0 for known words `(N,)`, float64.
 
@@ -197,7 +201,7 @@ def perplexity(log_prob: float, num_tokens: int) -> float:
 
 
 def score_lines(
-    model: TextModel, lines: Iterable[str], options: ScoringOptions = DEFAULT_OPTIONS
+    model: TextModel, lines: Iterable[str], options: ScoringOptions = DEFAULT_OPTIONS, *, ranks: bool = True
 ) -> Iterator[LineScore]:
     r"""Yield the score of each line, in the order of the lines.
 
@@ -214,6 +218,7 @@ def score_lines(
         model: The model.
         lines: The lines, read once, at most one window ahead of the results.
         options: How lines are scored, and how far to read ahead.
+        ranks: Whether to find the ranks; a model with a mixture is faster without them.
 
     Raises:
         TextError: (while iterating) The tokenizer refuses a line; the message has its number.
@@ -223,37 +228,37 @@ def score_lines(
     first_input = engine.end_id if options.bos else tokenizer.vocabulary.unknown_id
     windows = encoded_windows(tokenizer, lines, max_lines=options.read_ahead)
     scored = (
-        _score_carried(engine, windows, first_input)
+        _score_carried(engine, windows, first_input, ranks=ranks)
         if options.carry
-        else _score_independently(engine, windows, first_input, options)
+        else _score_independently(engine, windows, first_input, eos=options.eos, ranks=ranks)
     )
     for line, scores in scored:
         counted = slice(len(line.ids) if options.eos else len(line.ids) - 1)
         missing, spelling = line.out_of_vocabulary[counted], line.spelling_log_probs[counted] * options.spell
         log_probs = (scores.log_probs[counted] + spelling).astype(np.float32)
-        ranks = np.where(missing, 0, scores.ranks[counted])
-        yield LineScore(line.number, line.text, line.ids[counted], log_probs, ranks, missing, spelling)
+        known_ranks = np.where(missing, 0, scores.ranks[counted])
+        yield LineScore(line.number, line.text, line.ids[counted], log_probs, known_ranks, missing, spelling)
 
 
 def _score_independently(
-    engine: Engine, windows: Iterable[Sequence[EncodedLine]], first_input: int, options: ScoringOptions
+    engine: Engine, windows: Iterable[Sequence[EncodedLine]], first_input: int, *, eos: bool, ranks: bool
 ) -> Iterator[tuple[EncodedLine, TokenScores]]:
     """Yield lines with their scores, each scored independently."""
     for window in windows:
-        counted = [line.ids if options.eos else line.ids[:-1] for line in window]
-        yield from zip(window, score_sentences(engine, counted, first_input=first_input), strict=True)
+        counted = [line.ids if eos else line.ids[:-1] for line in window]
+        yield from zip(window, score_sentences(engine, counted, first_input=first_input, ranks=ranks), strict=True)
 
 
 def _score_carried(
-    engine: Engine, windows: Iterable[Sequence[EncodedLine]], first_input: int
+    engine: Engine, windows: Iterable[Sequence[EncodedLine]], first_input: int, *, ranks: bool
 ) -> Iterator[tuple[EncodedLine, TokenScores]]:
     """Yield lines with their scores, including line ends, all read as one text."""
-    state = engine.start(1)
+    state, score = engine.start(1), partial(engine.score_window, ranks=ranks)
     for window in windows:
         ids = np.concatenate([line.ids for line in window])
         inputs = np.concatenate(([first_input], ids[:-1]), dtype=np.int32)
         pieces = (slice(first, first + _CARRIED_STEPS) for first in range(0, len(ids), _CARRIED_STEPS))
-        scores, state = score_in_pieces(engine.score_window, inputs[None], ids[None], state, pieces)
+        scores, state = score_in_pieces(score, inputs[None], ids[None], state, pieces)
         first_input = int(ids[-1])
         ends = np.cumsum([len(line.ids) for line in window])[:-1]
         parts = zip(*(np.split(array[0], ends) for array in require_numbers(scores)), strict=True)

@@ -94,7 +94,9 @@ def read_lines_of_prose(tokenizer: Tokenizer, lines: Iterable[str]) -> tuple[Ite
     return chain(first, iterator), LineRuns.of(first).are_wrapped
 
 
-def score_prose(model: TextModel, lines: Iterable[str], options: ScoringOptions) -> Iterator[ShownLine]:
+def score_prose(
+    model: TextModel, lines: Iterable[str], options: ScoringOptions, *, ranks: bool = True
+) -> Iterator[ShownLine]:
     """Yield the score of each sentence, in order; its number is that of the line in which it begins.
 
     The lines between blank lines are one paragraph, however they are wrapped. Its end, `<eos>`, does not count.
@@ -103,6 +105,7 @@ def score_prose(model: TextModel, lines: Iterable[str], options: ScoringOptions)
         model: A model of paragraphs.
         lines: The lines of the text, read once.
         options: How paragraphs are scored.
+        ranks: Whether to find the ranks; see `score_lines`.
     """
     held: deque[_Paragraph] = deque()
 
@@ -111,7 +114,7 @@ def score_prose(model: TextModel, lines: Iterable[str], options: ScoringOptions)
             held.append(paragraph)
             yield paragraph.text
 
-    for score in score_lines(model, texts(), options.replace(eos=False)):
+    for score in score_lines(model, texts(), options.replace(eos=False), ranks=ranks):
         paragraph = held.popleft()
         pieces = surface(model.tokenizer, paragraph.text)
         starts = [0, *(found.end() for found in _SENTENCE_END.finditer(paragraph.text) if not _is_title(found))]

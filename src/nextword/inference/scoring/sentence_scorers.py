@@ -112,7 +112,8 @@ class NetworkScorer:
         """Return the log10 probability of all words and, with `eos`, of the end after them."""
         if eos and self._model.precision == "float32" and not any(word in END_WORDS for word in words):
             # One pass over the sentence instead of a step for each word.
-            (line,) = score_lines(self._model, [" ".join(words)], ScoringOptions(bos=bos, spell=self._spell))
+            options = ScoringOptions(bos=bos, spell=self._spell)
+            (line,) = score_lines(self._model, [" ".join(words)], options, ranks=False)
             return line.log10_prob
         return sum(log10_prob for log10_prob, _, _ in self.words(words, bos=bos, eos=eos))
 

@@ -172,9 +172,8 @@ def most_surprising_lines(
 def _scored(model: TextModel, lines: Iterable[str], options: ScoringOptions) -> Iterator[LineScore]:
     """Yield the scores of the sentences of prose, or of lines that are not blank."""
     lines, are_prose = read_lines_of_prose(model.tokenizer, lines)
-    scores: Iterable[LineScore] = (
-        score_prose(model, lines, options) if are_prose else score_lines(model, lines, options)
-    )
+    score = score_prose if are_prose else score_lines
+    scores: Iterable[LineScore] = score(model, lines, options, ranks=False)
     return (score for score in scores if score.num_tokens and score.text.strip())
 
 

@@ -142,7 +142,8 @@ async def score(body: ScoreRequest, work: Work) -> ScoreAnswer:
 def _answer(served: ServedModel, body: ScoreRequest, settings: ServingSettings) -> ScoreAnswer:
     model = served.model
     segments = _segments(model.tokenizer, body, settings)
-    scores = list(score_lines(model, (segment.text for segment in segments), body.options))
+    texts = (segment.text for segment in segments)
+    scores = list(score_lines(model, texts, body.options, ranks=body.with_tokens))
     totals = ScoreSummary()
     for score in scores:
         totals.add(score)

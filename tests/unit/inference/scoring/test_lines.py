@@ -226,7 +226,9 @@ def test_a_large_vocabulary_limits_the_batch() -> None:
         def predict_window(self, inputs: TokenIds, state: State) -> tuple[WindowPrediction, State]:
             raise NotImplementedError
 
-        def score_window(self, inputs: TokenIds, targets: TokenIds, state: State) -> tuple[TokenScores, State]:
+        def score_window(
+            self, inputs: TokenIds, targets: TokenIds, state: State, *, ranks: bool = True
+        ) -> tuple[TokenScores, State]:
             assert inputs.size * self.vocabulary_size <= 20_000_000
             return TokenScores(np.zeros(inputs.shape, np.float32), np.ones(inputs.shape, np.int32)), state
 

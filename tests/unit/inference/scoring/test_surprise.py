@@ -75,9 +75,9 @@ def test_a_bounded_number_of_lines_is_in_memory(model: LoadedModel, monkeypatch:
     alive: weakref.WeakSet[LineScore] = weakref.WeakSet()
     most_alive = 0
 
-    def watched(*arguments: Any) -> Iterator[LineScore]:
+    def watched(*arguments: Any, **options: Any) -> Iterator[LineScore]:
         nonlocal most_alive
-        for score in score_lines(*arguments):
+        for score in score_lines(*arguments, **options):
             alive.add(score)
             most_alive = max(most_alive, len(alive))
             yield score

@@ -152,10 +152,10 @@ def _hold(model: ServedModel, entered: threading.Event, released: threading.Even
     engine: Any = model.model.engine
     score = type(engine).score_window
 
-    def wait(inputs: Any, targets: Any, state: Any) -> Any:
+    def wait(inputs: Any, targets: Any, state: Any, *, ranks: bool) -> Any:
         entered.set()
         assert released.wait(60)
-        return score(engine, inputs, targets, state)
+        return score(engine, inputs, targets, state, ranks=ranks)
 
     engine.score_window = wait
 

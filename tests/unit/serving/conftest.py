@@ -25,8 +25,8 @@ def model() -> LoadedModel:
 
 @pytest.fixture(scope="session")
 def austen() -> LoadedModel:
-    """The sample model, in int8."""
-    return nextword.load("austen")
+    """The network of the sample model, in int8."""
+    return nextword.load("austen", method="static")
 
 
 @pytest.fixture(scope="session")

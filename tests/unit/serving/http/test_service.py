@@ -87,7 +87,7 @@ def test_figures_tell_of_model_tokens_and_times(server: RunningServer, applicati
     assert found['nextword_first_token_seconds_count{route="/v1/completions"}'] == 1
     assert found['nextword_request_seconds_count{route="/v1/completions"}'] == 1
     served = application.state.slot.current
-    assert found[f'nextword_model_info{{hash="{served.hash}",methods="",name="austen"}}'] == 1
+    assert found[f'nextword_model_info{{hash="{served.hash}",methods="{served.methods}",name="austen"}}'] == 1
     for name in ("requests_in_flight", "texts_active", "requests_queued"):
         assert found[f"nextword_{name}"] == 0
     for name in ("requests_rejected_total", "requests_cancelled_total"):

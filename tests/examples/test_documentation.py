@@ -63,7 +63,7 @@ REFERENCES = "u1\tshe was happy\nu2\the was not\n"
 
 def _files(text: str) -> dict[str, str]:
     lines = "She was very much obliged.\nIt is a truth.\n"
-    words = {"my-text.txt": text, "novel.txt": text, "mine.txt": text, "words.txt": "she\nwas\n"}
+    words = {"my-text.txt": text, "their-text.txt": text, "novel.txt": text, "mine.txt": text, "words.txt": "she\nwas\n"}
     lists = {"dev.tsv": NBEST, "test.tsv": NBEST, "dev.txt": REFERENCES, "test.txt": REFERENCES}
     weights = "[rescoring]\nmodel_weight = 0.5\nlength_weight = 0.0\n"
     typed = {"lines.txt": lines, "a.txt": lines, "app.log": lines, "prompts.txt": "She was\nIt is\n", "keys": "my na\n"}

@@ -63,11 +63,18 @@ REFERENCES = "u1\tshe was happy\nu2\the was not\n"
 
 def _files(text: str) -> dict[str, str]:
     lines = "She was very much obliged.\nIt is a truth.\n"
-    words = {"my-text.txt": text, "their-text.txt": text, "novel.txt": text, "mine.txt": text, "words.txt": "she\nwas\n"}
+    texts = dict.fromkeys(("my-text.txt", "their-text.txt", "novel.txt", "mine.txt"), text)
     lists = {"dev.tsv": NBEST, "test.tsv": NBEST, "dev.txt": REFERENCES, "test.txt": REFERENCES}
     weights = "[rescoring]\nmodel_weight = 0.5\nlength_weight = 0.0\n"
-    typed = {"lines.txt": lines, "a.txt": lines, "app.log": lines, "prompts.txt": "She was\nIt is\n", "keys": "my na\n"}
-    return {**words, **lists, **typed, "weights.toml": weights}
+    typed = {
+        "words.txt": "she\nwas\n",
+        "lines.txt": lines,
+        "a.txt": lines,
+        "app.log": lines,
+        "prompts.txt": "She was\nIt is\n",
+        "keys": "my na\n",
+    }
+    return {**texts, **lists, **typed, "weights.toml": weights}
 
 
 pytestmark = pytest.mark.filterwarnings("ignore:.* of the words are unknown:nextword.errors.TrainingWarning")

@@ -158,10 +158,12 @@ class ModelSlot:
         """Wait up to `seconds` for the texts of all models, then end the others with an `ApiError` 503."""
         await asyncio.gather(*(served.scheduler.drain(seconds) for served in self._models))
 
-    def close(self) -> None:
-        """End the engine threads of all models."""
+    def close(self, seconds: float = 0.0) -> None:
+        """End the engine threads of all models, and wait up to `seconds` for each."""
         for served in self._models:
             served.scheduler.close()
+        for served in self._models:
+            served.scheduler.join(seconds)
 
     @property
     def _models(self) -> list[ServedModel]:

@@ -28,6 +28,9 @@ from nextword.serving.settings import ServingSettings
 _CUT_SECONDS = 1.0
 """Time to send the errors that end the answers in work."""
 
+_JOIN_SECONDS = 10.0
+"""Time for the engine's thread to end its last step."""
+
 _BACKLOG = 1024
 """Connections that the system keeps until the server takes them."""
 
@@ -148,7 +151,7 @@ class Server(uvicorn.Server):
                 state.lifecycle.cut()
                 await state.lifecycle.idle(_CUT_SECONDS)
         await super().shutdown(sockets)
-        state.slot.close()
+        state.slot.close(_JOIN_SECONDS)
 
     @contextmanager
     def capture_signals(self) -> Iterator[None]:

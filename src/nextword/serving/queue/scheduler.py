@@ -118,6 +118,15 @@ class Scheduler:
             self._is_closed = True
             self._changed.notify()
 
+    def join(self, seconds: float) -> None:
+        """Wait up to `seconds` for the thread to end after `close`.
+
+        Without it, the interpreter could end while the thread is in onnxruntime, which aborts the process.
+        """
+        thread = self._thread
+        if thread is not None:
+            thread.join(seconds)
+
     def _start(self) -> None:
         if self._thread is None:
             self._thread = threading.Thread(target=self._run, name="nextword-scheduler", daemon=True)

@@ -19,13 +19,13 @@ from nextword.cli.options.parameter_types import DIRECTORY
 from nextword.cli.options.setting_option import CommandOptions, argument, option
 from nextword.cli.options.shared import bad_bytes_of_splits_option, data_dir_option, json_option
 from nextword.cli.options.target import engine_option, open_origin, run_or_model_argument
-from nextword.cli.output.progress import evaluation_progress, read_split, waiting
+from nextword.cli.output.progress import read_split, waiting
 from nextword.engine.engine import Engine
 from nextword.engine.mixture.mixture_engine import MixtureEngine, parts_of
 from nextword.engine.mixture.tuning import Effort, fitted_mixture
 from nextword.engine.opening import EngineName
 from nextword.errors import SettingError
-from nextword.inference.evaluation.perplexity import evaluate
+from nextword.inference.evaluation.perplexity import perplexity_in_rows
 from nextword.text.encoding.token_store import TokenStore
 from nextword.text.options import OnBadBytes
 
@@ -127,5 +127,5 @@ class _Mixed(NamedTuple):
 
 def _perplexity(engine: Engine, store: TokenStore) -> float:
     num_rows = max(1, min(_NUM_ROWS, store.num_tokens // _MIN_ROW_TOKENS))
-    with evaluation_progress("test", store.num_tokens) as on_progress:
-        return evaluate(engine, store.ids, batch_size=num_rows, on_progress=on_progress).perplexity
+    with waiting("evaluating test"):
+        return perplexity_in_rows(engine, store.ids, batch_size=num_rows)[0]

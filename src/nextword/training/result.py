@@ -16,12 +16,11 @@ from nextword.bundle.run_directory import RunDirectory
 from nextword.bundle.store import read_bundle, write_bundle
 from nextword.disk.files import write_file
 from nextword.display.table import html_table
-from nextword.engine.engine import Engine
 from nextword.engine.keras.keras_engine import KerasEngine
 from nextword.engine.mixture.mixture_engine import MixtureEngine, parts_of
 from nextword.engine.mixture.tuning import fitted_mixture
 from nextword.errors import BundleError, StorageError
-from nextword.inference.evaluation.perplexity import MANY_UNKNOWN, Evaluation, evaluate, unknown_warning
+from nextword.inference.evaluation.perplexity import MANY_UNKNOWN, evaluate, perplexity_in_rows, unknown_warning
 from nextword.model.language_model import LanguageModel
 from nextword.text.corpus import Corpus
 from nextword.text.sources.names import SplitName
@@ -160,24 +159,26 @@ def _mixed(
         return None, {}, metrics
     about = mixture_facts(fitted.mixture.facts, counted_tokens=fitted.counted_tokens, pruning_cost=fitted.pruning_cost)
     if plan.measures_test:
-        result = _evaluated(MixtureEngine(engine, parts_of(fitted.mixture)), corpus, "test", _MIXED_BATCH_SIZE)
-        said = f"{result.protocol}; {fitted.mixture.settings.protocol}"
+        ids = corpus.test.ids
+        mixed, rows = MixtureEngine(engine, parts_of(fitted.mixture)), _num_rows(len(ids), _MIXED_BATCH_SIZE)
+        perplexity, protocol = perplexity_in_rows(mixed, ids, batch_size=rows)
+        said = f"{protocol}; {fitted.mixture.settings.protocol}"
         metrics = tuple(
-            replace(row, perplexity_as_used=result.perplexity, protocol_as_used=said) if row.split == "test" else row
+            replace(row, perplexity_as_used=perplexity, protocol_as_used=said) if row.split == "test" else row
             for row in metrics
         )
     return fitted.mixture, about, metrics
 
 
-def _evaluated(engine: Engine, corpus: Corpus, split: SplitName, max_batch_size: int) -> Evaluation:
-    store = corpus.split(split)
-    batch_size = max(1, min(max_batch_size, store.num_tokens // _TOKENS_PER_ROW))
-    unknown_id = corpus.tokenizer.unknown_id_in(store.report.num_out_of_vocabulary)
-    return evaluate(engine, store.ids, batch_size=batch_size, unknown_id=unknown_id).with_counts(store)
+def _num_rows(num_tokens: int, most: int) -> int:
+    return max(1, min(most, num_tokens // _TOKENS_PER_ROW))
 
 
 def _metrics(engine: KerasEngine, corpus: Corpus, split: SplitName) -> SplitMetrics:
-    result = _evaluated(engine, corpus, split, _MAX_BATCH_SIZE)
+    store = corpus.split(split)
+    batch_size = _num_rows(store.num_tokens, _MAX_BATCH_SIZE)
+    unknown_id = corpus.tokenizer.unknown_id_in(store.report.num_out_of_vocabulary)
+    result = evaluate(engine, store.ids, batch_size=batch_size, unknown_id=unknown_id).with_counts(store)
     return SplitMetrics(
         split=split,
         perplexity=result.perplexity,

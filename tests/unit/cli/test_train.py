@@ -76,7 +76,7 @@ def test_json_is_all_that_goes_to_standard_output(
     assert "    1    1.00  " in captured.err
     assert nextword("train", "--finish", run, "--quiet") == 0
     captured = capsys.readouterr()
-    assert re.fullmatch(rf"{run}: perplexity: valid \d+\.\d\d, test \d+\.\d\d\n", captured.out)
+    assert re.fullmatch(rf"{run}: perplexity: valid \d+\.\d\d, test \d+\.\d\d, test \d+\.\d\d as used\n", captured.out)
     assert captured.err == ""
 
 
@@ -116,10 +116,11 @@ def test_a_finished_run_is_exported_and_a_resumed_one_shows_its_result_again(
     first = printed("train", small_text, *SMALL, "--run", run)
     assert {"model.onnx", "weights.safetensors"} <= {path.name for path in (run / "model").iterdir()}
     assert nextword("evaluate", run, "--json") == 0  # by the exported model
-    [found] = json.loads(capsys.readouterr().out)["evaluations"]
+    static, used = json.loads(capsys.readouterr().out)["evaluations"]
     table = json.loads((run / "metrics.json").read_text(encoding="utf-8"))
     reported = next(row for row in table["splits"] if row["split"] == "test")
-    assert found["perplexity"] == pytest.approx(reported["perplexity"], rel=1e-4)
+    assert static["perplexity"] == pytest.approx(reported["perplexity"], rel=1e-4)
+    assert used["perplexity"] == pytest.approx(reported["perplexity_as_used"], rel=1e-4)
     assert nextword("evaluate", run, "--method", "dynamic", "--json") == 0  # needs Keras, and starts it
     assert "dynamic" in capsys.readouterr().out
 

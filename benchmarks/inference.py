@@ -51,12 +51,14 @@ def groups_of(effort: Effort, common: dict[str, Any], pytorch: str | None) -> li
 
     def peer(task: str, by: str, precision: str, name: str = "", **options: Any) -> Peer:
         settings = {"task": task, "precision": precision, "threads": 1, "onednn": True, "buffer_bytes": 0, **common}
-        settings |= {"bundle": f"{common['folder']}/{precision}", **options}
+        bundle = "mixture" if name.endswith("-mixture") else precision
+        settings |= {"bundle": f"{common['folder']}/{bundle}", **options}
         interpreter = torch if by == "pytorch" else own_interpreter
         return Peer(name or f"{by}-{task}-{precision}", f"inference_{by}.py", settings, interpreter)
 
     steps = [
         peer("step", "nextword", "int8", buffer_bytes=buffer_bytes),
+        peer("step", "nextword", "int8", "nextword-step-mixture"),
         peer("step", "pytorch", "int8"),
         peer("step", "nextword", "float32"),
         peer("step", "pytorch", "float32"),
@@ -67,8 +69,13 @@ def groups_of(effort: Effort, common: dict[str, Any], pytorch: str | None) -> li
         for by in ("nextword", "pytorch")
         for precision in ("int8", "float32")
     ]
-    starts = [peer("start", "start", "int8", "nextword-start"), peer("load", "nextword", "int8", "nextword-load")]
-    keys = [peer("keys", "nextword", "int8", "nextword-keys")]
+    scores.append(peer("score", "nextword", "int8", "nextword-score-mixture", threads=cores))
+    starts = [
+        peer("start", "start", "int8", "nextword-start"),
+        peer("start", "start", "int8", "nextword-start-mixture"),
+        peer("load", "nextword", "int8", "nextword-load"),
+    ]
+    keys = [peer("keys", "nextword", "int8", name) for name in ("nextword-keys", "nextword-keys-mixture")]
     return [
         (steps, effort.turns, effort.steps),
         (scores, effort.turns, 1),
@@ -86,12 +93,14 @@ def summary(peers: dict[str, Peer], made: dict[str, Any]) -> dict[str, Any]:
     def step(by: str, precision: str) -> float | None:
         return median(f"{by}-step-{precision}", "step")
 
+    def key(name: str, percentile: int) -> float | None:
+        return 1000 * float(np.percentile(peers[name].seconds["key"], percentile)) if name in peers else None
+
     shares = {name: sum(peer.seconds["share"]) for name, peer in peers.items() if "share" in peer.seconds}
     speeds = {name: made["words"] / seconds for name, seconds in shares.items()}
-    ours = [speeds[name] for name in speeds if name.startswith("nextword")]
+    ours = [speeds[name] for name in speeds if name.startswith("nextword") and not name.endswith("mixture")]
     read = median("nextword-step-int8", "read")
     buffer_bytes = peers["nextword-step-int8"].settings["buffer_bytes"] if read else 0
-    keys = peers["nextword-keys"].seconds["key"] if "nextword-keys" in peers else []
     return {
         "ratios": {
             "pytorch-int8": ratio(step("pytorch", "int8"), step("nextword", "int8")),
@@ -104,14 +113,21 @@ def summary(peers: dict[str, Peer], made: dict[str, Any]) -> dict[str, Any]:
             "scoring-float32": ratio(speeds.get("nextword-score-float32"), speeds.get("pytorch-score-float32")),
             "scoring-int8": ratio(speeds.get("nextword-score-int8"), speeds.get("pytorch-score-int8")),
         },
+        "mixture": {
+            "step": ratio(median("nextword-step-mixture", "step"), step("nextword", "int8")),
+            "scoring": ratio(speeds.get("nextword-score-int8"), speeds.get("nextword-score-mixture")),
+            "cold_start_seconds": median("nextword-start-mixture", "start"),
+            "suggest_p50_ms": key("nextword-keys-mixture", 50),
+            "suggest_p99_ms": key("nextword-keys-mixture", 99),
+        },
         "words_per_second": speeds,
         "read_bytes_per_second": ratio(buffer_bytes, read),
         "step_over_read": ratio(step("nextword", "int8"), read and read * made["weights_per_step"] / buffer_bytes),
         "cold_start_seconds": median("nextword-start", "start"),
         "cold_start_mb": peers["nextword-start"].peak_memory_bytes / 1e6 if "nextword-start" in peers else None,
         "load_seconds": median("nextword-load", "load"),
-        "suggest_p50_ms": 1000 * float(np.percentile(keys, 50)) if keys else None,
-        "suggest_p99_ms": 1000 * float(np.percentile(keys, 99)) if keys else None,
+        "suggest_p50_ms": key("nextword-keys", 50),
+        "suggest_p99_ms": key("nextword-keys", 99),
     }
 
 

@@ -35,6 +35,7 @@ from peer_protocol import Run, described, serve
 
 _WARM_UP_STEPS = {"step": 20, "score": 1, "load": 3, "keys": 50, "batches": 20}
 _STEPS_PER_READ = 20
+_TOKENS_BEFORE = 1000
 
 Settings = dict[str, Any]
 
@@ -63,6 +64,8 @@ def steps_of_a_text(settings: Settings) -> Run:
     engine = opened(settings).engine
     ids = cycle(np.random.default_rng(0).integers(engine.vocabulary_size, size=(1000, 1), dtype=np.int32))
     buffer, state = np.ones(settings["buffer_bytes"], np.int8), engine.start(1)
+    for _ in range(_TOKENS_BEFORE):  # a cache is full then
+        _, state = engine.step(next(ids), state)
 
     def step() -> None:
         nonlocal state
@@ -84,7 +87,7 @@ def scores(settings: Settings) -> Run:
     turns = count()
 
     def score() -> None:
-        score_sentences(engine, shares[next(turns) % len(shares)], first_input=engine.end_id)
+        score_sentences(engine, shares[next(turns) % len(shares)], first_input=engine.end_id, ranks=False)
 
     return lambda steps: {"share": [timed(score) for _ in range(steps)]}
 

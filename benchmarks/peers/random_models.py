@@ -1,6 +1,7 @@
 """Write models of random weights for the benchmarks of inference and of the service: speed does not depend on weights.
 
     float32/ int8/      bundles that `nextword export` has made, of the same weights
+    mixture/            the second with n-grams, as many as it may hold, and a cache
     weights.npz         their weights, for PyTorch, by their names in a bundle
     words.json          the vocabulary
     check.json          a text, and its log-probabilities by nextword
@@ -12,6 +13,7 @@ It answers one line, `{"made": {...}}`, and ends.
 import json
 import random
 import sys
+from dataclasses import replace
 from itertools import product
 from pathlib import Path
 from typing import Any
@@ -21,8 +23,12 @@ from numpy.typing import NDArray
 
 import nextword
 from nextword.bundle.bundle import Bundle
-from nextword.bundle.store import write_bundle
+from nextword.bundle.files import max_ngram_bytes
+from nextword.bundle.mixture import Mixture, MixtureSettings
+from nextword.bundle.store import read_bundle, write_bundle
 from nextword.engine.engine import Engine
+from nextword.engine.ngram.kneser_ney import KneserNeyModel
+from nextword.engine.ngram.pruning import packed_within
 from nextword.engine.opening import open_model
 from nextword.engine.stream import sentence_batches
 from nextword.export.export import NamedText, export_bundle
@@ -48,6 +54,7 @@ _FLOPS_PER_WEIGHT = 6
 """Of training: a multiplication and an addition forward, and twice as many backward."""
 
 # The perplexity of random weights changes by chance in eight bits.
+_MIXED_SENTENCES = 40_000
 _OPTIONS = {"float32": ExportOptions(), "int8": ExportOptions(int8=True, max_loss_percent=100.0)}
 
 
@@ -66,6 +73,9 @@ def make(task: dict[str, Any]) -> dict[str, Any]:
     for name, options in _OPTIONS.items():
         write_bundle(folder / name, Bundle(name, architecture, tokenizer, weights, "# A model of random weights\n"))
         num_bytes[name] = export_bundle(folder / name, options, text=lambda _bundle: text).num_bytes
+    write_bundle(
+        folder / "mixture", replace(read_bundle(folder / "int8"), mixture=random_mixture(architecture, end_id, seed))
+    )
     np.savez(folder / "weights.npz", **weights)  # type: ignore[arg-type]  # names never collide with its options
     (folder / "words.json").write_text(json.dumps(tokenizer.vocabulary.tokens), encoding="utf-8")
     engine = open_model(folder / "float32", "onnx").engine
@@ -105,6 +115,18 @@ def random_weights(architecture: Architecture, seed: int) -> dict[str, NDArray[n
         scale = 0.1 if len(shape) == 1 else scale
         weights[name] = generator.normal(0, scale, shape).astype(np.float32)
     return weights
+
+
+def random_mixture(architecture: Architecture, end_id: int, seed: int) -> Mixture:
+    """Return a mixture of n-grams of random sentences, in as many bytes as it may have, and a usual cache."""
+    size = architecture.vocabulary_size
+    ids = np.concatenate(random_sentences(_MIXED_SENTENCES, size, end_id, seed))
+    model = KneserNeyModel.fit(ids, 5, vocabulary_size=size, end_id=end_id)
+    ngrams = packed_within(model, ids, max_ngram_bytes(architecture), end_id=end_id)
+    settings = MixtureSettings(
+        ngram_weight=0.14, cache_size=1000, cache_delay=8, cache_weight=0.9, cache_sentinel=100.0
+    )
+    return Mixture(settings, ngrams) if ngrams else Mixture(settings.replace(ngram_weight=0.0))
 
 
 def random_sentences(count: int, vocabulary_size: int, end_id: int, seed: int) -> list[TokenIds]:

@@ -11,6 +11,7 @@ TINY = (
 OURS = {
     *("nextword-step-int8", "nextword-step-float32", "nextword-score-int8", "nextword-score-float32"),
     *("nextword-start", "nextword-load", "nextword-keys"),
+    *(f"nextword-{task}-mixture" for task in ("step", "score", "start", "keys")),
 }
 
 
@@ -29,6 +30,8 @@ def test_without_pytorch_the_rest_is_measured() -> None:
     assert summary["missing"].keys() == both | {"pytorch-step-float32-without-onednn"}
     for name in ("step_over_read", "cold_start_seconds", "load_seconds", "suggest_p99_ms"):
         assert summary[name] > 0
+    assert summary["mixture"].keys() == {"step", "scoring", "cold_start_seconds", "suggest_p50_ms", "suggest_p99_ms"}
+    assert all(figure > 0 for figure in summary["mixture"].values())
     assert 10 < summary["cold_start_mb"] < 10_000
     made = summary["made"]
     assert made["onnx_bytes"]["int8"] < made["onnx_bytes"]["float32"]

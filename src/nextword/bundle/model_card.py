@@ -169,7 +169,7 @@ def mixture_facts(mixture: MixtureFacts, *, counted_tokens: int = 0, pruning_cos
     return facts
 
 
-_MIXTURE_TITLE = "## Mixture"
+_MIXTURE_TITLE, _AS_USED = "## Mixture", "As used"
 _SAID_OF_MIXTURE = (
     "At work, this is mixed with the network, unless the method is static. It was tuned on the validation split."
 )
@@ -187,13 +187,13 @@ def _mixture_section(facts: Mapping[str, str]) -> list[str]:
 
 
 def with_mixture_section(card: str, facts: Mapping[str, str]) -> str:
-    """Return a card that tells another mixture, or none if there are no facts.
+    r"""Return a card that tells another mixture, or none if there are no facts; figures of the former one go.
 
     Example:
         >>> with_mixture_section("# tiny\n\n## Use\n", {"cache": "weight 0.5"}).splitlines()[2:6]
         ['## Mixture', '', '| property | value |', '| --- | --- |']
     """
-    sections = re.split(r"(?m)^(?=## )", card)
+    sections = re.split(r"(?m)^(?=## )", _without_figures_as_used(card))
     others = [section for section in sections if not section.startswith(f"{_MIXTURE_TITLE}\n")]
     if not facts:
         return "".join(others)
@@ -201,6 +201,18 @@ def with_mixture_section(card: str, facts: Mapping[str, str]) -> str:
     before = f"{''.join(others[:place]).rstrip()}\n\n"
     own = "\n\n".join(_mixture_section(facts)) + "\n"
     return before + "\n".join([own, *(["".join(others[place:])] if others[place:] else [])])
+
+
+def _without_figures_as_used(card: str) -> str:
+    """Return a card without the column of `figures_table` that tells what the mixture brings, and its protocol."""
+    card = re.sub(rf"(?m)^{_AS_USED}, on .*\n\n", "", card)
+    table = re.search(rf"(?m)^\| split \|.*\| {_AS_USED.lower()} \|.*\n(?:\|.*\n)+", card)
+    if table is None:
+        return card
+    rows = [line.split(" | ") for line in table[0].splitlines()]
+    place = rows[0].index(_AS_USED.lower())
+    lines = "".join(" | ".join([*row[:place], *row[place + 1 :]]) + "\n" for row in rows)
+    return card[: table.start()] + lines + card[table.end() :]
 
 
 def _dropout(options: ModelOptions) -> str:
@@ -220,7 +232,7 @@ def figures_table(metrics: Sequence[SplitMetrics]) -> str:
         "split": lambda of: of.split,
         "bits per character": lambda of: f"{of.bits_per_character:.3f}",
         "perplexity": lambda of: f"{of.perplexity:,.2f}",
-        "as used": lambda of: "" if of.perplexity_as_used is None else f"{of.perplexity_as_used:,.2f}",
+        _AS_USED.lower(): lambda of: "" if of.perplexity_as_used is None else f"{of.perplexity_as_used:,.2f}",
         "accuracy": lambda of: f"{of.accuracy:.2%}",
         "tokens": lambda of: f"{of.num_tokens:,}",
         "unknown": lambda of: f"{of.num_out_of_vocabulary / of.num_tokens:.1%}",
@@ -228,14 +240,14 @@ def figures_table(metrics: Sequence[SplitMetrics]) -> str:
     if not any(of.num_out_of_vocabulary for of in metrics):
         del columns["bits per character"], columns["unknown"]
     if not any(of.perplexity_as_used for of in metrics):
-        del columns["as used"]
+        del columns[_AS_USED.lower()]
     table = _table([*columns], [[cell(of) for cell in columns.values()] for of in metrics])
     splits_of: dict[str, list[str]] = {}
     for row in metrics:
         splits_of.setdefault(row.protocol, []).append(row.split)
     protocols = [f"Protocol of {' and '.join(splits)}: {_plain(said)}" for said, splits in splits_of.items()]
     used = {row.protocol_as_used: row.split for row in metrics if row.perplexity_as_used}
-    protocols += [f"As used, on {split}: {_plain(said)}" for said, split in used.items()]
+    protocols += [f"{_AS_USED}, on {split}: {_plain(said)}" for said, split in used.items()]
     return "\n\n".join([table, *protocols])
 
 

@@ -136,6 +136,14 @@ def test_the_mixture_of_a_card_is_replaced_and_taken_out() -> None:
     assert with_mixture_section("# tiny", {"cache": "weight 0.5"}).startswith("# tiny\n\n## Mixture\n\n| property |")
 
 
+def test_figures_of_a_former_mixture_go_with_it() -> None:
+    row = replace(FACTS.metrics[0], perplexity_as_used=987.654, protocol_as_used="A cache of 900 tokens.")
+    card = model_card(replace(FACTS, metrics=[row], mixture=mixture_facts(MIXTURE)))
+    assert with_mixture_section(card, {}) == model_card(FACTS)
+    other = with_mixture_section(card, {"cache": "another"})
+    assert other == model_card(replace(FACTS, mixture={"cache": "another"}))
+
+
 def test_a_card_without_figures_says_so() -> None:
     assert "## Figures\n\nNo figures were measured.\n" in model_card(replace(FACTS, metrics=[]))
 

@@ -127,6 +127,6 @@ def _figure(name: str, view: LiveView, relative: Callable[[str], str]) -> str:
         f'<a href="{escape(relative(view.address))}" data-task="{escape(view.task)}">open it on a page of its own</a>'
     )
     return (
-        f'<figure class="live"><div class="live-stage">{stills}</div><figcaption>The sample model, 3 MB, in your '
+        f'<figure class="live"><div class="live-stage">{stills}</div><figcaption>The sample model, 4 MB, in your '
         f"browser: what you type stays there. Or {link}.</figcaption></figure>"
     )

@@ -424,7 +424,7 @@ class TrainedModel(LoadedModel):
 
         Example:
             >>> import nextword
-            >>> model = nextword.load("austen")
+            >>> model = nextword.load("austen", method="static")
             >>> text = "She was very much obliged. " * 20
             >>> cached = model.evaluate(text, methods=["cache"])
             >>> cached.perplexity < model.perplexity(text)

@@ -23,7 +23,7 @@ _GROUPS = {
         "train": "Train a language model on a text.",
         "runs": "List training runs, or compare some.",
         "presets": "List the presets, or print the settings of one.",
-        "mix": "Mix n-grams and a cache with a model, or take them out.",
+        "mix": "Fit the mixture of a model, or take it out.",
         "tune": "Search for the best settings for a text.",
         "launch": "Start several processes of a command on this machine.",
         "plan": "Estimate what training on several machines takes.",

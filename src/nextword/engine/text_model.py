@@ -33,7 +33,7 @@ class TextModel:
         >>> import nextword
         >>> model = nextword.load("austen")          # a `TrainedModel` is a `TextModel`
         >>> nextword.TextModel(model.engine, model.tokenizer)
-        TextModel(OnnxEngine, 9,878 words)
+        TextModel(MixtureEngine, 9,878 words)
     """
 
     engine: Engine

@@ -24,7 +24,7 @@ class TemperatureOptions(Settings):
 
     Example:
         >>> import nextword
-        >>> model, text = nextword.load("austen"), "She was very much obliged. " * 20
+        >>> model, text = nextword.load("austen", method="static"), "She was very much obliged. " * 20
         >>> bold = model.evaluate(text, methods=nextword.TemperatureOptions(temperature=0.9))
         >>> bold.perplexity < model.perplexity(text)
         True

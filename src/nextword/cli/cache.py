@@ -10,8 +10,7 @@ import click
 from rich.table import Table
 
 from nextword.cli.options.command import command
-from nextword.cli.options.setting_option import CommandOptions, option
-from nextword.cli.options.shared import json_option
+from nextword.cli.options.setting_option import CommandOptions, json_option, option
 from nextword.cli.output.console import Console
 from nextword.cli.output.messages import say
 from nextword.disk.cache import CacheEntry, cache_entries, cache_limit, cache_root, remove_entry

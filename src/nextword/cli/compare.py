@@ -11,11 +11,17 @@ from nextword.bundle.origin import Origin
 from nextword.bundle.origin_text import OriginText
 from nextword.cli.options.command import command
 from nextword.cli.options.parameter_types import OutputFile
-from nextword.cli.options.setting_option import CommandOptions, argument, option
-from nextword.cli.options.shared import bad_bytes_of_splits_option, data_dir_option, json_option
+from nextword.cli.options.setting_option import (
+    CommandOptions,
+    argument,
+    bad_bytes_of_splits_option,
+    data_dir_option,
+    json_option,
+    option,
+)
 from nextword.cli.options.target import engine_option, method_option, open_origin, run_or_model_argument, split_option
+from nextword.cli.output.console import evaluation_progress, read_split
 from nextword.cli.output.messages import say
-from nextword.cli.output.progress import evaluation_progress, read_split
 from nextword.disk.files import write_file
 from nextword.display.page.comparison_page import ComparisonFacts, comparison_page
 from nextword.engine.opening import EngineName

@@ -12,10 +12,8 @@ from rich.table import Table
 
 from nextword.cli.options.command import command
 from nextword.cli.options.run_options import preset_option
-from nextword.cli.options.setting_option import CommandOptions, option
-from nextword.cli.options.shared import json_option
-from nextword.cli.output.console import Console
-from nextword.cli.output.progress import waiting
+from nextword.cli.options.setting_option import CommandOptions, json_option, option
+from nextword.cli.output.console import Console, waiting
 from nextword.disk.cache import cache_root
 from nextword.errors import counted
 from nextword.machine.facts import Facts, Problem, find_problems, gather_facts

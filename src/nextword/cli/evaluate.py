@@ -20,12 +20,20 @@ from nextword.cli.evaluation.columns import (
 )
 from nextword.cli.evaluation.keystrokes import keystrokes_report, require_plain
 from nextword.cli.options.command import command
-from nextword.cli.options.setting_option import CommandOptions, Tables, argument, option
-from nextword.cli.options.shared import MODEL, bad_bytes_of_splits_option, data_dir_option, json_option, methods_help
+from nextword.cli.options.setting_option import (
+    MODEL,
+    CommandOptions,
+    Tables,
+    argument,
+    bad_bytes_of_splits_option,
+    data_dir_option,
+    json_option,
+    methods_help,
+    option,
+)
 from nextword.cli.options.target import complete_methods, complete_model, engine_option, split_option
-from nextword.cli.output.console import table_lines
+from nextword.cli.output.console import evaluation_progress, table_lines, waiting
 from nextword.cli.output.messages import say
-from nextword.cli.output.progress import evaluation_progress, waiting
 from nextword.engine.methods.chain import OPTIONS_TYPES, AppliedMethods, apply_methods, require_used
 from nextword.engine.methods.ensemble import EnsembleOptions
 from nextword.engine.opening import EngineName

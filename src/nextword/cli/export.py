@@ -12,11 +12,19 @@ from nextword.bundle.origin import Origin
 from nextword.bundle.origin_text import OriginText
 from nextword.cli.options.command import command
 from nextword.cli.options.parameter_types import DIRECTORY, OutputFile
-from nextword.cli.options.setting_option import CommandOptions, Tables, argument, given_settings, option
-from nextword.cli.options.shared import bad_bytes_of_splits_option, data_dir_option, json_option
+from nextword.cli.options.setting_option import (
+    CommandOptions,
+    Tables,
+    argument,
+    bad_bytes_of_splits_option,
+    data_dir_option,
+    given_settings,
+    json_option,
+    option,
+)
 from nextword.cli.options.target import run_or_model_argument
+from nextword.cli.output.console import read_split, reading_progress
 from nextword.cli.output.messages import say
-from nextword.cli.output.progress import read_split, reading_progress
 from nextword.display.page.html_file import require_replaceable
 from nextword.display.page.model_page import ModelPage
 from nextword.errors import MissingExtraError, SettingError

@@ -8,8 +8,15 @@ from pathlib import Path
 import click
 
 from nextword.cli.options.command import command
-from nextword.cli.options.setting_option import CommandOptions, Tables, argument, given_settings, option
-from nextword.cli.options.shared import bad_bytes_option, json_option
+from nextword.cli.options.setting_option import (
+    CommandOptions,
+    Tables,
+    argument,
+    bad_bytes_option,
+    given_settings,
+    json_option,
+    option,
+)
 from nextword.cli.options.target import engine_option, method_option, open_text_model, run_or_model_argument
 from nextword.cli.output.messages import say
 from nextword.engine.opening import EngineName

@@ -16,10 +16,16 @@ from nextword.bundle.samples import refuse_sample
 from nextword.bundle.store import read_bundle, write_bundle
 from nextword.cli.options.command import command
 from nextword.cli.options.parameter_types import DIRECTORY
-from nextword.cli.options.setting_option import CommandOptions, argument, option
-from nextword.cli.options.shared import bad_bytes_of_splits_option, data_dir_option, json_option
+from nextword.cli.options.setting_option import (
+    CommandOptions,
+    argument,
+    bad_bytes_of_splits_option,
+    data_dir_option,
+    json_option,
+    option,
+)
 from nextword.cli.options.target import engine_option, open_origin, run_or_model_argument
-from nextword.cli.output.progress import read_split, waiting
+from nextword.cli.output.console import read_split, waiting
 from nextword.engine.engine import Engine
 from nextword.engine.mixture.mixture_engine import MixtureEngine, parts_of
 from nextword.engine.mixture.tuning import Effort, fitted_mixture

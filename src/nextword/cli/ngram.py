@@ -12,11 +12,18 @@ import numpy as np
 from nextword.cli.options.command import command
 from nextword.cli.options.parameter_types import OutputFile
 from nextword.cli.options.run_options import complete_text
-from nextword.cli.options.setting_option import CommandOptions, Tables, argument, given_settings, option
-from nextword.cli.options.shared import LINE, data_dir_option, json_option
-from nextword.cli.output.console import table_lines
+from nextword.cli.options.setting_option import (
+    LINE,
+    CommandOptions,
+    Tables,
+    argument,
+    data_dir_option,
+    given_settings,
+    json_option,
+    option,
+)
+from nextword.cli.output.console import reading_progress, table_lines, waiting
 from nextword.cli.output.messages import say
-from nextword.cli.output.progress import reading_progress, waiting
 from nextword.disk.strict_json import finite
 from nextword.engine.ngram.arpa import write_arpa
 from nextword.engine.ngram.backoff_model import backoff_form

@@ -14,10 +14,8 @@ from rich.table import Table
 
 from nextword.cli.options.command import command
 from nextword.cli.options.run_options import RUN_SETTINGS, config_option, preset_defaults, preset_option, run_config
-from nextword.cli.options.setting_option import CommandOptions, Tables, argument, option
-from nextword.cli.options.shared import json_option
-from nextword.cli.output.console import Console
-from nextword.cli.output.progress import waiting
+from nextword.cli.options.setting_option import CommandOptions, Tables, argument, json_option, option
+from nextword.cli.output.console import Console, waiting
 from nextword.errors import MissingExtraError
 from nextword.model.architecture import Architecture
 from nextword.training.config import RunConfig

@@ -11,8 +11,7 @@ from rich.table import Table
 
 from nextword.cli.options.command import command
 from nextword.cli.options.run_options import complete_preset
-from nextword.cli.options.setting_option import CommandOptions, argument, option
-from nextword.cli.options.shared import json_option
+from nextword.cli.options.setting_option import CommandOptions, argument, json_option, option
 from nextword.cli.output.console import Console
 from nextword.cli.output.messages import say
 from nextword.model.architecture import ModelOptions

@@ -7,8 +7,16 @@ from pathlib import Path
 import click
 
 from nextword.cli.options.command import command
-from nextword.cli.options.setting_option import CommandOptions, Tables, argument, given_settings, option
-from nextword.cli.options.shared import LINE, bad_bytes_option, json_option
+from nextword.cli.options.setting_option import (
+    LINE,
+    CommandOptions,
+    Tables,
+    argument,
+    bad_bytes_option,
+    given_settings,
+    json_option,
+    option,
+)
 from nextword.cli.options.target import engine_option, method_option, open_text_model, run_or_model_argument
 from nextword.engine.opening import EngineName
 from nextword.engine.text_model import UsedMethod

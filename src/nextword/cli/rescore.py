@@ -13,8 +13,16 @@ import click
 
 from nextword.cli.options.command import command
 from nextword.cli.options.parameter_types import OutputFile
-from nextword.cli.options.setting_option import CommandOptions, Tables, argument, option
-from nextword.cli.options.shared import bad_bytes_option, json_option, lower_cased, lowercase_option
+from nextword.cli.options.setting_option import (
+    CommandOptions,
+    Tables,
+    argument,
+    bad_bytes_option,
+    json_option,
+    lower_cased,
+    lowercase_option,
+    option,
+)
 from nextword.cli.options.target import (
     engine_option,
     identity_at,
@@ -22,8 +30,8 @@ from nextword.cli.options.target import (
     open_text_model,
     run_or_model_argument,
 )
+from nextword.cli.output.console import waiting
 from nextword.cli.output.messages import say, warn_of_unknown_words
-from nextword.cli.output.progress import waiting
 from nextword.disk.files import replacing
 from nextword.engine.opening import EngineName
 from nextword.engine.text_model import UsedMethod

@@ -16,8 +16,7 @@ from nextword.bundle.run_directory import RunDirectory, is_in_use
 from nextword.cli.info import ModelInfo
 from nextword.cli.options.command import command
 from nextword.cli.options.run_options import runs_folder
-from nextword.cli.options.setting_option import CommandOptions, argument, shown
-from nextword.cli.options.shared import json_option
+from nextword.cli.options.setting_option import CommandOptions, argument, json_option, shown
 from nextword.cli.options.target import complete_directory
 from nextword.cli.output.console import Console
 from nextword.errors import NextwordError, SettingError, printable

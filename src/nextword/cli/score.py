@@ -10,8 +10,17 @@ from typing import Any, TextIO
 
 from nextword.cli.options.command import command
 from nextword.cli.options.parameter_types import OutputFile
-from nextword.cli.options.setting_option import CommandOptions, Tables, argument, given_settings, option
-from nextword.cli.options.shared import bad_bytes_option, json_option, lower_cased, lowercase_option
+from nextword.cli.options.setting_option import (
+    CommandOptions,
+    Tables,
+    argument,
+    bad_bytes_option,
+    given_settings,
+    json_option,
+    lower_cased,
+    lowercase_option,
+    option,
+)
 from nextword.cli.options.target import engine_option, method_option, open_text_model, run_or_model_argument
 from nextword.cli.output.messages import say, warn_of_unknown_words
 from nextword.disk.files import replacing, write_file

@@ -11,11 +11,10 @@ import click
 from nextword.bundle.origin import Origin
 from nextword.bundle.origin_text import OriginText
 from nextword.cli.options.command import command
-from nextword.cli.options.setting_option import CommandOptions, Tables, option
-from nextword.cli.options.shared import data_dir_option, methods_help
+from nextword.cli.options.setting_option import CommandOptions, Tables, data_dir_option, methods_help, option
 from nextword.cli.options.target import complete_methods, engine_option, run_or_model_argument
+from nextword.cli.output.console import read_split
 from nextword.cli.output.messages import invocation, say
-from nextword.cli.output.progress import read_split
 from nextword.engine.methods.chain import METHODS, MIXTURE, STATIC, methods_of, require_used
 from nextword.engine.methods.method import Splits
 from nextword.engine.opening import EngineName

@@ -29,12 +29,11 @@ from nextword.cli.options.run_options import (
     run_config,
     runs_folder,
 )
-from nextword.cli.options.setting_option import CommandOptions, Tables, argument, option
-from nextword.cli.options.shared import data_dir_option, json_option
+from nextword.cli.options.setting_option import CommandOptions, Tables, argument, data_dir_option, json_option, option
 from nextword.cli.options.target import complete_directory
 from nextword.cli.output.console import Console
 from nextword.cli.output.messages import detail, invocation, say
-from nextword.errors import SettingError, TrainingDivergedError
+from nextword.errors import SettingError, TrainingDivergedError, TrainingInterrupted
 from nextword.export.options import export_run
 from nextword.model.presets import DEFAULT_PRESET
 from nextword.text.sources.names import run_name
@@ -43,7 +42,6 @@ from nextword.training.cluster.cluster import cluster_of, own_directory
 from nextword.training.cluster.group import ProcessGroup
 from nextword.training.config import RunConfig
 from nextword.training.context import RunContext
-from nextword.training.interruption import TrainingInterrupted
 from nextword.training.report.progress_bar import ProgressBar, live_bar
 from nextword.training.start import Run
 

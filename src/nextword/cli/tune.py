@@ -21,16 +21,13 @@ from nextword.cli.options.run_options import (
     preset_option,
     run_config,
 )
-from nextword.cli.options.setting_option import CommandOptions, Tables, argument, option
-from nextword.cli.options.shared import data_dir_option, json_option
-from nextword.cli.output.console import Console
+from nextword.cli.options.setting_option import CommandOptions, Tables, argument, data_dir_option, json_option, option
+from nextword.cli.output.console import Console, reading_progress
 from nextword.cli.output.messages import invocation
-from nextword.cli.output.progress import reading_progress
-from nextword.errors import MissingExtraError, SettingError
+from nextword.errors import MissingExtraError, SettingError, TrainingInterrupted
 from nextword.settings import read_tables
 from nextword.text.sources.names import stored_name
 from nextword.training.context import RunContext
-from nextword.training.interruption import TrainingInterrupted
 from nextword.training.report.progress_bar import ProgressBar
 
 if TYPE_CHECKING:

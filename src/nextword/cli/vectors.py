@@ -10,8 +10,7 @@ from nextword.bundle.origin import Origin
 from nextword.bundle.store import read_bundle
 from nextword.cli.options.command import command
 from nextword.cli.options.parameter_types import OutputFile
-from nextword.cli.options.setting_option import CommandOptions, argument, option
-from nextword.cli.options.shared import bad_bytes_option, json_option
+from nextword.cli.options.setting_option import CommandOptions, argument, bad_bytes_option, json_option, option
 from nextword.cli.options.target import engine_option, open_origin, run_or_model_argument
 from nextword.cli.output.messages import say
 from nextword.engine.opening import EngineName

@@ -1,12 +1,16 @@
-"""The context of a run: observer, messages, callbacks and folders."""
+"""The context of a run: observer, messages, callbacks and folders; and the signals that stop it."""
 
+import signal
+import threading
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import FrameType
 from typing import TYPE_CHECKING, Any
 
-from nextword.errors import TrainingWarning
+from nextword.errors import TrainingInterrupted, TrainingWarning
 from nextword.text.reading.progress import Receiver, reporting_to
 from nextword.training.plan import Plan
 from nextword.training.progress import RoundRecord, TrainingPoint, TrainingProgress
@@ -112,3 +116,44 @@ class RunContext:
             return text
         with reporting_to(self.reading):
             return Corpus.load(text, options, data_dir=self.data_dir, cache_dir=self.cache_dir)
+
+
+class Interruption:
+    """Records that a signal came; the run checks it between steps.
+
+    The current step ends first: JAX has donated its buffers, and an exception inside the step would lose them. A second
+    signal acts at once.
+    """
+
+    def __init__(self) -> None:
+        self.signal_number: int | None = None
+
+    def raise_if_requested(self) -> None:
+        """Raise `TrainingInterrupted` if a signal came."""
+        if self.signal_number is not None:
+            raise TrainingInterrupted(self.signal_number)
+
+    def raise_between_rounds(self) -> None:
+        """Raise `TrainingInterrupted` if a signal came; called at the beginning of a round."""
+        self.raise_if_requested()
+
+    @contextmanager
+    def listening(self, signals: tuple[int, ...] = (signal.SIGINT, signal.SIGTERM)) -> Iterator[None]:
+        """Listen for `signals` within the block; in another thread than the main one, none arrive."""
+        if threading.current_thread() is not threading.main_thread():
+            yield
+            return
+        former: dict[int, Any] = {}
+
+        def remember(signal_number: int, _frame: FrameType | None) -> None:
+            self.signal_number = signal_number
+            for number, handler in former.items():
+                signal.signal(number, handler)
+
+        for number in signals:
+            former[number] = signal.signal(number, remember)
+        try:
+            yield
+        finally:
+            for number, handler in former.items():
+                signal.signal(number, handler)

@@ -18,8 +18,7 @@ from numpy.typing import NDArray
 
 from nextword.text.batching.window import TokenIds, Windows
 from nextword.training.checkpoint_store import CheckpointStore
-from nextword.training.context import RunContext
-from nextword.training.interruption import Interruption
+from nextword.training.context import Interruption, RunContext
 
 if TYPE_CHECKING:
     from nextword.text.corpus import Corpus

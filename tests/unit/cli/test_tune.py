@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
+from nextword.errors import TrainingInterrupted
 from nextword.settings import read_tables
 from nextword.training.config import RunConfig
-from nextword.training.interruption import TrainingInterrupted
 from nextword.training.plan import TimePlan
 from nextword.training.tuning.sweep import Sweep
 from support.commands import Captured, Command, Json, nextword

@@ -10,11 +10,10 @@ import keras
 import numpy as np
 import pytest
 
-from nextword.errors import CheckpointError
+from nextword.errors import CheckpointError, TrainingInterrupted
 from nextword.text.batching.streams import VariedStreams
 from nextword.text.options import BatchOptions
 from nextword.training.checkpoint_store import CheckpointStore
-from nextword.training.interruption import TrainingInterrupted
 from nextword.training.progress import TrainingProgress
 from nextword.training.run import TrainingRun
 from nextword.training.solo import Solo

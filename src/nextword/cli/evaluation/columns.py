@@ -11,7 +11,7 @@ from nextword.bundle.origin import Origin, is_model_at
 from nextword.bundle.origin_text import OriginText
 from nextword.bundle.population import Ensemble, member_directories
 from nextword.cli.options.target import open_origin, target_path
-from nextword.cli.output.progress import read_split
+from nextword.cli.output.console import read_split
 from nextword.engine.methods.chain import MIXTURE, STATIC, methods_of
 from nextword.engine.methods.method import Method, Splits
 from nextword.engine.text_model import LoadedModel

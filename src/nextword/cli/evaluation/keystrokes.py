@@ -6,8 +6,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from nextword.cli.evaluation.columns import Column, EvaluationInput
-from nextword.cli.output.console import table_lines
-from nextword.cli.output.progress import evaluation_progress, waiting
+from nextword.cli.output.console import evaluation_progress, table_lines, waiting
 from nextword.engine.methods.chain import AppliedMethods
 from nextword.engine.methods.ngram import NgramModelEngine
 from nextword.engine.ngram.kneser_ney import KneserNeyModel

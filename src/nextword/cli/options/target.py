@@ -12,8 +12,7 @@ from click.shell_completion import CompletionItem
 from nextword.bundle.origin import Origin, is_model_at
 from nextword.bundle.samples import SAMPLE_MODELS, sample_model_path
 from nextword.bundle.store import identity_of, is_arpa
-from nextword.cli.options.setting_option import argument, option
-from nextword.cli.options.shared import MODEL
+from nextword.cli.options.setting_option import MODEL, argument, option
 from nextword.cli.output.messages import detail
 from nextword.engine.opening import EngineName, open_model
 from nextword.engine.text_model import LoadedModel, TextModel, UsedMethod

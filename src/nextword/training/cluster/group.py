@@ -16,8 +16,7 @@ from numpy.typing import NDArray
 from nextword.errors import SettingError, TrainingInterrupted
 from nextword.training import require_framework
 from nextword.training.checkpoint_store import JSON, Checkpoint, CheckpointStore
-from nextword.training.context import RunContext, TrainingObserver
-from nextword.training.interruption import Interruption
+from nextword.training.context import Interruption, RunContext, TrainingObserver
 from nextword.training.options import Strategy
 from nextword.training.solo import Arrays, Restorable, Solo
 

@@ -9,7 +9,7 @@ import keras
 import numpy as np
 from numpy.typing import NDArray
 
-from nextword.training.interruption import Interruption
+from nextword.training.context import Interruption
 
 OnInterval = Callable[[int, float, float], object]
 """Receives the steps of the round up to the end of an interval, the perplexity over it, and its steps per second."""

@@ -8,10 +8,9 @@ from functools import partial
 
 from nextword.disk.cache import cache_root
 from nextword.disk.files import write_file
-from nextword.errors import CheckpointError, SettingError
+from nextword.errors import CheckpointError, SettingError, TrainingInterrupted
 from nextword.machine.framework import use_compilation_cache
-from nextword.training.context import RunContext, TrainingObserver
-from nextword.training.interruption import Interruption, TrainingInterrupted
+from nextword.training.context import Interruption, RunContext, TrainingObserver
 from nextword.training.tuning.claim import Claim, Outcome
 from nextword.training.tuning.database import Database
 from nextword.training.tuning.report import describe, write_best

@@ -12,11 +12,10 @@ import pytest
 from optuna.trial import TrialState
 
 from nextword.disk.files import write_file
-from nextword.errors import CheckpointError, SettingError, StorageError, TextError
+from nextword.errors import CheckpointError, SettingError, StorageError, TextError, TrainingInterrupted
 from nextword.settings import read_tables
 from nextword.training.config import RunConfig
 from nextword.training.context import RunContext, TrainingObserver
-from nextword.training.interruption import TrainingInterrupted
 from nextword.training.tuning import sweep
 from nextword.training.tuning.claim import Outcome
 from nextword.training.tuning.study import Study

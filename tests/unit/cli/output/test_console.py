@@ -1,12 +1,11 @@
-"""The progress of a command on standard error."""
+"""Consoles, and the progress of a command on standard error."""
 
 from io import StringIO
 
 import pytest
 
-from nextword.cli.output import progress
-from nextword.cli.output.console import Console
-from nextword.cli.output.progress import reading_progress
+from nextword.cli.output import console
+from nextword.cli.output.console import Console, reading_progress
 from nextword.text.reading import progress as text_progress
 from nextword.text.reading.progress import reported
 from support.commands import Captured
@@ -28,7 +27,7 @@ def test_a_log_gets_lines(capsys: Captured) -> None:
 
 def test_a_terminal_gets_a_bar_that_goes_away(monkeypatch: pytest.MonkeyPatch) -> None:
     written = StringIO()
-    monkeypatch.setattr(progress, "message_console", lambda: Console(file=written, force_terminal=True, width=100))
+    monkeypatch.setattr(console, "message_console", lambda: Console(file=written, force_terminal=True, width=100))
     with reading_progress():
         assert not written.getvalue()  # nothing moves before there is news
         list(reported(BLOCKS, "gathering the text", None))

@@ -9,7 +9,7 @@ from keras import ops
 from nextword.model.ops.recurrence import masked, sigmoid
 
 if keras.backend.backend() == "jax":
-    from nextword.model.ops import lstm_cudnn, lstm_jax
+    from nextword.model.ops import lstm_jax
 elif keras.backend.backend() == "torch":
     from nextword.model.ops import lstm_torch
 
@@ -86,7 +86,7 @@ def lstm_path() -> str:
     if backend != "jax":
         return "the reference, step by step"
     scan = "a scan with a custom gradient"
-    return f"cuDNN for large windows in float32, otherwise {scan}" if lstm_cudnn.is_available() else scan
+    return f"cuDNN for large windows in float32, otherwise {scan}" if lstm_jax.cudnn_is_available() else scan
 
 
 def _fast_path(shape: tuple[int, ...], compute_dtype: str, *, plain: bool) -> Callable[..., Any] | None:
@@ -98,9 +98,9 @@ def _fast_path(shape: tuple[int, ...], compute_dtype: str, *, plain: bool) -> Ca
     backend, (batch_size, num_steps, _) = keras.backend.backend(), shape
     fast: Callable[..., Any] | None = None
     if backend == "jax":
-        suits_cudnn = plain and compute_dtype == "float32" and lstm_cudnn.is_available()
-        large = suits_cudnn and batch_size * num_steps >= lstm_cudnn.MIN_TOKENS
-        fast = lstm_cudnn.lstm_recurrence if large else lstm_jax.lstm_recurrence
+        suits_cudnn = plain and compute_dtype == "float32" and lstm_jax.cudnn_is_available()
+        large = suits_cudnn and batch_size * num_steps >= lstm_jax.MIN_CUDNN_TOKENS
+        fast = lstm_jax.cudnn_recurrence if large else lstm_jax.lstm_recurrence
     elif backend == "torch" and plain and num_steps > 1:
         fast = lstm_torch.lstm_recurrence
     return fast

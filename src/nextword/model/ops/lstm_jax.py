@@ -1,6 +1,6 @@
-"""The LSTM recurrence in JAX, with a custom gradient.
+r"""The LSTM recurrence and its gradient in JAX: a scan with a custom gradient, and cuDNN on NVIDIA GPUs.
 
-Three techniques make it fast:
+Three techniques make the scan fast:
 
 - One product outside the scan covers the inputs of all time steps.
 - The gradient of the recurrent kernel is one product after the backward scan, from the gate gradients of all steps.
@@ -9,6 +9,13 @@ Three techniques make it fast:
 The backward scan reads the gates, and returns their gradients, in `compute_dtype`. A sigmoid close to 1 would round to
 1 and its gradient to 0. It is therefore kept as its distance from 0 or 1, whichever is nearer. For the same reason the
 candidate is kept before its tanh.
+
+cuDNN reads one vector of weights: $W^T$ and $U^T$ row by row, then two biases; the second bias is zero here. The order
+of its gates is ours: $i, f, g, o$. JAX offers it only in float32, and it multiplies in full float32, without TF32.
+`nextword.model.ops.lstm.lstm` uses it for a plain LSTM in float32 over a large window. Tests on a CPU cover the
+packing, the shapes, the gradient through them and the lowering for CUDA. This path has not run on a GPU yet.
+
+Source: `jax.experimental.rnn`, which documents the layout of cuDNN's weights.
 """
 
 from functools import partial
@@ -16,6 +23,8 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
+import keras
+from jax.experimental import rnn
 
 from nextword.model.ops.products import flat, matmul, transposed, transposed_matmul, weight_gradient
 from nextword.model.ops.recurrence import masked, sigmoid
@@ -24,6 +33,9 @@ _Arrays = tuple[jax.Array, ...]
 
 _TINY = 1e-30
 """Less than every non-zero distance of a float32 sigmoid from 1, and more than the smallest bfloat16."""
+
+MIN_CUDNN_TOKENS = 256
+"""Tokens `B * T` of the smallest window for which cuDNN is faster, although each call packs the weights."""
 
 
 @partial(jax.jit, static_argnums=6, static_argnames="cap_input_gate")  # otherwise compiled at every call
@@ -131,3 +143,56 @@ def _slope(folded: jax.Array) -> jax.Array:
 
 
 _recurrence.defvjp(_forward, _backward)
+
+
+def default_device() -> jax.Device:
+    """Return the device that JAX computes on."""
+    device = jax.config.jax_default_device or jax.devices()[0]
+    return jax.devices(device)[0] if isinstance(device, str) else device
+
+
+def cudnn_is_available() -> bool:
+    """Return whether JAX's default device is an NVIDIA GPU and Keras does not distribute the batch over devices.
+
+    XLA cannot partition a call of cuDNN.
+    """
+    device = default_device()
+    is_nvidia = device.platform == "gpu" and "cuda" in device.client.platform_version
+    return is_nvidia and keras.distribution.distribution() is None
+
+
+@partial(jax.jit, static_argnums=6)
+def cudnn_recurrence(
+    inputs: jax.Array,
+    hidden: jax.Array,
+    cell: jax.Array,
+    kernel: jax.Array,
+    recurrent_kernel: jax.Array,
+    bias: jax.Array,
+    _compute_dtype: str,
+) -> tuple[jax.Array, jax.Array, jax.Array]:
+    """Run `lstm_recurrence` in cuDNN, in float32, over time-major `inputs` `(T, B, I)`.
+
+    Returns:
+        The hidden states `(T, B, H)`, and the last hidden state and cell `(B, H)`.
+    """
+    num_steps, batch_size, input_size = inputs.shape
+    hiddens, last_hidden, last_cell = rnn.lstm(
+        inputs.transpose(1, 0, 2),
+        hidden[None],
+        cell[None],
+        packed_weights(kernel, recurrent_kernel, bias),
+        jnp.full((batch_size,), num_steps, jnp.int32),
+        input_size,
+        hidden.shape[1],
+        1,  # layer
+        0.0,  # dropout
+        False,  # one direction
+        jax.lax.Precision.HIGHEST,
+    )
+    return hiddens.transpose(1, 0, 2), last_hidden[0], last_cell[0]
+
+
+def packed_weights(kernel: jax.Array, recurrent_kernel: jax.Array, bias: jax.Array) -> jax.Array:
+    """Pack weights `(I, 4H)`, `(H, 4H)` and `(4H,)` into cuDNN's vector of `4H (I + H + 2)` numbers."""
+    return jnp.concatenate((kernel.T.ravel(), recurrent_kernel.T.ravel(), bias, jnp.zeros_like(bias)))

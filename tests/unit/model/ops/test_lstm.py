@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 import nextword.model.ops.lstm as lstm_module
-from nextword.model.ops import lstm_cudnn, lstm_jax
+from nextword.model.ops import lstm_jax
 from nextword.model.ops.lstm import LSTMState, lstm, lstm_path, lstm_reference
 
 
@@ -51,8 +51,8 @@ def test_torch_uses_pytorchs_lstm_except_for_a_single_step(monkeypatch: pytest.M
 def card(monkeypatch: pytest.MonkeyPatch) -> SimpleNamespace:
     """Pretend that JAX's default device is an NVIDIA GPU, with a fake cuDNN LSTM."""
     device = SimpleNamespace(platform="gpu", client=SimpleNamespace(platform_version="PJRT C API\ncuda 12080"))
-    monkeypatch.setattr(lstm_cudnn, "default_device", lambda: device)
-    monkeypatch.setattr(lstm_cudnn, "lstm_recurrence", lambda *_arguments: (np.zeros((LARGE, 2, 4)), 0, 0))
+    monkeypatch.setattr(lstm_jax, "default_device", lambda: device)
+    monkeypatch.setattr(lstm_jax, "cudnn_recurrence", lambda *_arguments: (np.zeros((LARGE, 2, 4)), 0, 0))
     return device
 
 
@@ -66,7 +66,7 @@ def uses_cudnn(num_steps: int = LARGE, **options: Any) -> bool:
 
 
 def test_a_cpu_uses_the_scan() -> None:
-    assert not lstm_cudnn.is_available()
+    assert not lstm_jax.cudnn_is_available()
     assert not uses_cudnn()
     assert lstm_path() == "a scan with a custom gradient"
 

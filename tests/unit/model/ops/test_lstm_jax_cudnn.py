@@ -8,9 +8,8 @@ import pytest
 from jax.experimental import rnn
 from numpy.typing import NDArray
 
-from nextword.model.ops import lstm_cudnn
 from nextword.model.ops.lstm import LSTMState, lstm_reference
-from nextword.model.ops.lstm_cudnn import packed_weights
+from nextword.model.ops.lstm_jax import cudnn_recurrence, packed_weights
 
 NUM_STEPS, BATCH_SIZE, INPUT_SIZE, HIDDEN_SIZE = 5, 3, 4, 6
 STATE = (BATCH_SIZE, HIDDEN_SIZE)
@@ -59,7 +58,7 @@ def test_values_and_all_gradients_match_the_reference(monkeypatch: pytest.Monkey
     gradients = drawn((NUM_STEPS, *STATE), STATE, STATE)
 
     def ours(*arguments: Any) -> Any:
-        return lstm_cudnn.lstm_recurrence.__wrapped__(*arguments, "float32")
+        return cudnn_recurrence.__wrapped__(*arguments, "float32")
 
     def reference(inputs: Any, hidden: Any, cell: Any, kernel: Any, recurrent_kernel: Any, bias: Any) -> Any:
         weights = {"kernel": kernel, "recurrent_kernel": recurrent_kernel, "bias": bias}
@@ -77,7 +76,7 @@ def test_values_and_all_gradients_match_the_reference(monkeypatch: pytest.Monkey
 
 def loss(*arguments: Any) -> Any:
     *arrays, compute_dtype = arguments
-    return sum(result.sum() for result in lstm_cudnn.lstm_recurrence.__wrapped__(*arrays, compute_dtype))
+    return sum(result.sum() for result in cudnn_recurrence.__wrapped__(*arrays, compute_dtype))
 
 
 @pytest.fixture

@@ -17,9 +17,9 @@ from xml.sax.saxutils import escape
 
 import nextword
 from nextword.disk.files import write_file
+from nextword.display.picture_text import text_width
 from nextword.display.pictures.lstm_steps import LSTMSteps
 from nextword.display.svg import number, style_sheet
-from nextword.display.text_width import text_width
 from nextword.display.tokens import SANS
 from nextword.errors import counted
 

@@ -11,8 +11,8 @@ from pathlib import Path
 from xml.sax.saxutils import escape
 
 from nextword.display.chart import Axis
+from nextword.display.picture_text import text_width
 from nextword.display.svg import number, style_sheet
-from nextword.display.text_width import text_width
 from nextword.display.tokens import COLORS, SANS
 from nextword.errors import SettingError
 

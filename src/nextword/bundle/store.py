@@ -10,7 +10,14 @@ from pathlib import Path
 from textwrap import shorten
 
 from nextword.bundle.bundle import AbsentWeights, Bundle, DeferredWeights, Weights, check_weights
-from nextword.bundle.config import BundleConfig, TokenizerConfig, decode_config, encode_config
+from nextword.bundle.contents import (
+    BundleConfig,
+    TokenizerConfig,
+    decode_config,
+    decode_weights,
+    encode_config,
+    encode_weights,
+)
 from nextword.bundle.files import (
     CARD,
     CONFIG,
@@ -31,7 +38,6 @@ from nextword.bundle.files import (
 )
 from nextword.bundle.mixture import Mixture, MixtureFacts
 from nextword.bundle.samples import SAMPLE_MODELS, refuse_sample, sample_model_path
-from nextword.bundle.weights import decode_weights, encode_weights
 from nextword.disk import sealed_directory
 from nextword.disk.sealed_directory import Sealed
 from nextword.errors import BundleError, SettingError, StorageError, TextError

@@ -12,7 +12,7 @@ from typing import Any
 import click
 from rich.markdown import Markdown
 
-from nextword.bundle.config import BundleConfig
+from nextword.bundle.contents import BundleConfig
 from nextword.bundle.files import CARD
 from nextword.bundle.mixture import MixtureFacts
 from nextword.bundle.model_card import SplitMetrics, figures_table, mixture_facts, network_facts

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Literal
 from xml.sax.saxutils import escape
 
-from nextword.display.text_width import shortened, text_width
+from nextword.display.picture_text import shortened, text_width
 from nextword.display.tokens import COLORS, SANS, SERIF
 
 

@@ -8,9 +8,9 @@ from typing import NamedTuple
 import numpy as np
 
 from nextword.bundle.bundle import Bundle
+from nextword.display.picture_text import shortened, text_width
 from nextword.display.pictures.lstm_steps import LSTMSteps, ids_of, signed
 from nextword.display.svg import SIZES, Drawing
-from nextword.display.text_width import shortened, text_width
 from nextword.errors import SettingError, printable
 
 MAX_TOKENS = 300

@@ -1,6 +1,6 @@
 """A recurrent network as a loop, and the same network unrolled over the words of a text."""
 
-from nextword.display.pictures.words import words_of
+from nextword.display.picture_text import words_of
 from nextword.display.svg import Drawing, number
 
 DEFAULT_TEXT = "she was very happy to see"

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from nextword.display.pictures.words import words_of
+from nextword.display.picture_text import words_of
 from nextword.display.svg import Drawing
 from nextword.errors import SettingError
 from nextword.text.batching.streams import Streams

@@ -13,10 +13,9 @@ from numpy.typing import NDArray
 from nextword.engine.text_model import TextModel
 from nextword.errors import SettingError
 from nextword.inference.suggestion.lexicon import lexicon_of, variants_of
-from nextword.inference.suggestion.reader import TextReader
+from nextword.inference.suggestion.reader import NodePrediction, TextReader
 from nextword.inference.suggestion.session_options import SessionOptions
 from nextword.inference.suggestion.spelling import SPELLED
-from nextword.inference.suggestion.state_tree import NodePrediction
 from nextword.inference.suggestion.typed_text import TypedText
 from nextword.inference.suggestion.user_words import UserWords
 from nextword.inference.suggestion.word_cache import WordCache

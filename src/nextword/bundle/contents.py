@@ -1,24 +1,94 @@
-"""`weights.safetensors`: written by the library, and read by a rule of our own that is stricter than the format.
+"""`config.json` and `weights.safetensors`: written, and read from an untrusted source.
 
-The file is `<header length, 8 bytes little-endian> <header, JSON> <data>`. The header gives the type, the shape and the
+`config.json` has a closed schema. Every value in it is known and checked before anything is built from it.
+
+`weights.safetensors` is written by the library, and read by a rule of our own that is stricter than the format. The
+file is `<header length, 8 bytes little-endian> <header, JSON> <data>`. The header gives the type, the shape and the
 place in the data of each weight. The architecture determines all of them except the place, and for places there is one
 rule: the weights lie end to end and fill the data. The file therefore cannot decide how much memory is used, and every
 byte of it has a meaning.
 """
 
+import json
 import math
 from collections.abc import Mapping
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 import safetensors.numpy
 
-from nextword.bundle.bundle import Weights
-from nextword.bundle.files import MAX_WEIGHTS_HEADER_BYTES, WEIGHTS, num_weight_bytes
+from nextword.bundle.bundle import Weights, check_name
+from nextword.bundle.files import CONFIG, MAX_CONFIG_BYTES, MAX_WEIGHTS_HEADER_BYTES, WEIGHTS, num_weight_bytes
 from nextword.disk import strict_json
-from nextword.errors import BundleError
+from nextword.errors import BundleError, SettingError
 from nextword.model.architecture import Architecture
 from nextword.model.cells import Shape
+from nextword.settings import Settings, setting
+
+_FORMAT = 1
+_NAMES = frozenset(["format", "name", "architecture", "tokenizer"])
+
+
+@dataclass(frozen=True, kw_only=True)
+class TokenizerConfig(Settings):
+    """Settings of a bundle's tokenizer, besides its vocabulary."""
+
+    group: ClassVar[str] = "tokenizer"
+
+    kind: Literal["pretokenized", "word", "subword", "character"] = setting(help="How text is cut into tokens.")
+    line_ends: Literal["line", "paragraph"] = setting(help="What `<eos>` stands for.")
+
+
+@dataclass(frozen=True)
+class BundleConfig:
+    """The content of `config.json`."""
+
+    name: str
+    architecture: Architecture
+    tokenizer: TokenizerConfig
+
+
+def encode_config(config: BundleConfig) -> bytes:
+    """Return the content of `config.json`."""
+    table = {
+        "format": _FORMAT,
+        "name": config.name,
+        "architecture": config.architecture.to_table(),
+        "tokenizer": config.tokenizer.to_table(),
+    }
+    return (json.dumps(table, indent=2, allow_nan=False) + "\n").encode("utf-8")
+
+
+def decode_config(data: bytes) -> BundleConfig:
+    """Return the content of a `config.json` from an untrusted source.
+
+    Raises:
+        BundleError: The file is ambiguous or not JSON, has another format, or holds a value that is unknown or refused.
+    """
+    try:
+        table = strict_json.parse(data, max_bytes=MAX_CONFIG_BYTES)
+        _check_table(table)
+        check_name(table["name"])
+        return BundleConfig(
+            table["name"],
+            Architecture.from_table(table["architecture"]),
+            TokenizerConfig.from_table(table["tokenizer"]),
+        )
+    except ValueError as error:
+        raise BundleError(f"`{CONFIG}` {error}") from error
+    except SettingError as error:
+        raise BundleError(f"`{CONFIG}` is refused: {error}") from error
+
+
+def _check_table(table: Any) -> None:
+    if not isinstance(table, dict) or table.keys() != _NAMES:
+        raise ValueError(f"must hold {', '.join(sorted(_NAMES))} and nothing else")
+    if type(table["format"]) is not int or table["format"] != _FORMAT:
+        raise ValueError(f"must be of format {_FORMAT}, but is of {table['format']!a:.40}; use a newer nextword")
+    for name, kind in {"name": str, "architecture": dict, "tokenizer": dict}.items():
+        if not isinstance(table[name], kind):
+            raise ValueError(f"must give `{name}` as a {kind.__name__}, but gives {table[name]!a:.40}")
 
 
 def encode_weights(weights: Weights) -> bytes:

@@ -1,7 +1,13 @@
-"""The width of text in a picture, estimated from above, because a picture is drawn with the fonts of its reader."""
+"""Text in a picture: how many words, and how wide they are.
+
+Widths are estimated from above, because a picture is drawn with the fonts of its reader.
+"""
 
 import unicodedata
+from collections.abc import Sequence
 from functools import cache
+
+from nextword.errors import SettingError, printable
 
 ELLIPSIS = "…"
 
@@ -69,3 +75,33 @@ def _advance(character: str, bold: bool) -> float:
     if base != character and base in _WIDTH_OF:
         return _WIDTH_OF[base] + _ACCENT + extra
     return _UNKNOWN + extra
+
+
+def words_of(text: str, *, at_least: int, at_most: int, what: str) -> list[str]:
+    """Return the words of a text, between white space.
+
+    Args:
+        text: The text.
+        at_least: The fewest words that the picture shows anything with.
+        at_most: The most words that fit into it.
+        what: What draws the words, for the error.
+
+    Raises:
+        SettingError: There are too few or too many words.
+    """
+    words = [printable(word) for word in text.split()]
+    require_count(words, at_least=at_least, at_most=at_most, what=what)
+    return words
+
+
+def require_count(words: Sequence[str], *, at_least: int, at_most: int, what: str) -> None:
+    """Refuse too few or too many words.
+
+    Raises:
+        SettingError: There are.
+    """
+    if not at_least <= len(words) <= at_most:
+        raise SettingError(
+            f"{what} needs {at_least} to {at_most} words, but the text has {len(words)}; give a "
+            f"{'longer' if len(words) < at_least else 'shorter'} one"
+        )

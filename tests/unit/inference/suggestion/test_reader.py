@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 from nextword.engine.engine import read_text
 from nextword.engine.mixture.cache import CacheOptions
 from nextword.engine.mixture.mixture_engine import CacheEngine
-from nextword.inference.suggestion.state_tree import Node, StateTree
+from nextword.inference.suggestion.reader import Node, StateTree
 from nextword.text.tokens.vocabulary import Vocabulary
 from support.toy_engine import ToyEngine
 from support.typing_engines import toy_engine

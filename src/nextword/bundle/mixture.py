@@ -31,13 +31,7 @@ _DISTANCE = 1e-3  # of the sum of the single tokens' probabilities from 1
 class MixtureSettings(Settings):
     """What is mixed with the network, and how much of it; a weight of 0 leaves it out.
 
-    Attributes:
-        ngram_weight: Weight of the n-gram model.
-        cache_size: Tokens that the cache remembers.
-        cache_delay: How many of them, the latest, it leaves out.
-        cache_theta: How much similarity counts in the cache.
-        cache_weight: Weight of the cache, if its entries outweigh the sentinel by far.
-        cache_sentinel: Weight of the cache's sentinel; see `nextword.engine.mixture.CacheOptions`.
+    The settings of the cache are those of `nextword.CacheOptions`.
     """
 
     group: ClassVar[str] = "mixture"

@@ -198,9 +198,8 @@ def with_mixture_section(card: str, facts: Mapping[str, str]) -> str:
     if not facts:
         return "".join(others)
     place = next((number for number, section in enumerate(others) if section.startswith("## Use")), len(others))
-    before = f"{''.join(others[:place]).rstrip()}\n\n"
-    own = "\n\n".join(_mixture_section(facts)) + "\n"
-    return before + "\n".join([own, *(["".join(others[place:])] if others[place:] else [])])
+    own, rest = "\n\n".join(_mixture_section(facts)), "".join(others[place:])
+    return f"{''.join(others[:place]).rstrip()}\n\n{own}\n" + (f"\n{rest}" if rest else "")
 
 
 def _without_figures_as_used(card: str) -> str:

@@ -35,9 +35,6 @@ from nextword.inference.evaluation.perplexity import perplexity_in_rows
 from nextword.text.encoding.token_store import TokenStore
 from nextword.text.options import OnBadBytes
 
-_NUM_ROWS = 8
-_MIN_ROW_TOKENS = 1024
-
 
 @dataclass(frozen=True, kw_only=True)
 class _MixOptions(CommandOptions):
@@ -132,6 +129,5 @@ class _Mixed(NamedTuple):
 
 
 def _perplexity(engine: Engine, store: TokenStore) -> float:
-    num_rows = max(1, min(_NUM_ROWS, store.num_tokens // _MIN_ROW_TOKENS))
     with waiting("evaluating test"):
-        return perplexity_in_rows(engine, store.ids, batch_size=num_rows)[0]
+        return perplexity_in_rows(engine, store.ids)[0]

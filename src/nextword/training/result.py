@@ -20,7 +20,13 @@ from nextword.engine.keras.keras_engine import KerasEngine
 from nextword.engine.mixture.mixture_engine import MixtureEngine, parts_of
 from nextword.engine.mixture.tuning import fitted_mixture
 from nextword.errors import BundleError, StorageError
-from nextword.inference.evaluation.perplexity import MANY_UNKNOWN, evaluate, perplexity_in_rows, unknown_warning
+from nextword.inference.evaluation.perplexity import (
+    MANY_UNKNOWN,
+    evaluate,
+    perplexity_in_rows,
+    rows_of,
+    unknown_warning,
+)
 from nextword.model.language_model import LanguageModel
 from nextword.text.corpus import Corpus
 from nextword.text.sources.names import SplitName
@@ -32,8 +38,6 @@ from nextword.training.report.curve import draw_curves
 from nextword.training.step.stream_model import fingerprint
 
 _MAX_BATCH_SIZE = 32
-_MIXED_BATCH_SIZE = 8  # each row fills a cache of its own
-_TOKENS_PER_ROW = 1024  # four times the burn-in of a row; a short split is read as one stream
 
 
 @dataclass(frozen=True)
@@ -159,9 +163,7 @@ def _mixed(
         return None, {}, metrics
     about = mixture_facts(fitted.mixture.facts, counted_tokens=fitted.counted_tokens, pruning_cost=fitted.pruning_cost)
     if plan.measures_test:
-        ids = corpus.test.ids
-        mixed, rows = MixtureEngine(engine, parts_of(fitted.mixture)), _num_rows(len(ids), _MIXED_BATCH_SIZE)
-        perplexity, protocol = perplexity_in_rows(mixed, ids, batch_size=rows)
+        perplexity, protocol = perplexity_in_rows(MixtureEngine(engine, parts_of(fitted.mixture)), corpus.test.ids)
         said = f"{protocol}; {fitted.mixture.settings.protocol}"
         metrics = tuple(
             replace(row, perplexity_as_used=perplexity, protocol_as_used=said) if row.split == "test" else row
@@ -170,15 +172,12 @@ def _mixed(
     return fitted.mixture, about, metrics
 
 
-def _num_rows(num_tokens: int, most: int) -> int:
-    return max(1, min(most, num_tokens // _TOKENS_PER_ROW))
-
-
 def _metrics(engine: KerasEngine, corpus: Corpus, split: SplitName) -> SplitMetrics:
     store = corpus.split(split)
-    batch_size = _num_rows(store.num_tokens, _MAX_BATCH_SIZE)
     unknown_id = corpus.tokenizer.unknown_id_in(store.report.num_out_of_vocabulary)
-    result = evaluate(engine, store.ids, batch_size=batch_size, unknown_id=unknown_id).with_counts(store)
+    result = evaluate(
+        engine, store.ids, batch_size=rows_of(store.num_tokens, _MAX_BATCH_SIZE), unknown_id=unknown_id
+    ).with_counts(store)
     return SplitMetrics(
         split=split,
         perplexity=result.perplexity,

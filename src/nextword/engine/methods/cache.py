@@ -5,7 +5,7 @@ from typing import ClassVar
 
 from nextword.engine.engine import Engine
 from nextword.engine.methods.method import AppliedMethod, Method, Splits
-from nextword.engine.mixture.cache import CacheOptions
+from nextword.engine.mixture.cache import NEEDS_HIDDEN, CacheOptions
 from nextword.engine.mixture.mixture_engine import CacheEngine
 from nextword.engine.mixture.tuning import best_cache, read_with_caches
 from nextword.errors import SettingError
@@ -39,7 +39,7 @@ def _tuned(engine: Engine, options: CacheOptions, ids: TokenIds, to_tune: Collec
     thetas = _THETAS if "cache_theta" in to_tune else (options.cache_theta,)
     own, trials = read_with_caches(engine, ids[None], sizes, thetas, delay=options.cache_delay)
     if not trials:
-        raise SettingError("a cache needs an engine with hidden states, but this one has none; leave `cache` out")
+        raise SettingError(NEEDS_HIDDEN)
     weights = None if "cache_weight" in to_tune else (options.cache_weight,)
     sentinels = None if "cache_sentinel" in to_tune else (options.cache_sentinel,)
     best = best_cache(own, trials, weights=weights, sentinels=sentinels)[1]

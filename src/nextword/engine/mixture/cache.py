@@ -33,6 +33,8 @@ Floats = NDArray[np.float32]
 
 _FIRST_CAPACITY = 16
 
+NEEDS_HIDDEN = "a cache needs an engine with hidden states, but this one has none; leave `cache` out"
+
 
 @dataclass(frozen=True, kw_only=True)
 class CacheOptions(Settings):
@@ -181,19 +183,11 @@ def cache_mass(log_totals: NDArray[np.floating], weight: float, sentinel: float)
 
 
 class CachePart:
-    """The cache as a part of a mixture. A state is a tuple with the memory of each text.
-
-    Args:
-        options: The settings.
-    """
+    """The cache as a part of a mixture. A state is a tuple with the memory of each text."""
 
     def __init__(self, options: CacheOptions) -> None:
         self.options = options
-
-    @property
-    def numbers_per_token(self) -> int:
-        """How many numbers it takes for a token of a window, besides those of its distribution."""
-        return 4 * self.options.cache_size
+        self.numbers_per_token = 4 * options.cache_size
 
     def start(self, batch_size: int) -> tuple[Memory, ...]:
         """Return the state before a text."""
@@ -208,65 +202,39 @@ class CachePart:
         return tuple(memory for state in states for memory in state)
 
     def mix(
-        self, probabilities: Floats, inputs: TokenIds, hidden: Floats | None, state: tuple[Memory, ...]
+        self,
+        probabilities: Floats,
+        inputs: TokenIds,
+        hidden: Floats | None,
+        state: tuple[Memory, ...],
+        targets: TokenIds | None,
     ) -> tuple[Memory, ...]:
         """Mix the cache into the probabilities after `inputs`, in place, and return the state; see `Part.mix`.
 
         Raises:
             SettingError: The engine has no hidden states.
         """
-        return tuple(map(self._mix_text, probabilities, inputs, _required(hidden), state))
+        if hidden is None:
+            raise SettingError(NEEDS_HIDDEN)
+        wanted = [None] * len(inputs) if targets is None else targets
+        return tuple(map(self._mix_text, probabilities, inputs, hidden, state, wanted))
 
-    def mix_targets(
-        self,
-        probabilities: Floats,
-        inputs: TokenIds,
-        targets: TokenIds,
-        hidden: Floats | None,
-        state: tuple[Memory, ...],
-    ) -> tuple[Memory, ...]:
-        """Mix the cache into the probabilities of the targets, in place; see `Part.mix_targets`.
-
-        Raises:
-            SettingError: The engine has no hidden states.
-        """
-        return tuple(map(self._mix_targets_of_text, probabilities, inputs, targets, _required(hidden), state))
-
-    def _mix_text(self, probabilities: Floats, inputs: TokenIds, hidden: Floats, memory: Memory) -> Memory:
-        """Mix the cache into the probabilities `(T, V)` of one text."""
-        after, followers, weights, rest = self._look_up(inputs, hidden, memory)
-        probabilities *= rest[:, None]
-        starts = probabilities.shape[1] * np.arange(len(weights))[:, None]
-        np.add.at(probabilities.reshape(-1), (starts + followers).ravel(), weights.ravel())
-        return after
-
-    def _mix_targets_of_text(
-        self, probabilities: Floats, inputs: TokenIds, targets: TokenIds, hidden: Floats, memory: Memory
+    def _mix_text(
+        self, probabilities: Floats, inputs: TokenIds, hidden: Floats, memory: Memory, targets: TokenIds | None
     ) -> Memory:
-        """Mix the cache into the probabilities of the targets `(T,)` of one text."""
-        after, followers, weights, rest = self._look_up(inputs, hidden, memory)
-        rows, entries = np.nonzero(followers == targets[:, None])
-        probabilities *= rest
-        probabilities += np.bincount(rows, weights[rows, entries], minlength=len(rest)).astype(np.float32)
-        return after
-
-    def _look_up(self, inputs: TokenIds, hidden: Floats, memory: Memory) -> tuple[Memory, TokenIds, Floats, Floats]:
-        """Return the memory after more inputs of a text, and what the cache has to say after each of them.
-
-        Returns:
-            The memory, the followers of its entries `(N,)`, the weight of each in the mixture `(T, N)`, and the weight
-            of what the cache is mixed with `(T,)`.
-        """
+        """Mix the cache into the probabilities `(T, V)` of one text, or of its targets `(T,)`."""
         options = self.options
         after = memory.after(inputs, hidden, options.cache_size)
         matches = Matches.of(after, hidden, options.cache_size, options.cache_delay)
         weights, log_totals = matches.weights(options.cache_theta)
         mass = cache_mass(log_totals, options.cache_weight, options.cache_sentinel).astype(np.float32)
-        weights *= mass[:, None]
-        return after, matches.followers, weights, 1 - mass
-
-
-def _required(hidden: Floats | None) -> Floats:
-    if hidden is None:
-        raise SettingError("a cache needs an engine with hidden states, but this one has none; leave `cache` out")
-    return hidden
+        weights *= mass[:, None]  # of each entry in the mixture (T, N)
+        if targets is None:
+            probabilities *= (1 - mass)[:, None]
+            starts = probabilities.shape[1] * np.arange(len(mass))[:, None]
+            np.add.at(probabilities.reshape(-1), (starts + matches.followers).ravel(), weights.ravel())
+        else:
+            rows, entries = np.nonzero(matches.followers == targets[:, None])
+            probabilities *= 1 - mass
+            probabilities += np.bincount(rows, weights[rows, entries], minlength=len(mass)).astype(np.float32)
+        return after

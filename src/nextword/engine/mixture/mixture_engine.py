@@ -25,11 +25,13 @@ _LEAST = np.finfo(np.float32).tiny
 
 
 class Part(Protocol):
-    """What is mixed with an engine. Its state is an argument and a result, as that of an engine."""
+    """What is mixed with an engine. Its state is an argument and a result, as that of an engine.
 
-    @property
-    def numbers_per_token(self) -> int:
-        """How many numbers it takes for a token of a window, besides those of its distribution."""
+    Attributes:
+        numbers_per_token: How many numbers it takes for a token of a window, besides those of its distribution.
+    """
+
+    numbers_per_token: int
 
     def start(self, batch_size: int) -> Any:
         """Return the state before a text."""
@@ -40,30 +42,17 @@ class Part(Protocol):
     def join(self, states: Sequence[Any]) -> Any:
         """Return the state with the texts of all states."""
 
-    def mix(self, probabilities: Floats, inputs: TokenIds, hidden: Floats | None, state: Any, /) -> Any:
+    def mix(
+        self, probabilities: Floats, inputs: TokenIds, hidden: Floats | None, state: Any, targets: TokenIds | None, /
+    ) -> Any:
         """Mix the part into probabilities, in place.
 
         Args:
-            probabilities: The probability of each next token after each input `(B, T, V)`.
+            probabilities: The probability of each next token after each input `(B, T, V)`, or of its target `(B, T)`.
             inputs: The tokens that are read `(B, T)`.
             hidden: The hidden state after each `(B, T, H)`.
             state: The state before the first input.
-
-        Returns:
-            The state after the last input.
-        """
-
-    def mix_targets(
-        self, probabilities: Floats, inputs: TokenIds, targets: TokenIds, hidden: Floats | None, state: Any, /
-    ) -> Any:
-        """Mix the part into the probabilities of some targets, in place, as `mix` does.
-
-        Args:
-            probabilities: The probability of the target after each input `(B, T)`.
-            inputs: The tokens that are read `(B, T)`.
-            targets: The token after each `(B, T)`.
-            hidden: The hidden state after each `(B, T, H)`.
-            state: The state before the first input.
+            targets: The token after each input `(B, T)`; `None` for all next tokens.
 
         Returns:
             The state after the last input.
@@ -88,14 +77,8 @@ class NgramPart:
         self.weight = weight
         self._singles = model.singles.astype(np.float32)
         self._levels = [
-            (
-                level.begins.tolist(),
-                level.sizes.tolist(),
-                level.tokens,
-                level.shares.astype(np.float32),
-                level.left_over,
-            )
-            for level in model.levels[::-1]
+            (begins.tolist(), sizes.tolist(), tokens, shares.astype(np.float32), left_over)
+            for _, tokens, shares, left_over, begins, sizes in model.levels[::-1]
         ]
 
     def start(self, batch_size: int) -> Integers:
@@ -110,23 +93,24 @@ class NgramPart:
         """Return the state with the texts of all states."""
         return np.concatenate(states)
 
-    def mix(self, probabilities: Floats, inputs: TokenIds, _hidden: Floats | None, state: Integers) -> Integers:
+    def mix(
+        self,
+        probabilities: Floats,
+        inputs: TokenIds,
+        _hidden: Floats | None,
+        state: Integers,
+        targets: TokenIds | None,
+    ) -> Integers:
         """Mix the n-gram model into the probabilities after `inputs`, in place; see `Part.mix`."""
         contexts = self._contexts(inputs, state)
-        rows = probabilities.reshape(-1, probabilities.shape[-1])
-        rows *= np.float32(1 - self.weight)
-        for row, numbers in zip(rows, contexts.reshape(len(rows), -1)[:, ::-1].tolist(), strict=True):
-            self._add(row, numbers)
-        return contexts[:, -1]
-
-    def mix_targets(
-        self, probabilities: Floats, inputs: TokenIds, targets: TokenIds, _hidden: Floats | None, state: Integers
-    ) -> Integers:
-        """Mix the n-gram model into the probabilities of the targets, in place; see `Part.mix_targets`."""
-        contexts = self._contexts(inputs, state)
-        own = self.model.probabilities_after(np.moveaxis(contexts, -1, 0), targets)
         probabilities *= np.float32(1 - self.weight)
-        probabilities += (self.weight * own).astype(np.float32)
+        if targets is None:
+            rows = probabilities.reshape(-1, probabilities.shape[-1])
+            for row, numbers in zip(rows, contexts.reshape(len(rows), -1)[:, ::-1].tolist(), strict=True):
+                self._add(row, numbers)
+        else:
+            own = self.model.probabilities_after(np.moveaxis(contexts, -1, 0), targets)
+            probabilities += (self.weight * own).astype(np.float32)
         return contexts[:, -1]
 
     def _contexts(self, inputs: TokenIds, state: Integers) -> Integers:
@@ -223,29 +207,23 @@ class MixtureEngine(OuterEngine):
     def _score_piece(
         self, inputs: TokenIds, targets: TokenIds, state: State, *, ranks: bool
     ) -> tuple[TokenScores, State]:
+        _, probabilities, after = self._mixed(inputs, state, None if ranks else targets)
         if not ranks:
-            return self._score_targets(inputs, targets, state)
-        _, probabilities, after = self._mixed(inputs, state)
+            return TokenScores(_log(probabilities), np.zeros(targets.shape, np.int32)), after
         scores = token_scores(probabilities, targets)  # the logarithm does not change a rank
         return scores._replace(log_probs=_log(scores.log_probs)), after
 
-    def _score_targets(self, inputs: TokenIds, targets: TokenIds, state: Any) -> tuple[TokenScores, State]:
-        """Score the targets without the mixed probabilities of the other tokens."""
+    def _mixed(
+        self, inputs: TokenIds, state: Any, targets: TokenIds | None = None
+    ) -> tuple[WindowPrediction, Floats, State]:
+        """Return the prediction of the network, the mixed probabilities as in `Part.mix`, and the state."""
         prediction, network = self.network.predict_window(inputs, state.network)
-        scores = token_scores(prediction.log_probs, targets, ranks=False)
-        probabilities = np.exp(scores.log_probs)
-        parts = tuple(
-            part.mix_targets(probabilities, inputs, targets, prediction.hidden, own)
-            for part, own in zip(self.parts, state.parts, strict=True)
+        log_probs = prediction.log_probs
+        probabilities = np.exp(
+            log_probs if targets is None else token_scores(log_probs, targets, ranks=False).log_probs
         )
-        return scores._replace(log_probs=_log(probabilities)), MixtureState(network, parts)
-
-    def _mixed(self, inputs: TokenIds, state: Any) -> tuple[WindowPrediction, Floats, State]:
-        """Return the prediction of the network, the mixed probabilities `(B, T, V)`, and the state."""
-        prediction, network = self.network.predict_window(inputs, state.network)
-        probabilities = np.exp(prediction.log_probs)
         parts = tuple(
-            part.mix(probabilities, inputs, prediction.hidden, own)
+            part.mix(probabilities, inputs, prediction.hidden, own, targets)
             for part, own in zip(self.parts, state.parts, strict=True)
         )
         return prediction, probabilities, MixtureState(network, parts)
@@ -303,6 +281,7 @@ def parts_of(mixture: Mixture) -> list[Part]:
     if mixture.ngrams is not None and settings.ngram_weight:
         parts.append(NgramPart(unpacked(mixture.ngrams), settings.ngram_weight))
     if settings.cache_weight:
-        table = {name: value for name, value in settings.to_table().items() if name.startswith("cache_")}
+        table = settings.to_table()
+        del table["ngram_weight"]
         parts.append(CachePart(CacheOptions.from_table(table)))
     return parts

@@ -100,11 +100,7 @@ def read_with_caches(
 
 
 def best_cache(
-    own: Doubles,
-    trials: Trials,
-    *,
-    weights: Sequence[float] | None = None,
-    sentinels: Sequence[float] | None = None,
+    own: Doubles, trials: Trials, *, weights: Sequence[float] | None = None, sentinels: Sequence[float] | None = None
 ) -> tuple[float, CacheOptions]:
     """Return the highest mean log-probability of a text with a cache, and the cache's settings.
 
@@ -121,8 +117,7 @@ def best_cache(
         for sentinel in sentinels or _sentinels(trial)
     ]
     log_prob, size, theta, weight, sentinel = max(found, key=itemgetter(0))
-    options = CacheOptions(cache_size=size, cache_theta=theta, cache_weight=weight, cache_sentinel=sentinel)
-    return log_prob, options
+    return log_prob, CacheOptions(cache_size=size, cache_theta=theta, cache_weight=weight, cache_sentinel=sentinel)
 
 
 def _sentinels(trial: CacheTrial) -> list[float]:
@@ -215,18 +210,11 @@ def _rows_of(ids: TokenIds) -> TokenIds:
 
 
 class _Reading(NamedTuple):
-    """What a network, and caches of it, say of some texts.
+    """What a network, and caches of it, say of some texts."""
 
-    Attributes:
-        texts: The texts `(B, N)`.
-        end_id: The id of `<eos>`.
-        own: The probability of each token under the network `(B * N,)`.
-        trials: What caches say.
-    """
-
-    texts: TokenIds
+    texts: TokenIds  # (B, N)
     end_id: int
-    own: Doubles
+    own: Doubles  # the probability of each token under the network (B * N,)
     trials: Trials
 
     @classmethod

@@ -121,8 +121,6 @@ class InterpolatedModel:
         order: Length of the longest n-grams.
         vocabulary_size: `V`.
         num_ngrams: How many n-grams of each length from 1 to `order` there are.
-        singles: As given.
-        levels: As given.
     """
 
     def __init__(self, singles: Floats, levels: Sequence[Level]) -> None:

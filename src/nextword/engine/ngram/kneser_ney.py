@@ -1,12 +1,10 @@
 r"""N-gram models with interpolated modified Kneser-Ney smoothing.
 
-With $c$ the counts, $D$ the discounts, and $u'$ the context $u$ without its first token,
+With $c$ the counts and $D$ the discounts, the shares of an `InterpolatedModel` and what they leave over are
 
-$$p(w \mid u) = \frac{c(u w) - D_{c(u w)}}{\sum_v c(u v)} + \gamma(u) \, p(w \mid u'), \qquad
-\gamma(u) = \frac{\sum_v D_{c(u v)}}{\sum_v c(u v)},$$
+$$s(u w) = \frac{c(u w) - D_{c(u w)}}{\sum_v c(u v)}, \qquad \gamma(u) = \frac{\sum_v D_{c(u v)}}{\sum_v c(u v)}.$$
 
-down to the single token, whose probability is mixed with the uniform distribution. If a context was not seen in
-training, the shorter context is used.
+The probability of a single token is mixed with the uniform distribution.
 
 Source:
     Kneser and Ney (1995), "Improved backing-off for m-gram language modeling"; Chen and Goodman (1999), "An empirical

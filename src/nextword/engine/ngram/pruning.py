@@ -29,11 +29,7 @@ Kept = NDArray[np.bool_]
 def packed_within(model: InterpolatedModel, ids: TokenIds, max_bytes: int, *, end_id: int) -> PackedNgrams | None:
     """Return the n-grams that matter most, in at most `max_bytes`; `None` if not even single tokens fit.
 
-    Args:
-        model: The model.
-        ids: The text that it was fitted to `(N,)`.
-        max_bytes: The largest size of `ngrams.bin`.
-        end_id: The id of `<eos>`.
+    `ids` is the text that the model was fitted to `(N,)`.
     """
     costs = _costs(model, ids, end_id)
     values = np.sort(np.concatenate([cost[cost > 0] for cost in costs] or [np.zeros(0)]))
@@ -76,25 +72,27 @@ def _costs(model: InterpolatedModel, ids: TokenIds, end_id: int) -> list[NDArray
 
 
 def _kept(model: InterpolatedModel, costs: Sequence[NDArray[np.float64]], least: float) -> list[Kept]:
-    """Return which n-grams cost at least `least`, a number above 0, or are the context of one that does."""
+    """Return which n-grams cost at least `least`, a number above 0, or are the context of one that does.
+
+    Lengths without such n-grams are left out, and not stored.
+    """
     kept = [cost >= least for cost in costs]
+    while kept and not kept[-1].any():
+        kept.pop()
     for length in reversed(range(1, len(kept))):
         kept[length - 1][model.levels[length].table.contexts[kept[length]]] = True
     return kept
 
 
 def _num_bytes(model: InterpolatedModel, kept: Sequence[Kept]) -> int:
-    sizes = [int(own.sum()) for own in kept]
-    while sizes and not sizes[-1]:  # not stored
-        sizes.pop()
-    return ngram_bytes(model.vocabulary_size, sizes)
+    return ngram_bytes(model.vocabulary_size, [int(own.sum()) for own in kept])
 
 
 def _packed(model: InterpolatedModel, kept: Sequence[Kept]) -> PackedNgrams:
     kind = token_type(model.vocabulary_size)
     levels = []
     contexts_kept = np.ones(model.vocabulary_size, bool)
-    for level, own in zip(model.levels, kept, strict=True):
+    for level, own in zip(model.levels, kept, strict=False):
         places = np.cumsum(contexts_kept) - 1  # of each context among those that are kept
         contexts = places[level.table.contexts[own]]
         sizes = np.bincount(contexts, minlength=int(contexts_kept.sum()))
@@ -106,6 +104,4 @@ def _packed(model: InterpolatedModel, kept: Sequence[Kept]) -> PackedNgrams:
             )
         )
         contexts_kept = own
-    while levels and not len(levels[-1].tokens):
-        levels.pop()
     return PackedNgrams(model.singles.astype(np.float32), tuple(levels))

@@ -40,6 +40,8 @@ FREQUENCY_RANKS = (10, 100, 1_000, 10_000)
 POSITIONS = (1, 2, 3, 5, 10, 20)
 """Last position in the sentence of each group except the last."""
 
+_MAX_ROWS = 8  # of an engine with a mixture, because each row fills a cache of its own
+
 _NO_RANK = np.iinfo(np.int32).max
 
 MANY_UNKNOWN = 0.05
@@ -317,10 +319,16 @@ def evaluate(
     )
 
 
-def perplexity_in_rows(engine: Engine, ids: TokenIds, *, batch_size: int) -> tuple[float, str]:
+def perplexity_in_rows(engine: Engine, ids: TokenIds) -> tuple[float, str]:
     """Return the perplexity of a split and its protocol, as `evaluate` does, without what needs whole distributions."""
+    batch_size = rows_of(len(ids), _MAX_ROWS)
     scored = scored_tokens(engine, ids, batch_size=batch_size, num_steps=512, ranks=False)
     return _exp(-sum(float(read.log_probs.sum()) for read in scored) / len(ids)), _protocol(batch_size)
+
+
+def rows_of(num_tokens: int, most: int) -> int:
+    """Return in how many rows to read a split, at most `most`: each is at least four times as long as its burn-in."""
+    return max(1, min(most, num_tokens // (4 * BURN_IN)))
 
 
 def unknown_warning(share: float) -> str:

@@ -4,7 +4,6 @@ Widths are estimated from above, because a picture is drawn with the fonts of it
 """
 
 import unicodedata
-from collections.abc import Sequence
 from functools import cache
 
 from nextword.errors import SettingError, printable
@@ -90,18 +89,9 @@ def words_of(text: str, *, at_least: int, at_most: int, what: str) -> list[str]:
         SettingError: There are too few or too many words.
     """
     words = [printable(word) for word in text.split()]
-    require_count(words, at_least=at_least, at_most=at_most, what=what)
-    return words
-
-
-def require_count(words: Sequence[str], *, at_least: int, at_most: int, what: str) -> None:
-    """Refuse too few or too many words.
-
-    Raises:
-        SettingError: There are.
-    """
     if not at_least <= len(words) <= at_most:
         raise SettingError(
             f"{what} needs {at_least} to {at_most} words, but the text has {len(words)}; give a "
             f"{'longer' if len(words) < at_least else 'shorter'} one"
         )
+    return words

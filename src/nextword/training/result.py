@@ -23,8 +23,8 @@ from nextword.errors import BundleError, StorageError
 from nextword.inference.evaluation.perplexity import (
     MANY_UNKNOWN,
     evaluate,
+    num_rows,
     perplexity_in_rows,
-    rows_of,
     unknown_warning,
 )
 from nextword.model.language_model import LanguageModel
@@ -175,9 +175,8 @@ def _mixed(
 def _metrics(engine: KerasEngine, corpus: Corpus, split: SplitName) -> SplitMetrics:
     store = corpus.split(split)
     unknown_id = corpus.tokenizer.unknown_id_in(store.report.num_out_of_vocabulary)
-    result = evaluate(
-        engine, store.ids, batch_size=rows_of(store.num_tokens, _MAX_BATCH_SIZE), unknown_id=unknown_id
-    ).with_counts(store)
+    batch_size = num_rows(store.num_tokens, _MAX_BATCH_SIZE)
+    result = evaluate(engine, store.ids, batch_size=batch_size, unknown_id=unknown_id).with_counts(store)
     return SplitMetrics(
         split=split,
         perplexity=result.perplexity,

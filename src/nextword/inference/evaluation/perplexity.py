@@ -321,12 +321,12 @@ def evaluate(
 
 def perplexity_in_rows(engine: Engine, ids: TokenIds) -> tuple[float, str]:
     """Return the perplexity of a split and its protocol, as `evaluate` does, without what needs whole distributions."""
-    batch_size = rows_of(len(ids), _MAX_ROWS)
+    batch_size = num_rows(len(ids), _MAX_ROWS)
     scored = scored_tokens(engine, ids, batch_size=batch_size, num_steps=512, ranks=False)
     return _exp(-sum(float(read.log_probs.sum()) for read in scored) / len(ids)), _protocol(batch_size)
 
 
-def rows_of(num_tokens: int, most: int) -> int:
+def num_rows(num_tokens: int, most: int) -> int:
     """Return in how many rows to read a split, at most `most`: each is at least four times as long as its burn-in."""
     return max(1, min(most, num_tokens // (4 * BURN_IN)))
 

@@ -13,8 +13,8 @@ from optuna.trial import FrozenTrial
 from rich.table import Table
 
 from nextword.disk.files import write_file
+from nextword.training.tuning.database import STATES
 from nextword.training.tuning.study import Study
-from nextword.training.tuning.trial_run import STATES
 
 _MAX_SHOWN = 10
 

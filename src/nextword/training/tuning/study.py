@@ -24,10 +24,9 @@ from optuna.trial import FrozenTrial, TrialState
 
 from nextword.bundle.run_directory import run_lock
 from nextword.errors import CheckpointError, SettingError
-from nextword.training.tuning.database import Database
+from nextword.training.tuning.database import STATES, Claim, Database, Outcome
 from nextword.training.tuning.dimension import Label
 from nextword.training.tuning.study_settings import StudyDirectory, StudySettings
-from nextword.training.tuning.trial_run import STATES, Claim, Outcome
 
 _NAME = "nextword"
 _MAX_STARTS = 3

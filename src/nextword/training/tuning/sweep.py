@@ -11,11 +11,11 @@ from nextword.disk.files import write_file
 from nextword.errors import CheckpointError, SettingError, TrainingInterrupted
 from nextword.machine.framework import use_compilation_cache
 from nextword.training.context import Interruption, RunContext, TrainingObserver
-from nextword.training.tuning.database import Database
+from nextword.training.tuning.database import Claim, Database, Outcome
 from nextword.training.tuning.report import describe, write_best
 from nextword.training.tuning.study import Study
 from nextword.training.tuning.study_settings import StudyDirectory, StudySettings, read_study
-from nextword.training.tuning.trial_run import Claim, Outcome, StudyText, TrialRun
+from nextword.training.tuning.trial_run import StudyText, TrialRun
 
 
 def open_study(

@@ -1,16 +1,12 @@
-"""One trial: a process claims it, and trains without a final evaluation and a bundle. The test split stays closed."""
+"""One trial: a training run without final evaluation and without a bundle, on a text whose test split stays closed."""
 
 import math
-from collections.abc import Callable, Collection, Mapping
-from contextlib import suppress
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Literal, Self, override
+from typing import Any, Self, override
 
 import keras
-from optuna import Trial
-from optuna.exceptions import UpdateFinishedTrialError
-from optuna.trial import TrialState
 
 from nextword.disk.cache import cache_root
 from nextword.errors import SettingError, TrainingDivergedError
@@ -26,63 +22,8 @@ from nextword.training.planning.preparation import WindowsOf
 from nextword.training.planning.speed import measure_training
 from nextword.training.start import Run
 from nextword.training.step.distillation import Teacher
+from nextword.training.tuning.database import Outcome
 from nextword.training.tuning.study_settings import SweepOptions
-
-STATES = {
-    "complete": TrialState.COMPLETE,
-    "pruned": TrialState.PRUNED,
-    "failed": TrialState.FAIL,
-    "running": TrialState.RUNNING,
-}
-"""Optuna's states of a trial that has begun."""
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """The outcome of a trial.
-
-    Attributes:
-        kind: "complete", "pruned" (ended early), or "failed" (could not be trained).
-        perplexity: The best validation perplexity of a complete trial.
-        why: The reason for any other outcome, to show to the user.
-    """
-
-    kind: Literal["complete", "pruned", "failed"]
-    perplexity: float | None = None
-    why: str = ""
-
-
-class Claim:
-    """A trial that only this process works on.
-
-    Attributes:
-        number: Number of the trial, from 0.
-        config: Its settings.
-    """
-
-    def __init__(self, trial: Trial, config: RunConfig, reported: Collection[int]) -> None:
-        self.number = trial.number
-        self.config = config
-        self._trial = trial
-        self._reported = set(reported)
-
-    def report(self, round_number: int, perplexity: float) -> bool:
-        """Report the validation perplexity after a round to the study, and return whether the trial must end now.
-
-        It must also end if another machine ended it because its heartbeat was missing.
-        """
-        try:
-            if round_number not in self._reported:  # a round repeated after a kill gives the same value
-                self._trial.report(perplexity, round_number)
-                self._reported.add(round_number)
-            return self._trial.should_prune()
-        except UpdateFinishedTrialError:
-            return True
-
-    def note(self, name: str, value: str | float) -> None:
-        """Store an attribute of the trial, unless the trial has ended."""
-        with suppress(UpdateFinishedTrialError):
-            self._trial.set_user_attr(name, value)
 
 
 @dataclass(frozen=True)

@@ -6,9 +6,9 @@ from rich.console import Console
 
 from nextword.settings import read_tables
 from nextword.training.config import RunConfig
+from nextword.training.tuning.database import Outcome
 from nextword.training.tuning.report import StudyReport, describe, write_best
 from nextword.training.tuning.study import Study
-from nextword.training.tuning.trial_run import Outcome
 
 
 def played(study: Study) -> Study:

@@ -9,9 +9,9 @@ import optuna
 import pytest
 from optuna.trial import TrialState
 
+from nextword.training.tuning.database import Claim, Outcome
 from nextword.training.tuning.study import NumberedSampler, Study
 from nextword.training.tuning.study_settings import StudyDirectory, StudySettings, SweepOptions
-from nextword.training.tuning.trial_run import Claim, Outcome
 from support.small_studies import BASE, SETTINGS
 
 CURVES = {"good": [20.0, 15.0, 12.0, 10.0], "bad": [40.0, 39.0, 38.0, 37.0]}

@@ -17,17 +17,16 @@ from sqlalchemy import Engine, text
 
 from nextword.errors import SettingError, StorageError
 from nextword.training.tuning import database as database_module
-from nextword.training.tuning.database import Database
+from nextword.training.tuning.database import Claim, Database, Outcome
 from nextword.training.tuning.study import Study
 from nextword.training.tuning.study_settings import StudyDirectory, StudySettings
-from nextword.training.tuning.trial_run import Claim, Outcome
 from support.postgresql import PASSWORD, Server
 from support.small_studies import SETTINGS
 from support.waiting import wait_until
 
 PROCESS = """
 import contextlib, pathlib, sys
-from nextword.training.tuning.trial_run import Outcome
+from nextword.training.tuning.database import Outcome
 from nextword.training.tuning.database import Database
 from nextword.training.tuning.study import Study
 from nextword.training.tuning.study_settings import StudyDirectory, read_study

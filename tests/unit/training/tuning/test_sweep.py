@@ -17,10 +17,11 @@ from nextword.settings import read_tables
 from nextword.training.config import RunConfig
 from nextword.training.context import RunContext, TrainingObserver
 from nextword.training.tuning import sweep
+from nextword.training.tuning.database import Outcome
 from nextword.training.tuning.study import Study
 from nextword.training.tuning.study_settings import StudyDirectory, StudySettings, SweepOptions
 from nextword.training.tuning.sweep import Sweep, open_study
-from nextword.training.tuning.trial_run import Outcome, Report, StudyText, TrialRun
+from nextword.training.tuning.trial_run import Report, StudyText, TrialRun
 from support.small_studies import SETTINGS
 
 

@@ -18,8 +18,9 @@ from nextword.training.context import RunContext
 from nextword.training.plan import Plan
 from nextword.training.start import Run
 from nextword.training.tuning import trial_run
+from nextword.training.tuning.database import Outcome
 from nextword.training.tuning.study_settings import SweepOptions
-from nextword.training.tuning.trial_run import Outcome, PruningCallback, StudyText, TrialRun
+from nextword.training.tuning.trial_run import PruningCallback, StudyText, TrialRun
 from support.small_studies import BASE
 
 

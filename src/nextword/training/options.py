@@ -96,9 +96,10 @@ class TrainingOptions(Settings):
     )
     sampled_softmax: int | None = setting(
         None,
-        help="Train on N candidates and the targets instead of the whole vocabulary. Validation always uses all.",
-        at_least=2,
-        unset="whole vocabulary",
+        help="Train on N candidates and the targets instead of the whole vocabulary; 0 is the whole. Validation always "
+        "uses all.",
+        at_least=0,
+        unset="a fifth of a large vocabulary with the preset auto and --minutes, else the whole",
         task="optimization",
     )
     teacher: str | None = setting(

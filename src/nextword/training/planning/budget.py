@@ -116,6 +116,7 @@ def plan_time(
     measure = partial(measure_training, seconds=seconds, teacher=teacher)
     if config.origin.get("preset") == DEFAULT_PRESET:
         sizes = read_preset(DEFAULT_PRESET)["sizes"]
+        config = _with_sampled_softmax(config, vocabulary_size)
         speed = measure(config.with_choices(sizes[len(sizes) // 2]["settings"]), vocabulary_size)
         config = _with_size(config, corpus, budget, speed.flops_per_second, context)
     if speed is None or budget.spent <= _MAX_MEASURING_SHARE * budget.seconds:
@@ -218,7 +219,7 @@ def _validation_cost(config: RunConfig, vocabulary_size: int) -> float:
     With a sampled softmax, training computes the candidates and the targets of a step, but validation all tokens.
     """
     sampled = config.training.sampled_softmax
-    if sampled is None:
+    if not sampled:
         return _VALIDATION_COST
     computed = min(vocabulary_size, sampled + config.batching.batch_size * config.batching.num_steps)
     whole, part = (useful_flops_per_word(config.model.build(size)) for size in (vocabulary_size, computed))
@@ -274,6 +275,17 @@ def _num_rounds(validations: float) -> int:
     return min(_MAX_ROUNDS, max(fewest, math.floor(_VALIDATION_SHARE * validations)))
 
 
+def _with_sampled_softmax(config: RunConfig, vocabulary_size: int) -> RunConfig:
+    """Return the settings with candidates in place of a large vocabulary, if they allow it."""
+    family, training = read_preset(DEFAULT_PRESET)["candidates"][0], config.training
+    allowed = training.sampled_softmax is None and not (training.label_smoothing or training.teacher)
+    allowed = allowed and not config.model.adaptive_cutoffs and config.model.mixture_size == 1
+    if not allowed or vocabulary_size < family["at_least_vocabulary"]:
+        return config
+    candidates = min(family["most_candidates"], round(family["share"] * vocabulary_size))
+    return config.with_choices({"training": {"sampled_softmax": candidates}})
+
+
 def _with_size(
     config: RunConfig, corpus: Corpus, budget: Budget, flops_per_second: float, context: RunContext
 ) -> RunConfig:
@@ -286,6 +298,11 @@ def _with_size(
     words = [min(flops_per_second * budget.left / each, most) for each in flops]
     chosen = max(index for index, size in enumerate(sizes[: len(words)]) if words[index] >= size["at_least_words"])
     epochs = words[chosen] / num_words
+    is_sampled = config.training.sampled_softmax and "sampled_softmax" not in config.given.get("training", {})
+    if is_sampled and epochs > family["candidates"][0]["at_most_epochs"]:
+        whole = replace(config, training=config.training.replace(sampled_softmax=None))
+        slower = _validation_cost(candidates[chosen], vocabulary_size) / _VALIDATION_COST
+        return _with_size(whole, corpus, budget, flops_per_second / slower, context)
     rates = {
         "model": _interpolated(family["regularization"], epochs),
         "training": {"weight_decay": _weight_decay(family, num_words)},

@@ -102,7 +102,7 @@ class TrainingStep:
         self._train = train
         self._valid = valid
         sampler = None
-        if options.sampled_softmax is not None:
+        if options.sampled_softmax:
             counts = np.ones(model.architecture.vocabulary_size, np.int64) if token_counts is None else token_counts
             sampler = CandidateSampler(counts, options.sampled_softmax, seed=options.seed, name="sampler")
         sizes: dict[str, Any] = {"batch_size": train.batch_size, "valid_batch_size": valid.batch_size}

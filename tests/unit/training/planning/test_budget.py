@@ -160,6 +160,37 @@ def test_weight_decay_has_a_maximum_for_a_text_of(fixed: FixedPlan, tmp_path: Pa
     assert plan.training.weight_decay == read_preset("auto")["most_weight_decay"]
 
 
+def test_a_large_vocabulary_is_sampled_unless_the_text_is_read_often(fixed: FixedPlan, machine: Machine) -> None:
+    """The machine does as many operations either way, so that the size shows what was planned with."""
+    row = read_preset("auto")["candidates"][0]
+    plan = fixed(1)
+    assert plan.training.sampled_softmax == row["share"] * VOCABULARY_SIZE
+    machine.flops_per_second *= 20
+    often = fixed(10)
+    assert often.training.sampled_softmax is None
+    assert machine.measured[-1] == often.model.hidden_sizes
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        {"training": {"sampled_softmax": 300}},
+        {"training": {"sampled_softmax": 0}},
+        {"training": {"label_smoothing": 0.1}},
+        {"model": {"adaptive_cutoffs": [100, 2000], "tied": False}},
+        {"model": {"mixture_size": 2}},
+    ],
+)
+def test_a_softmax_that_was_asked_for_is_kept(fixed: FixedPlan, given: dict[str, Any]) -> None:
+    plan = fixed(1, given)
+    assert plan.training.sampled_softmax == given.get("training", {}).get("sampled_softmax")
+
+
+def test_a_small_vocabulary_is_not_sampled(fixed: FixedPlan, corpus: Corpus) -> None:
+    tokenizer: Any = SimpleNamespace(vocabulary=corpus.tokenizer.vocabulary, vocabulary_size=2_000)
+    assert fixed(1, text=replace(corpus, tokenizer=tokenizer)).training.sampled_softmax is None
+
+
 def test_overrides_win_over_the_chosen_settings(fixed: FixedPlan) -> None:
     given = {"model": {"hidden_sizes": [96, 64], "embedding_size": 64, "input_dropout_rate": 0.123}}
     plan = fixed(30, given)

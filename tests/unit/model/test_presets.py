@@ -44,7 +44,7 @@ def test_every_preset_is_valid(preset: str) -> None:
     assert config.origin == {"preset": preset}
     assert config.model == ModelOptions.from_table(read_preset(preset)["model"])
     tables = {"description", "suits", "text", "batching", "model", "training"}
-    found_by_experiment = {"sizes", "regularization", "weight_decay_of_text", "most_weight_decay"}
+    found_by_experiment = {"sizes", "regularization", "candidates", "weight_decay_of_text", "most_weight_decay"}
     assert set(read_preset(preset)) == (tables | found_by_experiment if preset == "auto" else tables)
     assert read_preset(preset)["description"].endswith(".")
     assert 0 < len(read_preset(preset)["suits"]) <= 24

@@ -23,7 +23,14 @@ from nextword.errors import CheckpointError, SettingError, TextError, TrainingWa
 from nextword.inference.evaluation.comparison import ComparedWord, ComparedWords, compare
 from nextword.inference.evaluation.keystroke_evaluation import KeystrokeEvaluation, evaluate_keystrokes
 from nextword.inference.evaluation.perplexity import Evaluation
-from nextword.inference.evaluation.text_evaluation import Text, evaluate_text, ids_of, store_of, unknown_id_of
+from nextword.inference.evaluation.text_evaluation import (
+    Text,
+    evaluate_text,
+    ids_of,
+    require_no_path,
+    store_of,
+    unknown_id_of,
+)
 from nextword.inference.generation.generated_text import GeneratedText
 from nextword.inference.generation.generator import generate_texts, stream_text
 from nextword.inference.generation.request import Request
@@ -460,6 +467,7 @@ class TrainedModel(LoadedModel):
             True
         """
         require_text("text", text)
+        require_no_path(text)
         lines = split_lines(text)
         return evaluate_keystrokes(
             self, lines if lines[-1] else lines[:-1], user_words=user_words, options=options, max_tokens=max_tokens

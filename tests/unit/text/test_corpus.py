@@ -75,7 +75,9 @@ def test_verse_keeps_its_lines_and_a_close_choice_names_the_other(cache: Path, t
     verse = "Rain, come down\nAnd wet the lawn,\nO rain!\n\n" * 99
     path.write_text(verse, encoding="utf-8")
     line = "<eos> stands for the end of a line; for prose with wrapped lines, use --line-ends paragraph"
-    assert line in Corpus.load(path, cache_dir=cache).report.remarks()
+    short, found = Corpus.load(path, cache_dir=cache).report.remarks()
+    assert found == line
+    assert "is very little text" in short
     path.write_text(verse.lower(), encoding="utf-8")
     paragraph = "<eos> stands for the end of a paragraph; for verse, use --line-ends line"
     assert paragraph in Corpus.load(path, cache_dir=cache).report.remarks()

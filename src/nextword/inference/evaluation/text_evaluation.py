@@ -94,7 +94,7 @@ def ids_of(text: Text, tokenizer: Tokenizer) -> TokenIds:
         TextError: The tokenizer refuses the string, or the file cannot be read.
     """
     if isinstance(text, str):
-        _require_no_path(text)
+        require_no_path(text)
         ids, end_id = tokenizer.encode(text), tokenizer.vocabulary.end_id
         return np.array(ids if ids[-1:] in ([], [end_id]) else [*ids, end_id], np.int32)
     return store_of(text, tokenizer).ids
@@ -117,7 +117,7 @@ def store_of(text: TokenStore | Path, tokenizer: Tokenizer) -> TokenStore:
     return text
 
 
-def _require_no_path(text: str) -> None:
+def require_no_path(text: str) -> None:
     """Raise if a string seems to name a file: it is the text itself."""
     looks_like_one = text.lower().endswith((".txt", ".md")) and not any(map(str.isspace, text))
     try:

@@ -22,6 +22,7 @@ from nextword.inference.rescoring.nbest import (
 )
 from nextword.inference.rescoring.weights import DEFAULT_WEIGHTS, RescoringWeights
 from nextword.inference.scoring.lines import score_sentences
+from nextword.settings import require_several
 from nextword.text.tokens.encoded_lines import spelling_log_prob
 from nextword.text.tokens.tokenizer import Tokenizer
 
@@ -150,6 +151,7 @@ def rescore(
         >>> rescore(nextword.load("austen"), ["she was table", "she was happy"], [-3.0, -4.0], weights)[0].text
         'she was happy'
     """
+    require_several("hypotheses", hypotheses)
     if not hypotheses or len(hypotheses) != len(scores):
         raise SettingError(
             f"there must be at least one hypothesis, and a score for each, but there are {len(hypotheses)} hypotheses "

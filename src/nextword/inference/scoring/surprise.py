@@ -28,7 +28,7 @@ from nextword.disk.strict_json import finite
 from nextword.engine.text_model import TextModel
 from nextword.inference.scoring.lines import DEFAULT_OPTIONS, LineScore, ScoringOptions, score_lines
 from nextword.inference.scoring.prose import ShownLine, read_lines_of_prose, score_prose
-from nextword.settings import require_at_least, require_one_of
+from nextword.settings import require_at_least, require_one_of, require_several
 from nextword.text.tokens.tokenizer import Tokenizer
 
 Measure = Literal["excess", "mean", "max", "sum"]
@@ -153,6 +153,7 @@ def most_surprising_lines(
         SettingError: `measure` is unknown, `k` is below 1, or `num_words` below 0.
         TextError: The tokenizer refuses a line.
     """
+    require_several("lines", lines)
     require_at_least("k", k, 1)
     require_at_least("num_words", num_words, 0)
     measured = _Measured(model.tokenizer, measure, num_words)

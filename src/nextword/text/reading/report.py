@@ -118,12 +118,12 @@ class TextReport:
     line_ends: str = ""
 
     def remarks(self) -> list[str]:
-        """Return what to know before training: files that are not read, a close choice, and a text that is short."""
+        """Return what to know before training: a short text, files that are not read, a close choice."""
         num_bytes = sum(report.read.num_bytes for report in self.splits.values())
         short = (
             f"{max(1, round(num_bytes / 1000))} KB is very little text: expect poor results; 100 KB or more is better"
         )
-        return [*filter(None, (self.left, self.line_ends)), *([short] if num_bytes < _FEW_BYTES else [])]
+        return [*filter(None, (short if num_bytes < _FEW_BYTES else "", self.left, self.line_ends))]
 
     def describe(self) -> list[str]:
         """Return the report as sentences."""

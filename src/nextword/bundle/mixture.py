@@ -31,7 +31,7 @@ _DISTANCE = 1e-3  # of the sum of the single tokens' probabilities from 1
 class MixtureSettings(Settings):
     """What is mixed with the network, and how much of it; a weight of 0 leaves it out.
 
-    The settings of the cache are those of `nextword.CacheOptions`.
+    The cache has the settings of `nextword.CacheOptions`.
     """
 
     group: ClassVar[str] = "mixture"
@@ -48,10 +48,10 @@ class MixtureSettings(Settings):
         """What is mixed with the network, for the protocol of a measurement.
 
         Example:
-            >>> MixtureSettings(ngram_weight=0.1379, cache_weight=0.9).protocol
+            >>> MixtureSettings(ngram_weight=0.1395, cache_weight=0.9).protocol
             'as used: n-grams 0.14, cache of 1,000 tokens'
         """
-        parts = [f"n-grams {self.ngram_weight:.2g}"] if self.ngram_weight else []
+        parts = [f"n-grams {self.ngram_weight:.3g}"] if self.ngram_weight else []
         parts += [f"cache of {self.cache_size:,} tokens"] if self.cache_weight else []
         return f"as used: {', '.join(parts)}"
 

@@ -187,7 +187,7 @@ def _mixture_section(facts: Mapping[str, str]) -> list[str]:
 
 
 def with_mixture_section(card: str, facts: Mapping[str, str]) -> str:
-    r"""Return a card that tells another mixture, or none if there are no facts; figures of the former one go.
+    r"""Return a card that tells another mixture, or none without facts, and no longer what the former one brings.
 
     Example:
         >>> with_mixture_section("# tiny\n\n## Use\n", {"cache": "weight 0.5"}).splitlines()[2:6]

@@ -9,7 +9,7 @@ import click
 
 from nextword.bundle.bundle import Bundle
 from nextword.bundle.files import max_ngram_bytes
-from nextword.bundle.model_card import mixture_facts, with_mixture_section
+from nextword.bundle.model_card import with_mixture_section
 from nextword.bundle.origin import Origin
 from nextword.bundle.origin_text import OriginText
 from nextword.bundle.samples import refuse_sample
@@ -102,11 +102,9 @@ class _Mixed(NamedTuple):
         static = _perplexity(engine, test)
         if fitted.mixture is None:
             return cls(bundle.without_mixture(), {}, static, static)
-        facts = mixture_facts(
-            fitted.mixture.facts, counted_tokens=fitted.counted_tokens, pruning_cost=fitted.pruning_cost
-        )
         used = _perplexity(MixtureEngine(engine, parts_of(fitted.mixture)), test)
-        facts["perplexity"] = f"{used:,.2f} as used, {static:,.2f} static, on the test split of {text.name}"
+        gain = f"{used:,.2f} as used, {static:,.2f} static, on the test split of {text.name}"
+        facts = {**fitted.facts, "perplexity": gain}
         card = with_mixture_section(bundle.card, facts)
         return cls(replace(bundle, mixture=fitted.mixture, card=card), facts, static, used)
 

@@ -11,7 +11,7 @@ from typing import Any
 from nextword.bundle.bundle import Bundle
 from nextword.bundle.files import max_ngram_bytes
 from nextword.bundle.mixture import Mixture
-from nextword.bundle.model_card import ModelFacts, SplitMetrics, mixture_facts, model_card, summary_of
+from nextword.bundle.model_card import ModelFacts, SplitMetrics, model_card, summary_of
 from nextword.bundle.run_directory import RunDirectory
 from nextword.bundle.store import read_bundle, write_bundle
 from nextword.disk.files import write_file
@@ -151,7 +151,7 @@ def _write_model(path: Path, bundle: Bundle) -> None:
 def _mixed(
     engine: KerasEngine, corpus: Corpus, config: RunConfig, metrics: tuple[SplitMetrics, ...], context: RunContext
 ) -> tuple[Mixture | None, dict[str, str], tuple[SplitMetrics, ...]]:
-    """Return what to mix with the network, what the card says of it, and the figures with those of the mixture."""
+    """Return what to mix with the network, what the card says of it, and the metrics with its perplexity."""
     plan = MixturePlan.of(config.training, corpus)
     if plan is None:
         return None, {}, metrics
@@ -161,7 +161,6 @@ def _mixed(
     if fitted.mixture is None:
         context.detail("no mixture: neither n-grams nor a cache help on valid")
         return None, {}, metrics
-    about = mixture_facts(fitted.mixture.facts, counted_tokens=fitted.counted_tokens, pruning_cost=fitted.pruning_cost)
     if plan.measures_test:
         perplexity, protocol = perplexity_in_rows(MixtureEngine(engine, parts_of(fitted.mixture)), corpus.test.ids)
         said = f"{protocol}; {fitted.mixture.settings.protocol}"
@@ -169,7 +168,7 @@ def _mixed(
             replace(row, perplexity_as_used=perplexity, protocol_as_used=said) if row.split == "test" else row
             for row in metrics
         )
-    return fitted.mixture, about, metrics
+    return fitted.mixture, fitted.facts, metrics
 
 
 def _metrics(engine: KerasEngine, corpus: Corpus, split: SplitName) -> SplitMetrics:

@@ -25,10 +25,10 @@ _LEAST = np.finfo(np.float32).tiny
 
 
 class Part(Protocol):
-    """What is mixed with an engine. Its state is an argument and a result, as that of an engine.
+    """What is mixed with an engine. Its state is an argument and a result, as in an engine.
 
     Attributes:
-        numbers_per_token: How many numbers it takes for a token of a window, besides those of its distribution.
+        numbers_per_token: How many numbers it takes for a token of a window, besides the distribution.
     """
 
     numbers_per_token: int

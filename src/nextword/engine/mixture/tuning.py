@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nextword.bundle.mixture import Mixture, MixtureSettings, PackedNgrams
+from nextword.bundle.model_card import mixture_facts
 from nextword.engine.engine import Engine
 from nextword.engine.mixture.cache import CacheOptions, Matches, Memory, cache_mass
 from nextword.engine.ngram.interpolated_model import InterpolatedModel, contexts_of
@@ -176,6 +177,13 @@ class FittedMixture(NamedTuple):
     mixture: Mixture | None
     counted_tokens: int = 0
     pruning_cost: float = 0.0
+
+    @property
+    def facts(self) -> dict[str, str]:
+        """What the model card tells; empty without a mixture."""
+        if self.mixture is None:
+            return {}
+        return mixture_facts(self.mixture.facts, counted_tokens=self.counted_tokens, pruning_cost=self.pruning_cost)
 
 
 def fitted_mixture(

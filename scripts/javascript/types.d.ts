@@ -76,7 +76,12 @@ interface Model {
   finish(text: string): Promise<void>;
   /** The learned words outside the vocabulary, those of the text being typed included. */
   ownWords(): Promise<string[]>;
+  /** The words that are never suggested, of the vocabulary or not. */
+  forgottenWords(): Promise<string[]>;
+  /** Never suggests a word. */
   forget(word: string): Promise<void>;
+  /** Suggests a forgotten word again. */
+  allow(word: string): Promise<void>;
   /** Each token of a text, the ends of lines included. */
   score(text: string, options?: ScoringOptions): Promise<Score>;
   /** Writes a text after a prompt. `ending` is "length" if it stopped at the maximum length. */

@@ -140,11 +140,32 @@ def test_own_words_are_learned_kept_and_forgotten(page: "Page") -> None:
     _type(page, "Kow")
     assert _suggested(page)[0] == "Kowalczyk"
     page.get_by_role("button", name="Forget Kowalczyk").press("Enter")
-    page.wait_for_selector(".chip", state="detached")
+    page.get_by_role("button", name="Forget Kowalczyk").wait_for(state="detached")
     page.get_by_label("Your text", exact=True).focus()
     page.keyboard.press("End")
     page.keyboard.type("a")
     wait_for(page, "!document.querySelector('.suggestions').textContent.includes('Kowalczyk')")
+
+
+def test_a_forgotten_suggestion_is_not_shown_until_it_is_allowed(page: "Page") -> None:
+    _type(page, "I am very much ")
+    first, second, *_ = _suggested(page)
+    page.keyboard.press("ArrowDown")
+    page.keyboard.press("Delete")
+    page.get_by_role("button", name=f"Allow {first}").wait_for()
+    wait_for(page, f"document.querySelector('.suggestion-word')?.textContent === '{second}'")
+    page.locator(".suggestion-forget").first.click()
+    page.get_by_role("button", name=f"Allow {second}").wait_for()
+    page.reload()
+    page.get_by_label("Your text", exact=True).focus()
+    _type(page, "I am very much ")
+    assert not {first, second} & set(_suggested(page))
+    page.get_by_role("button", name=f"Allow {first}").press("Enter")
+    page.get_by_role("button", name=f"Allow {first}").wait_for(state="detached")
+    page.get_by_label("Your text", exact=True).focus()
+    page.keyboard.press("End")
+    page.keyboard.type(first[:1])
+    wait_for(page, f"document.querySelector('.suggestions').textContent.includes('{first}')")
 
 
 def test_the_next_word_is_shown_beside_a_bigram_model(page: "Page") -> None:

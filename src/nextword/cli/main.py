@@ -31,6 +31,7 @@ _GROUPS = {
     "Use": {
         "suggest": "Suggest the next word, or complete the one being typed.",
         "generate": "Generate text.",
+        "words": "List, change or merge learned words and forgotten ones.",
         "rank": "Rank words or phrases for a gap in a text.",
         "rescore": "Reorder the hypotheses of a speech recognizer.",
         "vectors": "Turn lines or words into vectors.",

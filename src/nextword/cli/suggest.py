@@ -22,7 +22,7 @@ from nextword.cli.output.messages import say
 from nextword.engine.opening import EngineName
 from nextword.engine.text_model import UsedMethod
 from nextword.errors import SettingError
-from nextword.inference.suggestion.session import SuggestionSession
+from nextword.inference.suggestion.session import SuggestionSession, with_space
 from nextword.inference.suggestion.session_options import SessionOptions
 from nextword.inference.suggestion.suggestion import Suggestion
 from nextword.inference.suggestion.suggestion import suggest as suggest_words
@@ -38,7 +38,7 @@ class _SuggestOptions(CommandOptions):
     complete: bool = option(False, help="Complete the last word of TEXT; after a space, suggest the next.")
     interactive: bool = option(False, help="Answer each line of standard input.")
     user_words: Path | None = option(
-        None, help="Read your own words from this file; with --interactive, update it.", type=OutputFile()
+        None, help="Read learned and forgotten words from this file; with --interactive, update it.", type=OutputFile()
     )
     on_bad_bytes: OnBadBytes = bad_bytes_option()
     method: UsedMethod = method_option()
@@ -68,21 +68,18 @@ def suggest(options: _SuggestOptions, given: Tables) -> None:
         raise SettingError("`--complete` must be left out with `--interactive`, which completes words anyway")
     if interactive and text:
         raise SettingError(f"TEXT must be left out with `--interactive`, but is {text!r}; write it to standard input")
-    if not (complete or interactive):
-        _refuse_session_options(given, options.user_words)
+    if not (complete or interactive or options.user_words):
+        _refuse_session_options(given)
         model = open_text_model(options.run_or_model, options.method)
         _print(text, suggest_words(model, text, options.top, restore_case=True), as_json=options.as_json)
         return
     words_file = options.user_words
-    is_there = words_file is not None and (words_file.exists() or complete)
+    is_there = words_file is not None and (words_file.exists() or not interactive)
     words = UserWords.load(words_file) if words_file is not None and is_there else UserWords()
-    session = SuggestionSession(
-        open_text_model(options.run_or_model, options.method),
-        user_words=words,
-        options=given_settings(given, SessionOptions),
-    )
-    if complete:
-        session.type(text)
+    model = open_text_model(options.run_or_model, options.method)
+    session = SuggestionSession(model, user_words=words, options=given_settings(given, SessionOptions))
+    if not interactive:
+        session.type(text if complete else with_space(text, model.tokenizer))
         _print(text, session.suggestions(options.top), as_json=options.as_json)
         return
     try:
@@ -92,10 +89,9 @@ def suggest(options: _SuggestOptions, given: Tables) -> None:
             session.user_words.save(words_file)
 
 
-def _refuse_session_options(given: Tables, words_file: Path | None) -> None:
-    names = [*given.get(SessionOptions.group, {}), *(["user_words"] if words_file is not None else [])]
-    if names:
-        flag = f"--{names[0].replace('_', '-')}"
+def _refuse_session_options(given: Tables) -> None:
+    for name in given.get(SessionOptions.group, {}):
+        flag = f"--{name.replace('_', '-')}"
         raise SettingError(f"`{flag}` needs `--complete` or `--interactive`; add one of them, or leave it out")
 
 

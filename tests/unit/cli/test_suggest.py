@@ -113,7 +113,6 @@ def test_what_was_learned_is_kept_when_input_is_refused(
     [
         (["the", "--complete", "--interactive"], "`--complete` must be left out with `--interactive`"),
         (["the", "--interactive"], "TEXT must be left out with `--interactive`, but is 'the'"),
-        (["the", "--user-words", "words.json"], "`--user-words` needs `--complete` or `--interactive`"),
         (["the", "--beam-width", "3"], "`--beam-width` needs `--complete` or `--interactive`"),
         (["the", "--complete", "--beam-width", "0"], "`beam_width` must be at least 1, but is 0"),
         (["the", "--complete", "--user-words", "none.json"], "`none.json` cannot be read"),

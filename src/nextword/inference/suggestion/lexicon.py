@@ -93,6 +93,11 @@ class Lexicon:
         """Return the places of the words with these spellings."""
         return slice(int(self._begins[spellings.start]), int(self._begins[spellings.stop]))
 
+    def words_of(self, spellings: Iterable[str]) -> NDArray[np.intp]:
+        """Return the words with one of these spellings, which are folded."""
+        places = [self.places_of(self.spellings.exact_range(spelling)) for spelling in spellings]
+        return np.concatenate([self.by_spelling[:0], *(self.by_spelling[of_one] for of_one in places)])
+
     def word_probabilities(self, probabilities: NDArray[np.float64]) -> NDArray[np.float64]:
         """Return the probability of each word `(G,)` from those of the tokens `(V,)`."""
         return np.bincount(self.word_of, probabilities, minlength=len(self.words) + 1)[:-1]

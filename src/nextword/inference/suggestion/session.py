@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 from nextword.engine.text_model import TextModel
 from nextword.errors import TextError
-from nextword.inference.suggestion.letter_case import capitalized, in_case_of
+from nextword.inference.suggestion.letter_case import capitalized, folded, in_case_of
 from nextword.inference.suggestion.lexicon import lexicon_of
 from nextword.inference.suggestion.ranked_pieces import accepted_text, needs_space
 from nextword.inference.suggestion.reader import TextReader
@@ -17,6 +17,7 @@ from nextword.inference.suggestion.user_words import UserWords
 from nextword.inference.suggestion.word_cache import WordUse
 from nextword.inference.suggestion.word_candidates import Candidates, WordCandidates
 from nextword.settings import require_at_least, require_text
+from nextword.text.tokens.tokenizer import Tokenizer
 
 DEFAULT_OPTIONS = SessionOptions()
 
@@ -127,7 +128,7 @@ class SuggestionSession:
         return Suggestions(Suggestion(word, probability) for word, probability in candidates)
 
     def learn(self, word: str) -> None:
-        """Add a user word.
+        """Add a user word; one of the vocabulary that was forgotten is only suggested again.
 
         Raises:
             SettingError: The word is invalid.
@@ -135,7 +136,7 @@ class SuggestionSession:
         self.change_words(learn=[word])
 
     def forget(self, word: str) -> None:
-        """Stop suggesting a word outside the vocabulary, even if it is in the text."""
+        """Stop suggesting a word, even if it is in the vocabulary or in the text."""
         self.change_words(forget=[word])
 
     def change_words(self, *, learn: Iterable[str] = (), forget: Iterable[str] = ()) -> None:
@@ -146,7 +147,8 @@ class SuggestionSession:
         """
         words = self._words.copy()
         for word in learn:
-            words.learn(word)
+            is_known = self._word_parts is not None or self._lexicon.words_of([folded(word)]).size
+            (words.allow if is_known and words.is_forgotten(word) else words.learn)(word)
         for word in forget:
             words.forget(word)
         self._restart(words, self.text)
@@ -190,7 +192,8 @@ class SuggestionSession:
         prediction, prefix = self._reader.read(), self.prefix
         beam = Beam(self._options.beam_width, self._options.beam_length)
         typed = (prefix, "") if self._tokenizer.kind == "character" else ("", self._unread())
-        words = spell(self._model.engine, (prediction.log_probs, prediction.state), word_parts, typed, k, beam)
+        after, is_forgotten = (prediction.log_probs, prediction.state), self._words.is_forgotten
+        words = spell(self._model.engine, after, word_parts, typed, k, beam, is_forgotten=is_forgotten)
         if not self._options.restore_case:
             return words
         if prefix:
@@ -205,6 +208,11 @@ class SuggestionSession:
 
     def _wants_capital(self) -> bool:
         return self._options.restore_case and self._lexicon.is_lower_cased and self._reader.typed.begins_sentence
+
+
+def with_space(text: str, tokenizer: Tokenizer) -> str:
+    """Return a text whose last word is complete; that of a character model is unchanged, as it reads the space."""
+    return f"{text} " if text and not text[-1].isspace() and tokenizer.kind != "character" else text
 
 
 def _merged(candidates: Iterable[tuple[str, float]]) -> Candidates:

@@ -1,6 +1,7 @@
 """Search for words that consist of several tokens: characters or subwords."""
 
 from collections import defaultdict
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -108,6 +109,8 @@ def spell(
     typed: tuple[str, str],
     k: int,
     beam: Beam = DEFAULT_BEAM,
+    *,
+    is_forgotten: Callable[[str], bool] = lambda _word: False,
 ) -> list[tuple[str, float]]:
     r"""Return the `k` most probable words from a beam search, with their probabilities.
 
@@ -121,6 +124,7 @@ def spell(
         typed: Letters of the word that are already read, and letters that are not.
         k: Number of words to return.
         beam: Limits of the search.
+        is_forgotten: Whether a word must not be returned.
     """
     word, rest = typed
     level, rows, state = [_PartialWord(1.0, word, rest, 0, -1)], after[0][None], after[1]
@@ -130,7 +134,7 @@ def spell(
         probabilities = np.exp(rows.astype(np.float64))
         extended: list[_PartialWord] = []
         for row, partial in enumerate(level):
-            if not partial.rest and _is_whole(partial.word):
+            if not partial.rest and _is_whole(partial.word) and not is_forgotten(partial.word.strip(" ")):
                 found[partial.word] += partial.probability * float(probabilities[row, word_parts.ending].sum())
             if partial.rest:
                 covering = word_parts.compatible(partial.rest).covering

@@ -1,13 +1,14 @@
-"""User words: words that are not in the vocabulary."""
+"""User words: words that are not in the vocabulary, and words that are never suggested."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, Self
 
 from nextword.disk import strict_json
 from nextword.disk.files import write_file
 from nextword.errors import SettingError, StorageError
+from nextword.inference.suggestion.letter_case import folded
 from nextword.settings import require_at_least
 from nextword.text.tokens.vocabulary import END, UNKNOWN
 
@@ -20,8 +21,8 @@ _MAX_COUNT = 10**9
 class UserWords:
     """User words with their counts, in the order of their last use.
 
-    If there are more than `maximum` words, the least recently used one is removed. Typing a forgotten word does not add
-    it again; `learn` does.
+    A forgotten word is not suggested, in any case of its letters, even if it is in the vocabulary. Typing it does not
+    change that; `learn` and `allow` do. If there are more than `maximum` words, the least recently used one is removed.
 
     Args:
         maximum: Maximum number of words.
@@ -44,7 +45,7 @@ class UserWords:
         require_at_least("maximum", maximum, 1)
         self._maximum = maximum
         self._counts: dict[str, int] = {}
-        self._forgotten: dict[str, None] = {}
+        self._forgotten: dict[str, str] = {}  # by their spelling without case
 
     def learn(self, word: str, count: int = 1) -> None:
         """Add `count` uses of a word.
@@ -59,23 +60,47 @@ class UserWords:
             )
         if not 1 <= count <= _MAX_COUNT:
             raise SettingError(f"`count` must be between 1 and {_MAX_COUNT:,}, but is {count}; pass the number of uses")
-        self._forgotten.pop(word, None)
+        self.allow(word)
         self._counts[word] = min(self._counts.pop(word, 0) + count, _MAX_COUNT)
         while len(self._counts) > self._maximum:
             del self._counts[next(iter(self._counts))]
 
     def forget(self, word: str) -> None:
-        """Remove a word and do not suggest it until `learn` adds it again."""
-        self._counts.pop(word, None)
-        if is_learnable(word):
-            self._forgotten.pop(word, None)
-            self._forgotten[word] = None
+        """Remove a word and do not suggest it until `learn` or `allow`, whether or not it is in the vocabulary."""
+        spelling = folded(word)
+        self._counts = {other: count for other, count in self._counts.items() if folded(other) != spelling}
+        if _is_showable(word):
+            self.allow(word)
+            self._forgotten[spelling] = word
         while len(self._forgotten) > self._maximum:
             del self._forgotten[next(iter(self._forgotten))]
 
+    def allow(self, word: str) -> None:
+        """Suggest a forgotten word again, without a use of it."""
+        self._forgotten.pop(folded(word), None)
+
     def is_forgotten(self, word: str) -> bool:
-        """Return whether `forget` removed a word."""
-        return word in self._forgotten
+        """Return whether `forget` removed a word, ignoring case."""
+        return bool(self._forgotten) and folded(word) in self._forgotten
+
+    @property
+    def forgotten(self) -> list[str]:
+        """The forgotten words, the latest last."""
+        return list(self._forgotten.values())
+
+    def merge(self, other: "UserWords") -> None:
+        """Add the words of another person or machine: the larger count of each, and what was forgotten there.
+
+        What was learned or forgotten here stays so. Merging the same words twice changes nothing.
+        """
+        mine = self.copy()
+        for word in other:
+            if not mine.is_forgotten(word) and (more := other.count_of(word) - mine.count_of(word)) > 0:
+                self.learn(word, more)
+        known = {folded(word) for word in (*mine, *mine.forgotten)}
+        for word in other.forgotten:
+            if folded(word) not in known:
+                self.forget(word)
 
     def count_of(self, word: str) -> int:
         """Return the number of uses of a word."""
@@ -94,7 +119,7 @@ class UserWords:
             StorageError: The file cannot be written, or the words take more than 4 MiB.
         """
         words = [{"word": word, "count": count} for word, count in self._counts.items()]
-        table = {"format": _FORMAT, "words": words, "forgotten": list(self._forgotten)}
+        table = {"format": _FORMAT, "words": words, "forgotten": self.forgotten}
         data = (json.dumps(table, ensure_ascii=False, indent=1) + "\n").encode()
         if len(data) > _MAX_BYTES:
             raise StorageError(
@@ -127,11 +152,11 @@ class UserWords:
             _table(entry, {"word": str, "count": int})
             if entry["word"] in self._counts:
                 raise ValueError(f"must not name {entry['word']!a} twice")
-            _check_word(entry["word"])
+            _check_word(entry["word"], is_learnable)
             self.learn(entry["word"], entry["count"])
         for word in table["forgotten"]:
-            _check_word(word)
-            if word in self._counts or word in self._forgotten:
+            _check_word(word, _is_showable)
+            if word in self._counts or self._forgotten.get(folded(word)) == word:
                 raise ValueError(f"must not name {word!a} twice")
             self.forget(word)
 
@@ -153,13 +178,18 @@ def is_learnable(word: str) -> bool:
         >>> [is_learnable(word) for word in ("Ifeoma", "1815", "new york", "be\x1b[2Jep")]
         [True, False, False, False]
     """
-    if not 1 <= len(word) <= _MAX_LENGTH or not word.isprintable() or " " in word:
-        return False
-    return any(character.isalpha() for character in word) and word.lower() not in (UNKNOWN, END)
+    return _is_showable(word) and any(character.isalpha() for character in word)
 
 
-def _check_word(word: object) -> None:
-    if not isinstance(word, str) or not is_learnable(word):
+def _is_showable(word: str) -> bool:
+    """Return whether a word can be suggested, and so be forgotten: a number or a mark, too."""
+    return (
+        1 <= len(word) <= _MAX_LENGTH and word.isprintable() and " " not in word and word.lower() not in (UNKNOWN, END)
+    )
+
+
+def _check_word(word: object, is_valid: Callable[[str], bool]) -> None:
+    if not isinstance(word, str) or not is_valid(word):
         raise ValueError(f"must contain printable words with a letter, but contains {str(word)[:80]!a}")
 
 

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nextword.inference.suggestion.letter_case import folded
-from nextword.inference.suggestion.lexicon import PrefixIndex
+from nextword.inference.suggestion.lexicon import PrefixIndex, lexicon_of
 from nextword.inference.suggestion.user_words import UserWords
 from nextword.text.tokens.vocabulary import Vocabulary
 
@@ -64,6 +64,7 @@ class WordCache:
 
     Attributes:
         words: The `W` distinct words, those from earlier texts first.
+        forgotten: Words of the vocabulary's lexicon that are not suggested.
         version: Changes whenever the cache changes.
 
     Source:
@@ -83,7 +84,8 @@ class WordCache:
     ) -> None:
         self._theta = theta
         self._memory = memory
-        self.words = [word for word in words if word not in vocabulary]
+        self.words = [word for word in words if word not in vocabulary and not words.is_forgotten(word)]
+        self.forgotten = lexicon_of(vocabulary).words_of(map(folded, words.forgotten))
         self._index_of = {word: index for index, word in enumerate(self.words)}
         self._counts = [words.count_of(word) for word in self.words]
         self._prefixes = PrefixIndex(map(folded, self.words))

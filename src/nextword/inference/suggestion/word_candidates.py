@@ -33,6 +33,7 @@ class WordCandidates:
         weights = cache.weights(prediction.hidden)
         factor, self._outside = mix_probabilities(unknown, weights, weight=options.user_word_weight)  # (W,)
         self._known = factor * lexicon.printable * lexicon.word_probabilities(probabilities)  # (G,)
+        self._known[cache.forgotten] = 0
         self._lexicon = lexicon
         self._cache = cache
         self._options = options

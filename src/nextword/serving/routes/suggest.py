@@ -10,7 +10,7 @@ from nextword.engine.methods.ngram import NgramModelEngine
 from nextword.engine.ngram.kneser_ney import KneserNeyModel
 from nextword.engine.text_model import TextModel
 from nextword.errors import NextwordError
-from nextword.inference.suggestion.session import complete
+from nextword.inference.suggestion.session import complete, with_space
 from nextword.inference.suggestion.suggestion import Suggestion, suggest
 from nextword.serving.http.body import FIRST_FAULT, ModelRequest, StrictRoute
 from nextword.serving.http.openapi import ERRORS, NOT_FOUND, example
@@ -118,7 +118,9 @@ class SuggestRequest(ModelRequest):
         default=False, description="End the text of the session after this request, and learn its words for good."
     )
     learn: _Words = Field(default_factory=list, description="Words that the session learns.")
-    forget: _Words = Field(default_factory=list, description="Words that the session must not suggest any more.")
+    forget: _Words = Field(
+        default_factory=list, description="Words that the session must not suggest any more, in the vocabulary or not."
+    )
 
     @model_validator(mode="after")
     def _check_session(self) -> "SuggestRequest":
@@ -154,6 +156,7 @@ class SessionAnswer(BaseModel):
 
     session: str = Field(description="Its id.", examples=["dJ0uK1mNnqT2vXyZ3aBcDeFg"])
     words: list[LearnedWord] = Field(description="Words that it has learned, the last used one last.")
+    forgotten: list[str] = Field(description="Words that it never suggests.", examples=[["damn"]])
     seconds_left: float = Field(description="Seconds until it ends if it is not used.", examples=[900.0])
 
 
@@ -217,7 +220,8 @@ async def read_session(session: SessionName, owner: Owner, sessions: AllSessions
     async with typing.turn():
         words = typing.learned()
     learned = [LearnedWord(word=word, count=words.count_of(word)) for word in words]
-    return SessionAnswer(session=typing.name, words=learned, seconds_left=sessions.seconds_left(typing))
+    left = sessions.seconds_left(typing)
+    return SessionAnswer(session=typing.name, words=learned, forgotten=words.forgotten, seconds_left=left)
 
 
 @router.delete("/v1/sessions/{session}", summary="End a session", status_code=204, responses=NOT_FOUND)
@@ -241,17 +245,12 @@ def _in_session(served: ServedModel, body: SuggestRequest, typing: TypingSession
     require_tokens(work.settings, tokenizer, "text", [body.text])
     session = typing.open(served)
     session.change_words(learn=body.learn, forget=body.forget)
-    session.replace(body.text if body.complete or tokenizer.kind == "character" else _with_space(body.text))
+    session.replace(body.text if body.complete else with_space(body.text, tokenizer))
     suggestions = session.suggestions(body.k)
     if body.finish:
         session.finish()
     learned = list(session.user_words)
     return SuggestAnswer(**origin_of(served), suggestions=_words(suggestions), session=typing.name, learned=learned)
-
-
-def _with_space(text: str) -> str:
-    """Return a text whose last word is complete."""
-    return f"{text} " if text and not text[-1].isspace() else text
 
 
 def _words(suggestions: list[Suggestion]) -> list[WordProbability]:

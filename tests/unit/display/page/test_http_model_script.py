@@ -28,11 +28,19 @@ def test_a_word_that_is_forgotten_while_an_answer_is_on_its_way_stays_forgotten(
             await asked(["Tolu", "Zylberg"], () => model.forget("Tolu")),
             await asked(["Zylberg"]),
           ];
-          return { shown, forgotten: questions.map(({ forget }) => forget ?? null) };
+          await model.allow("Tolu");
+          await asked(["Tolu", "Zylberg"]);
+          await model.forget("much");
+          model.session = "new";
+          await asked(["Tolu", "Zylberg"]);
+          await asked(["Tolu", "Zylberg"]);
+          return { shown, sent: questions.map(({ learn, forget }) => [learn ?? null, forget ?? null]) };
         }"""
     )
     assert found["shown"] == [["Tolu", "Zylberg"], ["Zylberg"], ["Zylberg"]]
-    assert found["forgotten"] == [None, None, ["Tolu"]]
+    nothing = [None, None]
+    assert found["sent"][:4] == [nothing, nothing, [None, ["Tolu"]], [["Tolu"], None]]
+    assert found["sent"][4:] == [[["Tolu", "Zylberg"], ["much"]], nothing], "a new session is told everything, once"
 
 
 def test_a_new_session_learns_no_more_words_than_a_request_may_have(scripts: Any) -> None:

@@ -108,7 +108,12 @@ def test_learned_words_of_a_finished_text_are_suggested(
           const later = await local.suggest({ text: "I met Zy", k: 3, complete: true });
           const kept = await new js.local_model.LocalModel(model).ownWords();
           await local.forget("Zylberg");
-          return { first, own, later, kept, left: await local.ownWords() };
+          await local.forget("Obliged");
+          const never = await new js.local_model.LocalModel(model).forgottenWords();
+          const without = await local.suggest({ text: "I am very much ", k: 3, complete: true });
+          for (const word of never) await local.allow(word);
+          const again = await local.suggest({ text: "I am very much ", k: 1, complete: true });
+          return { first, own, later, kept, never, without, again, left: await local.ownWords() };
         }""",
         model=packed_austen,
     )
@@ -120,7 +125,12 @@ def test_learned_words_of_a_finished_text_are_suggested(
     session.type("I met Zy")
     assert_same(found["later"], session.suggestions(3), "later")
     assert found["own"] == found["kept"] == ["Zylberg", "Tolu"]
-    assert found["left"] == ["Tolu"]
+    session.change_words(learn=["Tolu"], forget=["Zylberg", "Obliged"])
+    session.replace("I am very much ")
+    assert_same(found["without"], session.suggestions(3), "without")
+    assert found["again"][0]["text"] == "obliged"
+    assert found["never"] == ["Zylberg", "Obliged"]
+    assert found["left"] == ["Tolu", "Zylberg"]
 
 
 _GENERATED = """async ({ numbers, ...request }, { model }, js) => {

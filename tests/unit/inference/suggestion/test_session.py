@@ -228,6 +228,21 @@ def test_words_are_kept_for_the_next_text(tmp_path: Path) -> None:
     assert texts(another.suggestions()) == ["Zoë", "Zola"]
 
 
+@pytest.mark.parametrize("kind", ["word", "pretokenized", "subword", "character"])
+def test_a_forgotten_word_of_the_vocabulary_is_not_suggested_in_any_case(kind: TokenizerKind) -> None:
+    tokenizer = tokenizer_of(kind)
+    session = SuggestionSession(TextModel(toy_engine(tokenizer.vocabulary), tokenizer))
+    for text in ("", "the ", "the t", "T"):
+        session.replace(text)
+        before = texts(session.suggestions(50))
+        session.forget(before[0].upper())
+        after = texts(session.suggestions(50))
+        assert before[0] not in after
+        session.learn(before[0])
+        assert texts(session.suggestions(50)) == before
+        assert not list(session.user_words)
+
+
 def test_the_users_object_is_not_changed() -> None:
     tokenizer = tokenizer_of("word")
     words = UserWords()

@@ -46,7 +46,7 @@ def test_a_copy_is_independent() -> None:
 
 
 @pytest.mark.parametrize(
-    "word", ["", "new york", "1815", "a" * 65, "a\n", "\x1b[2J", "a\u200b", "\ud800a", "<unk>", "<EOS>", "\u00a0a"]
+    "word", ["", "new york", "a" * 65, "a\n", "\x1b[2J", "a\u200b", "\ud800a", "<unk>", "<EOS>", "\u00a0a"]
 )
 def test_an_invalid_word_is_refused(word: str) -> None:
     assert not is_learnable(word)
@@ -55,6 +55,32 @@ def test_an_invalid_word_is_refused(word: str) -> None:
     words = UserWords()
     words.forget(word)
     assert not words.is_forgotten(word)
+
+
+def test_a_word_is_forgotten_in_any_case_and_a_number_too() -> None:
+    words = UserWords()
+    for word in ("Damn", "1815", "!"):
+        words.forget(word)
+    assert all(words.is_forgotten(word) for word in ("damn", "DAMN", "1815", "!"))
+    with pytest.raises(SettingError, match="a user word must be"):
+        words.learn("1815")
+    words.allow("damn")
+    assert words.forgotten == ["1815", "!"]
+
+
+def test_words_of_two_machines_are_merged_and_those_of_this_one_decide() -> None:
+    mine, theirs = UserWords(), UserWords()
+    for words, learned, forgotten in ((mine, "aab", "xb2"), (theirs, "abbx", "ayB")):
+        for word in learned:
+            words.learn(word)
+        for word in forgotten:
+            words.forget(word)
+    assert (counts_of(mine), mine.forgotten) == ([("a", 2)], ["x", "b", "2"])
+    for _ in range(2):
+        mine.merge(theirs)
+        assert (counts_of(mine), mine.forgotten) == ([("a", 2)], ["x", "b", "2", "y"])
+    theirs.merge(mine)
+    assert (counts_of(theirs), theirs.forgotten) == ([("x", 1)], ["a", "y", "B", "2"])
 
 
 @pytest.mark.parametrize("count", [0, -1, 10**9 + 1])

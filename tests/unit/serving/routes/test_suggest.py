@@ -104,6 +104,9 @@ def test_words_are_learned_and_forgotten_by_request(client: TestClient) -> None:
     answer = answered(client, "/v1/suggest", text="If", complete=True, session=answer["session"], forget=["Ifeoma"])
     assert answer["learned"] == ["Tolu"]
     assert "Ifeoma" not in [each["text"] for each in answer["suggestions"]]
+    answer = answered(client, "/v1/suggest", text="I am very much", session=answer["session"], forget=["Obliged"])
+    assert "obliged" not in [each["text"] for each in answer["suggestions"]]
+    assert client.get(f"/v1/sessions/{answer['session']}").json()["forgotten"] == ["Ifeoma", "Obliged"]
     assert client.delete(f"/v1/sessions/{answer['session']}").status_code == 204
     gone = client.get(f"/v1/sessions/{answer['session']}")
     assert (gone.status_code, gone.json()["error"]["code"]) == (404, "no_session")

@@ -4,6 +4,7 @@ import { remember, rememberedValue } from "./memory.js";
 import { isAbort, statusError } from "./model_error.js";
 
 const KEPT_WORDS = "own-words";
+const FORGOTTEN_WORDS = "forgotten-words";
 const MAX_KEPT_WORDS = 200;
 const MAX_CONTEXT = 4000; // characters: the service bounds the tokens of a prompt
 const MAX_WITH_ALTERNATIVES = 16000; // characters
@@ -23,8 +24,9 @@ export class HttpModel {
     this.openEngine = openEngine;
     /** @type {string | null} */
     this.session = "new";
-    this.learned = keptWords();
-    this.forgotten = [];
+    this.learned = keptWords(KEPT_WORDS);
+    this.never = keptWords(FORGOTTEN_WORDS); // the words that are never suggested
+    this.changes = new Map(); // words that the session does not know yet, with "learn" or "forget"
     this.opened = null;
     this.description = null;
     this.typing = Promise.resolve();
@@ -56,10 +58,25 @@ export class HttpModel {
     return this.learned;
   }
 
+  async forgottenWords() {
+    return this.never;
+  }
+
   async forget(word) {
-    this.forgotten.push(word);
+    this.change(word, "forget");
     this.learned = this.learned.filter((other) => other !== word);
-    remember(KEPT_WORDS, JSON.stringify(keptWords().filter((other) => other !== word)));
+    remember(KEPT_WORDS, JSON.stringify(keptWords(KEPT_WORDS).filter((other) => other !== word)));
+  }
+
+  async allow(word) {
+    this.change(word, "learn");
+  }
+
+  change(word, action) {
+    this.changes.set(word, action);
+    const others = this.never.filter((other) => other !== word);
+    this.never = action === "forget" ? [...others, word].slice(-MAX_SENT_WORDS) : others;
+    remember(FORGOTTEN_WORDS, JSON.stringify(this.never));
   }
 
   /** @param {string} text @param {ScoringOptions} options */
@@ -125,8 +142,11 @@ export class HttpModel {
       const question = this.question(asked);
       const answer = await this.asked("v1/suggest", question);
       this.session = answer.session ?? this.session;
-      this.forgotten = this.forgotten.slice(question.forget?.length ?? 0); // a word may be forgotten meanwhile
-      this.learned = (answer.learned ?? []).filter((word) => !this.forgotten.includes(word));
+      for (const action of ["learn", "forget"]) {
+        const isSent = (word) => this.changes.get(word) === action; // it may have changed meanwhile
+        for (const word of (question[action] ?? []).filter(isSent)) this.changes.delete(word);
+      }
+      this.learned = (answer.learned ?? []).filter((word) => this.changes.get(word) !== "forget");
       return answer;
     } catch (error) {
       const isExpired = error.status === 404 && this.session !== "new";
@@ -140,8 +160,11 @@ export class HttpModel {
   /** Return a question with what the session has to know; what is undefined is not sent. */
   question({ text, k, finish }) {
     if (this.session === null) return { text, k, complete: true };
-    const learn = this.session === "new" && this.learned.length ? this.learned.slice(-MAX_SENT_WORDS) : undefined;
-    const forget = this.forgotten.length ? [...this.forgotten] : undefined;
+    const isNew = this.session === "new";
+    const changed = (action) => [...this.changes.keys()].filter((word) => this.changes.get(word) === action);
+    const listed = (words) => (words.length ? words.slice(-MAX_SENT_WORDS) : undefined);
+    const learn = listed(isNew ? this.learned : changed("learn"));
+    const forget = listed(isNew ? this.never : changed("forget"));
     return { text, k, complete: true, session: this.session, finish, learn, forget };
   }
 
@@ -209,8 +232,8 @@ function codeUnits(text) {
   };
 }
 
-/** Return the words of finished texts that this browser keeps; a session of the service forgets them. */
-function keptWords() {
-  const words = rememberedValue(KEPT_WORDS);
+/** Return words that this browser keeps, such as those of finished texts; a session of the service forgets them. */
+function keptWords(name) {
+  const words = rememberedValue(name);
   return Array.isArray(words) ? words.filter((word) => typeof word === "string") : [];
 }

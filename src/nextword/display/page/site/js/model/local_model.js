@@ -1,6 +1,6 @@
 // The model in the page: suggestions, scores and texts without a server.
 
-import { isSpace } from "./characters.js";
+import { caseFolded, isSpace } from "./characters.js";
 import { capitalized, inCaseOf, Lexicon } from "./lexicon.js";
 import { engineOf } from "./mixture.js";
 import { unpackModel } from "./packed_model.js";
@@ -32,6 +32,7 @@ export class LocalModel {
     this.parts = this.isSpelled ? new WordParts(this.tokenizer) : null;
     this.tree = new StateTree(this.jsEngine);
     this.userWords = new UserWords(`words ${this.packed.hash}`);
+    this.isForgotten = (word) => this.userWords.isForgotten(word);
     this.uses = []; // of words in finished texts: {word, hidden}
     this.typed = ""; // the text of the last suggestions
     this.reading = { lowerCase: this.lexicon.isLowerCased };
@@ -77,9 +78,19 @@ export class LocalModel {
     return [...new Set([...this.userWords.counts.keys(), ...uses.map(({ word }) => word)])];
   }
 
+  async forgottenWords() {
+    return [...this.userWords.forgotten.values()];
+  }
+
   async forget(word) {
     this.userWords.forget(word);
-    this.uses = this.uses.filter((use) => use.word !== word);
+    this.uses = this.uses.filter((use) => !this.isForgotten(use.word));
+  }
+
+  async allow(word) {
+    const isKnown = this.lexicon.spellings.some(([spelling]) => spelling === caseFolded(word));
+    if (!isKnown && isLearnable(word)) this.userWords.learn(word);
+    this.userWords.allow(word);
   }
 
   /** @param {string} text @param {ScoringOptions} options */
@@ -151,7 +162,8 @@ export class LocalModel {
     const typed = typedText(this.tokenizer, text, this.reading);
     const prediction = await this.#predicted(typed.pieces);
     if (this.isSpelled) return this.#spelled(text, typed, prediction, k);
-    const candidates = new WordCandidates(prediction.logProbs, this.lexicon, this.#outside(typed.pieces, prediction));
+    const outside = this.#outside(typed.pieces, prediction);
+    const candidates = new WordCandidates(prediction.logProbs, this.lexicon, outside, this.isForgotten);
     if (typed.prefix) return candidates.completions(typed.prefix, k);
     return this.#beginsSentence(typed.pieces) ? candidates.sentenceBeginnings(k) : candidates.nextWords(k);
   }
@@ -168,14 +180,15 @@ export class LocalModel {
     const rest = !prefix && !isCharacter && isGlued ? ` ${unread}` : unread;
     const lowered = this.lexicon.isLowerCased ? rest.toLowerCase() : rest;
     const letters = isCharacter ? { read: prefix, unread: "" } : { read: "", unread: lowered };
-    const words = spell(this.jsEngine, prediction, this.parts, letters, k);
+    const words = spell(this.jsEngine, prediction, this.parts, letters, k, this.isForgotten);
     if (prefix) return merged(words, (word) => inCaseOf(prefix, word));
     return this.#beginsSentence(pieces) ? merged(words, capitalized) : words;
   }
 
   #outside(pieces, prediction) {
     const uses = this.#usesIn(pieces);
-    const counts = new Map([...this.userWords.counts].filter(([word]) => !this.tokenizer.has(word)));
+    const isOwn = (word) => !this.tokenizer.has(word) && !this.isForgotten(word);
+    const counts = new Map([...this.userWords.counts].filter(([word]) => isOwn(word)));
     for (const { word } of uses) counts.set(word, (counts.get(word) ?? 0) + 1);
     const unknown = Math.exp(prediction.logProbs[this.tokenizer.unknownId]);
     return wordsOutside(counts, [...this.uses, ...uses], prediction.state.output, unknown);
@@ -193,7 +206,7 @@ export class LocalModel {
   #isUserWord(word) {
     const letters = Array.from(word);
     const isWhole = [letters[0], letters.at(-1)].every((letter) => this.tokenizer.cuts.isWord(letter));
-    return isWhole && isLearnable(word) && !this.userWords.forgotten.has(word);
+    return isWhole && isLearnable(word) && !this.isForgotten(word);
   }
 
   #promptPieces(text) {

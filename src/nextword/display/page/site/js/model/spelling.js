@@ -34,11 +34,11 @@ export class WordParts {
 }
 
 /**
- * Returns the most probable words `{text, probability}` after a prediction `{logProbs, state}`.
+ * Returns the most probable words `{text, probability}` after a prediction `{logProbs, state}`, but no forgotten ones.
  *
  * `read` are the letters of the word that are read already, and `unread` those typed but not read.
  */
-export function spell(engine, prediction, parts, { read, unread }, k) {
+export function spell(engine, prediction, parts, { read, unread }, k, isForgotten = (_word) => false) {
   let level = [{ probability: 1, word: read, rest: unread, ...prediction }];
   const found = new Map();
   let covered = unread ? 0 : 1;
@@ -46,7 +46,7 @@ export function spell(engine, prediction, parts, { read, unread }, k) {
     const extended = [];
     for (const partial of level) {
       const probabilityOf = (ids) => ids.reduce((sum, id) => sum + Math.exp(partial.logProbs[id]), 0);
-      if (!partial.rest && parts.isWhole(partial.word)) {
+      if (!partial.rest && parts.isWhole(partial.word) && !isForgotten(stripped(partial.word))) {
         const value = partial.probability * probabilityOf(parts.ending);
         found.set(partial.word, (found.get(partial.word) ?? 0) + value);
       }

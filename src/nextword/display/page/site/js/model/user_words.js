@@ -1,6 +1,7 @@
-// Words outside the vocabulary that a person types, as `nextword.inference.suggestion.user_words` and `word_cache` have them.
+// Words outside the vocabulary that a person types, and words that are never suggested, as
+// `nextword.inference.suggestion.user_words` and `word_cache` have them.
 
-import { isPrintable } from "./characters.js";
+import { caseFolded, isPrintable } from "./characters.js";
 import { remember, rememberedValue } from "./memory.js";
 
 const MAX_WORDS = 10000;
@@ -16,32 +17,48 @@ export class UserWords {
     this.key = key;
     const { words = [], forgotten = [] } = rememberedValue(key) ?? {};
     this.counts = new Map(words.filter(([word, count]) => isLearnable(word) && Number.isSafeInteger(count)));
-    this.forgotten = new Set(forgotten.filter(isLearnable));
+    this.forgotten = new Map(forgotten.filter(isShowable).map((word) => [caseFolded(word), word]));
   }
 
   learn(word) {
     const count = this.counts.get(word) ?? 0;
     this.counts.delete(word);
     this.counts.set(word, count + 1);
-    this.forgotten.delete(word);
+    this.forgotten.delete(caseFolded(word));
     if (this.counts.size > MAX_WORDS) this.counts.delete(this.counts.keys().next().value);
   }
 
   forget(word) {
-    this.counts.delete(word);
-    this.forgotten.add(word);
+    this.forgotten.set(caseFolded(word), word);
+    this.counts = new Map([...this.counts].filter(([other]) => !this.isForgotten(other)));
     this.save();
   }
 
+  /** Suggest a forgotten word again. */
+  allow(word) {
+    this.forgotten.delete(caseFolded(word));
+    this.save();
+  }
+
+  /** Returns whether a word was forgotten, whatever its case and whether or not it is in the vocabulary. */
+  isForgotten(word) {
+    return this.forgotten.size > 0 && this.forgotten.has(caseFolded(word));
+  }
+
   save() {
-    remember(this.key, JSON.stringify({ words: [...this.counts], forgotten: [...this.forgotten] }));
+    remember(this.key, JSON.stringify({ words: [...this.counts], forgotten: [...this.forgotten.values()] }));
   }
 }
 
 /** Returns whether a word can be learned: printable, not too long, with a letter and without spaces. */
 export function isLearnable(word) {
+  return isShowable(word) && /\p{L}/u.test(word);
+}
+
+/** Returns whether a word can be suggested, and so be forgotten: a number or a mark, too. */
+function isShowable(word) {
   const isWord = typeof word === "string" && Array.from(word).length <= MAX_CHARACTERS && isPrintable(word);
-  return isWord && /^[^ ]*\p{L}[^ ]*$/u.test(word) && !["<unk>", "<eos>"].includes(word.toLowerCase());
+  return isWord && /^[^ ]+$/.test(word) && !["<unk>", "<eos>"].includes(word.toLowerCase());
 }
 
 /**

@@ -8,9 +8,10 @@ const CASE_WEIGHT = 0.1;
 
 /** The possible words after a text, in the vocabulary and outside it; each answer is a list of `{text, probability}`. */
 export class WordCandidates {
-  constructor(logProbs, lexicon, outside) {
+  constructor(logProbs, lexicon, outside, isForgotten) {
     this.lexicon = lexicon;
-    const shown = (value, word) => (lexicon.isShown[word] ? value * outside.factor : 0);
+    const isShown = (word) => lexicon.isShown[word] && !isForgotten(lexicon.words[word]);
+    const shown = (value, word) => (isShown(word) ? value * outside.factor : 0);
     this.known = lexicon.wordProbabilities(logProbs).map(shown);
     this.outside = outside;
   }

@@ -1,32 +1,33 @@
-// The person's own words: learned outside the vocabulary, shown as chips that can be forgotten.
+// A list of words as chips with a button each: learned words that can be forgotten, or the reverse.
 
 import { button, element, fill, hint } from "./dom.js";
 
 export class OwnWords {
-  /** @param onForget async function of a word */
-  constructor(onForget) {
-    this.list = element("ul.chips", { "aria-label": "Your own words" });
-    this.empty = hint("None yet. Type a name that the model does not know, and a space: it is suggested from then on.");
+  /** @param onRemove async function of a word @param {{ label: string, empty: string, action: string }} texts */
+  constructor(onRemove, { label, empty, action }) {
+    this.list = element("ul.chips", { "aria-label": label });
+    this.empty = hint(empty);
     this.node = element("div", this.empty, this.list);
-    this.onForget = onForget;
+    this.onRemove = onRemove;
+    this.action = action;
   }
 
   show(words) {
     this.empty.hidden = words.length > 0;
     this.list.hidden = words.length === 0;
-    const chips = words.map((word) => element("li.chip", word, this.forgetButton(word)));
+    const chips = words.map((word) => element("li.chip", word, this.removeButton(word)));
     fill(this.list, chips);
   }
 
-  forgetButton(word) {
-    const forget = async () => {
+  removeButton(word) {
+    const remove = async () => {
       const index = [...this.list.querySelectorAll("button")].indexOf(made);
-      await this.onForget(word);
+      await this.onRemove(word);
       const rest = this.list.querySelectorAll("button");
       rest[Math.min(index, rest.length - 1)]?.focus(); // the focus stays in the list
     };
-    const names = { "aria-label": `Forget ${word}`, title: "Forget this word" };
-    const made = button("×", forget, { class: "chip-remove", ...names });
+    const names = { "aria-label": `${this.action} ${word}`, title: `${this.action} this word` };
+    const made = button("×", remove, { class: "chip-remove", ...names });
     return made;
   }
 }

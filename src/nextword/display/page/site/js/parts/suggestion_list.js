@@ -8,11 +8,12 @@ import { shownWord } from "./probability_bars.js";
 export const ALT = /Mac|iP/.test(navigator.platform) ? "Option" : "Alt";
 
 export class SuggestionList {
-  /** @param onTake function of the index that was clicked */
-  constructor(onTake) {
+  /** @param onTake function of the index that was clicked @param onForget function of an index */
+  constructor(onTake, onForget) {
     const attributes = { role: "listbox", "aria-label": "Suggestions", hidden: true };
     this.node = element("ol.suggestions", { id: freshId("suggestions"), ...attributes });
     this.onTake = onTake;
+    this.onForget = onForget;
     this.words = [];
     this.chosen = -1;
   }
@@ -59,12 +60,17 @@ export class SuggestionList {
   option(word, index) {
     const [text, share] = [shownWord(word.text), percent(word.probability)];
     const attributes = { role: "option", "aria-selected": "false", "aria-label": `${text}, ${share}` };
+    const forget = (event) => {
+      event.stopPropagation();
+      this.onForget(index);
+    };
     const option = element(
       "li.suggestion",
       { id: `${this.node.id}-${index}`, ...attributes, onclick: () => this.onTake(index) },
       element("span.suggestion-key", { "aria-hidden": "true" }, `${ALT}+${index + 1}`),
       element("span.suggestion-word", text),
       element("span.suggestion-value", share),
+      element("span.suggestion-forget", { "aria-hidden": "true", title: "Never suggest", onclick: forget }, "×"),
     );
     option.addEventListener("pointerdown", (event) => event.preventDefault()); // the text field keeps the focus
     return option;

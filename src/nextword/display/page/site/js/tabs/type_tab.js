@@ -11,7 +11,14 @@ import { ALT, SuggestionList } from "../parts/suggestion_list.js";
 
 const NUM_SUGGESTIONS = 5;
 const KEY_PAUSE = 40; // milliseconds
-const KEYS = `\`Tab\` accepts the first. \`${ALT}+1\` to \`${ALT}+${NUM_SUGGESTIONS}\`, or \`↓\` \`↑\` \`Enter\`, accept any of them. \`Esc\` closes the list; then \`Tab\` leaves the field.`;
+const KEYS = `\`Tab\` accepts the first. \`${ALT}+1\` to \`${ALT}+${NUM_SUGGESTIONS}\`, or \`↓\` \`↑\` \`Enter\`, accept any of them. \`↓\` \`Del\`: never suggest it again. \`Esc\` closes the list; then \`Tab\` leaves the field.`;
+
+const LEARNED = {
+  label: "Your own words",
+  empty: "None yet. Type a name that the model does not know, and a space: it is suggested from then on.",
+  action: "Forget",
+};
+const FORGOTTEN = { label: "Never suggested", empty: "None. Choose a suggestion, then its ×.", action: "Allow" };
 
 /** @implements {Tab} */
 export class TypeTab {
@@ -24,9 +31,10 @@ export class TypeTab {
     this.keys = 0; // by the rule of `nextword evaluate --keystrokes`: a suggestion with its space costs one
     this.numTaken = 0;
     this.taken = ""; // the text up to a word that was just taken
-    this.list = new SuggestionList(this.take);
+    this.list = new SuggestionList(this.take, (index) => this.forget(this.list.words[index].text));
     this.field = new GhostField({ label: "Your text", placeholder: "Start typing …", rows: 7 });
-    this.words = new OwnWords(this.forget);
+    this.words = new OwnWords(this.forget, LEARNED);
+    this.never = new OwnWords(this.allow, FORGOTTEN);
     this.panel = new NextWordPanel(description);
     this.spoken = liveRegion();
     this.saved = element("p.figure");
@@ -53,7 +61,7 @@ export class TypeTab {
     const finish = button("Save new words and start over", () => this.finish(), { class: "primary" });
     const clear = button("Clear", () => this.clear());
     const saved = card("Keystrokes saved", element("div", this.saved, this.savedNote));
-    const own = card("Your own words", this.words.node);
+    const own = card("Your own words", this.words.node, element("h3", "Never suggested"), this.never.node);
     own.classList.add("more");
     const cards = element("div.pair", saved, own);
     const actions = element("div.actions.more", finish, clear);
@@ -112,7 +120,7 @@ export class TypeTab {
   answers = async (text) => {
     const suggested = this.model.suggest({ text, k: NUM_SUGGESTIONS, complete: true });
     const [found, bigrams] = await Promise.all([suggested, this.model.bigrams({ text, k: NUM_SUGGESTIONS })]);
-    return { found, bigrams, learned: await this.model.ownWords() };
+    return { found, bigrams, own: await this.ownWords() };
   };
 
   fail = (error) => {
@@ -121,10 +129,10 @@ export class TypeTab {
     this.problems.show(error);
   };
 
-  show = ({ found, bigrams, learned }, text) => {
+  show = ({ found, bigrams, own }, text) => {
     this.isWaiting = false;
     this.problems.clear();
-    this.words.show(learned);
+    this.showWords(own);
     this.panel.show({ found, bigrams, text });
     const { input } = this.field;
     const isTyping = document.activeElement === input && !this.isDismissed && text !== "" && !this.field.hasSelection;
@@ -168,6 +176,7 @@ export class TypeTab {
     };
     if (event.key === "Tab" && !event.shiftKey) return () => this.take(Math.max(0, list.chosen));
     if (event.key === "Enter" && list.chosen >= 0) return () => this.take(list.chosen);
+    if (event.key === "Delete" && list.chosen >= 0) return () => list.onForget(list.chosen);
     if (event.key === "ArrowDown") return move(1);
     if (event.key === "ArrowUp") return move(-1);
     if (event.key === "Escape") return () => this.dismiss();
@@ -203,9 +212,24 @@ export class TypeTab {
 
   forget = async (word) => {
     await this.model.forget(word);
-    this.words.show(await this.model.ownWords());
+    this.showWords(await this.ownWords());
     this.ask(this.field.before);
   };
+
+  allow = async (word) => {
+    await this.model.allow(word);
+    this.showWords(await this.ownWords());
+    this.ask(this.field.before);
+  };
+
+  async ownWords() {
+    return { learned: await this.model.ownWords(), forgotten: await this.model.forgottenWords() };
+  }
+
+  showWords({ learned, forgotten }) {
+    this.words.show(learned);
+    this.never.show(forgotten);
+  }
 
   async finish() {
     const { value } = this.field.input;

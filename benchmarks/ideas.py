@@ -2,11 +2,14 @@
 
 python benchmarks/ideas.py --seed 0 --seed 1 --runs runs/ideas --json docs/learn/data/ideas.json
 
+This is the bench that decides what becomes a default: a TOML file names the variants (`--variants`), and the file of
+results has what each is worth. The same command goes on where an interrupted one stopped, in the middle of a run too.
+
 All runs take the same number of steps and not the same number of seconds: the perplexities are then the same on a busy
-machine and on an idle one. The seconds are recorded with them.
+machine and on an idle one. The seconds are recorded with them. With `--minutes` all runs take the same time instead;
+that needs an idle machine.
 """
 
-import json
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -16,7 +19,7 @@ from typing import Any
 import click
 
 import nextword
-from harness.ideas import IDEAS, REFERENCE, Idea, ideas_named, worths
+from harness.ideas import IDEAS, REFERENCE, Idea, Results, Variants
 from harness.report import provenance, reporting
 from nextword.api.trained_model import TrainedModel
 from nextword.disk.files import write_file
@@ -25,6 +28,7 @@ from nextword.engine.methods.method import Splits
 from nextword.errors import SettingError
 from nextword.inference.evaluation.perplexity import evaluate
 from nextword.text.corpus import Corpus
+from nextword.text.sources.find import resolve_source
 from nextword.training.report.history import TrainingHistory
 
 
@@ -33,57 +37,61 @@ from nextword.training.report.history import TrainingHistory
 @click.option("--seed", "seeds", type=click.IntRange(0), multiple=True, default=(0,), show_default=True)
 @click.option("--corpus", default="austen", show_default=True, help="The text.")
 @click.option("--preset", default="quick", show_default=True, help="The reference.")
-@click.option("--epochs", type=click.FloatRange(0.001), default=2.0, show_default=True, help="Length of each run.")
+@click.option("--epochs", type=click.FloatRange(0.001), help="Length of each run.  [default: 2]")
+@click.option("--minutes", type=click.FloatRange(0.001), help="Length of each run by the clock, in place of --epochs.")
+@click.option("--part", type=click.FloatRange(0.0, 1.0, min_open=True), help="Train on this first part of the text.")
 @click.option("--compute-dtype", default="auto", show_default=True, help="Precision of products.")
+@click.option("--variants", type=click.Path(path_type=Path, dir_okay=False), default=IDEAS, help="The ideas, as TOML.")
 @click.option("--runs", type=click.Path(path_type=Path, file_okay=False), required=True, help="Folder of the runs.")
 @click.option("--json", "json_path", type=click.Path(path_type=Path, dir_okay=False), required=True)
-def ideas(names: tuple[str, ...], seeds: tuple[int, ...], runs: Path, json_path: Path, **terms: Any) -> None:
+def ideas(
+    names: tuple[str, ...], seeds: tuple[int, ...], variants: Path, runs: Path, json_path: Path, **given: Any
+) -> None:
     """Measure each IDEA, or all, and write the results to a file. What the file has is not measured again.
 
     The file is one JSON object, which `make pictures` draws: the terms, what each idea is worth, and the results.
     """
     with reporting("ideas") as report:
-        chosen, figures = ideas_named(names), _former(json_path, terms)
-        corpus, command = Corpus.load(terms["corpus"]), report.origin["command"]
+        terms, read = _terms(given), Variants.read(variants)
+        terms |= {"settings": read.settings} if read.settings else {}
+        chosen, results = read.named(names), Results.open(json_path, terms, read, report.origin["command"])
+        corpus = _corpus(terms, runs)
         for idea in chosen:
             for group in [seeds] if idea.is_ensemble else [(seed,) for seed in seeds]:
-                held = any((figure["idea"], figure["seed"]) == (idea.name, group[0]) for figure in figures)
-                if held or (idea.is_ensemble and len(group) < 2):
+                if results.has(idea, group[0]) or (idea.is_ensemble and len(group) < 2):
                     continue
                 report.say(f"{idea.name}, seed {', '.join(map(str, group))}")
-                figures.append(_measured(idea, group, corpus, terms, runs))
-                report.add("result", **figures[-1])
-                _write(json_path, terms, command, figures)
-        _write(json_path, terms, command, figures)
-        for row in worths(figures):
+                figure = _measured(idea, group, corpus, terms, runs)
+                results.add(figure)
+                report.add("result", **figure)
+        for row in results.write():
             report.add("worth", **row)
 
 
-def _former(path: Path, terms: dict[str, Any]) -> list[dict[str, Any]]:
-    """Return the results in a file, none if it does not exist.
+def _terms(given: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the terms of all runs without those that are not given.
 
     Raises:
-        SettingError: It has something else, or results on other terms, or its folder does not exist.
+        SettingError: Both lengths are given.
     """
-    if not path.absolute().parent.is_dir():
-        raise SettingError(f"`{path}` must be in a folder that exists, but is not; create it first")
-    if not path.exists():
-        return []
-    try:
-        table = json.loads(path.read_text(encoding="utf-8"))
-        former, figures = table["terms"], list(table["figures"])
-    except (ValueError, KeyError, TypeError) as error:
-        raise SettingError(f"`{path}` must have results of ideas, but does not ({error}); name another") from error
-    if former != terms:
-        raise SettingError(f"`{path}` must have results on the terms {terms}, but has {former}; name another")
-    return figures
+    if given["epochs"] and given["minutes"]:
+        raise SettingError("`--epochs` and `--minutes` are two lengths of a run; give one of them")
+    length = {} if given["epochs"] or given["minutes"] else {"epochs": 2.0}
+    return {name: value for name, value in {**given, **length}.items() if value is not None}
 
 
-def _write(path: Path, terms: dict[str, Any], command: str, figures: Sequence[Mapping[str, Any]]) -> None:
-    order = list(IDEAS)
-    ordered = sorted(figures, key=lambda figure: (order.index(figure["idea"]), figure["seed"]))
-    table = {"terms": terms, "command": command, "worth": worths(ordered), "figures": ordered}
-    write_file(path, json.dumps(table, indent=1, allow_nan=False).encode() + b"\n")
+def _corpus(terms: Mapping[str, Any], runs: Path) -> Corpus:
+    """Return the text; with `part`, one whose training split ends earlier, with a vocabulary of its own."""
+    whole = Corpus.load(terms["corpus"])
+    if "part" not in terms:
+        return whole
+    folder = runs / "text"
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, part in resolve_source(terms["corpus"], whole.options).parts.items():
+        text = part.path.read_bytes()[part.start : part.stop]
+        end = text.find(b"\n", int(len(text) * terms["part"])) + 1 if name == "train" else 0
+        write_file(folder / f"{name}.txt", text[: end or len(text)])
+    return Corpus.load(folder, whole.options)
 
 
 def _measured(idea: Idea, seeds: Sequence[int], corpus: Corpus, terms: dict[str, Any], runs: Path) -> dict[str, Any]:
@@ -95,14 +103,15 @@ def _measured(idea: Idea, seeds: Sequence[int], corpus: Corpus, terms: dict[str,
     origin, start, speed, tuned = provenance(), time.monotonic(), None, ""
     if idea.needs_training:
         run = runs / f"{idea.name}-{seeds[0]}"
-        settings = {**idea.settings, "compute_dtype": terms["compute_dtype"]}
+        settings = {"mixture": False, **terms.get("settings", {}), **idea.settings}
         models: list[TrainedModel] = [
             nextword.train(
                 corpus,
                 preset=terms["preset"],
-                epochs=terms["epochs"],
+                epochs=terms.get("epochs"),
+                minutes=terms.get("minutes"),
                 seed=seeds[0],
-                settings=settings,
+                settings={**settings, "compute_dtype": terms["compute_dtype"]},
                 run=run,
                 verbose=0,
             )

@@ -1,14 +1,23 @@
 """The ideas of `ideas.py`, each as the one thing in which a run or an evaluation differs from the reference."""
 
+import json
+import math
+import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from statistics import fmean
-from typing import Any
+from pathlib import Path
+from statistics import fmean, stdev
+from typing import Any, Self
 
+from scipy import stats
+
+from nextword.disk.files import write_file
 from nextword.errors import SettingError
 from nextword.settings import unknown_name
 
 REFERENCE = "reference"
+IDEAS = Path(__file__).with_name("ideas.toml")
+"""The ideas that the course explains."""
 
 
 @dataclass(frozen=True)
@@ -26,9 +35,9 @@ class Idea:
 
     name: str
     title: str
-    settings: dict[str, Any] = field(default_factory=dict)
+    settings: Mapping[str, Any] = field(default_factory=dict)
     in_reference: bool = False
-    methods: tuple[str, ...] = ()
+    methods: Sequence[str] = ()
     is_ensemble: bool = False
 
     @property
@@ -37,74 +46,138 @@ class Idea:
         return not self.methods and not self.is_ensemble
 
 
-_NO_DROPOUT = {"input_dropout_rate": 0.0, "hidden_dropout_rate": 0.0, "output_dropout_rate": 0.0}
-_MORE_DROPOUT = {"input_dropout_rate": 0.3, "hidden_dropout_rate": 0.3, "output_dropout_rate": 0.4}
-_AVERAGE = {"averaging": "exponential", "averaging_decay": 0.995}  # of about 200 steps
+@dataclass(frozen=True)
+class Variants:
+    """The reference and the ideas that are compared with it.
 
-IDEAS = {
-    idea.name: idea
-    for idea in (
-        Idea(REFERENCE, "the preset as it is"),
-        Idea("counts", "count-based initialization", {"start": "random"}, in_reference=True),
-        Idea("tied", "tied weights", {"tied": False}, in_reference=True),
-        Idea("carried-state", "carried state", {"windows": "successive"}, in_reference=True),
-        Idea("rate-to-zero", "learning rate falls to zero", {"schedule": "constant"}, in_reference=True),
-        Idea("dropout", "dropout 0.1", _NO_DROPOUT, in_reference=True),
-        Idea("more-dropout", "dropout 0.3, 0.3, 0.4", _MORE_DROPOUT),
-        Idea("locked-dropout", "one dropout mask per window", {"locked_dropout": True}),
-        Idea("word-dropout", "drop 5 % of the words", {"embedding_dropout_rate": 0.05}),
-        Idea("weight-drop", "drop 20 % of the recurrent weights", {"weight_drop_rate": 0.2}),
-        Idea("average", "average of the weights, rate falls to zero", _AVERAGE),
-        Idea("average-at-constant-rate", "average of the weights, constant rate", {"schedule": "constant", **_AVERAGE}),
-        Idea("lstm", "LSTM, not a simple recurrent network", {"cell": "rnn"}, in_reference=True),
-        Idea("lstm-not-gru", "LSTM, not a GRU", {"cell": "gru"}, in_reference=True),
-        Idea("temperature", "temperature", methods=("temperature",)),
-        Idea("ngram", "mix in n-grams", methods=("ngram",)),
-        Idea("cache", "cache", methods=("cache",)),
-        Idea("dynamic", "dynamic evaluation", methods=("dynamic",)),
-        Idea("all-methods", "dynamic evaluation, cache, n-grams", methods=("dynamic", "cache", "ngram")),
-        Idea("ensemble", "ensemble of two seeds", is_ensemble=True),
-    )
-}
-"""All ideas by name: ideas for training first, then ideas for after it."""
-
-
-def ideas_named(names: Sequence[str]) -> list[Idea]:
-    """Return the ideas with these names in the order of `IDEAS`; all if no name is given.
-
-    Raises:
-        SettingError: A name is unknown.
+    Attributes:
+        ideas: All by name, the reference first.
+        settings: Settings of every run, the reference included.
     """
-    for name in names:
-        if name not in IDEAS:
-            raise SettingError(unknown_name("idea", name, list(IDEAS)))
-    return [idea for idea in IDEAS.values() if not names or idea.name in names]
+
+    ideas: Mapping[str, Idea]
+    settings: Mapping[str, Any]
+
+    @classmethod
+    def read(cls, path: Path) -> Self:
+        """Read a file like `ideas.toml`.
+
+        Raises:
+            SettingError: It has something else.
+        """
+        try:
+            table = tomllib.loads(path.read_text(encoding="utf-8"))
+            ideas = [Idea(REFERENCE, "the reference"), *(Idea(**idea) for idea in table["ideas"])]
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            raise SettingError(f"`{path}` must have [[ideas]] as `{IDEAS.name}` has, but does not ({error})") from error
+        return cls({idea.name: idea for idea in ideas}, table.get("settings", {}))
+
+    def named(self, names: Sequence[str]) -> list[Idea]:
+        """Return the ideas with these names in the order of the file; all if no name is given.
+
+        Raises:
+            SettingError: A name is unknown.
+        """
+        for name in names:
+            if name not in self.ideas:
+                raise SettingError(unknown_name("idea", name, list(self.ideas)))
+        return [idea for idea in self.ideas.values() if not names or idea.name in names]
+
+    def worths(self, figures: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+        """Return for each idea by how many points it lowers the test perplexity, a mean over its seeds.
+
+        An idea that the reference uses is worth what leaving it out costs. Seeds without a reference are left out. With
+        several seeds a row has the spread of the gains too, their standard deviation, and the probability `p` that
+        gains as far from 0 come about by chance (Student's t test of the pairs; with two seeds it is rarely small).
+        """
+        reference = {figure["seed"]: figure["test_perplexity"] for figure in figures if figure["idea"] == REFERENCE}
+        rows = []
+        for idea in self.ideas.values():
+            own = [figure for figure in figures if figure["idea"] == idea.name and figure["seed"] in reference]
+            if idea.name == REFERENCE or not own:
+                continue
+            without = dict.fromkeys(reference, fmean(reference.values())) if idea.is_ensemble else reference
+            sign = -1 if idea.in_reference else 1
+            gains = [sign * (without[figure["seed"]] - figure["test_perplexity"]) for figure in own]
+            rows.append(
+                {
+                    "idea": idea.name,
+                    "title": idea.title,
+                    "in_reference": idea.in_reference,
+                    "after_training": not idea.needs_training,
+                    "gain": round(fmean(gains), 2),
+                    "gains": [round(gain, 2) for gain in gains],
+                    **_spread(gains),
+                    "test_perplexity": round(fmean(figure["test_perplexity"] for figure in own), 2),
+                    "seconds": round(fmean(figure["seconds"] for figure in own)),
+                }
+            )
+        return rows
 
 
-def worths(figures: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
-    """Return for each idea by how many points it lowers the test perplexity, a mean over its seeds.
+@dataclass
+class Results:
+    """The file of results: one JSON object with the terms, what each idea is worth, and the figures.
 
-    An idea that the reference uses is worth what leaving it out costs. Seeds without a reference are left out.
+    Attributes:
+        path: The file.
+        terms: What all runs have in common.
+        variants: The ideas.
+        command: The command that measures them.
+        figures: The results so far.
     """
-    reference = {figure["seed"]: figure["test_perplexity"] for figure in figures if figure["idea"] == REFERENCE}
-    rows = []
-    for idea in IDEAS.values():
-        own = [figure for figure in figures if figure["idea"] == idea.name and figure["seed"] in reference]
-        if idea.name == REFERENCE or not own:
-            continue
-        without = dict.fromkeys(reference, fmean(reference.values())) if idea.is_ensemble else reference
-        sign = -1 if idea.in_reference else 1
-        gains = [sign * (without[figure["seed"]] - figure["test_perplexity"]) for figure in own]
-        rows.append(
-            {
-                "idea": idea.name,
-                "title": idea.title,
-                "in_reference": idea.in_reference,
-                "after_training": not idea.needs_training,
-                "gain": round(fmean(gains), 2),
-                "gains": [round(gain, 2) for gain in gains],
-                "test_perplexity": round(fmean(figure["test_perplexity"] for figure in own), 2),
-                "seconds": round(fmean(figure["seconds"] for figure in own)),
-            }
-        )
-    return rows
+
+    path: Path
+    terms: Mapping[str, Any]
+    variants: Variants
+    command: str
+    figures: list[dict[str, Any]]
+
+    @classmethod
+    def open(cls, path: Path, terms: Mapping[str, Any], variants: Variants, command: str) -> Self:
+        """Read the results in a file, none if it does not exist.
+
+        Raises:
+            SettingError: It has something else, or results on other terms, or its folder does not exist.
+        """
+        if not path.absolute().parent.is_dir():
+            raise SettingError(f"`{path}` must be in a folder that exists, but is not; create it first")
+        if not path.exists():
+            return cls(path, terms, variants, command, [])
+        try:
+            table = json.loads(path.read_text(encoding="utf-8"))
+            former, figures = table["terms"], list(table["figures"])
+        except (ValueError, KeyError, TypeError) as error:
+            raise SettingError(f"`{path}` must have results of ideas, but does not ({error}); name another") from error
+        if former != terms:
+            raise SettingError(f"`{path}` must have results on the terms {terms}, but has {former}; name another")
+        return cls(path, terms, variants, command, figures)
+
+    def has(self, idea: Idea, seed: int) -> bool:
+        """Whether the idea was measured with the seed."""
+        return any((figure["idea"], figure["seed"]) == (idea.name, seed) for figure in self.figures)
+
+    def add(self, figure: dict[str, Any]) -> None:
+        """Add a result, and write the file."""
+        self.figures.append(figure)
+        self.write()
+
+    def write(self) -> list[dict[str, Any]]:
+        """Write the file; return what each idea is worth. Results of ideas that the TOML no longer has stay in it."""
+        order = [*self.variants.ideas, *(figure["idea"] for figure in self.figures)]
+        figures = sorted(self.figures, key=lambda figure: (order.index(figure["idea"]), figure["seed"]))
+        worth = self.variants.worths(figures)
+        table = {"terms": self.terms, "command": self.command, "worth": worth, "figures": figures}
+        write_file(self.path, json.dumps(table, indent=1, allow_nan=False).encode() + b"\n")
+        return worth
+
+
+def _spread(gains: Sequence[float]) -> dict[str, float]:
+    """Return the standard deviation of gains and how probable they are by chance; nothing for a single gain."""
+    if len(gains) < 2:
+        return {}
+    spread = stdev(gains)
+    if not spread:
+        return {"spread": 0.0}
+    t = fmean(gains) / (spread / math.sqrt(len(gains)))
+    return {"spread": round(spread, 2), "p": round(2.0 * float(stats.t.sf(abs(t), len(gains) - 1)), 3)}

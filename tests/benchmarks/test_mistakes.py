@@ -19,6 +19,8 @@ from support.benchmark_runs import benchmark
         ("quality", ["austen", "--recipe", "width=3"], "`--recipe` must be JSON"),
         ("quality", ["austen", "--recipe", "[3]"], "`--recipe` must be an object"),
         ("ideas", ["cash", "--runs", "runs", "--json", "ideas.json"], "did you mean `cache`?"),
+        ("ideas", ["--epochs", "1", "--minutes", "1", "--runs", "runs", "--json", "i.json"], "give one of them"),
+        ("ideas", ["--variants", "no.toml", "--runs", "runs", "--json", "i.json"], "must have [[ideas]]"),
         ("lm_eval_agreement", ["austen", "--lm-eval", "no-such-python"], "no interpreter with lm_eval: no-such-python"),
     ],
 )

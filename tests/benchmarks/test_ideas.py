@@ -56,8 +56,8 @@ methods = ["temperature"]
 def test_variants_are_measured_once_and_kept(folder: Path, tmp_path: Path) -> None:
     variants, path = tmp_path / "variants.toml", tmp_path / "ideas.json"
     variants.write_text(VARIANTS, encoding="utf-8")
-    common = ("--corpus", folder, "--epochs", "0.1", "--variants", variants, "--runs", tmp_path / "runs")
-    common = (*common, "--part", "0.5", "--json", path)
+    terms = ("--corpus", folder, "--part", "0.5", "--epochs", "0.1", "--variants", variants)
+    common = (*terms, "--runs", tmp_path / "runs", "--json", path)
     done = benchmark("ideas", *common)
     assert done.code == 0, done.errors
     reference, wide, temperature = done.lines("result")

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from nextword.bundle.mixture import Mixture
 from nextword.engine.distribution_engine import OuterEngine, even_pieces, token_scores
-from nextword.engine.engine import Engine, Rows, State, TokenScores, WindowPrediction
+from nextword.engine.engine import Engine, Rows, State, TokenScores, WindowPrediction, score_in_pieces
 from nextword.engine.mixture.cache import CacheOptions, CachePart
 from nextword.engine.ngram.interpolated_model import ABSENT, Integers, InterpolatedModel
 from nextword.engine.ngram.pruning import unpacked
@@ -19,6 +19,9 @@ Floats = NDArray[np.float32]
 
 _PIECE = 2_000_000
 """Probabilities of a piece of a window: 8 MB, small enough for the processor's cache."""
+
+_TARGETS = 256
+"""Steps of which the targets are mixed at once: with more, a long text would compare too many hidden states at once."""
 
 _LEAST = np.finfo(np.float32).tiny
 """The probability of what cannot be told from zero, so that its logarithm is a number."""
@@ -204,29 +207,55 @@ class MixtureEngine(OuterEngine):
         return even_pieces(num_steps, batch_size * numbers, _PIECE)
 
     @override
+    def score_window(
+        self, inputs: TokenIds, targets: TokenIds, state: State, *, ranks: bool = True
+    ) -> tuple[TokenScores, State]:
+        """Score a window; without ranks, only the probabilities of the targets are mixed."""
+        if ranks:
+            return super().score_window(inputs, targets, state)
+        pieces = even_pieces(inputs.shape[1], 1, _TARGETS)
+        return score_in_pieces(self._score_targets, inputs, targets, state, pieces)
+
+    @override
     def _score_piece(
         self, inputs: TokenIds, targets: TokenIds, state: State, *, ranks: bool
     ) -> tuple[TokenScores, State]:
-        _, probabilities, after = self._mixed(inputs, state, None if ranks else targets)
-        if not ranks:
-            return TokenScores(_log(probabilities), np.zeros(targets.shape, np.int32)), after
-        scores = token_scores(probabilities, targets)  # the logarithm does not change a rank
+        _, probabilities, after = self._mixed(inputs, state)
+        scores = token_scores(probabilities, targets, ranks=ranks)  # the logarithm does not change a rank
         return scores._replace(log_probs=_log(scores.log_probs)), after
 
-    def _mixed(
-        self, inputs: TokenIds, state: Any, targets: TokenIds | None = None
-    ) -> tuple[WindowPrediction, Floats, State]:
-        """Return the prediction of the network, the mixed probabilities as in `Part.mix`, and the state."""
+    def _score_targets(self, inputs: TokenIds, targets: TokenIds, state: Any) -> tuple[TokenScores, State]:
+        """Let the network score in pieces, since its distributions are large, and mix the targets of all at once."""
+        network, scored, hidden = state.network, list[Floats](), list[Floats]()
+        for piece in even_pieces(inputs.shape[1], len(inputs) * self.vocabulary_size, _PIECE):
+            prediction, network = self.network.predict_window(inputs[:, piece], network)
+            scored.append(token_scores(prediction.log_probs, targets[:, piece], ranks=False).log_probs)
+            hidden += [] if prediction.hidden is None else [prediction.hidden]
+        probabilities = np.exp(np.concatenate(scored, axis=1))
+        joined = np.concatenate(hidden, axis=1) if hidden else None
+        parts = self._mix_parts(probabilities, inputs, joined, state, targets)
+        return TokenScores(_log(probabilities), np.zeros(targets.shape, np.int32)), MixtureState(network, parts)
+
+    def _mixed(self, inputs: TokenIds, state: Any) -> tuple[WindowPrediction, Floats, State]:
+        """Return the prediction of the network, the mixed probabilities `(B, T, V)`, and the state."""
         prediction, network = self.network.predict_window(inputs, state.network)
-        log_probs = prediction.log_probs
-        probabilities = np.exp(
-            log_probs if targets is None else token_scores(log_probs, targets, ranks=False).log_probs
-        )
-        parts = tuple(
-            part.mix(probabilities, inputs, prediction.hidden, own, targets)
+        probabilities = np.exp(prediction.log_probs)
+        parts = self._mix_parts(probabilities, inputs, prediction.hidden, state)
+        return prediction, probabilities, MixtureState(network, parts)
+
+    def _mix_parts(
+        self,
+        probabilities: Floats,
+        inputs: TokenIds,
+        hidden: Floats | None,
+        state: Any,
+        targets: TokenIds | None = None,
+    ) -> tuple[Any, ...]:
+        """Mix all parts into the probabilities, in place, and return their states; see `Part.mix`."""
+        return tuple(
+            part.mix(probabilities, inputs, hidden, own, targets)
             for part, own in zip(self.parts, state.parts, strict=True)
         )
-        return prediction, probabilities, MixtureState(network, parts)
 
 
 def _log(probabilities: Floats) -> Floats:

@@ -3,7 +3,7 @@
 python benchmarks/ideas.py --seed 0 --seed 1 --runs runs/ideas --json docs/learn/data/ideas.json
 
 This is the bench that decides what becomes a default: a TOML file names the variants (`--variants`), and the file of
-results has what each is worth. The same command goes on where an interrupted one stopped, in the middle of a run too.
+results has what each is worth. The same command resumes an interrupted one, in the middle of a run too.
 
 All runs take the same number of steps and not the same number of seconds: the perplexities are then the same on a busy
 machine and on an idle one. The seconds are recorded with them. With `--minutes` all runs take the same time instead;

@@ -372,8 +372,8 @@ class TrainedModel(LoadedModel):
         Args:
             lines: The lines, read once.
             k: How many to return.
-            measure: The surprisal of a line: the "mean", "max" or "sum" over its tokens, or their "excess", the mean
-                in comparison with how rare each word is by itself.
+            measure: The surprisal of a line: the "mean", "max" or "sum" over its tokens, or their "excess", in
+                comparison with how rare each word is by itself, over the line or at its oddest place.
 
         Example:
             >>> import nextword

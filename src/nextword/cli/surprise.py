@@ -41,7 +41,7 @@ class _SurpriseOptions(CommandOptions):
     )
     by: Measure = option(
         "excess",
-        help="Rank by the surprisal of the tokens: mean, highest, sum, or mean excess over how rare each is by itself.",
+        help="Rank by the surprisal of the tokens: mean, highest, sum, or excess over how rare each is by itself.",
     )
     threshold: float | None = option(None, help="Show lines of at least X bits, in the order of the text.")
     top_tokens: int = option(5, help="Number of tokens to show below each line.", at_least=0)

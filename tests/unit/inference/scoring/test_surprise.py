@@ -122,14 +122,41 @@ PLANTED = (
 )
 
 
+def paragraphs_of_a_novel() -> list[str]:
+    """The end of a novel, which the sample model was not trained on."""
+    novel = files("nextword.text").joinpath("samples/austen.txt").read_text(encoding="utf-8")
+    return [" ".join(part.split()) for part in novel[int(0.97 * len(novel)) :].split("\n\n") if part.strip()]
+
+
+def wrapped(paragraphs: list[str]) -> list[str]:
+    return "\n\n".join(textwrap.fill(paragraph, 70) for paragraph in paragraphs).splitlines()
+
+
 @pytest.fixture(scope="module")
 def novel_with_errors() -> list[str]:
-    """The end of a novel, which the sample model was not trained on, with ten sentences that do not belong there."""
-    novel = files("nextword.text").joinpath("samples/austen.txt").read_text(encoding="utf-8")
-    paragraphs = [" ".join(part.split()) for part in novel[int(0.97 * len(novel)) :].split("\n\n") if part.strip()]
+    """A novel with ten sentences that do not belong there."""
+    paragraphs = paragraphs_of_a_novel()
     for place, sentence in enumerate(PLANTED):
         paragraphs[7 + 20 * place] += f" {sentence} So it was."
-    return "\n\n".join(textwrap.fill(paragraph, 70) for paragraph in paragraphs).splitlines()
+    return wrapped(paragraphs)
+
+
+def misspelled(paragraph: str) -> tuple[str, str]:
+    """Return a paragraph in which two letters of a word have changed places, and that word."""
+    words = paragraph.split()
+    place = next(place for place, word in enumerate(words) if place > 4 and len(word) > 5 and word.islower())
+    word = words[place] = words[place][:2] + words[place][3:1:-1] + words[place][4:]
+    return " ".join(words), word
+
+
+def test_misspelled_words_in_a_novel_are_among_the_twenty_most_surprising_places() -> None:
+    paragraphs, errors = paragraphs_of_a_novel(), []
+    long = [index for index, paragraph in enumerate(paragraphs) if len(paragraph) > 200]
+    for index in long[:: len(long) // 10][:10]:
+        paragraphs[index], error = misspelled(paragraphs[index])
+        errors.append(error)
+    found = nextword.load("austen").surprising_lines(wrapped(paragraphs), k=20)
+    assert sum(any(error in line.text for line in found) for error in errors) >= 8
 
 
 def test_errors_planted_in_a_novel_are_among_the_twenty_most_surprising_sentences(novel_with_errors: list[str]) -> None:

@@ -21,6 +21,7 @@ from nextword.engine.opening import EngineName, open_model
 from nextword.engine.text_model import LoadedModel, UsedMethod
 from nextword.errors import CheckpointError, SettingError, TextError, TrainingWarning
 from nextword.inference.evaluation.comparison import ComparedWord, ComparedWords, compare
+from nextword.inference.evaluation.copying import Copying, measure_copying
 from nextword.inference.evaluation.keystroke_evaluation import KeystrokeEvaluation, evaluate_keystrokes
 from nextword.inference.evaluation.perplexity import Evaluation
 from nextword.inference.evaluation.text_evaluation import (
@@ -45,7 +46,7 @@ from nextword.inference.suggestion.session import complete as complete_word
 from nextword.inference.suggestion.session_options import SessionOptions
 from nextword.inference.suggestion.suggestion import Suggestions, suggest
 from nextword.inference.suggestion.user_words import UserWords
-from nextword.settings import Settings, require_at_least, require_text
+from nextword.settings import Settings, require_at_least, require_several, require_text
 from nextword.text.corpus import Corpus
 from nextword.text.reading.lines import split_lines
 from nextword.text.tokens.encoded_lines import written_tokens
@@ -472,6 +473,31 @@ class TrainedModel(LoadedModel):
         return evaluate_keystrokes(
             self, lines if lines[-1] else lines[:-1], user_words=user_words, options=options, max_tokens=max_tokens
         )
+
+    def copying(self, corpus: Corpus, *, secrets: Sequence[str] = (), max_tokens: int = 10_000) -> Copying:
+        """Return what generated text copies from the text that the model was trained on.
+
+        Args:
+            corpus: Its text, encoded by its tokenizer. The train split is searched for passages of generated text, and
+                for passages of the test split, the fair yardstick.
+            secrets: Lines with a secret each, which are ranked among others of the same shape: the digits of a line
+                are secret, or what is in brackets, as in `"my word is [abc]"`.
+            max_tokens: Number of tokens to generate.
+
+        Raises:
+            EvaluationError: A text is too short, or another tokenizer made its ids.
+            SettingError: `max_tokens` is below 1, or a line has no secret.
+
+        Example:
+            >>> import nextword
+            >>> model = nextword.load("austen")
+            >>> corpus = nextword.Corpus.load("austen", tokenizer=model.tokenizer)
+            >>> model.copying(corpus, max_tokens=500).generated.share < 0.1
+            True
+        """
+        require_several("secrets", secrets)
+        train, held_out = (store_of(split, self.tokenizer).ids for split in (corpus.train, corpus.test))
+        return measure_copying(self, train, held_out, secrets=secrets, max_tokens=max_tokens)
 
     def compare(self, text: Text, *, skip: int = 0, max_tokens: int = 10, top: int = 5) -> ComparedWords:
         """Return actual words beside the ones that the model predicted.

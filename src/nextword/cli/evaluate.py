@@ -18,6 +18,7 @@ from nextword.cli.evaluation.columns import (
     require_comparable,
     require_same_words,
 )
+from nextword.cli.evaluation.copied import copied_report
 from nextword.cli.evaluation.keystrokes import keystrokes_report, require_plain
 from nextword.cli.options.command import command
 from nextword.cli.options.setting_option import (
@@ -45,6 +46,9 @@ from nextword.inference.evaluation.text_evaluation import with_methods
 from nextword.text.options import OnBadBytes
 from nextword.text.sources.names import SplitOrAll
 
+_NUM_GENERATED = 10_000
+"""Tokens that `--copied` generates."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class _EvaluateOptions(CommandOptions):
@@ -66,8 +70,19 @@ class _EvaluateOptions(CommandOptions):
     )
     ensemble: bool = option(False, help="Combine all models: average their probabilities.")
     keystrokes: bool = option(False, help="Measure the keys that suggestions save, in place of perplexity.")
+    copied: bool = option(False, help="Measure what generated text copies from the training text.")
+    secret: tuple[str, ...] = option(
+        (),
+        help="With --copied, rank a line with a secret among others of its shape: with other digits, or with other "
+        "characters in [brackets]. Repeat for more.",
+        metavar="LINE",
+        is_rare=True,
+    )
     max_tokens: int | None = option(
-        None, help="Stop after N tokens; only with --keystrokes.", at_least=1, unset="the whole split"
+        None,
+        help="Stop after N tokens, with --keystrokes or --copied.",
+        at_least=1,
+        unset=f"the whole split, or {_NUM_GENERATED:,}",
     )
     batch_size: int = option(1, help="Rows to read in parallel. 1 is exact; more is faster.", at_least=1)
     data_dir: Path | None = data_dir_option()
@@ -87,7 +102,7 @@ class _EvaluateOptions(CommandOptions):
     ],
 )
 def evaluate(options: _EvaluateOptions, given: Tables) -> None:
-    """Measure perplexity, accuracy or keystrokes.
+    """Measure perplexity, accuracy, keystrokes or copying.
 
     TEXT is the text to read. By default, the command reads the test split of the text of the runs, and all of another
     file. Every token counts, `<eos>` included. Several models or methods appear side by side: by default, the network
@@ -104,6 +119,10 @@ def evaluate(options: _EvaluateOptions, given: Tables) -> None:
     outcomes = [_prepared(column, given, tune=options.tune) for column in columns]  # before the split is read
     if options.keystrokes:
         click.echo(keystrokes_report(columns, outcomes, max_tokens=options.max_tokens, as_json=options.as_json))
+        return
+    if options.copied:
+        num_tokens = options.max_tokens or _NUM_GENERATED
+        click.echo(copied_report(columns, outcomes, options.secret, num_tokens, options.as_json))
         return
     if options.significance:
         require_same_words(columns)
@@ -126,10 +145,15 @@ def _check(options: _EvaluateOptions) -> None:
     Raises:
         SettingError: There are some.
     """
-    if options.keystrokes:
-        require_plain(significance=options.significance, batch_size=options.batch_size)
+    if options.secret and not options.copied:
+        raise SettingError("`--secret` needs `--copied`; add it, or leave `--secret` out")
+    if options.keystrokes and options.copied:
+        raise SettingError("`--keystrokes` and `--copied` are two measurements; leave one out")
+    if options.keystrokes or options.copied:
+        flag = "--keystrokes" if options.keystrokes else "--copied"
+        require_plain(flag, significance=options.significance, batch_size=options.batch_size)
     elif options.max_tokens is not None:
-        raise SettingError("`--max-tokens` needs `--keystrokes`; add it, or leave `--max-tokens` out")
+        raise SettingError("`--max-tokens` needs `--keystrokes` or `--copied`; add one, or leave `--max-tokens` out")
 
 
 def _columns(options: _EvaluateOptions, given: Tables) -> list[Column]:
@@ -138,7 +162,7 @@ def _columns(options: _EvaluateOptions, given: Tables) -> list[Column]:
         given.setdefault(EnsembleOptions.group, {}).setdefault("ensemble_weights", fitted)
     inputs = inputs_of(arguments, options.split, options.data_dir, options.on_bad_bytes)
     chains = [chain.split(",") for chain in options.method]
-    columns = columns_of(inputs, chains, as_ensemble=options.ensemble, only_used=options.keystrokes)
+    columns = columns_of(inputs, chains, as_ensemble=options.ensemble, only_used=options.keystrokes or options.copied)
     if options.significance:
         require_comparable(columns, options.batch_size)
     elif options.unit is not None:

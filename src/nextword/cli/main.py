@@ -37,7 +37,7 @@ _GROUPS = {
         "vectors": "Turn lines or words into vectors.",
     },
     "Measure": {
-        "evaluate": "Measure perplexity, accuracy or keystrokes.",
+        "evaluate": "Measure perplexity, accuracy, keystrokes or copying.",
         "score": "Score lines: the log-probability of each.",
         "surprise": "Find the lines or sentences that a model expects least.",
         "compare": "Show predicted words next to actual words.",

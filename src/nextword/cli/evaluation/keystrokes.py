@@ -68,16 +68,16 @@ class _MeasuredColumn:
         return [{**known, "learned_words": learned, **figures.to_table()} for learned, figures in self.parts]
 
 
-def require_plain(*, significance: bool, batch_size: int) -> None:
-    """Raise if options do not go with `--keystrokes`.
+def require_plain(flag: str, *, significance: bool, batch_size: int) -> None:
+    """Raise if options do not go with `--keystrokes` or `--copied`.
 
     Raises:
         SettingError: One of them does not.
     """
     if significance:
-        raise SettingError("`--significance` compares perplexities, not keystrokes; leave out it or `--keystrokes`")
+        raise SettingError(f"`--significance` compares perplexities; leave out it or `{flag}`")
     if batch_size != 1:
-        raise SettingError(f"`--batch-size` must be 1 for `--keystrokes`, but is {batch_size}; leave it out")
+        raise SettingError(f"`--batch-size` must be 1 for `{flag}`, but is {batch_size}; leave it out")
 
 
 def keystrokes_report(

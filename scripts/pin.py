@@ -170,7 +170,7 @@ trained, line = nextword.load("api-model"), "She was very much obliged."
 session = trained.session()
 session.type("She was ve")
 found = {
-    "perplexity": trained.perplexity(corpus.test),
+    "perplexity": trained.perplexity(corpus.test, spell=False),
     "perplexity cache": trained.evaluate(corpus.test, methods=["cache"], corpus=corpus, tune=True).perplexity,
     "suggest": trained.suggest("She was very", k=5),
     "complete": trained.complete("She was ve", k=5),

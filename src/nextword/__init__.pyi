@@ -23,6 +23,7 @@ from nextword.engine.text_model import TextModel as TextModel
 from nextword.errors import BundleError as BundleError
 from nextword.errors import CheckpointError as CheckpointError
 from nextword.errors import EvaluationError as EvaluationError
+from nextword.errors import EvaluationWarning as EvaluationWarning
 from nextword.errors import ExportError as ExportError
 from nextword.errors import MissingExtraError as MissingExtraError
 from nextword.errors import NextwordError as NextwordError

@@ -123,6 +123,10 @@ class TrainingWarning(UserWarning):
     """A training run worked around a problem, such as a damaged checkpoint."""
 
 
+class EvaluationWarning(UserWarning):
+    """A figure misleads, such as the perplexity of a text with many unknown words."""
+
+
 class TrainingInterrupted(KeyboardInterrupt):
     """Ctrl-C or another signal asked training to stop. As a `KeyboardInterrupt`, `except Exception` does not catch it.
 

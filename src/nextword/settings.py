@@ -7,6 +7,7 @@ command-line flag (`cli/options/setting_option.py`), so that the three can never
 import dataclasses
 import math
 import operator
+import os
 import types
 import typing
 from collections.abc import Iterable, Mapping, Sequence
@@ -115,7 +116,17 @@ def require_text(name: str, value: object, otherwise: str = "") -> None:
         raise SettingError(f"`{name}` must be a string, but is of type {type(value).__name__}{advice}")
 
 
-def require_several(name: str, value: object) -> None:
+def require_path(name: str, value: object) -> None:
+    """Check that an argument is a string or a `Path`.
+
+    Raises:
+        SettingError: It is of another type.
+    """
+    if not isinstance(value, str | os.PathLike):
+        raise SettingError(f"`{name}` must be a string or a `Path`, but is of type {type(value).__name__}")
+
+
+def require_several(name: str, value: object, of: str = "strings") -> None:
     """Check that an argument is not one string, or something that holds none.
 
     Raises:
@@ -123,9 +134,9 @@ def require_several(name: str, value: object) -> None:
     """
     if isinstance(value, str):
         advice = "pass `[text]`, or `text.splitlines()` for several lines"
-        raise SettingError(f"`{name}` must be a list of strings, but is one string; {advice}")
+        raise SettingError(f"`{name}` must be a list of {of}, but is one string; {advice}")
     if not isinstance(value, Iterable):
-        raise SettingError(f"`{name}` must be a list of strings, but is of type {type(value).__name__}")
+        raise SettingError(f"`{name}` must be a list of {of}, but is of type {type(value).__name__}")
 
 
 def require_at_least(name: str, value: int, least: int) -> None:
@@ -150,10 +161,10 @@ def require_one_of(name: str, value: object, known: Sequence[object]) -> None:
         raise SettingError(f"`{name}` must be one of {', '.join(map(str, known))}, but is {value!r}")
 
 
-def unknown_name(kind: str, name: str, known: Iterable[str]) -> str:
+def unknown_name(kind: str, name: object, known: Iterable[str]) -> str:
     """Return the error message for an unknown name, which suggests the most similar known one."""
     known = sorted(known)
-    near = get_close_matches(name, known, n=1)
+    near = get_close_matches(str(name), known, n=1)
     repair = f"did you mean `{near[0]}`?" if near else f"known: {', '.join(known)}"
     return f"`{name}` is not a {kind}; {repair}"
 

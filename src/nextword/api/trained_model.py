@@ -19,7 +19,7 @@ from nextword.display.page.page_facts import PageFacts, curve_of
 from nextword.display.table import html_table
 from nextword.engine.opening import EngineName, open_model
 from nextword.engine.text_model import LoadedModel, UsedMethod
-from nextword.errors import CheckpointError, SettingError, TextError, TrainingWarning
+from nextword.errors import CheckpointError, EvaluationWarning, SettingError, TextError, TrainingWarning
 from nextword.inference.evaluation.comparison import ComparedWord, ComparedWords, compare
 from nextword.inference.evaluation.copying import Copying, measure_copying
 from nextword.inference.evaluation.keystroke_evaluation import KeystrokeEvaluation, evaluate_keystrokes
@@ -35,7 +35,7 @@ from nextword.inference.evaluation.text_evaluation import (
 from nextword.inference.generation.generated_text import GeneratedText
 from nextword.inference.generation.generator import generate_texts, stream_text
 from nextword.inference.generation.request import Request
-from nextword.inference.generation.sampling import DEFAULT_SAMPLING, SamplingOptions
+from nextword.inference.generation.sampling import DEFAULT_SAMPLING
 from nextword.inference.scoring.gaps import GAP, RankedCandidates, proposals, rank
 from nextword.inference.scoring.lines import LineScore, ScoringOptions, score_lines
 from nextword.inference.scoring.prose import ShownLine
@@ -46,7 +46,7 @@ from nextword.inference.suggestion.session import complete as complete_word
 from nextword.inference.suggestion.session_options import SessionOptions
 from nextword.inference.suggestion.suggestion import Suggestions, suggest
 from nextword.inference.suggestion.user_words import UserWords
-from nextword.settings import Settings, require_at_least, require_several, require_text
+from nextword.settings import Settings, require_at_least, require_path, require_several, require_text
 from nextword.text.corpus import Corpus
 from nextword.text.reading.lines import split_lines
 from nextword.text.tokens.encoded_lines import written_tokens
@@ -110,7 +110,7 @@ class TrainedModel(LoadedModel):
         """The model card, in Markdown: what the model is, how it was trained, and its figures."""
         return self.bundle.card
 
-    def suggest(self, text: str = "", k: int = 5, *, complete: bool = False, restore_case: bool = False) -> Suggestions:
+    def suggest(self, text: str = "", k: int = 5, *, complete: bool = False, restore_case: bool = True) -> Suggestions:
         """Return the `k` most probable next words, the most probable first.
 
         Args:
@@ -249,40 +249,66 @@ class TrainedModel(LoadedModel):
             >>> len(pieces) > 1
             True
         """
-        for name, texts in (("stop", stop), ("forbid", forbid)):
-            if isinstance(texts, str):
-                raise SettingError(f"`{name}` must be a list of texts, but is the string {texts!r}; write [{texts!r}]")
-        sampling = SamplingOptions(
+        request = Request.of(
+            max_tokens=max_tokens,
             temperature=temperature,
             top_k=top_k,
             top_p=top_p,
             min_p=min_p,
             repetition_penalty=repetition_penalty,
+            stop=stop,
+            forbid=forbid,
+            stop_at_end=stop_at_end,
             seed=seed,
-        )
-        request = Request(
-            max_tokens=max_tokens, sampling=sampling, stop=tuple(stop), forbid=tuple(forbid), stop_at_end=stop_at_end
         )
         return stream_text(self, prompt, request)
 
-    def generate_many(self, prompts: Sequence[str], request: Request | None = None) -> list[GeneratedText]:
+    def generate_many(
+        self,
+        prompts: Sequence[str],
+        request: Request | None = None,
+        *,
+        max_tokens: int = 100,
+        temperature: float = DEFAULT_SAMPLING.temperature,
+        top_k: int | None = None,
+        top_p: float = DEFAULT_SAMPLING.top_p,
+        min_p: float = 0.0,
+        repetition_penalty: float = 1.0,
+        stop: Sequence[str] = (),
+        forbid: Sequence[str] = (),
+        stop_at_end: bool = False,
+        seed: int | None = None,
+    ) -> list[GeneratedText]:
         """Return a text for each prompt with its log-probability, all written in one batch.
 
-        Args:
-            prompts: The prompts.
-            request: All that can be asked for, beam search and required words included.
+        The arguments are those of `generate`. A `request` in their place can ask for more: a beam search, required
+        words.
 
         Raises:
-            SettingError: `prompts` is one string, or the request cannot be met.
+            SettingError: `prompts` is one string, there are a request and arguments, or the request cannot be met.
             TextError: The tokenizer refuses a prompt.
 
         Example:
             >>> import nextword
-            >>> request = nextword.Request(max_tokens=4, search=nextword.SearchOptions(decoding="greedy"))
-            >>> [found.prompt for found in nextword.load("austen").generate_many(["She was", "He had"], request)]
+            >>> found = nextword.load("austen").generate_many(["She was", "He had"], max_tokens=4, seed=1)
+            >>> [text.prompt for text in found]
             ['She was', 'He had']
         """
-        return generate_texts(self, prompts, request)
+        asked = Request.of(
+            max_tokens=max_tokens,
+            temperature=temperature,
+            top_k=top_k,
+            top_p=top_p,
+            min_p=min_p,
+            repetition_penalty=repetition_penalty,
+            stop=stop,
+            forbid=forbid,
+            stop_at_end=stop_at_end,
+            seed=seed,
+        )
+        if request is not None and asked != Request():
+            raise SettingError("`request` must stand alone, but other arguments were given too; put them into it")
+        return generate_texts(self, prompts, request or asked)
 
     def score(self, line: str, *, bos: bool = True, eos: bool = True, spell: bool = True) -> ShownLine:
         """Return the log-probability of a line.
@@ -384,11 +410,13 @@ class TrainedModel(LoadedModel):
         """
         return most_surprising_lines(self, lines, k, measure=measure)
 
-    def perplexity(self, text: Text) -> float:
+    def perplexity(self, text: Text, *, spell: bool = True) -> float:
         r"""Return the perplexity of a text: $\exp\bigl(-\frac{1}{N} \sum_i \ln p(w_i \mid w_1 \dots w_{i-1})\bigr)$.
 
         Args:
             text: A text as a string, a file as a `Path`, or a split of a corpus, such as `corpus.test`.
+            spell: Whether unknown words are charged for their spelling, as in `score`. If not, each costs as much as
+                `<unk>`, as in `evaluate` and in the literature.
 
         Raises:
             EvaluationError: There are no tokens, or the split was encoded by another tokenizer.
@@ -399,7 +427,8 @@ class TrainedModel(LoadedModel):
             >>> round(nextword.load("austen").perplexity("She was very much obliged to him."))
             9
         """
-        return self.evaluate(text).perplexity
+        found = evaluate_text(self, text, run=self.run)
+        return found.spelled_perplexity if spell else found.perplexity
 
     def evaluate(
         self,
@@ -412,7 +441,8 @@ class TrainedModel(LoadedModel):
     ) -> Evaluation:
         """Return perplexity, accuracy and more on a text. The weights stay as they are.
 
-        The protocol of the result says which of the two it is about: the model as used, or its network alone.
+        The protocol of the result says which of the two it is about: the model as used, or its network alone. An
+        `EvaluationWarning` is issued if more than 5 % of the words are unknown, because the perplexity misleads then.
 
         Args:
             text: A text as a string, a file as a `Path`, or a split of a corpus, such as `corpus.test`. Of the text
@@ -438,7 +468,12 @@ class TrainedModel(LoadedModel):
             >>> cached.perplexity < model.perplexity(text)
             True
         """
-        return evaluate_text(self, text, methods=methods, corpus=corpus, tune=tune, batch_size=batch_size, run=self.run)
+        found = evaluate_text(
+            self, text, methods=methods, corpus=corpus, tune=tune, batch_size=batch_size, run=self.run
+        )
+        if found.warning:
+            warnings.warn(found.warning, EvaluationWarning, stacklevel=2)
+        return found
 
     def keystrokes(
         self,
@@ -598,6 +633,7 @@ class TrainedModel(LoadedModel):
             ...     nextword.load(Path(folder, "copy")).name
             'austen'
         """
+        require_path("path", path)
         history = self.bundle.history if self.history is None else tuple(map(asdict, self.history))
         write_bundle(Path(path), dataclasses.replace(self.bundle, history=history), replace=replace)
 
@@ -626,6 +662,7 @@ class TrainedModel(LoadedModel):
             ...     Path(folder, "austen.html").stat().st_size > 1_000_000
             True
         """
+        require_path("path", path)
         bigrams = BigramTable.of_words(ids_of(corpus.train, self.tokenizer), self.tokenizer) if corpus else None
         bundle = self.bundle if self.method == "mixture" else self.bundle.without_mixture()
         facts = PageFacts.of(bundle, curve=curve_of(map(asdict, self.history or ())))
@@ -654,6 +691,7 @@ def load(
         >>> nextword.load("austen").name
         'austen'
     """
+    require_path("path", path)
     directory = find_model(path)
     run = run_of(directory)
     model = open_model(directory, engine, num_threads=num_threads, method=method)

@@ -61,10 +61,13 @@ class SplitMetrics:
 
 
 def summary_of(metrics: Sequence[SplitMetrics]) -> str:
-    """Return figures in a few words."""
+    """Return figures in a few words: bits per character first if words are unknown, for they are spelled there."""
+    are_known = not any(row.num_out_of_vocabulary for row in metrics)
+    bits = [] if are_known else [f"{row.split} {row.bits_per_character:.3f}" for row in metrics]
     static = [f"{row.split} {row.perplexity:,.2f}" for row in metrics]
     used = [f"{row.split} {row.perplexity_as_used:,.2f} as used" for row in metrics if row.perplexity_as_used]
-    return "perplexity: " + ", ".join([*static, *used])
+    spelled = f"bits per character: {', '.join(bits)}; " if bits else ""
+    return f"{spelled}perplexity: {', '.join([*static, *used])}"
 
 
 @dataclass(frozen=True, kw_only=True)

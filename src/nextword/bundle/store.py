@@ -271,7 +271,8 @@ def _use_of_file(path: Path) -> str:
         return f"did you mean `{path.parent}`?"
     if is_arpa(path):
         return (
-            "`score`, `rank`, `rescore`, `suggest` and `generate` read ARPA files, and `nextword.kenlm.Model` in Python"
+            "`score`, `rank`, `surprise`, `rescore`, `suggest` and `generate` read ARPA files, and "
+            "`nextword.kenlm.Model` in Python"
         )
     return f"to train a model on a text, run `nextword train {shlex.quote(str(path))}`"
 

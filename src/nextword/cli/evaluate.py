@@ -34,7 +34,7 @@ from nextword.cli.options.setting_option import (
 )
 from nextword.cli.options.target import complete_methods, complete_model, engine_option, split_option
 from nextword.cli.output.console import evaluation_progress, table_lines, waiting
-from nextword.cli.output.messages import say
+from nextword.cli.output.messages import warn
 from nextword.engine.methods.chain import OPTIONS_TYPES, AppliedMethods, apply_methods, require_used
 from nextword.engine.methods.ensemble import EnsembleOptions
 from nextword.engine.opening import EngineName
@@ -135,7 +135,7 @@ def evaluate(options: _EvaluateOptions, given: Tables) -> None:
     comparisons = _compared(results, unit) if options.significance else []
     for warning in dict.fromkeys(result.evaluation.warning for result in results):
         if warning is not None:
-            say(f"nextword: warning: {warning}")
+            warn(warning)
     click.echo(_to_json(results, comparisons) if options.as_json else "\n".join(_describe(results, comparisons)))
 
 

@@ -18,7 +18,7 @@ from nextword.cli.options.setting_option import (
     option,
 )
 from nextword.cli.options.target import engine_option, method_option, open_text_model, run_or_model_argument
-from nextword.cli.output.messages import say
+from nextword.cli.output.messages import warn
 from nextword.engine.opening import EngineName
 from nextword.engine.text_model import UsedMethod
 from nextword.errors import printable
@@ -77,22 +77,23 @@ def generate(options: _GenerateOptions, given: Tables) -> None:
     if prompts is None and not as_json and not request.is_compared:
         pieces = stream_text(model, prompt, request)
         click.echo(prompt, nl=False)
+        piece = prompt
         for piece in pieces:
             click.echo(_shown(piece), nl=False)
-        click.echo()
+        click.echo(nl=not piece.endswith("\n"))
         return
     for some in batched(lines, options.batch_size):
         for text in generate_texts(model, some, request):
             _warn(text)
-            click.echo(json.dumps(text.to_table()) if as_json else _shown(text.prompt + text.text))
+            click.echo(json.dumps(text.to_table()) if as_json else _shown(text.prompt + text.text).removesuffix("\n"))
 
 
 def _warn(text: GeneratedText) -> None:
     if text.missing:
         words = ", ".join(map(repr, text.missing))
-        say(
-            f"warning: the text after {text.prompt!r} must contain {words}, but none was found that does\n"
-            "hint: write more tokens, widen the beam, or forbid and stop less"
+        warn(
+            f"the text after {text.prompt!r} must contain {words}, but none was found that does; "
+            "write more tokens, widen the beam, or forbid and stop less"
         )
 
 

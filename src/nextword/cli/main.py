@@ -6,7 +6,7 @@ import re
 import signal
 import sys
 import traceback
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from difflib import get_close_matches
 from importlib import import_module
 from typing import Any
@@ -14,7 +14,7 @@ from typing import Any
 import click
 from click.shell_completion import CompletionItem
 
-from nextword.cli.output.messages import Invocation, common_options
+from nextword.cli.output.messages import Invocation, common_options, error_text
 from nextword.errors import NextwordError, TrainingInterrupted
 from nextword.version import __version__
 
@@ -61,17 +61,6 @@ _WIDEST_NAME = max(map(len, _COMMANDS))
 
 _DISK_FULL = (errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC))
 _SIGPIPE = 13  # by number, since Windows has no such signal
-
-_PARTS = re.compile(
-    r"""
-    `[^`]*`                              # a name, a value or a command
-    | (?<!\w) ' (?: \\. | [^'\\] )* '    # a text as `repr` writes it, and no apostrophe
-    | (?<!\w) " (?: \\. | [^"\\] )* "
-    | \( [^()]* \)
-    | (?P<end> ;[ ] )                    # anywhere else, a semicolon ends what is wrong, or a hint
-    """,
-    re.VERBOSE | re.DOTALL,
-)
 
 
 class _TrainingStoppedError(Exception):
@@ -214,33 +203,6 @@ def _show_error(message: str, call: Invocation) -> None:
 def _let_output_go() -> None:
     """Let the rest of the output go nowhere, because Python would fail on it once more at exit."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-
-
-def error_text(message: str, otherwise: str = "") -> str:
-    """Return an error with a line `error:`, and a line `hint:` for each way to repair it.
-
-    Args:
-        message: The rule, the value and the repairs, separated by semicolons.
-        otherwise: The hint if the message has no repair.
-
-    Example:
-        >>> print(click.unstyle(error_text("`a; b` must be a file, but is a folder; name a file")))
-        error: `a; b` must be a file, but is a folder
-        hint: name a file
-    """
-    wrong, *repairs = _clauses(message)
-    repairs = repairs or [otherwise] * bool(otherwise)
-    hints = (f"{click.style('hint:', fg='cyan', bold=True)} {repair.removeprefix('or ')}" for repair in repairs)
-    return "\n".join((f"{click.style('error:', fg='red', bold=True)} {wrong}", *hints))
-
-
-def _clauses(message: str) -> Iterator[str]:
-    start = 0
-    for part in _PARTS.finditer(message):
-        if part["end"]:
-            yield message[start : part.start()]
-            start = part.end()
-    yield message[start:]
 
 
 _NEAR = 0.7

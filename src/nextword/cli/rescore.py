@@ -31,7 +31,7 @@ from nextword.cli.options.target import (
     run_or_model_argument,
 )
 from nextword.cli.output.console import waiting
-from nextword.cli.output.messages import say, warn_of_unknown_words
+from nextword.cli.output.messages import say, warn, warn_of_unknown_words
 from nextword.disk.files import replacing
 from nextword.engine.opening import EngineName
 from nextword.engine.text_model import UsedMethod
@@ -136,7 +136,7 @@ def _rescore(options: _RescoreOptions, given: dict[str, Any]) -> None:
         run.weights_file().write(options.weights_output)
     warn_of_unknown_words(counts["unknown"], counts["all"], model.tokenizer.vocabulary, lowercase=options.lowercase)
     for note in run.notes:
-        say(f"warning: {note}")
+        warn(note)
     if options.as_json:
         click.echo(json.dumps(run.report().to_table() | {"protocol": model.use or None}, allow_nan=False))
     elif is_known:

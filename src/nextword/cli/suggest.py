@@ -71,7 +71,7 @@ def suggest(options: _SuggestOptions, given: Tables) -> None:
     if not (complete or interactive or options.user_words):
         _refuse_session_options(given)
         model = open_text_model(options.run_or_model, options.method)
-        _print(text, suggest_words(model, text, options.top, restore_case=True), as_json=options.as_json)
+        _print(text, suggest_words(model, text, options.top), as_json=options.as_json)
         return
     words_file = options.user_words
     is_there = words_file is not None and (words_file.exists() or not interactive)

@@ -32,7 +32,7 @@ from nextword.cli.options.run_options import (
 from nextword.cli.options.setting_option import CommandOptions, Tables, argument, data_dir_option, json_option, option
 from nextword.cli.options.target import complete_directory
 from nextword.cli.output.console import Console
-from nextword.cli.output.messages import detail, invocation, say
+from nextword.cli.output.messages import detail, error_text, invocation, say, warn
 from nextword.errors import SettingError, TrainingDivergedError, TrainingInterrupted
 from nextword.export.options import export_run
 from nextword.model.presets import DEFAULT_PRESET
@@ -135,7 +135,7 @@ def _continue(root: Path, options: _TrainOptions, watched: "_Watched") -> None:
 
 def _show_forecast(text: str, settings: RunConfig, directory: Path, options: _TrainOptions) -> None:
     """Print what a run would be, without training."""
-    context = RunContext(say=say, detail=detail, warn=say, data_dir=options.data_dir)
+    context = RunContext(say=say, detail=detail, warn=warn, data_dir=options.data_dir)
     own = RunDirectory(directory)
     own.require_free()
     own.require_writable()
@@ -188,9 +188,12 @@ class _Watched:
     def context(self, **observers: Any) -> RunContext:
         """Return the context of a run that prints its messages."""
         say = partial(self._console.print, markup=False)
-        messages: dict[str, Any] = {"say": say, "warn": partial(click.echo, err=True) if self._verbosity < 0 else say}
-        if self._verbosity > 0:
-            messages["detail"] = say
+        shown = partial(click.echo, err=True) if self._verbosity < 0 else say
+
+        def warn(message: str) -> None:
+            shown(click.unstyle(error_text(message, kind="warning")))
+
+        messages: dict[str, Any] = {"say": say, "warn": warn, **({"detail": say} if self._verbosity > 0 else {})}
         return RunContext(**messages, data_dir=self._options.data_dir, **observers)
 
     def train(

@@ -50,6 +50,7 @@ def test_a_model_writes_text(model: nextword.TrainedModel) -> None:
     assert model.generate("the cat", max_tokens=9, temperature=0, stop=[" milk"]) == "the cat drinks"
     greedy = nextword.Request(max_tokens=2, sampling=nextword.SamplingOptions(temperature=0.0))
     assert [text.text for text in model.generate_many(["the cat"], greedy)] == [" drinks milk"]
+    assert model.generate_many(["the cat"], max_tokens=2, temperature=0) == model.generate_many(["the cat"], greedy)
 
 
 def test_a_model_scores_ranks_and_finds_surprises(model: nextword.TrainedModel) -> None:
@@ -105,10 +106,10 @@ def test_a_model_is_evaluated_on_splits_and_strings(corpus: nextword.Corpus, mod
 
 def test_a_string_is_a_text_and_a_path_a_file(model: nextword.TrainedModel, tmp_path: Path) -> None:
     file = tmp_path / "novel.txt"
-    file.write_text("the cat drinks milk .\na dog eats bones .", encoding="utf-8")
+    file.write_text(f"{'the cat drinks milk .\n\n' * 20}a dog eats zebras .", encoding="utf-8")
     read, given = model.evaluate(file), model.evaluate(file.read_text(encoding="utf-8"))
-    assert read.num_tokens == given.num_tokens
-    assert read.log_prob == pytest.approx(given.log_prob)
+    assert given.figures() == read.figures()
+    assert next(iter(given.figures())) == "bits per character"
     assert "all of `novel.txt`" in read.protocol
     assert len(model.compare(file, max_tokens=3)) == 3
     for name in (str(file), "other.md", "NOVEL.TXT"):
@@ -118,9 +119,18 @@ def test_a_string_is_a_text_and_a_path_a_file(model: nextword.TrainedModel, tmp_
     assert math.isfinite(model.perplexity("she reads other.txt"))
 
 
-@pytest.mark.parametrize("sample", [False, True], ids=["Keras", "int8"])
-def test_the_perplexity_of_a_line_is_one_number(model: nextword.TrainedModel, sample: bool) -> None:
-    model, line = (nextword.load("austen"), "She was.") if sample else (model, "the cat eats .")
+def test_many_unknown_words_are_warned_of_where_they_flatter(model: nextword.TrainedModel) -> None:
+    with pytest.warns(nextword.EvaluationWarning, match="20.0% of the words are unknown.* subword tokenizer"):
+        found = model.evaluate("the cat eats zebras")
+    assert model.perplexity("the cat eats zebras", spell=False) == found.perplexity
+    assert model.perplexity("the cat eats zebras") > 10 * found.perplexity
+
+
+@pytest.mark.parametrize(
+    ("sample", "line"), [(False, "the cat eats ."), (False, "the zebra eats ."), (True, "She was."), (True, "Zyx was.")]
+)
+def test_the_perplexity_of_a_line_is_one_number(model: nextword.TrainedModel, sample: bool, line: str) -> None:
+    model = nextword.load("austen") if sample else model
     (scored,) = model.score_lines([line])
     assert model.perplexity(line) == pytest.approx(scored.perplexity, rel=1e-6)
     assert model.score(line).perplexity == scored.perplexity
@@ -169,6 +179,15 @@ MISTAKES: dict[str, Callable[[Any], object]] = {
     "`k` must be a whole number, but is 'x'": lambda m: m.suggest("a", k="x"),
     "`prompt` must be a string, but is of type int; use `generate_many`": lambda m: m.generate(5),
     "`max_tokens` must be a whole number, but is 1.5": lambda m: m.generate(max_tokens=1.5),
+    "`request` must stand alone, but other arguments were given too": lambda m: m.generate_many(
+        ["a"], nextword.Request(), max_tokens=5
+    ),
+    "`path` must be a string or a `Path`, but is of type int": lambda _: nextword.load(5),  # type: ignore[arg-type]
+    "`path` must be a string or a `Path`, but is of type float": lambda m: m.save(5.0),
+    "`path` must be a string or a `Path`, but is of type bool": lambda m: m.export_html(True),
+    "`5` is not a method; known: mixture, static": lambda m: m.using(5),
+    "`lines` must be a list of strings, but is of type float": lambda m: m.surprising_lines(5.0),
+    "`scores` must be a list of numbers, but is of type int": lambda m: nextword.rescore(m, ["a"], 5),  # type: ignore[arg-type]
     "is a file's name; pass": lambda m: m.keystrokes("novel.txt"),
     "`prompts` must be a list of strings, but is one string": lambda m: m.generate_many("a"),
     "`typed` must be a string, but is of type int": lambda m: m.session().type(5),
@@ -206,7 +225,7 @@ def test_methods_are_put_around_a_model(corpus: nextword.Corpus, model: nextword
 
 
 def test_a_model_is_evaluated_as_it_is_used_or_as_its_network(tmp_path: Path) -> None:
-    path, text = write_tiny_bundle(tmp_path / "tiny", mixes=True), "it is so , and it was not so .\n" * 4
+    path, text = write_tiny_bundle(tmp_path / "tiny", mixes=True), "it is so, and it was not so.\n" * 4
     used, static = nextword.load(path), nextword.load(path, method="static")
     assert (used.method, static.method) == ("mixture", "static")
     found, alone = used.evaluate(text), static.evaluate(text)

@@ -117,6 +117,8 @@ def test_the_card_tells_the_mixture_and_what_it_brings() -> None:
     ):
         assert said in card
     assert summary_of([row]) == "perplexity: test 1,123.46, test 987.65 as used"
+    unknown = replace(row, num_out_of_vocabulary=1, bits_per_character=1.5)
+    assert summary_of([unknown]) == "bits per character: test 1.500; perplexity: test 1,123.46, test 987.65 as used"
 
 
 def test_a_mixture_of_a_cache_reveals_nothing() -> None:

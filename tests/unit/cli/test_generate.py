@@ -97,6 +97,13 @@ def test_stop_strings_cut(generate: Generate) -> None:
     assert (code, output) == (0, whole[: whole.index("n the")] + "\n")
 
 
+def test_a_text_that_ends_at_a_line_end_has_no_blank_line_after_it(generate: Generate) -> None:
+    greedy = ("--prompt", "the cat", "--decoding", "greedy", "--max-tokens")
+    texts = (tables(generate(*greedy, str(count), "--json")[1])[0]["text"] for count in range(2, 20))
+    count, text = next((count, text) for count, text in enumerate(texts, 2) if text.endswith("\n"))
+    assert generate(*greedy, str(count))[1] == f"the cat{text}"
+
+
 def test_forbidden_words_are_not_written(generate: Generate) -> None:
     _, output, _ = generate(
         "--prompt", "the", "--max-tokens", "40", "--seed", "1", "--forbid", "CAT", "--forbid", "the dog"

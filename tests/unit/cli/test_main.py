@@ -7,8 +7,8 @@ import click
 import pytest
 
 from nextword import __version__
-from nextword.cli.main import error_text
 from nextword.cli.main import nextword as every_command
+from nextword.cli.output.messages import error_text
 from support.commands import Captured, Command, nextword
 
 

@@ -134,7 +134,7 @@ def test_json_lines_from_standard_input_hold_their_references(
 def test_weights_have_defaults(trained_run: Path, nbest: Path, capsys: Captured, mistake: Command) -> None:
     assert nextword("rescore", trained_run, nbest, "--best") == 0
     default, told = capsys.readouterr()
-    assert "the weights are the defaults; `--tune` finds those of your recognizer" in told
+    assert "warning: the weights are the defaults\nhint: `--tune` finds those of your recognizer\n" in told
     assert nextword("rescore", trained_run, nbest, "--best", "--model-weight", "0.5") == 0
     assert capsys.readouterr() == (default, "")
     assert "no-such.tsv" in mistake("rescore", trained_run, "no-such.tsv")

@@ -1,8 +1,9 @@
 """What a command prints besides its results, and how: messages, details, colors."""
 
 import os
+import re
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +14,18 @@ if TYPE_CHECKING:
 
 _MANY_UNKNOWN = 0.3
 """Share of unknown words above which scores say little about a line."""
+
+
+_PARTS = re.compile(
+    r"""
+    `[^`]*`                              # a name, a value or a command
+    | (?<!\w) ' (?: \\. | [^'\\] )* '    # a text as `repr` writes it, and no apostrophe
+    | (?<!\w) " (?: \\. | [^"\\] )* "
+    | \( [^()]* \)
+    | (?P<end> ;[ ] )                    # anywhere else, a semicolon ends what is wrong, or a hint
+    """,
+    re.VERBOSE | re.DOTALL,
+)
 
 
 @dataclass
@@ -47,7 +60,7 @@ def say(message: str) -> None:
     """Print a message on standard error, unless `--quiet`. If nobody reads it any more, it goes nowhere."""
     if invocation().verbosity >= 0:
         try:
-            click.echo(message, err=True)
+            click.echo(message, err=True, color=None if invocation().color else False)
         except BrokenPipeError:  # Python would fail on it once more at exit, and change the exit code
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stderr.fileno())
 
@@ -56,6 +69,40 @@ def detail(message: str) -> None:
     """Print a detail on standard error if `--verbose`."""
     if invocation().verbosity > 0:
         click.echo(f"nextword: {message}", err=True)
+
+
+def warn(message: str) -> None:
+    """Print a warning on standard error, in the form of an error, unless `--quiet`."""
+    say(error_text(message, kind="warning"))
+
+
+def error_text(message: str, otherwise: str = "", *, kind: str = "error") -> str:
+    """Return an error with a line `error:`, and a line `hint:` for each way to repair it.
+
+    Args:
+        message: The rule, the value and the repairs, separated by semicolons.
+        otherwise: The hint if the message has no repair.
+        kind: "error" or "warning".
+
+    Example:
+        >>> print(click.unstyle(error_text("`a; b` must be a file, but is a folder; name a file")))
+        error: `a; b` must be a file, but is a folder
+        hint: name a file
+    """
+    wrong, *repairs = _clauses(message)
+    repairs = repairs or [otherwise] * bool(otherwise)
+    hints = (f"{click.style('hint:', fg='cyan', bold=True)} {repair.removeprefix('or ')}" for repair in repairs)
+    color = "red" if kind == "error" else "yellow"
+    return "\n".join((f"{click.style(f'{kind}:', fg=color, bold=True)} {wrong}", *hints))
+
+
+def _clauses(message: str) -> Iterator[str]:
+    start = 0
+    for part in _PARTS.finditer(message):
+        if part["end"]:
+            yield message[start : part.start()]
+            start = part.end()
+    yield message[start:]
 
 
 def warn_of_unknown_words(num_unknown: int, num_tokens: int, vocabulary: "Vocabulary", *, lowercase: bool) -> None:
@@ -75,7 +122,7 @@ def warn_of_unknown_words(num_unknown: int, num_tokens: int, vocabulary: "Vocabu
     elif not lowercase:
         advice = f"give `--lowercase` if they have capitals, or {advice}"
     share = f"{num_unknown / num_tokens:.0%} of the tokens are not in the vocabulary of the model"
-    say(f"warning: {share}, so the scores say little\nhint: {advice}")
+    warn(f"{share}, so the scores say little; {advice}")
 
 
 def _set(name: str, value: Any) -> Callable[[click.Context, click.Parameter, bool], None]:

@@ -159,8 +159,10 @@ class Evaluation:
     method: str = "static"
 
     def __repr__(self) -> str:
+        bits = self.bits_per_character if self.num_out_of_vocabulary else None
+        spelled = "" if bits is None else f"{bits:.3f} bits per character, "
         return (
-            f"Evaluation({self.method}, perplexity {self.perplexity:,.2f}, accuracy {self.accuracy:.2%}, "
+            f"Evaluation({self.method}, {spelled}perplexity {self.perplexity:,.2f}, accuracy {self.accuracy:.2%}, "
             f"{self.num_tokens:,} tokens)"
         )
 
@@ -185,6 +187,11 @@ class Evaluation:
     def perplexity(self) -> float:
         """Inverse geometric mean of the tokens' probabilities; infinite if a token has probability 0."""
         return _exp(-self.log_prob / self.num_tokens)
+
+    @property
+    def spelled_perplexity(self) -> float:
+        """The perplexity per token with unknown words charged for their spelling, as `score` does."""
+        return _exp(-self._spelled_log_prob / self.num_tokens)
 
     @property
     def bits_per_token(self) -> float:
@@ -335,7 +342,7 @@ def unknown_warning(share: float) -> str:
     """Return a warning about the share of unknown words, with the remedy."""
     return (
         f"{share:.1%} of the words are unknown, which flatters the perplexity; compare bits per character, and train "
-        "with `--tokenizer subword`, `--minimum-count 1` or more text"
+        "with the subword tokenizer, a minimum count of 1 or more text"
     )
 
 

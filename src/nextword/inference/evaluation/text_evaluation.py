@@ -1,6 +1,7 @@
 """Evaluates a model on a text or on a split of a corpus, with or without methods after training."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -24,6 +25,8 @@ from nextword.settings import Settings
 from nextword.text.batching.window import TokenIds
 from nextword.text.corpus import Corpus
 from nextword.text.encoding.token_store import TokenStore
+from nextword.text.reading.lines import split_lines
+from nextword.text.tokens.encoded_lines import written_tokens
 from nextword.text.tokens.tokenizer import Tokenizer
 from nextword.text.tokens.vocabulary import UNKNOWN
 
@@ -60,8 +63,7 @@ def evaluate_text(
     outcome = apply_methods([model], chosen, tables, splits, tune=tune)
     unknown_id = unknown_id_of(read, model.tokenizer)
     evaluation = evaluate(outcome.model.engine, ids, batch_size=batch_size, unknown_id=unknown_id)
-    if isinstance(read, TokenStore):
-        evaluation = evaluation.with_counts(read)
+    evaluation = _counted(evaluation, read, model.tokenizer)
     if what:
         evaluation = evaluation.with_protocol(what)
     return with_methods(evaluation, [model], outcome, ",".join(names) or model.method)
@@ -83,6 +85,23 @@ def with_methods(
     if outcome.settings:
         return evaluation.with_protocol(outcome.description, method=method)
     return evaluation.with_protocol(models[0].use) if models[0].use else evaluation
+
+
+def _counted(evaluation: Evaluation, text: TokenStore | str, tokenizer: Tokenizer) -> Evaluation:
+    """Return an evaluation with the counts of its text: words, characters, unknown words and their spelling."""
+    if isinstance(text, TokenStore):
+        return evaluation.with_counts(text)
+    lines = split_lines(text)
+    lines = lines if lines[-1] else lines[:-1]
+    tokens = list(written_tokens(tokenizer, lines))
+    unknown_id = tokenizer.vocabulary.unknown_id
+    return replace(
+        evaluation,
+        num_words=sum(len(line.split()) + 1 for line in lines),
+        num_characters=sum(len(line) + 1 for line in lines),
+        num_out_of_vocabulary=sum(token_id == unknown_id and piece != UNKNOWN for piece, token_id in tokens),
+        spelling_log_prob=sum(tokenizer.spelling_log_probs(tokens)),
+    )
 
 
 def ids_of(text: Text, tokenizer: Tokenizer) -> TokenIds:

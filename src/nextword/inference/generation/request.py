@@ -1,8 +1,8 @@
 """Requests for generated text."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from typing import ClassVar, Literal
+from typing import Any, ClassVar, Literal, Self
 
 from nextword.errors import SettingError
 from nextword.inference.generation.sampling import (
@@ -175,6 +175,26 @@ class Request:
             )
         elif self.search.decoding == "greedy" and self.sampling.temperature != 0:
             self._refuse_changed(WITHOUT_EFFECT_ON_GREEDY, "greedy decoding does not sample")
+
+    @classmethod
+    def of(
+        cls, *, max_tokens: int, stop: Sequence[str], forbid: Sequence[str], stop_at_end: bool, **sampling: Any
+    ) -> Self:
+        """Return the request for a sampled text from the arguments of `TrainedModel.generate`.
+
+        Raises:
+            SettingError: A value is out of range, or `stop` or `forbid` is one string.
+        """
+        for name, texts in (("stop", stop), ("forbid", forbid)):
+            if isinstance(texts, str):
+                raise SettingError(f"`{name}` must be a list of texts, but is the string {texts!r}; write [{texts!r}]")
+        return cls(
+            max_tokens=max_tokens,
+            sampling=SamplingOptions(**sampling),
+            stop=tuple(stop),
+            forbid=tuple(forbid),
+            stop_at_end=stop_at_end,
+        )
 
     @property
     def uses_beam(self) -> bool:

@@ -152,6 +152,7 @@ def rescore(
         'she was happy'
     """
     require_several("hypotheses", hypotheses)
+    require_several("scores", scores, "numbers")
     if not hypotheses or len(hypotheses) != len(scores):
         raise SettingError(
             f"there must be at least one hypothesis, and a score for each, but there are {len(hypotheses)} hypotheses "

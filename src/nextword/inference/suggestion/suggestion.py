@@ -47,7 +47,7 @@ class Suggestions(list[Suggestion]):
         return html_table(("word", "probability", ""), rows)
 
 
-def suggest(model: TextModel, text: str, k: int = 5, *, restore_case: bool = False) -> Suggestions:
+def suggest(model: TextModel, text: str, k: int = 5, *, restore_case: bool = True) -> Suggestions:
     r"""Return the `k` most probable words after a text, most probable first.
 
     `<unk>` and `<eos>` are not suggested, so the probabilities of all suggestions sum to less than one. Punctuation

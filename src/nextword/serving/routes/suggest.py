@@ -56,8 +56,8 @@ class Bigrams:
     def suggest(self, text: str, k: int) -> list[Suggestion]:
         """Return the `k` most probable words after the last word of a text, most probable first."""
         if self._counted is not None:
-            return suggest(self._counted, _ending(text), k, restore_case=True)
-        return suggest(self._model, _last_word(text), k, restore_case=True)
+            return suggest(self._counted, _ending(text), k)
+        return suggest(self._model, _last_word(text), k)
 
 
 def bigrams_of(served: ServedModel) -> Bigrams:
@@ -235,9 +235,7 @@ def _alone(served: ServedModel, body: SuggestRequest, work: ModelWork) -> Sugges
     require_tokens(work.settings, served.model.tokenizer, "text", [body.text])
     if body.complete:
         return SuggestAnswer(**origin_of(served), suggestions=_words(complete(served.model, body.text, body.k)))
-    return SuggestAnswer(
-        **origin_of(served), suggestions=_words(suggest(served.model, body.text, body.k, restore_case=True))
-    )
+    return SuggestAnswer(**origin_of(served), suggestions=_words(suggest(served.model, body.text, body.k)))
 
 
 def _in_session(served: ServedModel, body: SuggestRequest, typing: TypingSession, work: ModelWork) -> SuggestAnswer:

@@ -101,7 +101,7 @@ def test_many_unknown_words_are_warned_of() -> None:
     assert evaluation.warning is few.warning is None
     assert many.warning is not None
     assert "6.0% of the words are unknown" in many.warning
-    assert "`--tokenizer subword`" in many.warning
+    assert "train with the subword tokenizer" in many.warning
 
 
 def test_the_groups_add_up_to_the_total() -> None:
@@ -213,4 +213,6 @@ def test_an_empty_group_has_no_metrics() -> None:
 def test_the_repr_is_one_line() -> None:
     shown = "Evaluation(static, perplexity 1.00, accuracy 0.00%, 1,000 tokens)"
     assert repr(evaluation_of(0.0, 1000)) == shown
+    spelled = dataclasses.replace(evaluation_of(-100.0), num_out_of_vocabulary=1, num_characters=100)
+    assert repr(spelled).startswith("Evaluation(static, 1.443 bits per character, perplexity ")
     assert repr(evaluation_of(-2000.0)) == "Evaluation(static, perplexity inf, accuracy 0.00%, 1 tokens)"

@@ -29,7 +29,11 @@ def test_the_most_probable_words_come_first_without_specials() -> None:
     engine = FixedEngine(tokenizer.vocabulary, [40, 30, 5, 15, 10])
     assert shown(suggest(TextModel(engine, tokenizer), "a b", k=2)) == [("b", 0.15), ("c", 0.1)]
     assert engine.read == [0, 2, 3]
-    assert shown(suggest(TextModel(engine, tokenizer), "")) == [("b", 0.15), ("c", 0.1), ("a", 0.05)]
+    assert shown(suggest(TextModel(engine, tokenizer), "", restore_case=False)) == [
+        ("b", 0.15),
+        ("c", 0.1),
+        ("a", 0.05),
+    ]
     assert engine.read == [0]
 
 
@@ -71,18 +75,18 @@ def test_a_terminal_control_sequence_is_displayed_as_an_escape() -> None:
 def test_a_vocabulary_without_capitals_reads_text_in_lower_case() -> None:
     tokenizer = make_tokenizer("he said .", "pretokenized")
     engine = FixedEngine(tokenizer.vocabulary, [1, 1, 4, 3, 2])
-    assert shown(suggest(TextModel(engine, tokenizer), "He SAID Tom .", k=1)) == [("he", 0.3636)]
+    assert shown(suggest(TextModel(engine, tokenizer), "He SAID Tom .", k=1, restore_case=False)) == [("he", 0.3636)]
     assert engine.read == [0, 2, 3, 1, 4]
-    assert shown(suggest(TextModel(engine, tokenizer), "he said .", k=2, restore_case=True)) == [
+    assert shown(suggest(TextModel(engine, tokenizer), "he said .", k=2)) == [
         ("He", 0.3636),
         ("Said", 0.2727),
     ]
-    assert shown(suggest(TextModel(engine, tokenizer), "he", k=1, restore_case=True)) == [("he", 0.3636)]
+    assert shown(suggest(TextModel(engine, tokenizer), "he", k=1)) == [("he", 0.3636)]
 
 
 def test_a_vocabulary_with_capitals_reads_text_unchanged(word_tokenizer: Tokenizer) -> None:
     engine = FixedEngine(word_tokenizer.vocabulary, [1.0] * 9 + [5] + [1.0] * 2)
-    assert suggest(TextModel(engine, word_tokenizer), "", k=1, restore_case=True)[0].text == "no"
+    assert suggest(TextModel(engine, word_tokenizer), "", k=1)[0].text == "no"
     suggest(TextModel(engine, word_tokenizer), "SAID")
     assert engine.read == [0, 1]
 

@@ -63,7 +63,8 @@ class RunSettings(TypedDict, total=False):
     epochs: float
     minutes: float | None
     round_steps: int | None
-    start: Literal["random", "counts"]
+    base: str | None
+    start: Literal["random", "counts", "mean"]
     optimizer: Literal["adam", "muon", "sgd"]
     beta_1: float
     beta_2: float

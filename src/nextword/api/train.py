@@ -21,7 +21,9 @@ from nextword.export.options import export_run
 from nextword.model.presets import DEFAULT_PRESET
 from nextword.text.corpus import Corpus
 from nextword.text.sources.find import TextLike
+from nextword.text.tokens.tokenizer import Tokenizer
 from nextword.training import require_framework
+from nextword.training.base import Base, base_of, read_start
 from nextword.training.cluster.cluster import cluster_of
 from nextword.training.config import RunConfig, Tables, merge_tables, tables_of
 from nextword.training.context import RunContext
@@ -46,6 +48,7 @@ def train(
     seed: int | None = None,
     settings: RunSettings | Mapping[str, Any] | None = None,
     model: "LanguageModel | None" = None,
+    base: TrainedModel | str | Path | None = None,
     field: str | None = None,
     callbacks: Sequence["keras.callbacks.Callback"] = (),
     verbose: int = 1,
@@ -66,6 +69,8 @@ def train(
         settings: Any other setting by name, such as `{"hidden_sizes": (256, 256)}`; `nextword train --help-all` lists
             them.
         model: A model of your own to train in place. It must have the vocabulary of the text.
+        base: A trained model to start from: a model, the directory of a run or a bundle, or `"austen"`. It keeps its
+            words and gets those of the text.
         field: Field that holds the text in JSON Lines, or in rows of a data set (default: `text`).
         callbacks: Keras callbacks. An epoch, to them, is a round.
         verbose: 0 prints nothing; 1 shows a progress bar and a row for each round; 2 also details.
@@ -84,7 +89,8 @@ def train(
         >>> nextword.train("my-text.txt", minutes=10)  # doctest: +SKIP
     """
     began = time.monotonic()
-    given = _tables(settings or {}, {"minutes": minutes, "epochs": epochs, "seed": seed, "field": field}, model)
+    named = {"minutes": minutes, "epochs": epochs, "seed": seed, "field": field, "base": _path_of(base)}
+    given = _tables(settings or {}, named, model)
     config = RunConfig.of(preset, given)
     processes = cluster_of(config, has_model=model is not None)
     with _context(callbacks, verbose, live) as context, _run_directory(run) as directory:
@@ -94,14 +100,18 @@ def train(
         begun.require_writable()
         if former is not None:
             own.require_kept_by(former)
-        corpus = _corpus(text, given, former or config, context)
+        settled, opened_base = (former, None) if former else base_of(config, _opened(base))
+        start = read_start(begun) if former else None
+        tokens = {"tokenizer": start.tokenizer} if start else {}
+        tokens |= {"base": opened_base.bundle.tokenizer} if opened_base else {}
+        corpus = _corpus(text, given, settled, context, **tokens)
         require_framework()  # errors in the arguments come before it is loaded
         if model is not None:
             _require_vocabulary(model, corpus)
         if former is not None:
             opened = Run.open(root, context, text=corpus, model=model)
         else:
-            opened = Run.begin(config, corpus, directory.root, context, model=model, began=began)
+            opened = Run.begin(config, corpus, directory.root, context, model=model, base=opened_base, began=began)
         with opened as trained:
             trained.train()
             finished = trained.finish(write=run is not None)
@@ -120,10 +130,24 @@ def _tables(
     return given if model is None else _with_model(given, model)
 
 
-def _corpus(text: TextLike | Corpus, given: Tables, config: RunConfig, context: RunContext) -> Corpus:
+def _path_of(base: TrainedModel | str | Path | None) -> str | None:
+    """Return where a base is, or the name of a model that is in memory alone."""
+    if isinstance(base, TrainedModel):
+        return base.name if base.run is None else str(base.run)
+    return None if base is None else str(base)
+
+
+def _opened(base: TrainedModel | str | Path | None) -> Base | None:
+    """Return a base that has no run to be read from."""
+    return Base(base.bundle) if isinstance(base, TrainedModel) and base.run is None else None
+
+
+def _corpus(
+    text: TextLike | Corpus, given: Tables, config: RunConfig, context: RunContext, **tokens: Tokenizer
+) -> Corpus:
     """Return the text of a run; a corpus stays as it was read, and no setting may differ from that."""
     if not isinstance(text, Corpus):
-        return context.read_corpus(text, config.text)
+        return context.read_corpus(text, config.text, **tokens)
     read = text.options.to_table()
     for name, value in given.get("text", {}).items():
         if value not in ("auto", read.get(name)):
@@ -184,4 +208,9 @@ def _require_vocabulary(model: "LanguageModel", corpus: Corpus) -> None:
         raise SettingError(
             f"the model must have the vocabulary of the text, {size} tokens, but has {known}; "
             "build it with `vocabulary_size=corpus.tokenizer.vocabulary_size`"
+        )
+    if model.tokenizer_fingerprint not in ("", corpus.tokenizer.fingerprint):
+        raise SettingError(
+            "the model must have the words of the text, but was trained with other words or in another order; give the "
+            "trained model as `base`, which matches words by their spelling"
         )

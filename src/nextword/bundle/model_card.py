@@ -86,6 +86,7 @@ class ModelFacts:
         versions: Versions of the software, by name.
         metrics: The figures, one row for each split.
         mixture: The properties of the mixture; see `mixture_facts`.
+        base: What the model was started from, as rows of the table of its origin.
     """
 
     name: str
@@ -99,6 +100,7 @@ class ModelFacts:
     versions: Mapping[str, str]
     metrics: Sequence[SplitMetrics]
     mixture: Mapping[str, str] = field(default_factory=dict)
+    base: Mapping[str, str] = field(default_factory=dict)
 
 
 def model_card(facts: ModelFacts) -> str:
@@ -107,6 +109,7 @@ def model_card(facts: ModelFacts) -> str:
     origin_rows = [
         ["trained on", facts.corpus],
         ["text fingerprint", facts.corpus_sha256],
+        *map(list, facts.base.items()),
         ["date", facts.date],
         ["seed", str(facts.seed)],
         ["software", ", ".join(f"{name} {version}" for name, version in sorted(facts.versions.items()))],

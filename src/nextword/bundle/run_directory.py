@@ -41,6 +41,7 @@ class RunDirectory:
         RUN/curves.svg     training and validation perplexity by epoch
         RUN/metrics.json   the metrics of the finished run
         RUN/model/         the bundle, written at the end
+        RUN/start/         if it has a base: a bundle of the vocabulary and the weights before the first step
 
     Attributes:
         root: Its path.
@@ -62,6 +63,11 @@ class RunDirectory:
     def model(self) -> Path:
         """The bundle."""
         return self.root / MODEL_FOLDER
+
+    @property
+    def start(self) -> Path:
+        """The bundle that a run with a base begins with."""
+        return self.root / "start"
 
     @property
     def metrics_file(self) -> Path:

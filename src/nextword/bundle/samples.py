@@ -11,6 +11,9 @@ from nextword.errors import BundleError
 SAMPLE_MODELS = ("austen",)
 """The names of the sample models. Each is trained on the sample text of the same name."""
 
+SAMPLE_LICENSES = {"austen": "the text is in the public domain"}
+"""What the model card of a model that starts from a sample says about its rights."""
+
 
 @cache
 def sample_model_path(name: str) -> Path:

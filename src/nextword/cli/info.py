@@ -26,6 +26,7 @@ from nextword.cli.options.target import run_or_model_argument
 from nextword.cli.output.console import Console
 from nextword.errors import SettingError, printable
 from nextword.model.architecture import ModelOptions
+from nextword.training.base import card_rows
 from nextword.training.config import RunConfig
 from nextword.training.progress import RoundRecord
 from nextword.training.report.history import read_log
@@ -176,6 +177,7 @@ class ModelInfo:
             facts["run"] = "finished" if self.model else "not finished"
             facts["preset"] = self.run.origin.get("preset", "none")
             facts["trained on"] = self.run.origin.get("text_path", "unknown")
+            facts |= card_rows(self.run)
             facts["progress"] = self._progress()
         facts |= network_facts(self.options, self.model.tokenizer.kind if self.model else "")
         if self.model:

@@ -20,6 +20,7 @@ from nextword.cli.options.setting_option import CommandOptions, argument, json_o
 from nextword.cli.options.target import complete_directory
 from nextword.cli.output.console import Console
 from nextword.errors import NextwordError, SettingError, printable
+from nextword.training.base import chain_of
 from nextword.training.config import RunConfig
 from nextword.training.report.progress_bar import clock
 
@@ -93,6 +94,7 @@ class RunSummary:
         return {
             "text": Path(info.run.origin.get("text_path", "unknown")).name,
             "preset": info.run.origin.get("preset"),
+            "base": " < ".join(chain_of(info.run)) or None,
             "num_parameters": info.model and info.model.architecture.num_parameters,
             "progress": self._progress(),
             "rounds": progress.get("round", 0),
@@ -149,14 +151,15 @@ def _state(path: Path) -> State:
 
 def _print_table(summaries: Sequence[RunSummary]) -> None:
     table = _plain_table()
-    for name in ("run", "text", "preset"):
+    leading = ["text", "preset", *(["base"] if any(run.figures.get("base") for run in summaries) else [])]
+    for name in ("run", *leading):
         table.add_column(name)
     for name in ("parameters", "progress", "bits/char", "valid", "test", "time"):
         table.add_column(name, justify="right")
     table.add_column("state")
     for run in summaries:
         figures = _in_words(run.figures)
-        cells = (figures.get(name, "") for name in ("text", "preset", *_SHOWN))
+        cells = (figures.get(name, "") for name in (*leading, *_SHOWN))
         table.add_row(printable(run.path.name), *cells, run.state)
     console = _console()
     console.width = max(console.width, _fit(table, console.width))
@@ -213,7 +216,7 @@ def _settings(run: RunSummary) -> dict[str, Any]:
     if not config:
         return {}
     tables = config.to_tables()
-    origin = {name: config.origin.get(name) for name in ("text_path", "preset")}
+    origin = {name: config.origin.get(name) for name in ("text_path", "preset", "base_sha256")}
     return origin | {f"{group}.{name}": value for group in _GROUPS for name, value in tables[group].items()}
 
 

@@ -49,7 +49,7 @@ if TYPE_CHECKING:
     from nextword.training.report.run_logger import RunLogger
 
 
-_SHORT = ("epochs", "minutes", "seed", "tokenizer", "hidden_sizes", "learning_rate", "batch_size")
+_SHORT = ("base", "epochs", "minutes", "seed", "tokenizer", "hidden_sizes", "learning_rate", "batch_size")
 """The settings that the short help shows."""
 
 

@@ -42,6 +42,9 @@ class LanguageModel(keras.Model):
         seed: Seed of the weights and of the dropout masks.
         compute_dtype: Precision of matrix products in training, `float32` or `bfloat16`; prediction is float32.
 
+    Attributes:
+        tokenizer_fingerprint: The fingerprint of the tokenizer that its ids belong to; empty before it is trained.
+
     Call arguments:
         tokens: Token ids `(B, T)`, int32.
         state: State before the first token; default: the initial state.
@@ -68,6 +71,7 @@ class LanguageModel(keras.Model):
         super().__init__(**kwargs)
         self.architecture = architecture
         self.seed = seed
+        self.tokenizer_fingerprint = ""
         self.product_dtype = compute_dtype
         initialization = Initialization(kind=architecture.initializer, scale=architecture.initializer_scale, seed=seed)
         self.embedding = keras.layers.Embedding(

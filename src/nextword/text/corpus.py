@@ -2,9 +2,10 @@
 
 import hashlib
 import json
-from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections import Counter, deque
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Protocol, Self
 
@@ -33,7 +34,12 @@ _FILE = "vocabulary.json"
 
 
 def tokenizer_for(
-    train: TextRange, options: TextOptions, *, cache: Path, ahead: Sequence[TextRange] = ()
+    train: TextRange,
+    options: TextOptions,
+    *,
+    cache: Path,
+    ahead: Sequence[TextRange] = (),
+    base: Vocabulary | None = None,
 ) -> tuple[Tokenizer, bool]:
     """Return the tokenizer for a training split and resolved options, from the cache if it is there.
 
@@ -44,6 +50,7 @@ def tokenizer_for(
         options: The options.
         cache: The cache folder.
         ahead: Other splits whose ids will be asked for; they are cut beside a large training split.
+        base: A vocabulary to merge with that of the text (default: none). That of subwords is kept as it is.
 
     Raises:
         TextError: The text cannot be read or is refused.
@@ -52,29 +59,39 @@ def tokenizer_for(
     blank = Tokenizer(options.kind, "line", Vocabulary((UNKNOWN, END)))
     limits = (MAX_PRE_TOKENS,) if options.kind == "subword" else ()
     chosen = (options.line_ends, options.minimum_count, options.maximum_vocabulary, options.on_bad_bytes, *limits)
+    chosen += (cache_key(*base.tokens),) if base else ()
     key = cache_key(_FORMAT, tokenizers.__version__, blank.fingerprint, *chosen, train.start, train.sha256)
-    folder = cached_folder(cache / f"vocabulary-{key}", lambda empty: _write(empty, train, options, cache, ahead))
+    folder = cached_folder(cache / f"vocabulary-{key}", lambda empty: _write(empty, train, options, cache, ahead, base))
     table = json.loads((folder / _FILE).read_text(encoding="utf-8"))
     spelling = SpellingModel.from_json((folder / SPELLING).read_bytes())
     vocabulary = Vocabulary(tuple(table["tokens"]))
     return Tokenizer(options.kind, table["line_ends"], vocabulary, spelling), table["is_close"]
 
 
-def _write(folder: Path, train: TextRange, options: TextOptions, cache: Path, ahead: Sequence[TextRange]) -> None:
+def _write(
+    folder: Path,
+    train: TextRange,
+    options: TextOptions,
+    cache: Path,
+    ahead: Sequence[TextRange],
+    base: Vocabulary | None,
+) -> None:
     if options.line_ends == "auto":
         cutting = Cutting.by_text(train, options.kind, options.on_bad_bytes, cache)
     else:
         cutting = Cutting(train, options.kind, options.line_ends, options.on_bad_bytes, cache)
     with cutting.text(ahead=ahead) as text:
-        vocabulary, spelling = _vocabulary(text, options)
+        vocabulary, spelling = _vocabulary(text, options, base)
         is_close = text.runs.is_close
     (folder / SPELLING).write_bytes(spelling.to_json())
     table = {"line_ends": text.line_ends, "is_close": is_close, "tokens": vocabulary.tokens}
     (folder / _FILE).write_text(json.dumps(table), encoding="utf-8")
 
 
-def _vocabulary(text: CutText, options: TextOptions) -> tuple[Vocabulary, SpellingModel]:
-    make = subword_vocabulary if options.kind == "subword" else Vocabulary.from_parts
+def _vocabulary(text: CutText, options: TextOptions, base: Vocabulary | None) -> tuple[Vocabulary, SpellingModel]:
+    make: Callable[..., Vocabulary] = subword_vocabulary if options.kind == "subword" else Vocabulary.from_parts
+    if base is not None:
+        make = partial(_kept if options.kind == "subword" else Vocabulary.merged, base)
     pre_tokens: set[str] = set()
 
     def parts() -> Iterator[Counter[str]]:
@@ -87,6 +104,12 @@ def _vocabulary(text: CutText, options: TextOptions) -> tuple[Vocabulary, Spelli
 
     vocabulary = make(parts(), minimum_count=options.minimum_count or 1, maximum_size=options.maximum_vocabulary)
     return vocabulary, spelling_of(pre_tokens - {UNKNOWN, END}, options.kind, vocabulary)
+
+
+def _kept(base: Vocabulary, parts: Iterable[Mapping[str, int]], **_limits: int | None) -> Vocabulary:
+    """Return the vocabulary of a base as it is, after the text was read for its spelling."""
+    deque(parts, maxlen=0)
+    return base
 
 
 @dataclass(frozen=True)
@@ -128,6 +151,7 @@ class Corpus:
         *,
         field: str | None = None,
         tokenizer: Tokenizer | None = None,
+        base: Tokenizer | None = None,
         data_dir: Path | None = None,
         cache_dir: Path | None = None,
     ) -> Self:
@@ -150,6 +174,8 @@ class Corpus:
             field: Field that holds the text; overrides `options.field`.
             tokenizer: The tokenizer of a model that this text is for; by default, one is made from the training split,
                 of the kind that `options` name.
+            base: The tokenizer of a model that training starts from: its words are kept, and the words of this text
+                are added.
             data_dir: A folder with samples in it; by default, the one that the variable `NEXTWORD_DATA` names.
             cache_dir: Where to keep derived files; by default `NEXTWORD_CACHE`, else the user's cache folder.
 
@@ -172,7 +198,8 @@ class Corpus:
         if tokenizer is None:
             options = options.resolved(pretokenized=source.pretokenized)
             train, *others = (source.parts[split] for split in SPLITS)
-            tokenizer, is_close = tokenizer_for(train, options, cache=cache, ahead=others)
+            merged = None if base is None else base.vocabulary
+            tokenizer, is_close = tokenizer_for(train, options, cache=cache, ahead=others, base=merged)
             is_chosen = options.line_ends == "auto"
         stores = {
             split: TokenStore.of(part, tokenizer, cache=cache, on_bad_bytes=options.on_bad_bytes)

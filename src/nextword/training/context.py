@@ -99,23 +99,24 @@ class RunContext:
     data_dir: Path | None = None
     cache_dir: Path | None = None
 
-    def load_corpus(self, text: "TextLike | Corpus", options: "TextOptions") -> "Corpus":
-        """Read the text of a run, and report on it."""
-        corpus = self.read_corpus(text, options)
+    def load_corpus(self, text: "TextLike | Corpus", options: "TextOptions", **tokens: Any) -> "Corpus":
+        """Read the text of a run, and report on it; `tokens` are `base` or `tokenizer`, as for `Corpus.load`."""
+        corpus = self.read_corpus(text, options, **tokens)
         for remark in corpus.report.remarks():
             self.say(remark)
         for sentence in corpus.report.describe():
             self.detail(sentence)
         return corpus
 
-    def read_corpus(self, text: "TextLike | Corpus", options: "TextOptions") -> "Corpus":
+    def read_corpus(self, text: "TextLike | Corpus", options: "TextOptions", **tokens: Any) -> "Corpus":
         """Read the text of a run; a corpus is returned as it is."""
         from nextword.text.corpus import Corpus  # to launch processes, no text is read
 
         if isinstance(text, Corpus):
             return text
         with reporting_to(self.reading):
-            return Corpus.load(text, options, data_dir=self.data_dir, cache_dir=self.cache_dir)
+            tokens |= {"data_dir": self.data_dir, "cache_dir": self.cache_dir}
+            return Corpus.load(text, options, **tokens)
 
 
 class Interruption:

@@ -29,8 +29,9 @@ class TrainingOptions(Settings):
 
     epochs: float = setting(
         10.0,
-        help="Number of passes over the text, rounded up to whole rounds.",
-        at_least=0.001,
+        help="Number of passes over the text, rounded up to whole rounds. 0 with --from: adapt the base to the text "
+        "without training.",
+        at_least=0.0,
         task="length",
     )
     minutes: float | None = setting(
@@ -48,9 +49,17 @@ class TrainingOptions(Settings):
         unset="an epoch, or an equal part of it of at most 2,000 steps",
         task="length",
     )
-    start: Literal["random", "counts"] = setting(
+    base: str | None = setting(
+        None,
+        help="Start from the weights and the words of this run or model, or of the sample model austen.",
+        unset="start from new weights",
+        task="length",
+        flag="from",
+    )
+    start: Literal["random", "counts", "mean"] = setting(
         "random",
-        help="Initial weights. counts: the embedding and the output bias come from counts in the text.",
+        help="Initial weights. counts: the embedding and the output bias come from counts in the text. With --from, "
+        "new words get theirs from counts, or all the mean of the known ones (mean).",
         task="optimization",
     )
     optimizer: Literal["adam", "muon", "sgd"] = setting(
@@ -183,8 +192,13 @@ class TrainingOptions(Settings):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if self.teacher is not None and self.teacher not in SAMPLE_MODELS:  # a run is resumed from any folder
-            object.__setattr__(self, "teacher", str(Path(self.teacher).resolve()))
+        for name in ("teacher", "base"):
+            path = getattr(self, name)
+            if path is not None and path not in SAMPLE_MODELS:  # a run is resumed from any folder
+                object.__setattr__(self, name, str(Path(path).resolve()))
+        if self.base is None and (self.start == "mean" or not self.epochs):
+            name, value = ("start", "mean") if self.start == "mean" else ("epochs", "0")
+            raise SettingError(f"`{name}` must not be {value} without `base`, the model to start from; add `base`")
         if self.sampled_softmax and self.label_smoothing:
             raise SettingError(
                 f"`label_smoothing` needs the whole vocabulary, but is {self.label_smoothing:g} with `sampled_softmax` "

@@ -89,8 +89,8 @@ class Plan:
                 )
             return cls(steps_per_epoch, time.round_steps, time.planned_steps[:1], time)
         even_part = math.ceil(steps_per_epoch / math.ceil(steps_per_epoch / _MAX_ROUND_STEPS))
-        wanted_steps = max(1, math.ceil(options.epochs * steps_per_epoch))
-        round_steps = min(options.round_steps or even_part, wanted_steps)
+        wanted_steps = math.ceil(options.epochs * steps_per_epoch)
+        round_steps = max(1, min(options.round_steps or even_part, wanted_steps))
         return cls(steps_per_epoch, round_steps, (math.ceil(wanted_steps / round_steps) * round_steps,))
 
     @property

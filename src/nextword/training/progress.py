@@ -79,6 +79,7 @@ class TrainingProgress:
     Attributes:
         records: One for each round.
         seconds_before: Time of the weight initialization, before the first round.
+        start_perplexity: Validation perplexity of a start from a base, which counts as round 0; `None` without a base.
         best_round: The round with the lowest validation perplexity; 0 before the first.
         rate_factor: Factor of the learning rate under the plateau schedule.
         rounds_on_plateau: Rounds since the last improvement or the last cut of the learning rate.
@@ -89,6 +90,7 @@ class TrainingProgress:
 
     records: tuple[RoundRecord, ...] = ()
     seconds_before: float = 0.0
+    start_perplexity: float | None = None
     best_round: int = 0
     rate_factor: float = 1.0
     rounds_on_plateau: int = 0
@@ -109,12 +111,24 @@ class TrainingProgress:
     @property
     def best_perplexity(self) -> float:
         """The lowest validation perplexity so far."""
-        return self.records[self.best_round - 1].valid_perplexity if self.best_round else math.inf
+        if self.best_round:
+            return self.records[self.best_round - 1].valid_perplexity
+        return math.inf if self.start_perplexity is None else self.start_perplexity
+
+    @property
+    def best_epoch(self) -> float:
+        """Epochs read by the end of the best round."""
+        return self.records[self.best_round - 1].epoch if self.best_round else 0.0
+
+    @property
+    def has_weights(self) -> bool:
+        """Whether there are weights worth keeping: those of a round, or of a base."""
+        return self.rounds > 0 or self.start_perplexity is not None
 
     @property
     def latest_is_best(self) -> bool:
-        """Whether the last round has the lowest validation perplexity."""
-        return self.rounds > 0 and self.best_round == self.rounds
+        """Whether the last round, or the start before the first, has the lowest validation perplexity."""
+        return self.has_weights and self.best_round == self.rounds
 
     @property
     def steps(self) -> int:

@@ -30,6 +30,7 @@ from nextword.inference.evaluation.perplexity import (
 from nextword.model.language_model import LanguageModel
 from nextword.text.corpus import Corpus
 from nextword.text.sources.names import SplitName
+from nextword.training.base import card_rows
 from nextword.training.config import RunConfig
 from nextword.training.context import RunContext
 from nextword.training.plan import MixturePlan
@@ -75,18 +76,19 @@ class FinishedRun:
 
     def to_table(self) -> dict[str, Any]:
         """Return the metrics of the run, the content of `metrics.json`."""
-        best = self.progress.records[self.progress.best_round - 1]
+        progress = self.progress
         return {
             "model": self.bundle.name,
             "corpus": self.corpus,
             "num_parameters": self.bundle.architecture.num_parameters,
-            "rounds": self.progress.rounds,
-            "steps": self.progress.steps,
-            "epochs": self.progress.records[-1].epoch,
-            "seconds": self.progress.seconds,
-            "finished": self.progress.finished,
-            "best_round": best.round,
-            "best_epoch": best.epoch,
+            "rounds": progress.rounds,
+            "steps": progress.steps,
+            "epochs": progress.records[-1].epoch if progress.records else 0.0,
+            "seconds": progress.seconds,
+            "finished": progress.finished,
+            "best_round": progress.best_round,
+            "best_epoch": progress.best_epoch,
+            **({} if progress.start_perplexity is None else {"start_perplexity": progress.start_perplexity}),
             "splits": [asdict(row) for row in self.metrics],
         }
 
@@ -133,6 +135,7 @@ def finish_run(
         versions=fingerprint(),
         metrics=metrics,
         mixture=about,
+        base=card_rows(config),
     )
     bundle = Bundle(
         facts.name, model.architecture, corpus.tokenizer, model.named_weights(), model_card(facts), mixture=mixture

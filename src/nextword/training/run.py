@@ -4,7 +4,7 @@ import math
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import Any
 
 from nextword.errors import CheckpointError, TrainingDivergedError, TrainingInterrupted, counted
@@ -76,6 +76,22 @@ class TrainingRun:
         if self._store.newest() is None:
             self._store.save(0, self.step.capture(), self._state())
 
+    def validate_start(self) -> None:
+        """Validate the weights before the first step, which count as the best so far, and save them."""
+        if self._store.newest() is not None:
+            return
+        self._observer.on_validation()
+        validated = self.step.validate(self._callbacks)
+        perplexity = self._processes.agree(validated.perplexity)
+        self._require_finite("validation", perplexity, 0)
+        self.progress = replace(
+            self.progress,
+            seconds_before=self.progress.seconds_before + validated.seconds,
+            start_perplexity=perplexity,
+            finished=not self.plan.total_steps,
+        )
+        self._store.save(0, self.step.capture(), self._state(), best=True)
+
     def run(self) -> TrainingProgress:
         """Train to the end, and load the best weights into the model.
 
@@ -140,7 +156,8 @@ class TrainingRun:
         """Say that the patience ended the run, and that this is a good end."""
         done, best = self.progress.rounds, self.progress.best_round
         if self.progress.finished and self.progress.steps < self.plan.total_steps:
-            self._say(f"done early after round {done}: validation has not improved since round {best}, which is kept")
+            since = f"round {best}" if best else "the start"
+            self._say(f"done early after round {done}: validation has not improved since {since}, which is kept")
 
     def finish(self) -> TrainingProgress:
         """Load the best weights so far into the model, without further training.
@@ -148,7 +165,7 @@ class TrainingRun:
         Raises:
             CheckpointError: No round is finished yet.
         """
-        if not self.progress.rounds:
+        if not self.progress.has_weights:
             raise CheckpointError("a run must have at least one finished round to be ended, but has none; resume it")
         if not self.progress.latest_is_best:
             best = self._store.best()
@@ -156,7 +173,8 @@ class TrainingRun:
                 self._warn("the best checkpoint is damaged; the model keeps the newest weights")
             else:
                 self.step.restore(best.arrays)
-        self.step.optimizer.averages.replace_weights()
+        if int(self.step.optimizer.iterations):  # before the first step there are no averages
+            self.step.optimizer.averages.replace_weights()
         return self.progress
 
     def _train_round(self, steps: int) -> tuple[TrainingMetrics, list[TrainingPoint]]:

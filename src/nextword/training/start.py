@@ -17,6 +17,7 @@ from nextword.machine.framework import use_compilation_cache
 from nextword.text.corpus import Corpus, TrainingText
 from nextword.text.sources.find import TextLike
 from nextword.training import require_framework
+from nextword.training.base import Base, base_of, read_start, write_start
 from nextword.training.cluster.cluster import cluster_of, own_directory
 from nextword.training.config import RunConfig
 from nextword.training.context import Observers, RunContext
@@ -69,6 +70,7 @@ class Run:
         context: RunContext | None = None,
         *,
         model: "LanguageModel | None" = None,
+        base: Base | None = None,
         began: float | None = None,
     ) -> Iterator[Self]:
         """Begin a run in a new directory.
@@ -79,6 +81,7 @@ class Run:
             root: The directory; of several processes, that of all.
             context: Observer, messages and folders.
             model: The model to train in place (default: a new one).
+            base: The model to start from, if it is open already (default: that of the settings).
             began: Start of the run's time, by `time.monotonic` (default: now).
 
         Raises:
@@ -94,7 +97,8 @@ class Run:
         with processes:
             notes = list[str]()
             noting = replace(context, say=notes.append)
-            corpus = noting.load_corpus(text, config.text)
+            config, base = base_of(config, base)
+            corpus = noting.load_corpus(text, config.text, base=base.bundle.tokenizer if base else None)
             require_framework()
             from nextword.training.planning.budget import plan_time
             from nextword.training.planning.forecast import Forecast
@@ -103,8 +107,10 @@ class Run:
             with _locked(directory, processes, context):
                 directory.require_free()
                 fit = partial(plan_time, corpus=corpus, began=began, context=noting)
-                prepared = prepare_new(config, corpus, processes, fit)
+                prepared = prepare_new(config, corpus, processes, fit, base)
                 run = cls(directory, corpus, context, prepared, model)
+                if prepared.start is not None and run.writes:
+                    write_start(directory, prepared.start)
                 run._write_config()
                 Forecast.of(prepared, corpus, directory.root).report(context, notes)
                 yield run
@@ -137,7 +143,9 @@ class Run:
         context = processes.context(context or RunContext())
         path, sha256 = (_origin(config, name, directory) for name in ("text_path", "text_sha256"))
         with processes:
-            corpus = replace(context, say=context.detail).load_corpus(text or path, config.text)
+            start = read_start(directory)
+            tokenizer = start.tokenizer if start else None
+            corpus = replace(context, say=context.detail).load_corpus(text or path, config.text, tokenizer=tokenizer)
             if sha256 not in (corpus.sha256, corpus.sha256_without_test):
                 raise CheckpointError(
                     f"a run must be resumed with its original text, but `{corpus.name}` has changed; "
@@ -147,7 +155,7 @@ class Run:
             from nextword.training.planning.preparation import prepare_again
 
             with _locked(directory, processes, context):
-                yield cls(directory, corpus, context, prepare_again(config, corpus, processes), model)
+                yield cls(directory, corpus, context, prepare_again(config, corpus, processes, start), model)
 
     @classmethod
     def trial(cls, config: RunConfig, text: TrainingText, root: Path, context: RunContext, fit: "Fit") -> Self:
@@ -223,8 +231,11 @@ class Run:
 
         root, prepared = self.directory.root, self.prepared
         model = self.model or prepared.new_model()
+        model.tokenizer_fingerprint = self.text.tokenizer.fingerprint
         store = prepared.processes.store(root, self.context.warn)
-        seconds_before = initialize_model(model, self.text, self.config.training, store)
+        seconds_before = 0.0
+        if prepared.start is None:
+            seconds_before = initialize_model(model, self.text, self.config.training, store)
         step = prepared.step(model)
         with logged(self._observed(), root, self.config) as context:
             run = TrainingRun(
@@ -233,6 +244,9 @@ class Run:
             self._warn_if_lost(run)
             if self.model is not None:
                 run.save_start()
+            if prepared.start is not None:
+                run.validate_start()
+                self._report_start(run.progress)
             with run.interruption.listening():
                 progress = work(run)
         self._log(progress)
@@ -242,6 +256,22 @@ class Run:
             self._write_config()
         self._trained = run
         return run
+
+    def _report_start(self, progress: TrainingProgress) -> None:
+        """Report how good the start from a base is, and warn if the words of the text alone are better."""
+        from nextword.training.step.carried_start import unigram_perplexity
+        from nextword.training.step.count_based_initialization import token_counts
+
+        start, alone = progress.start_perplexity, unigram_perplexity(token_counts(self.text), self.text.valid.ids)
+        if progress.rounds or start is None:
+            return
+        if start > alone:
+            self.context.warn(
+                f"the base does not help: before training, its perplexity on valid is {start:,.2f}, and that of the "
+                f"word counts of the text is {alone:,.2f}; train without a base too, and compare the two"
+            )
+        else:
+            self.context.say(f"before training, perplexity on valid {start:,.2f}; by word counts alone {alone:,.2f}")
 
     def _observed(self) -> RunContext:
         """Return the context of the steps, in which each round draws the curve; a trial has none."""
@@ -257,7 +287,7 @@ class Run:
 
     def _warn_if_lost(self, run: "TrainingRun") -> None:
         """Report that a run with logged rounds has no checkpoint that can be read, so its rounds are trained again."""
-        if not run.progress.rounds and (self.directory.root / LOG_FILE).is_file():
+        if not run.progress.has_weights and (self.directory.root / LOG_FILE).is_file():
             self.context.warn(
                 f"`{self.directory.checkpoints}` has no checkpoint that can be read, but `{LOG_FILE}` has finished "
                 "rounds; training begins again with the first step"

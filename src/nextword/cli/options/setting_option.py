@@ -115,7 +115,7 @@ class SettingOption(click.Option):
     """
 
     def __init__(self, kind: type[Settings], field: dataclasses.Field[Any], hint: Any) -> None:
-        name = field.name.replace("_", "-")
+        name = field.metadata["flag"] or field.name.replace("_", "-")
         declared = f"--{name}/--no-{name}" if hint is bool else f"--{name}"
         # The prefix tells `--seed` of the settings from a parameter `seed` of the command.
         names, parameter_type = [declared, f"setting_{field.name}"], _parameter_type(hint)

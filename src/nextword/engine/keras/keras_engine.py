@@ -44,6 +44,7 @@ class KerasEngine:
         use_compilation_cache(cache_root())
         model = LanguageModel(bundle.architecture)
         model.set_named_weights(bundle.weights)
+        model.tokenizer_fingerprint = bundle.tokenizer.fingerprint
         return cls(model, end_id=bundle.tokenizer.vocabulary.end_id)
 
     @property

@@ -99,6 +99,45 @@ class Vocabulary:
                 kept = _most_frequent(kept, maximum_size)
         return cls.from_counts(kept, minimum_count=minimum_count, maximum_size=maximum_size)
 
+    @classmethod
+    def merged(
+        cls,
+        base: "Vocabulary",
+        parts: Iterable[Mapping[str, int]],
+        *,
+        minimum_count: int = 1,
+        maximum_size: int | None = None,
+    ) -> Self:
+        """Build a vocabulary of the tokens of a base and of a text, sorted by (-count, id in the base, token).
+
+        The tokens that the text lacks are last, in the order of the base, so `maximum_size` drops the rarest of them
+        first.
+
+        Args:
+            base: Its tokens are kept, however rare they are in the text.
+            parts: The counts of the text; see `from_parts`.
+            minimum_count: Fewest occurrences that keep a token which the base lacks.
+            maximum_size: Most tokens to keep, the two special ones included.
+
+        Example:
+            >>> base = Vocabulary(("the", "<eos>", "a", "<unk>", "dog"))
+            >>> Vocabulary.merged(base, [{"cat": 3, "a": 2, "<eos>": 2, "sat": 1}], minimum_count=2).tokens
+            ('cat', '<eos>', 'a', '<unk>', 'the', 'dog')
+        """
+        counts, ranks = dict.fromkeys(base.tokens, 0), {token: rank for rank, token in enumerate(base.tokens)}
+        for part in parts:
+            found = {token: count for token, count in part.items() if count >= minimum_count or token in base}
+            counts[UNKNOWN] += sum(part.values()) - sum(found.values()) + found.pop(UNKNOWN, 0)
+            counts |= found
+
+        def ordered() -> list[str]:
+            return sorted(counts, key=lambda token: (-counts[token], ranks.get(token, MAXIMUM_SIZE), token))
+
+        kept = len(counts) if maximum_size is None else max(0, maximum_size - 2)
+        for token in [token for token in ordered() if token not in (UNKNOWN, END)][kept:]:
+            counts[UNKNOWN] += counts.pop(token)
+        return cls(tuple(ordered()))
+
     @property
     def unknown_id(self) -> int:
         """The id of `<unk>`."""

@@ -3,7 +3,7 @@
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
-from typing import Any, Literal
+from typing import Any, Literal, override
 
 import keras
 from keras import ops
@@ -177,6 +177,7 @@ class AveragingOptimizer(keras.optimizers.Optimizer):
         super().__init__(*args, **kwargs)
         self.averages = averages or WeightAverages()
         self.schedule_progress = schedule_progress
+        self.anchors: list[Any] = []
 
     def build(self, variables: Sequence[Any]) -> None:
         """Create the variables of the optimizer and the averages."""
@@ -186,6 +187,22 @@ class AveragingOptimizer(keras.optimizers.Optimizer):
         self.averages.build(self, variables)
         if self.schedule_progress is not None:
             self.schedule_progress.build(self)
+
+    def anchor(self, variables: Sequence[Any]) -> None:
+        """Pull the weights towards their present values instead of zero, as in L2-SP (Li, Grandvalet, Davoine 2018).
+
+        The values are variables of the optimizer, so that a checkpoint holds them.
+        """
+        self.anchors = self.add_optimizer_variables(variables, "anchor")
+        for anchor, variable in zip(self.anchors, variables, strict=True):
+            anchor.assign(ops.copy(variable))
+
+    @override
+    def _apply_weight_decay(self, variables: Sequence[Any]) -> None:
+        super()._apply_weight_decay(variables)
+        if self.anchors and self.weight_decay:
+            for variable, anchor in zip(variables, self.anchors, strict=True):
+                variable.assign_add(self.learning_rate * self.weight_decay * anchor)
 
     def learning_rate_after(self, step: int) -> float:
         """Return the learning rate of the step after `step` updates."""

@@ -127,6 +127,8 @@ class Adam(AveragingOptimizer, keras.optimizers.Adam):
         """Update the weights."""
         if self.l2:
             weights = self._trainable_variables if trainable_variables is None else trainable_variables
+            if self.anchors:
+                weights = [weight - anchor for weight, anchor in zip(weights, self.anchors, strict=True)]
             grads = [gradient + self.l2 * weight for gradient, weight in zip(grads, weights, strict=True)]
         super().apply(grads, trainable_variables)
 

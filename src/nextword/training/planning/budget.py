@@ -45,6 +45,9 @@ _MAX_EPOCHS = 40.0
 _WORDS_OF_MAX_EPOCHS = 20_000
 """A text of this many words is trained for at most this many epochs, and a longer text for more."""
 
+_MAX_EPOCHS_OF_BASE = 20.0
+"""A run from a base takes at most this many epochs."""
+
 _PATIENCE_SHARE = 1 / 3
 _MIN_PATIENCE = 5
 """Rounds without improvement that end a run, as a share of its rounds, and at least."""
@@ -107,14 +110,15 @@ def plan_time(
         SettingError: Validation and evaluation would take all the time, or an override sets a schedule that does not
             end at zero.
     """
+    has_base = config.training.base is not None
     if config.training.minutes is None or config.plan is not None:
-        return config
+        return _with_rates_of_base(config, corpus, config.training.epochs) if has_base else config
     budget = Budget(60.0 * config.training.minutes, began)
     config = _with_schedule_ending_at_zero(config, context)
     vocabulary_size, speed = corpus.tokenizer.vocabulary_size, None
     seconds = min(_MEASURED_SECONDS, _MAX_MEASURING_SHARE * budget.seconds)
     measure = partial(measure_training, seconds=seconds, teacher=teacher)
-    if config.origin.get("preset") == DEFAULT_PRESET:
+    if config.origin.get("preset") == DEFAULT_PRESET and not has_base:
         sizes = read_preset(DEFAULT_PRESET)["sizes"]
         config = _with_sampled_softmax(config, vocabulary_size)
         speed = measure(config.with_choices(sizes[len(sizes) // 2]["settings"]), vocabulary_size)
@@ -122,6 +126,8 @@ def plan_time(
     if speed is None or budget.spent <= _MAX_MEASURING_SHARE * budget.seconds:
         speed = measure(config, vocabulary_size)
     words_per_second = speed.flops_per_second / useful_flops_per_word(config.model.build(vocabulary_size))
+    if has_base:
+        config = _with_rates_of_base(config, corpus, words_per_second * budget.left / len(corpus.train.ids))
     windows = windows_of(config.batching)
     plan = _plan(config, corpus, windows, budget, words_per_second)
     if budget.is_late:
@@ -134,6 +140,16 @@ def plan_time(
         f"{plan.planned_steps[0] / windows.steps_per_epoch:.1f} epochs, in {counted(budget.seconds / 60, 'minute')}"
     )
     return _with_patience(replace(config, plan=plan), math.ceil(plan.planned_steps[0] / plan.round_steps))
+
+
+def _with_rates_of_base(config: RunConfig, corpus: Corpus, epochs: float) -> RunConfig:
+    """Return the settings of `auto` with dropout and weight decay for a number of epochs from a base."""
+    if config.plan is not None or config.preset != DEFAULT_PRESET:
+        return config
+    family, num_words = read_preset(DEFAULT_PRESET), len(corpus.train.ids)
+    rates = _interpolated(family["regularization"], max(_MIN_EPOCHS, min(epochs, _MAX_EPOCHS_OF_BASE)))
+    config = config.with_choices({"model": rates, "training": {"weight_decay": _weight_decay(family, num_words)}})
+    return config if config.training.minutes else _with_patience(config, math.ceil(epochs))
 
 
 def _with_patience(config: RunConfig, num_rounds: int) -> RunConfig:
@@ -245,7 +261,8 @@ def _plan(config: RunConfig, corpus: Corpus, windows: Windows, budget: Budget, w
     training = seconds - mixture_seconds - passes_at_end * validation
     rounds = _num_rounds(training / validation)
     steps = costs.steps_in(training, rounds)
-    max_steps = math.ceil(_max_epochs(len(corpus.train.ids)) * windows.steps_per_epoch)
+    most = _max_epochs(len(corpus.train.ids)) if config.training.base is None else _MAX_EPOCHS_OF_BASE
+    max_steps = math.ceil(most * windows.steps_per_epoch)
     needed = None
     if steps > max_steps:
         steps = max_steps

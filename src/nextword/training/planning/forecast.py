@@ -13,6 +13,7 @@ from nextword.errors import counted
 from nextword.machine.capacity import read_capacity
 from nextword.text.corpus import Corpus
 from nextword.text.sources.names import SPLITS
+from nextword.training.base import base_of
 from nextword.training.config import RunConfig
 from nextword.training.context import RunContext
 from nextword.training.planning.budget import expected_seconds, plan_time
@@ -44,6 +45,7 @@ class Forecast:
         seconds: About how long the run takes; `None` if unknown.
         memory_bytes: About how much memory it takes, with its teacher.
         available_memory_bytes: How much is available; `None` if unknown.
+        base: What the base of the run knows of the text, in words; empty without a base.
     """
 
     run: str
@@ -60,6 +62,7 @@ class Forecast:
     seconds: float | None
     memory_bytes: int
     available_memory_bytes: int | None
+    base: str = ""
 
     @classmethod
     def of(cls, prepared: Preparation, corpus: Corpus, root: Path) -> Self:
@@ -83,6 +86,7 @@ class Forecast:
             seconds=needed or (None if minutes is None else 60.0 * minutes),
             memory_bytes=training_memory_bytes(architecture, config.batching, teachers),
             available_memory_bytes=read_capacity().available_memory_bytes,
+            base=prepared.known,
         )
 
     def to_table(self) -> dict[str, Any]:
@@ -119,6 +123,8 @@ class Forecast:
         tokens = ", ".join(f"{split} {number:,}" for split, number in self.tokens.items())
         yield "text", f"{self.text}: {tokens} tokens"
         yield "vocabulary", f"{self.vocabulary_size:,} tokens, {self.tokenizer}"
+        if self.base:
+            yield "base", self.base
         yield "model", f"{self.model}, {self.num_parameters:,} parameters"
         about = "" if self.minutes is None else "at most " if is_short else "about "
         steps, rounds = counted(self.steps, "step"), counted(self.rounds, "round")
@@ -144,9 +150,10 @@ def forecast_run(config: RunConfig, text: str | Path | Corpus, root: Path, conte
     """
     began = time.monotonic()
     RunDirectory(root).require_free()
-    corpus = context.load_corpus(text, config.text)
+    config, base = base_of(config)
+    corpus = context.load_corpus(text, config.text, base=base.bundle.tokenizer if base else None)
     fit = partial(plan_time, corpus=corpus, began=began, context=context)
-    prepared = prepare_new(config, corpus, Solo(), fit)
+    prepared = prepare_new(config, corpus, Solo(), fit, base)
     forecast = Forecast.of(prepared, corpus, root)
     return forecast if forecast.seconds is not None else replace(forecast, seconds=_seconds(prepared, corpus))
 

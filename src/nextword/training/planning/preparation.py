@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import cache, partial
 
+from nextword.bundle.bundle import Bundle
 from nextword.bundle.files import require_storable
 from nextword.model.language_model import LanguageModel
 from nextword.model.ops.precision import resolve_compute_dtype
@@ -11,9 +12,11 @@ from nextword.text.batching.streams import make_windows, validation_streams
 from nextword.text.batching.window import Windows
 from nextword.text.corpus import TrainingText
 from nextword.text.options import BatchOptions
+from nextword.training.base import Base
 from nextword.training.config import RunConfig
 from nextword.training.plan import Plan
 from nextword.training.solo import Solo
+from nextword.training.step.carried_start import carried_weights, known_words
 from nextword.training.step.count_based_initialization import token_counts
 from nextword.training.step.distillation import Teacher, stream_model_of, teacher_of
 from nextword.training.step.step import TrainingStep
@@ -36,6 +39,8 @@ class Preparation:
         valid: The validation windows.
         teacher: The models whose predictions are learned, or `None`.
         plan: The rounds, as planned before the first one.
+        start: The weights before the first step, if the run has a base.
+        known: What the base knows of the text of a new run, in words.
     """
 
     config: RunConfig
@@ -45,12 +50,17 @@ class Preparation:
     valid: Windows
     teacher: Teacher | None
     plan: Plan
+    start: Bundle | None = None
+    known: str = ""
 
     def new_model(self) -> LanguageModel:
-        """Return a model with random weights."""
+        """Return a model with random weights, or with those that the run starts from."""
         architecture = self.config.model.build(self.text.tokenizer.vocabulary_size)
         training = self.config.training
-        return LanguageModel(architecture, seed=training.seed, compute_dtype=training.compute_dtype)
+        model = LanguageModel(architecture, seed=training.seed, compute_dtype=training.compute_dtype)
+        if self.start is not None:
+            model.set_named_weights(self.start.weights)
+        return model
 
     def step(self, model: LanguageModel) -> TrainingStep:
         """Return the compiled step of this process, which trains a model in place."""
@@ -64,12 +74,15 @@ class Preparation:
             token_counts=token_counts(text) if options.sampled_softmax else None,
             stream_model=processes.stream_model(stream_model_of(self.teacher)),
             unknown_id=text.tokenizer.unknown_id_in(text.valid.report.num_out_of_vocabulary),
+            is_anchored=self.start is not None,
         )
         processes.share_start(step)
         return step
 
 
-def prepare_new(config: RunConfig, text: TrainingText, processes: Solo, fit: Fit) -> Preparation:
+def prepare_new(
+    config: RunConfig, text: TrainingText, processes: Solo, fit: Fit, base: Base | None = None
+) -> Preparation:
     """Prepare a new run: settle everything that text, machine and clock decide. Nothing is written.
 
     Args:
@@ -77,6 +90,7 @@ def prepare_new(config: RunConfig, text: TrainingText, processes: Solo, fit: Fit
         text: The text.
         processes: The processes; process 0 decides.
         fit: Decides by the speed of this machine.
+        base: The base of the settings.
 
     Raises:
         BundleError: There is no teacher.
@@ -95,21 +109,37 @@ def prepare_new(config: RunConfig, text: TrainingText, processes: Solo, fit: Fit
     if teacher is not None:
         config = teacher.noted_in(config)
     processes.require_same("the text", text.sha256)
+    start = _start_from(base, config, text) if base else None
     if processes.writes:
         config = fit(config, windows_of, teacher)
     settled = RunConfig.from_tables(processes.agree(config.to_tables()))
-    return _prepared(replace(settled, given=config.given), text, processes, windows_of, teacher)
+    prepared = _prepared(replace(settled, given=config.given), text, processes, windows_of, teacher)
+    known = known_words(base.bundle, text.tokenizer, token_counts(text)) if base else ""
+    return replace(prepared, start=start, known=known)
 
 
-def prepare_again(config: RunConfig, text: TrainingText, processes: Solo) -> Preparation:
+def _start_from(base: Base, config: RunConfig, text: TrainingText) -> Bundle:
+    """Return the weights that a run with a base starts from."""
+    weights = carried_weights(base.bundle, text.tokenizer, text.train.ids, start=config.training.start)
+    architecture = config.model.build(text.tokenizer.vocabulary_size)
+    return Bundle("start", architecture, text.tokenizer, weights, f"Started from {base.bundle.name}.\n")
+
+
+def prepare_again(config: RunConfig, text: TrainingText, processes: Solo, start: Bundle | None = None) -> Preparation:
     """Prepare a run that has begun.
+
+    Args:
+        config: Its settings.
+        text: Its text.
+        processes: The processes.
+        start: What it started from, if it has a base.
 
     Raises:
         BundleError: Its teacher is gone.
         SettingError: Its teacher has changed.
     """
     teacher = teacher_of(config, text.tokenizer)
-    return _prepared(config, text, processes, _windows_of(text, processes), teacher)
+    return replace(_prepared(config, text, processes, _windows_of(text, processes), teacher), start=start)
 
 
 def _windows_of(text: TrainingText, processes: Solo) -> WindowsOf:

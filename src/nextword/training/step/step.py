@@ -74,6 +74,7 @@ class TrainingStep:
             counts).
         stream_model: Makes the model in training.
         unknown_id: The id that stands for unknown words, which do not count as right (default: none does).
+        is_anchored: Whether weight decay pulls the weights towards their present values instead of zero.
 
     Attributes:
         words_per_step: Number of tokens in a training window of all processes, `B * T`.
@@ -93,6 +94,7 @@ class TrainingStep:
         token_counts: NDArray[np.integer[Any]] | None = None,
         stream_model: Callable[..., StreamModel] = StreamModel,
         unknown_id: int | None = None,
+        is_anchored: bool = False,
     ) -> None:
         options.check_softmax(model.architecture)
         self.model = model
@@ -112,6 +114,8 @@ class TrainingStep:
         self.optimizer = make_optimizer(options, plan, relative_lengths=lengths, compute_dtype=model.product_dtype)
         self.stream.compile(optimizer=self.optimizer)
         self.optimizer.build(self.stream.trainable_variables)
+        if is_anchored and options.weight_decay:
+            self.optimizer.anchor(self.stream.trainable_variables)
 
     def train_round(
         self,

@@ -76,8 +76,13 @@ class StudySettings:
         """The search space.
 
         Raises:
-            SettingError: A name is unknown or a value is invalid.
+            SettingError: A name is unknown, a value is invalid, or the settings have a base.
         """
+        if self.base.training.base is not None:
+            raise SettingError(
+                f"`base` must not be set in a study, whose trials start from new weights, but is "
+                f"{self.base.training.base}; train with `nextword train --from`"
+            )
         space = SearchSpace.read(self.search, self.base)
         if self.options.minutes_per_trial is not None and any(
             "training.epochs" in each.targets for each in space.dimensions

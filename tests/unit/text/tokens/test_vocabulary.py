@@ -70,3 +70,22 @@ def test_what_cannot_be_a_vocabulary_is_refused(tokens: tuple[str, ...], message
 
 def test_its_representation_is_short() -> None:
     assert repr(Vocabulary((UNKNOWN, END))) == "<Vocabulary of 2 tokens>"
+
+
+@settings(deadline=None)
+@given(COUNTS, COUNTS, st.integers(1, 5), st.none() | st.integers(2, 9))
+def test_a_merged_vocabulary_loses_no_word_and_drops_unused_ones_first(
+    old: dict[str, int], new: dict[str, int], minimum: int, maximum: int | None
+) -> None:
+    base = Vocabulary.from_counts(old)
+    merged = Vocabulary.merged(base, [new], minimum_count=minimum, maximum_size=maximum).tokens
+    wanted = {*base.tokens, *(token for token, count in new.items() if count >= minimum)}
+    assert len(set(merged)) == len(merged)
+    assert set(merged) == wanted if maximum is None else len(merged) == min(max(maximum, 2), len(wanted))
+    assert set(merged) <= wanted
+    counts = [new.get(token, 0) for token in merged if token != UNKNOWN]
+    assert counts == sorted(counts, reverse=True)
+    unused = [token for token in merged if token in base and not new.get(token) and token != UNKNOWN]
+    assert unused == sorted(unused, key=base.id_of)
+    used = [new.get(token, 0) for token in merged if token not in (UNKNOWN, END)]
+    assert all(new.get(token, 0) <= min(used, default=9) for token in wanted.difference(merged))

@@ -255,3 +255,20 @@ def test_the_settings_are_passed_to_the_optimizer() -> None:
     assert (muon.adam_beta_1, muon.adam_beta_2) == (0.8, 0.95)
     assert (muon.weight_decay, muon.adam_weight_decay) == (0.1, 0.1)
     assert (muon.rate_ratio, muon.compute_dtype) == (2.0, "bfloat16")
+
+
+@pytest.mark.parametrize("name", ["adam", "muon", "sgd"])
+def test_anchored_weights_decay_to_where_they_began(name: str) -> None:
+    optimizer = made(optimizer=name, learning_rate=0.1, weight_decay=0.5)
+    variables = [keras.Variable(array) for array in begin()]
+    optimizer.build(variables)
+    optimizer.anchor(variables)
+    still = [np.zeros(shape) for shape in SHAPES]
+    optimizer.apply(still, variables)
+    for variable, array in zip(variables, begin(), strict=True):
+        np.testing.assert_allclose(variable, array, rtol=1e-6)
+    for variable in variables:
+        variable.assign(variable + 1.0)
+    optimizer.apply(still, variables)
+    for variable, array in zip(variables, begin(), strict=True):
+        assert (np.abs(np.asarray(variable) - array) < 1.0).all()

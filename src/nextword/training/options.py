@@ -29,8 +29,7 @@ class TrainingOptions(Settings):
 
     epochs: float = setting(
         10.0,
-        help="Number of passes over the text, rounded up to whole rounds. 0 with --from: adapt the base to the text "
-        "without training.",
+        help="Passes over the text.",
         at_least=0.0,
         task="length",
     )
@@ -51,8 +50,8 @@ class TrainingOptions(Settings):
     )
     base: str | None = setting(
         None,
-        help="Start from the weights and the words of this run or model, or of the sample model austen.",
-        unset="start from new weights",
+        help="Start from this run or model.",
+        unset="new weights",
         task="length",
         flag="from",
     )

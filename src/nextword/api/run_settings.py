@@ -20,6 +20,7 @@ class RunSettings(TypedDict, total=False):
     test_fraction: float
     on_bad_bytes: Literal["strict", "replace"]
     field: str
+    sender: str | None
     document: Literal["auto", "file", "paragraph", "line"]
     split_by: Literal["bytes", "document"]
     deduplicate: Literal["none", "documents", "lines"]

@@ -77,6 +77,12 @@ class TextOptions(Settings):
     field: str = setting(
         "text", help="Field or column with the text, for JSON Lines, CSV, Parquet and for rows in Python.", task="text"
     )
+    sender: str | None = setting(
+        None,
+        help="Read only messages by this sender, a part of a name or address, from mails and chats.",
+        unset="all senders",
+        task="text",
+    )
     document: Literal["auto", "file", "paragraph", "line"] = setting(
         "auto",
         help="What a document of plain text is. auto: a file, or a paragraph if there is one file. Each record is one.",

@@ -1,5 +1,6 @@
 """Files of any kind that nextword reads, and rows in memory, as blocks of plain text or as documents."""
 
+import re
 from abc import ABC, abstractmethod
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -20,14 +21,16 @@ from nextword.text.sources.documents import (
     documents_of_table,
     plain_text,
 )
+from nextword.text.sources.messages import documents_of_messages, json_messages, mails, whatsapp_messages
 from nextword.text.sources.names import JSON_LINES_SUFFIXES, SPLIT_NAMES, SplitOrAll
 
-FileKind = Literal["plain", "json lines", "table", "parquet"]
+FileKind = Literal["plain", "json lines", "table", "parquet", "mails", "json chat", "whatsapp chat"]
 
 _DELIMITERS = {".csv": ",", ".tsv": "\t"}
 """What separates the columns of a table, by the ending of its name."""
 
-_PARQUET_SUFFIX = ".parquet"
+_KINDS: dict[str, FileKind] = {".parquet": "parquet", ".mbox": "mails", ".json": "json chat"}
+_WHATSAPP = re.compile(r"(_chat|whatsapp.*)\.txt", re.IGNORECASE)
 
 DocumentUnit = Literal["file", "paragraph", "line"]
 """What a document of plain text is; a record is always one."""
@@ -146,6 +149,8 @@ class TextFile(Source):
         self.path = path
         self.whole = TextRange.whole(path)
         self._suffix = _suffix(path)
+        if options.sender and self.kind in ("plain", "json lines", "table", "parquet"):
+            raise TextError(f"`--sender` needs mails or chats, but `{self.shown}` holds neither; leave it out")
 
     @cached_property
     def kind(self) -> FileKind:
@@ -154,7 +159,9 @@ class TextFile(Source):
             return "json lines"
         if self._suffix in _DELIMITERS:
             return "table"
-        return "parquet" if self._suffix == _PARQUET_SUFFIX else "plain"
+        if _WHATSAPP.fullmatch(bare_name(self.path.name)):
+            return "whatsapp chat"
+        return _KINDS.get(self._suffix, "plain")
 
     @property
     @override
@@ -172,11 +179,18 @@ class TextFile(Source):
         if not self.has_records:
             return (packing_of(self.path), self.whole.sha256)
         kind = self.kind if self.kind == "json lines" else f"{self.kind}{self._suffix}"
-        return (kind, self._options.field, self._options.on_bad_bytes, self.whole.sha256)
+        options = self._options
+        return (kind, options.field, options.on_bad_bytes, self.whole.sha256, *filter(None, [options.sender]))
 
     @override
     def documents(self, unit: DocumentUnit) -> Iterator[Document]:
         match self.kind:
+            case "mails":
+                yield from self._messages(mails(self._unpacked(), self.shown))
+            case "json chat":
+                yield from self._messages(json_messages(self._lines(), self.shown))
+            case "whatsapp chat":
+                yield from self._messages(whatsapp_messages(self._lines()))
             case "plain":
                 yield from self._plain_documents(unit)
             case "json lines":
@@ -204,6 +218,9 @@ class TextFile(Source):
             return
         for chunk in read_lines(self._unpacked(), f"`{self.shown}`", on_bad_bytes=self._options.on_bad_bytes):
             yield chunk.data
+
+    def _messages(self, messages: Iterator[tuple[str, str]]) -> Iterator[Document]:
+        return documents_of_messages(messages, self._options.sender, self.shown)
 
     def _unpacked(self) -> Iterator[bytes]:
         return unpacked_blocks(self.path, sha256=self.whole.sha256, shown=self.shown)

@@ -39,7 +39,7 @@ def path(tmp_path: Path) -> Path:
     ("name", "kind"),
     [
         *(("a.jsonl", "json lines"), ("a.ndjson.gz", "json lines"), ("a.JSONL.zst", "json lines")),
-        *(("a.json", "plain"), ("jsonl", "plain"), ("a.tsv.xz", "table"), ("a.parquet", "parquet")),
+        *(("a.json", "json chat"), ("jsonl", "plain"), ("a.tsv.xz", "table"), ("a.parquet", "parquet")),
     ],
 )
 def test_a_file_is_known_by_its_name(tmp_path: Path, name: str, kind: FileKind) -> None:

@@ -1,0 +1,158 @@
+"""Mails of an mbox and messages of chat exports as documents: what people wrote themselves, without quotes."""
+
+import json
+import re
+from collections.abc import Iterable, Iterator
+from email import message_from_bytes
+from email.header import decode_header, make_header
+from email.message import Message
+from typing import Any
+
+from nextword.errors import TextError
+from nextword.text.sources.documents import Document
+
+_Messages = Iterator[tuple[str, str]]  # the sender and the text of each
+
+_WHATSAPP = re.compile(
+    r"\u200e?\[?\d{1,4}[./-]\d{1,2}[./-]\d{1,4},? \d{1,2}[:.]\d\d(?:[:.]\d\d)?(?:\s?[APap]\.?\s?[Mm]\.?)?(?:\] | - )"
+    r"(?:(?P<sender>[^:]+): )?(?P<text>.*)"
+)
+_MEDIA = re.compile(r"\u200e|<[^<>]*>$")
+_MAX_NAMED = 5
+_FORWARDED = re.compile(r"-{3,}.*\w.*-{3,}\s*")
+
+
+def documents_of_messages(messages: _Messages, sender: str | None, shown: str) -> Iterator[Document]:
+    """Yield the messages of a sender, or of all.
+
+    Args:
+        messages: Sender and text of each message.
+        sender: A part of the name or address, in any case; `None` for all senders.
+        shown: How errors name the file.
+
+    Raises:
+        TextError: There is no such message.
+    """
+    names: dict[str, None] = {}
+    is_found = False
+    for number, (name, text) in enumerate(messages, start=1):
+        names[name] = None
+        if text.strip() and (sender is None or sender.casefold() in name.casefold()):
+            is_found = True
+            yield Document(f"`{shown}`, message {number}", text.strip())
+    if not names:
+        raise TextError(f"`{shown}` must hold messages, but none is found; check the export, or rename a plain text")
+    if not is_found and sender is not None:
+        some = ", ".join(map(repr, list(names)[:_MAX_NAMED]))
+        raise TextError(
+            f"`{shown}` must hold messages by {sender!r}, but has those of {some}; give `--sender` one of them"
+        )
+
+
+def mails(blocks: Iterable[bytes], shown: str) -> _Messages:
+    """Yield the mails of an mbox; the text is the first plain part without quotes, signature and forwarded mails."""
+    held: list[bytes] = []
+    for number, line in enumerate(_lines(blocks)):
+        if number == 0 and not line.startswith(b"From "):
+            raise TextError(
+                f"`{shown}` must be an mbox, whose mails begin with a line `From `, but is not; check the file"
+            )
+        if line.startswith(b"From ") and not (held and held[-1].strip()):
+            yield from _mail(held)
+            held = []
+        else:
+            held.append(line[1:] if line.startswith(b">From ") else line)
+    yield from _mail(held)
+
+
+def whatsapp_messages(lines: Iterable[str]) -> _Messages:
+    """Yield the messages of a chat that WhatsApp exported, without media and without what WhatsApp itself says."""
+    sender, held = "", list[str]()
+    for line in lines:
+        if found := _WHATSAPP.match(line):
+            if sender and held:
+                yield sender, "\n".join(held)
+            sender, text = found["sender"] or "", found["text"]
+            held = [] if _MEDIA.match(text) else [text]
+        elif held:
+            held.append(line)
+    if sender and held:
+        yield sender, "\n".join(held)
+
+
+def json_messages(lines: Iterable[str], shown: str) -> _Messages:
+    """Yield the messages of a chat export in JSON: of Telegram, of DiscordChatExporter, or of a day in Slack."""
+    try:
+        table = json.loads("\n".join(lines))
+        chats = table["chats"]["list"] if isinstance(table, dict) and "chats" in table else [table]
+        messages = [message for chat in chats for message in (chat if isinstance(chat, list) else chat["messages"])]
+        found = [_message(message) for message in messages]
+    except (ValueError, TypeError, LookupError, AttributeError, RecursionError) as error:
+        raise TextError(
+            f"`{shown}` must be a chat that Telegram, Discord or Slack exported, but is not; give other texts as plain "
+            "text or as JSON Lines (.jsonl)"
+        ) from error
+    yield from found
+
+
+def _message(message: dict[str, Any]) -> tuple[str, str]:
+    text = message.get("text") or message.get("content") or ""
+    parts = text if isinstance(text, list) else [text]
+    author = message.get("from") or message.get("user") or message.get("author") or ""
+    name = author["name"] if isinstance(author, dict) else author
+    return name, "".join(part if isinstance(part, str) else part["text"] for part in parts)
+
+
+def _mail(lines: list[bytes]) -> _Messages:
+    if lines:
+        mail = message_from_bytes(b"".join(lines))
+        is_text = (part for part in mail.walk() if part.get_content_type() == "text/plain" and not part.get_filename())
+        yield _header(mail["From"]), "".join(own_lines(_content(part)) for part in [next(is_text, None)] if part)
+
+
+def _header(value: Any) -> str:
+    try:
+        return str(make_header(decode_header(str(value or ""))))
+    except (LookupError, ValueError):
+        return str(value)
+
+
+def _content(part: Message) -> str:
+    data = part.get_payload(decode=True)
+    text = data if isinstance(data, bytes) else b""
+    try:
+        return text.decode(part.get_content_charset("utf-8"), "replace")
+    except LookupError:
+        return text.decode("latin-1")
+
+
+def own_lines(body: str) -> str:
+    r"""Return the lines of a mail that its sender wrote.
+
+    Example:
+        >>> own_lines("Yes.\n\nOn Monday, Ann wrote:\n> Tea?\n> Ann\nAt four.\n-- \nBob")
+        'Yes.\n\nAt four.'
+    """
+    lines: list[str] = []
+    is_quote = False
+    for line in body.splitlines():
+        if line.rstrip() == "--" or _FORWARDED.fullmatch(line):
+            break
+        if line.startswith(">") and not is_quote and any(lines):
+            while not lines[-1].strip():
+                lines.pop()
+            if lines[-1].rstrip().endswith(":"):  # "On Monday, Ann wrote:", in one line or two
+                del lines[-2 if len(lines) > 1 and lines[-2].strip() else -1 :]
+        is_quote = line.startswith(">")
+        if not is_quote and (line.strip() or any(lines[-1:])):
+            lines.append(line.rstrip())
+    return "\n".join(lines).strip()
+
+
+def _lines(blocks: Iterable[bytes]) -> Iterator[bytes]:
+    held = b""
+    for block in blocks:
+        *whole, held = (held + block).split(b"\n")
+        yield from (line + b"\n" for line in whole)
+    if held:
+        yield held

@@ -1,0 +1,120 @@
+import json
+from email.message import EmailMessage
+from pathlib import Path
+
+import pytest
+
+from nextword.errors import TextError
+from nextword.text.options import TextOptions
+from nextword.text.sources.files import TextFile
+
+BODY = """Hello,
+
+From here it is fine.
+
+On Mon, 3 Mar 2024 at 10:00, Ann Smith
+<ann@x.org> wrote:
+> a secret
+>
+> more
+
+My list:
+one
+--\x20
+Bea
+"""
+OWN = "Hello,\n\nFrom here it is fine.\n\nMy list:\none"
+
+
+def mail(sender: str, body: str, charset: str = "utf-8") -> bytes:
+    message = EmailMessage()
+    message["From"] = sender
+    message.set_content(body, charset=charset)
+    message.add_alternative("<p>html</p>", subtype="html")
+    message.add_attachment(b"attached", maintype="text", subtype="plain", filename="a.txt")
+    return b"From bea Mon Mar  3 10:00:00 2024\n" + bytes(message).replace(b"\nFrom here", b"\n>From here") + b"\n"
+
+
+def texts(path: Path, sender: str | None = None) -> list[str]:
+    return [text for _, text in TextFile(path, TextOptions(sender=sender)).documents("line")]
+
+
+def test_mails_are_read_without_quotes_signatures_and_attachments(tmp_path: Path) -> None:
+    path = tmp_path / "sent.mbox"
+    outlook = "Yes.\n\n-----Original Message-----\nFrom: Ann\nsecret\n"
+    unknown = mail("Ann <ann@x.org>", "Café", "latin-1").replace(b"iso-8859-1", b"x-unknown")
+    path.write_bytes(mail("Béa <bea@x.org>", BODY) + mail("Ann <ann@x.org>", outlook) + unknown)
+    assert texts(path) == [OWN, "Yes.", "Café"]
+    assert texts(path, "béa") == texts(path)[:1]
+    assert texts(path, "ANN@X.ORG") == ["Yes.", "Café"]
+
+
+ANDROID = """12/03/2023, 18:22 - Messages are encrypted.
+3/12/23, 6:22\u202fPM - Ann: Hi: you
+and you
+12/03/2023, 18:23 - Bob: <Media omitted>
+12/03/2023 18:23 - Bob: ok
+"""
+IPHONE = """\u200e[12.03.23, 18:22:11] Us: \u200eMessages are encrypted.
+[12.03.23, 18:22:11] Ann: Hi: you
+and you
+[12.03.23, 18:22:12] Bob: \u200eimage omitted
+[12.03.23, 18:22:12] Bob: ok
+"""
+SERVICE = {"type": "service", "actor": "Ann", "text": ""}
+ANN = {"from": "Ann", "text": ["Hi: ", {"type": "bold", "text": "you"}, "\nand you"]}
+BOB = {"from": "Bob", "text": "ok"}
+DISCORD = [{"content": text, "author": {"name": name}} for name, text in (("Ann", "Hi: you\nand you"), ("Bob", "ok"))]
+
+
+@pytest.mark.parametrize(
+    ("name", "chat"),
+    [
+        ("WhatsApp Chat with Ann.txt", ANDROID),
+        ("_chat.txt", IPHONE),
+        ("result.json", {"messages": [SERVICE, ANN, BOB]}),
+        ("all.json", {"chats": {"list": [{"messages": [SERVICE, ANN]}, {"messages": [BOB]}]}}),
+        ("discord.json", {"messages": DISCORD}),
+        ("2024-03-03.json", [{"user": "Ann", "text": "Hi: you\nand you"}, {"user": "Bob", "text": "ok"}]),
+    ],
+)
+def test_chats_are_read_by_message(name: str, chat: object, tmp_path: Path) -> None:
+    path = tmp_path / name
+    path.write_text(chat if isinstance(chat, str) else json.dumps(chat), encoding="utf-8")
+    assert texts(path) == ["Hi: you\nand you", "ok"]
+    assert texts(path, "bob") == ["ok"]
+    with pytest.raises(TextError, match=r"must hold messages by 'Zoe', but has those of .*'Bob'; give `--sender`"):
+        texts(path, "Zoe")
+
+
+def test_the_sender_is_part_of_what_the_cache_keeps(tmp_path: Path) -> None:
+    path = tmp_path / "sent.mbox"
+    path.write_bytes(mail("Ann", "Yes"))
+    kept = [TextFile(path, TextOptions(sender=sender)).made_by for sender in (None, "Ann", "Bob")]
+    assert len(set(kept)) == 3
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "message"),
+    [
+        ("a.mbox", "", "must hold messages, but none is found"),
+        ("_chat.txt", "plain text\n", "must hold messages, but none is found"),
+        ("a.mbox", "hello\n", "must be an mbox, whose mails begin with a line `From `"),
+        ("a.json", '{"a": 1}', "must be a chat that Telegram, Discord or Slack exported"),
+        ("a.json", '{"text": "a"}\n{"text": "b"}\n', r"JSON Lines \(.jsonl\)"),
+        ("a.json", '[{"user": "Ann", "text": [{"no": 1}]}]', "must be a chat that"),
+    ],
+)
+def test_other_files_are_refused(name: str, content: str, message: str, tmp_path: Path) -> None:
+    path = tmp_path / name
+    path.write_text(content, encoding="utf-8")
+    with pytest.raises(TextError, match=message):
+        texts(path)
+
+
+@pytest.mark.parametrize("name", ["a.txt", "a.jsonl", "a.csv"])
+def test_a_sender_needs_messages(name: str, tmp_path: Path) -> None:
+    path = tmp_path / name
+    path.write_text("text\n", encoding="utf-8")
+    with pytest.raises(TextError, match="`--sender` needs mails or chats"):
+        texts(path, "Ann")

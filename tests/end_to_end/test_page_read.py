@@ -33,6 +33,19 @@ def test_the_words_are_those_of_the_text_even_after_an_emoji(page: "Page") -> No
     assert "Kowalczyk" in words
 
 
+def test_bits_per_character_are_shown_if_words_are_spelled(page: "Page", austen: TrainedModel) -> None:
+    figures, meaning = page.locator("#panel-read .figures").first, page.locator("#panel-read p.hint.answer").first
+    _read(page, "She was very happy.")
+    assert "Perplexity" in (figures.text_content() or "")
+    assert "equally likely words" in (meaning.text_content() or "")
+    _read(page, "She zyxed him very much.")
+    wait_for(page, "document.querySelector('#panel-read p.hint.answer').textContent.includes('1 word')")
+    spelled = -austen.score("She zyxed him very much.").log_prob / math.log(2) / 25
+    assert float(figures.locator("dd").first.text_content() or "") == pytest.approx(spelled, rel=0.02)
+    assert "Perplexity" not in (figures.text_content() or "")
+    assert "equally likely" not in (meaning.text_content() or "")
+
+
 def test_surprising_words_differ_by_color_and_by_underline(page: "Page") -> None:
     _read(page, "I am very much table")
     styles = page.evaluate(

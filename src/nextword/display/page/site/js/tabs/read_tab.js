@@ -16,6 +16,12 @@ const MAX_TEXT = 100000; // characters
 const MAX_EXAMPLE = 800; // characters
 const FIRST_DRAWN = 50; // tokens
 
+/** Return the number of characters that tokens cover; the end of the last line is one. */
+function charactersIn(text, tokens) {
+  const { start, end } = tokens.at(-1);
+  return [...text.slice(0, end)].length + Number(start === end);
+}
+
 /** @implements {Tab} */
 export class ReadTab {
   static tab = {
@@ -87,25 +93,29 @@ export class ReadTab {
     this.wait("");
     this.result.hidden = answer === null;
     if (answer === null) return;
-    const perplexity = this.draw(text, answer.tokens);
-    this.spoken.textContent = `Perplexity ${fixed(perplexity, 1)} over ${plural(answer.tokens.length, "token")}.`;
+    const measure = this.draw(text, answer.tokens);
+    this.spoken.textContent = `${measure} over ${plural(answer.tokens.length, "token")}.`;
   };
 
-  /** Draw a text and the numbers of its tokens so far. Return the perplexity. */
+  /** Draw a text and the numbers of its tokens so far. Return its measure in words. */
   draw(text, tokens) {
     this.result.hidden = false;
     this.result.classList.remove("is-waiting");
     const first = tokens.filter((token) => token.rank === 1).length;
     const unknown = tokens.filter((token) => token.isUnknown).length;
-    const bits = tokens.reduce((sum, token) => sum + bitsOf(token.logProb), 0) / tokens.length;
+    const sum = tokens.reduce((bits, token) => bits + bitsOf(token.logProb), 0);
+    const bits = sum / tokens.length;
     const perplexity = 2 ** bits;
-    const measured = { Perplexity: fixed(perplexity, 1), "Bits per token": fixed(bits, 2) };
+    const perCharacter = fixed(sum / charactersIn(text, tokens), 2);
+    const measured = unknown
+      ? { "Bits per character": perCharacter, "Bits per token": fixed(bits, 2) }
+      : { Perplexity: fixed(perplexity, 1), "Bits per token": fixed(bits, 2) };
     const counted = { "First choice right": percent(first / tokens.length), Tokens: String(tokens.length) };
     fill(this.figures, facts("figures", { ...measured, ...counted }));
-    const missing = unknown ? ` Not in the vocabulary: ${plural(unknown, "word")}.` : "";
-    const meaning = `The model was as unsure, on average, as among ${fixed(perplexity, 0)} equally likely words.`;
-    this.meaning.textContent = meaning + missing;
+    this.meaning.textContent = unknown
+      ? `Not in the vocabulary: ${plural(unknown, "word")}. Spellings count too, so compare texts by bits per character.`
+      : `The model was as unsure, on average, as among ${fixed(perplexity, 0)} equally likely words.`;
     this.scored.show(text, [...tokens]);
-    return perplexity;
+    return unknown ? `${perCharacter} bits per character` : `Perplexity ${fixed(perplexity, 1)}`;
   }
 }

@@ -1,6 +1,7 @@
 """`nextword.train` trains as the command does, leaves the same run, and resumes it."""
 
 import json
+import math
 import random
 import re
 import shutil
@@ -8,6 +9,7 @@ import signal
 import time
 from collections.abc import Callable
 from dataclasses import replace
+from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +23,7 @@ from nextword.bundle.store import read_bundle, write_bundle
 from nextword.errors import SettingError, TrainingInterrupted, TrainingWarning
 from nextword.model.language_model import LanguageModel
 from nextword.text.corpus import Corpus
+from nextword.text.options import TextOptions, TokenizerKind
 from nextword.training import result
 from nextword.training.config import RunConfig
 from nextword.training.plan import TimePlan
@@ -192,6 +195,24 @@ def test_rows_in_memory_are_trained_on_and_resumed_from_the_directory(tmp_path: 
     assert resumed.bundle.name == "text-quick"
     again = train(rows, field="body", preset="quick", run=tmp_path, settings=SETTINGS, verbose=0)
     assert again.score("the cat saw").log_prob == trained.score("the cat saw").log_prob
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore:.*of the words are unknown")
+def test_models_of_words_subwords_and_characters_are_compared_by_bits_per_character() -> None:
+    lines = files("nextword.text").joinpath("samples/austen.txt").read_text(encoding="utf-8")[:60_000].splitlines()
+    settings: dict[str, Any] = {"embedding_size": 64, "hidden_sizes": (64,), "mixture": False}
+    kinds: tuple[TokenizerKind, ...] = ("word", "subword", "character")
+    corpora = [Corpus.load(lines, TextOptions(tokenizer=kind, line_ends="line")) for kind in kinds]
+    models = [train(corpus, preset="quick", epochs=4, settings=settings, verbose=0) for corpus in corpora]
+    found = [model.evaluate(corpus.test) for model, corpus in zip(models, corpora, strict=True)]
+    assert len({(each.num_characters, each.num_words) for each in found}) == 1
+    assert [bool(each.num_out_of_vocabulary) for each in found] == [True, False, False]
+    bits = [each.bits_per_character or 0.0 for each in found]
+    assert 1.5 < min(bits) < max(bits) < 1.7 * min(bits) < 5.0
+    assert max(each.perplexity for each in found) > 10 * min(each.perplexity for each in found)
+    unspelled = -found[0].log_prob / math.log(2) / (found[0].num_characters or 0)
+    assert unspelled < 0.9 * bits[0]
 
 
 def test_progress_is_shown_unless_it_is_silenced(

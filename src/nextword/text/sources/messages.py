@@ -4,6 +4,7 @@ import json
 import re
 from collections.abc import Iterable, Iterator
 from email import message_from_bytes
+from email.errors import MessageError
 from email.header import decode_header, make_header
 from email.message import Message
 from typing import Any
@@ -19,7 +20,6 @@ _WHATSAPP = re.compile(
 )
 _MEDIA = re.compile(r"\u200e|<[^<>]*>$")
 _MAX_NAMED = 5
-_FORWARDED = re.compile(r"-{3,}.*\w.*-{3,}\s*")
 
 
 def documents_of_messages(messages: _Messages, sender: str | None, shown: str) -> Iterator[Document]:
@@ -100,7 +100,7 @@ def _message(message: dict[str, Any]) -> tuple[str, str]:
     parts = text if isinstance(text, list) else [text]
     author = message.get("from") or message.get("user") or message.get("author") or ""
     name = author["name"] if isinstance(author, dict) else author
-    return name, "".join(part if isinstance(part, str) else part["text"] for part in parts)
+    return str(name), "".join(part if isinstance(part, str) else part["text"] for part in parts)
 
 
 def _mail(lines: list[bytes]) -> _Messages:
@@ -113,7 +113,7 @@ def _mail(lines: list[bytes]) -> _Messages:
 def _header(value: Any) -> str:
     try:
         return str(make_header(decode_header(str(value or ""))))
-    except (LookupError, ValueError):
+    except (LookupError, ValueError, MessageError):
         return str(value)
 
 
@@ -122,7 +122,7 @@ def _content(part: Message) -> str:
     text = data if isinstance(data, bytes) else b""
     try:
         return text.decode(part.get_content_charset("utf-8"), "replace")
-    except LookupError:
+    except (LookupError, ValueError):  # of an unknown encoding, or a name that is none
         return text.decode("latin-1")
 
 
@@ -136,15 +136,16 @@ def own_lines(body: str) -> str:
     lines: list[str] = []
     is_quote = False
     for line in body.splitlines():
-        if line.rstrip() == "--" or _FORWARDED.fullmatch(line):
-            break
+        bare = line.strip()
+        if bare == "--" or (bare.startswith("---") and bare.endswith("---") and any(map(str.isalpha, bare))):
+            break  # a signature, or a forwarded mail
         if line.startswith(">") and not is_quote and any(lines):
             while not lines[-1].strip():
                 lines.pop()
             if lines[-1].rstrip().endswith(":"):  # "On Monday, Ann wrote:", in one line or two
                 del lines[-2 if len(lines) > 1 and lines[-2].strip() else -1 :]
         is_quote = line.startswith(">")
-        if not is_quote and (line.strip() or any(lines[-1:])):
+        if not is_quote and (bare or any(lines[-1:])):
             lines.append(line.rstrip())
     return "\n".join(lines).strip()
 

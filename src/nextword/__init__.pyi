@@ -40,6 +40,7 @@ from nextword.inference.decoders.torchaudio_model import torchaudio_model as tor
 from nextword.inference.decoders.word_model import WordModel as WordModel
 from nextword.inference.evaluation.comparison import ComparedWord as ComparedWord
 from nextword.inference.evaluation.comparison import ComparedWords as ComparedWords
+from nextword.inference.evaluation.copying import Copying as Copying
 from nextword.inference.evaluation.keystroke_evaluation import KeystrokeEvaluation as KeystrokeEvaluation
 from nextword.inference.evaluation.keystrokes import Keystrokes as Keystrokes
 from nextword.inference.evaluation.perplexity import Evaluation as Evaluation

@@ -18,7 +18,7 @@ from nextword.training.config import RunConfig
 _DROPOUT = [each.name for each in fields(ModelOptions) if each.metadata["task"] == "regularization"]
 """The options of a model that do not change its weights."""
 
-_RATE_OF_BASE = 0.3
+_RATE_OF_BASE = 0.5
 """The learning rate of the preset `auto` is multiplied by this: trained weights need smaller steps than random ones."""
 
 

@@ -20,6 +20,7 @@ from nextword.training.config import RunConfig
 from nextword.training.progress import TrainingProgress
 from support.arrays import assert_equal_to_the_bit
 from support.checkpoint_stores import newest_of
+from support.served import post, serving
 from support.whole_runs import resume_run
 
 NETWORK: dict[str, Any] = {"embedding_size": 8, "hidden_sizes": (12, 8), "tied": True}
@@ -211,6 +212,15 @@ def test_a_base_that_does_not_help_is_reported(base: Path) -> None:
     words = random.Random(0).choices(["the", "cat", "dog", "cow", "saw", "met", "a", "today"], k=2000)
     with pytest.warns(TrainingWarning, match="the base does not help"):
         fit([" ".join(words)] * 3, base=base, epochs=0.0)
+
+
+def test_the_service_and_the_one_file_take_a_model_with_a_base(tuned: Path, tmp_path: Path) -> None:
+    model = load(tuned)
+    with serving(model) as served:
+        status, _, answer = post(served, {"prompt": "the bird ate a", "max_tokens": 1})
+    assert (status, len(answer["choices"])) == (200, 1)
+    model.export_html(tmp_path / "model.html")
+    assert "bird" in (tmp_path / "model.html").read_text(encoding="utf-8")
 
 
 def test_the_sample_in_eight_bits_is_a_base_and_the_model_is_used_as_any(tmp_path: Path) -> None:

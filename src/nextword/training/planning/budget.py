@@ -45,8 +45,9 @@ _MAX_EPOCHS = 40.0
 _WORDS_OF_MAX_EPOCHS = 20_000
 """A text of this many words is trained for at most this many epochs, and a longer text for more."""
 
-_MAX_EPOCHS_OF_BASE = 20.0
-"""A run from a base takes at most this many epochs."""
+_MAX_EPOCHS_FROM_BASE = 8.0
+_WORDS_OF_MAX_EPOCHS_FROM_BASE = 30_000
+"""The same for a run from a base, which learns a short text by heart much sooner."""
 
 _PATIENCE_SHARE = 1 / 3
 _MIN_PATIENCE = 5
@@ -147,7 +148,8 @@ def _with_rates_of_base(config: RunConfig, corpus: Corpus, epochs: float) -> Run
     if config.plan is not None or config.preset != DEFAULT_PRESET:
         return config
     family, num_words = read_preset(DEFAULT_PRESET), len(corpus.train.ids)
-    rates = _interpolated(family["regularization"], max(_MIN_EPOCHS, min(epochs, _MAX_EPOCHS_OF_BASE)))
+    read = max(_MIN_EPOCHS, min(epochs, _max_epochs(num_words, has_base=True)))
+    rates = _interpolated(family["regularization"], read)
     config = config.with_choices({"model": rates, "training": {"weight_decay": _weight_decay(family, num_words)}})
     return config if config.training.minutes else _with_patience(config, math.ceil(epochs))
 
@@ -160,8 +162,10 @@ def _with_patience(config: RunConfig, num_rounds: int) -> RunConfig:
     return replace(config, training=config.training.replace(patience=patience))
 
 
-def _max_epochs(num_words: int) -> float:
+def _max_epochs(num_words: int, *, has_base: bool = False) -> float:
     """Return the number of epochs after which more training on a text of `num_words` words does not help."""
+    if has_base:
+        return _MAX_EPOCHS_FROM_BASE * max(1.0, num_words / _WORDS_OF_MAX_EPOCHS_FROM_BASE)
     return _MAX_EPOCHS * max(1.0, num_words / _WORDS_OF_MAX_EPOCHS)
 
 
@@ -261,7 +265,7 @@ def _plan(config: RunConfig, corpus: Corpus, windows: Windows, budget: Budget, w
     training = seconds - mixture_seconds - passes_at_end * validation
     rounds = _num_rounds(training / validation)
     steps = costs.steps_in(training, rounds)
-    most = _max_epochs(len(corpus.train.ids)) if config.training.base is None else _MAX_EPOCHS_OF_BASE
+    most = _max_epochs(len(corpus.train.ids), has_base=config.training.base is not None)
     max_steps = math.ceil(most * windows.steps_per_epoch)
     needed = None
     if steps > max_steps:

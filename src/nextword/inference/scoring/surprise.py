@@ -23,7 +23,7 @@ import math
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from functools import cache
+from functools import lru_cache
 from typing import Any, Literal, get_args
 
 import numpy as np
@@ -58,6 +58,9 @@ _SHORTEST = 4
 
 _PLACE, _PLACE_WEIGHT = 3, 1 / 6
 """Words of an odd place, and its weight next to the mean: of planted errors, most come first with these."""
+
+_MAX_REMEMBERED = 2**16
+"""Of how many unknown words the known word next to them is remembered."""
 
 _POOL = 50
 """How many times as many lines are kept as asked for, until all unknown words are counted."""
@@ -207,7 +210,9 @@ class _Measured:
         self._num_words = num_words
         ranks = np.arange(tokenizer.vocabulary_size)
         self._own_bits = np.log2(ranks + _ZIPF_SHIFT) + math.log2(float((1 / (ranks + _ZIPF_SHIFT)).sum()))
-        self._near = cache(_KnownWords(tokenizer).rank_of_near) if tokenizer.kind in ("word", "space") else None
+        self._near: Callable[[str], int | None] | None = None
+        if tokenizer.kind in ("word", "space"):
+            self._near = lru_cache(_MAX_REMEMBERED)(_KnownWords(tokenizer).rank_of_near)
 
     def count(self, score: LineScore) -> Counter[str]:
         """Count the unknown words of a line, and return all counts so far."""

@@ -47,4 +47,6 @@ def test_words_are_suggested_ranked_and_written(
 
 
 def test_other_commands_say_which_do(arpa: Path, mistake: Command) -> None:
-    assert "`score`, `rank`, `surprise`, `rescore`, `suggest` and `generate` read ARPA files" in mistake("evaluate", arpa)
+    assert "`score`, `rank`, `surprise`, `rescore`, `suggest` and `generate` read ARPA files" in mistake(
+        "evaluate", arpa
+    )

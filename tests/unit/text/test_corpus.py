@@ -85,6 +85,14 @@ def test_verse_keeps_its_lines_and_a_close_choice_names_the_other(cache: Path, t
     assert "verse" not in "".join(given.report.remarks())
 
 
+def test_files_that_a_short_folder_leaves_are_told_in_its_first_remark(cache: Path, tmp_path: Path) -> None:
+    (tmp_path / "notes.md").write_text("It is a fine day.\n" * 99, encoding="utf-8")
+    (tmp_path / "picture.jpg").write_bytes(b"\xff\xd8")
+    first = Corpus.load(tmp_path, cache_dir=cache).report.remarks()[0]
+    assert first.startswith("2 KB is very little text: ")
+    assert first.endswith("1 of 2 files are .txt or .md; left out: 1 .jpg)")
+
+
 def test_the_hash_is_that_of_all_splits(folder: Path, cache: Path) -> None:
     first = Corpus.load(folder, cache_dir=cache)
     assert Corpus.load(folder, TextOptions(tokenizer="character"), cache_dir=cache).sha256 == first.sha256

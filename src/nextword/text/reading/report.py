@@ -123,7 +123,11 @@ class TextReport:
         short = (
             f"{max(1, round(num_bytes / 1000))} KB is very little text: expect poor results; 100 KB or more is better"
         )
-        return [*filter(None, (short if num_bytes < _FEW_BYTES else "", self.left, self.line_ends))]
+        if num_bytes >= _FEW_BYTES:
+            short = self.left
+        elif self.left:  # one remark, because a run shows the first alone
+            short = f"{short} ({self.left})"
+        return [*filter(None, (short, self.line_ends))]
 
     def describe(self) -> list[str]:
         """Return the report as sentences."""

@@ -17,7 +17,7 @@ from nextword.inference.suggestion.user_words import UserWords
 @dataclass(frozen=True, kw_only=True)
 class _WordsOptions(CommandOptions):
     file: Path = argument(meaning="a file of user words", type=OutputFile())
-    learn: tuple[str, ...] = option(
+    add: tuple[str, ...] = option(
         (), help="Learn this word, or allow it if it was forgotten; repeat for more.", metavar="WORD"
     )
     forget: tuple[str, ...] = option(
@@ -32,7 +32,7 @@ class _WordsOptions(CommandOptions):
 @command(
     _WordsOptions,
     examples=[
-        "nextword words my-words.json --learn Kowalczyk",
+        "nextword words my-words.json --add Kowalczyk",
         "nextword words my-words.json --forget damn --forget hell --json",
         "nextword words words-of-both.json --merge my-words.json",
     ],
@@ -45,11 +45,11 @@ def words(options: _WordsOptions) -> None:
     merged, FILE is changed first, or made. In a merge a word gets the larger number of uses, and FILE decides whether
     it is forgotten.
     """
-    changes = bool(options.learn or options.forget or options.merge)
+    changes = bool(options.add or options.forget or options.merge)
     known = UserWords() if changes and not options.file.exists() else UserWords.load(options.file)
     for other in options.merge:
         known.merge(UserWords.load(other))
-    for word in options.learn:
+    for word in options.add:
         (known.allow if known.is_forgotten(word) else known.learn)(word)
     for word in options.forget:
         known.forget(word)

@@ -10,8 +10,8 @@ from support.commands import Captured, Command, nextword
 
 def test_words_are_learned_forgotten_merged_and_listed(tmp_path: Path, printed: Command, trained_run: Path) -> None:
     mine, theirs = tmp_path / "mine.json", tmp_path / "theirs.json"
-    printed("words", theirs, "--learn", "Ada")
-    printed("words", mine, "--learn", "Ada", "--learn", "Tolu", "--learn", "Tolu", "--forget", "Mat")
+    printed("words", theirs, "--add", "Ada")
+    printed("words", mine, "--add", "Ada", "--add", "Tolu", "--add", "Tolu", "--forget", "Mat")
     assert printed("words", mine, "--merge", theirs) == "    2  Tolu\n    1  Ada\nnever  Mat\n"
     assert json.loads(printed("words", mine, "--json")) == {"words": {"Tolu": 2, "Ada": 1}, "forgotten": ["Mat"]}
     for text in (["the cat sat on the"], ["the cat sat on the m", "--complete"]):
@@ -24,9 +24,9 @@ def test_words_are_learned_forgotten_merged_and_listed(tmp_path: Path, printed: 
     [
         (["none.json"], "`none.json` cannot be read (No such file or directory)"),
         (["empty.json"], "`empty.json` must be a file of user words from nextword: it must be JSON"),
-        (["empty.json", "--learn", "Tolu"], "`empty.json` must be a file of user words from nextword"),
+        (["empty.json", "--add", "Tolu"], "`empty.json` must be a file of user words from nextword"),
         (["new.json", "--merge", "none.json"], "`none.json` cannot be read"),
-        (["new.json", "--learn", "new york"], "a user word must be 1 to 64 printable characters"),
+        (["new.json", "--add", "new york"], "a user word must be 1 to 64 printable characters"),
         (["new.json", "--forget", "new york"], "a word to forget must be at most 64 printable characters"),
     ],
 )

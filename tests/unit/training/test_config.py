@@ -121,7 +121,7 @@ def test_cutoffs_are_checked_against_the_vocabulary() -> None:
         ({"seed": 3}, r"`seed` must be in the table of its settings; write training = \{ seed = \.\.\. \}"),
         ({"training": {"epoch": 3}}, r"`epoch` is not a setting of \[training\]; did you mean `epochs`"),
         ({"model": {"hidden_size": [3]}}, r"`hidden_size` is not a setting of \[model\]; did you mean `hidden_sizes`"),
-        ({"training": {"epochs": 0}}, "`epochs` must be at least 0.001, but is 0.0"),
+        ({"training": {"epochs": 0}}, "`epochs` must not be 0 without `base`, the model to start from"),
         ({"model": {"hidden_sizes": [8]}}, "`tied` needs a last layer as wide as the embedding"),
         ({"model": {"adaptive_cutoffs": [20]}}, "`adaptive_cutoffs` need `tied` to be off"),
         (

@@ -35,6 +35,8 @@ GIVEN: dict[str, tuple[list[str], Any]] = {
     "maximum_vocabulary": (["100"], 100),
     "strategy": (["population"], "population"),
     "teacher": (["/runs/teacher"], "/runs/teacher"),
+    "base": (["/runs/base"], "/runs/base"),
+    "sender": (["Ada"], "Ada"),
 }
 """Values that are given to a flag and what they come to; for all others, the default or 1."""
 
@@ -48,8 +50,12 @@ WRITTEN_BY_THE_RUN = {field.name for field in dataclasses.fields(TimePlan)} - {"
 """Settings that only a file gives; `round_steps` is one of [training] too."""
 
 
+FLAGS = {field.name: field.metadata["flag"] for _, field in FIELDS if field.metadata["flag"]}
+"""Flags that are not called like their field."""
+
+
 def flag_of(name: str) -> str:
-    return f"--{name.replace('_', '-')}"
+    return f"--{FLAGS.get(name, name).replace('_', '-')}"
 
 
 def tables_of(*arguments: str) -> Tables:

@@ -68,6 +68,7 @@ def _files(text: str) -> dict[str, str]:
     weights = "[rescoring]\nmodel_weight = 0.5\nlength_weight = 0.0\n"
     typed = {
         "words.txt": "she\nwas\n",
+        "names.txt": "Mary\nAnne\n",
         "lines.txt": lines,
         "a.txt": lines,
         "app.log": lines,
@@ -77,7 +78,10 @@ def _files(text: str) -> dict[str, str]:
     return {**texts, **lists, **typed, "weights.toml": weights}
 
 
-pytestmark = pytest.mark.filterwarnings("ignore:.* of the words are unknown:nextword.errors.TrainingWarning")
+pytestmark = [  # of the tiny text, in training and in evaluation
+    pytest.mark.filterwarnings(f"ignore:.* of the words are unknown:nextword.errors.{category}")
+    for category in ("TrainingWarning", "EvaluationWarning")
+]
 
 
 @pytest.fixture(scope="session")

@@ -43,7 +43,7 @@ def splits_of(text: str, words: int, *, test_words: int = _TEST_WORDS) -> dict[s
 
 
 def merged(splits: dict[str, str], base: TrainedModel, *, more: str = "") -> Corpus:
-    """Return a text with its vocabulary and that of the base, the same with `more` text to train on."""
+    """Return a text with its words and the words of the base, and the same with `more` text to train on."""
     texts = {name: text.splitlines() for name, text in splits.items()}
     corpus = Corpus.load(texts, base=base.tokenizer)
     if not more:

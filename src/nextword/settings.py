@@ -42,7 +42,7 @@ def setting(
         below: A limit that the value must not reach.
         unset: What happens if the value is `None` or an empty tuple, in a few words.
         task: The heading of the help that the flag is listed under.
-        flag: The name of the flag, if it is not that of the field.
+        flag: The name of the flag, if it differs from the name of the field.
     """
     ranges = {"at_least": at_least, "at_most": at_most, "below": below, "may_be_empty": default == ()}
     shown = {"help": help, "unset": unset, "task": task, "flag": flag}

@@ -70,7 +70,7 @@ def train(
             them.
         model: A model of your own to train in place. It must have the vocabulary of the text.
         base: A trained model to start from: a model, the directory of a run or a bundle, or `"austen"`. It keeps its
-            words and gets those of the text.
+            words and gets the words of the text.
         field: Field that holds the text in JSON Lines, or in rows of a data set (default: `text`).
         callbacks: Keras callbacks. An epoch, to them, is a round.
         verbose: 0 prints nothing; 1 shows a progress bar and a row for each round; 2 also details.

@@ -294,7 +294,7 @@ class TrainedModel(LoadedModel):
             >>> [text.prompt for text in found]
             ['She was', 'He had']
         """
-        asked = Request.of(
+        from_arguments = Request.of(
             max_tokens=max_tokens,
             temperature=temperature,
             top_k=top_k,
@@ -306,9 +306,9 @@ class TrainedModel(LoadedModel):
             stop_at_end=stop_at_end,
             seed=seed,
         )
-        if request is not None and asked != Request():
+        if request is not None and from_arguments != Request():
             raise SettingError("`request` must stand alone, but other arguments were given too; put them into it")
-        return generate_texts(self, prompts, request or asked)
+        return generate_texts(self, prompts, request or from_arguments)
 
     def score(self, line: str, *, bos: bool = True, eos: bool = True, spell: bool = True) -> ShownLine:
         """Return the log-probability of a line.

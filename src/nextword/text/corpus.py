@@ -50,7 +50,7 @@ def tokenizer_for(
         options: The options.
         cache: The cache folder.
         ahead: Other splits whose ids will be asked for; they are cut beside a large training split.
-        base: A vocabulary to merge with that of the text (default: none). That of subwords is kept as it is.
+        base: A vocabulary to merge with the words of the text (default: none). Subwords are kept as they are.
 
     Raises:
         TextError: The text cannot be read or is refused.

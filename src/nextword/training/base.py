@@ -28,7 +28,7 @@ class Base:
 
     Attributes:
         bundle: The model; it may be slim.
-        text: The name of its text, and those of the texts of its own bases; empty if none is known.
+        text: The names of its text and of the texts of its own bases; empty if none is known.
         license: The license of the sample model that it comes from; empty if it comes from none.
     """
 

@@ -122,7 +122,7 @@ class TrainingProgress:
 
     @property
     def has_weights(self) -> bool:
-        """Whether there are weights worth keeping: those of a round, or of a base."""
+        """Whether there are weights worth keeping, from a round or from a base."""
         return self.rounds > 0 or self.start_perplexity is not None
 
     @property

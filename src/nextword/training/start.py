@@ -267,8 +267,8 @@ class Run:
             return
         if start > alone:
             self.context.warn(
-                f"the base does not help: before training, its perplexity on valid is {start:,.2f}, and that of the "
-                f"word counts of the text is {alone:,.2f}; train without a base too, and compare the two"
+                f"the base does not help: before training, its perplexity on valid is {start:,.2f}, and word "
+                f"counts of the text alone have {alone:,.2f}; train without a base too, and compare the two"
             )
         else:
             self.context.say(f"before training, perplexity on valid {start:,.2f}; by word counts alone {alone:,.2f}")

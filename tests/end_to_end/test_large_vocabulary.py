@@ -49,6 +49,7 @@ def text(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.mark.slow
 @pytest.mark.timeout(1500)
 @pytest.mark.filterwarnings("ignore:.* of the words are unknown:nextword.errors.TrainingWarning")
+@pytest.mark.filterwarnings("ignore:.* of the words are unknown:nextword.errors.EvaluationWarning")
 @pytest.mark.parametrize(
     "output", [{"adaptive_cutoffs": (2_000, 20_000, 200_000)}, {"sampled_softmax": 1024}], ids=["adaptive", "sampled"]
 )

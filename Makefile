@@ -18,7 +18,7 @@ DEMO_NEEDS := $(if $(wildcard $(VENV)/with-dev),$(VENV)/with-dev,$(VENV)/with-tr
 WORKERS := $(shell n=$$(getconf _NPROCESSORS_ONLN 2>/dev/null || echo 2); echo $$((n > 4 ? 4 : n)))
 TESTS := $(BIN)/python -m pytest --numprocesses $(WORKERS) --dist worksteal tests src benchmarks/harness
 
-.PHONY: help setup demo test test-slow test-all check lint types javascript imports docs commands settings format peers constraints dist sample-model screenshots pictures notebooks clean
+.PHONY: help setup demo test test-slow test-all trust check lint types javascript imports docs commands settings format peers constraints dist sample-model screenshots pictures notebooks clean
 
 help:  ## List the targets.
 	@sed -n 's/^\([a-z-]*\):.*##/\1:/p' $(MAKEFILE_LIST)
@@ -47,6 +47,9 @@ test-slow: setup  ## Run the tests that take long.
 
 test-all: setup  ## Run all tests.
 	$(TESTS)
+
+trust: setup  ## Cause every fault that nextword promises to survive, and print the scorecard, in 40 minutes.
+	PYTHONPATH=tests $(BIN)/python -m trust $(ROWS:%=--rows %)
 
 check: lint types javascript imports docs  ## All checks except the tests.
 
@@ -113,4 +116,4 @@ dist: setup  ## Build sdist and wheel into dist/.
 	SOURCE_DATE_EPOCH=$${SOURCE_DATE_EPOCH:-$$(git log -1 --format=%ct)} $(BIN)/python -m build --no-isolation
 
 clean:  ## Remove all build results except .venv and runs/.
-	rm -rf site dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	rm -rf site dist build .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

@@ -7,6 +7,9 @@ from hypothesis import settings
 
 from documentation.exceptions import exceptions_in
 from support.compiled_programs import CompiledPrograms
+from support.trust_cases import trust_cases
+
+__all__ = ["trust_cases"]
 
 # No test may fail because the machine is busy.
 settings.register_profile("nextword", deadline=None)

@@ -127,6 +127,7 @@ def run_row(row: Row, *, soak: int = 900) -> Outcome:
         report = Path(folder, "report.xml")
         command = [sys.executable, "-m", "pytest", "-q", "-c", str(ROOT / "pyproject.toml"), f"--rootdir={ROOT}"]
         command += [f"--junit-xml={report}", "-ojunit_family=xunit1", "--timeout=1800", f"--numprocesses={workers}"]
+        command += row.tests
         environment = {**os.environ, FULL: "1", "NEXTWORD_TRUST_SOAK": str(soak)}
         done = subprocess.run(
             [*command, *row.tests], cwd=ROOT, env=environment, capture_output=True, text=True, check=False

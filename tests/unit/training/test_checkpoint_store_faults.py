@@ -17,6 +17,7 @@ from nextword.errors import StorageError
 from nextword.training.checkpoint_store import CheckpointStore
 from support.checkpoint_stores import assert_whole, best_of, filled_store, named, newest_of, save, step_names
 from support.slow import rest_slow
+from support.trust_cases import TrustCases
 
 OPERATIONS = ("open", "write", "fsync", "mkdir", "rename", "replace", "unlink", "rmdir")
 
@@ -145,14 +146,19 @@ def survive_all(survive: Callable[[Path, int], bool], root: Path) -> int:
 @pytest.mark.parametrize("lasting", [False, True], ids=["once", "lasting"])
 @pytest.mark.parametrize("number", [errno.ENOSPC, errno.EIO], ids=errno.errorcode.__getitem__)
 @pytest.mark.parametrize("act", ACTS)
-def test_no_disk_error_loses_a_checkpoint(tmp_path: Path, act: Act, number: int, lasting: bool) -> None:
+def test_no_disk_error_loses_a_checkpoint(
+    tmp_path: Path, act: Act, number: int, lasting: bool, trust_cases: TrustCases
+) -> None:
     num_faults = survive_all(lambda root, at: survive_error(root, act, number, at, lasting), tmp_path)
     assert num_faults >= 20
+    trust_cases.add(num_faults, num_faults)
 
 
 @pytest.mark.parametrize("act", rest_slow(ACTS))
-def test_no_kill_loses_a_checkpoint(tmp_path: Path, act: Act) -> None:
-    assert survive_all(lambda root, at: survive_kill(root, act, at), tmp_path) >= 20
+def test_no_kill_loses_a_checkpoint(tmp_path: Path, act: Act, trust_cases: TrustCases) -> None:
+    num_kills = survive_all(lambda root, at: survive_kill(root, act, at), tmp_path)
+    assert num_kills >= 20
+    trust_cases.add(num_kills, num_kills)
 
 
 def test_an_error_while_removing_an_old_checkpoint_is_only_a_warning(

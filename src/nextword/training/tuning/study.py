@@ -8,8 +8,8 @@ machines retry its trials.
 
 import shutil
 import warnings
-from collections.abc import Mapping
-from contextlib import AbstractContextManager, ExitStack, nullcontext
+from collections.abc import Iterator, Mapping
+from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 from pathlib import Path
 from typing import Any, override
 
@@ -23,6 +23,7 @@ from optuna.storages.journal import JournalFileBackend, JournalFileSymlinkLock
 from optuna.trial import FrozenTrial, TrialState
 
 from nextword.bundle.run_directory import run_lock
+from nextword.disk.files import disk_errors
 from nextword.errors import CheckpointError, SettingError
 from nextword.training.tuning.database import STATES, Claim, Database, Outcome
 from nextword.training.tuning.dimension import Label
@@ -258,14 +259,33 @@ def open_journal(path: Path) -> BaseStorage:
     Optuna would append the next line to it and could read neither. No process has used a partial line, so it is cut.
     """
     lock = JournalFileSymlinkLock(str(path))
-    backend = JournalFileBackend(str(path), lock_obj=lock)
-    lock.acquire()
-    try:
-        with path.open("rb+") as file:
-            file.truncate(file.read().rfind(b"\n") + 1)
-    finally:
-        lock.release()
+    with _journal_errors(path):
+        backend = _Journal(str(path), lock_obj=lock)
+        lock.acquire()
+        try:
+            with path.open("rb+") as file:
+                file.truncate(file.read().rfind(b"\n") + 1)
+        finally:
+            lock.release()
     return JournalStorage(backend)
+
+
+class _Journal(JournalFileBackend):
+    """A journal whose disk errors are errors for the user."""
+
+    @override
+    def append_logs(self, logs: list[dict[str, Any]]) -> None:
+        with _journal_errors(Path(self._file_path)):
+            super().append_logs(logs)
+
+
+@contextmanager
+def _journal_errors(path: Path) -> Iterator[None]:
+    with disk_errors(path, "written"):
+        try:
+            yield
+        except RuntimeError as error:  # Optuna raises it because of an error of the disk, if it releases its lock
+            raise error.__context__ if isinstance(error.__context__, OSError) else error from None
 
 
 def make_pruner(settings: StudySettings) -> optuna.pruners.BasePruner:

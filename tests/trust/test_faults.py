@@ -1,0 +1,308 @@
+"""Every writer of nextword meets every fault at every system call: what was acknowledged is never lost."""
+
+import errno
+import os
+import random
+import shutil
+import warnings
+from contextlib import ExitStack
+from functools import partial
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+import pytest
+from optuna.storages.journal import JournalFileSymlinkLock
+
+from nextword.bundle.store import model_sha256, read_bundle, write_bundle
+from nextword.disk import cache, sealed_directory
+from nextword.display.page.html_file import write_html
+from nextword.engine.ngram.arpa import read_arpa, write_arpa
+from nextword.engine.ngram.backoff_model import backoff_form
+from nextword.engine.ngram.kneser_ney import KneserNeyModel
+from nextword.errors import StorageError
+from nextword.export.export import export_bundle
+from nextword.export.options import ExportOptions
+from nextword.inference.suggestion.user_words import UserWords
+from nextword.text.corpus import Corpus
+from nextword.text.encoding import cut_text
+from nextword.text.options import TextOptions
+from nextword.training.checkpoint_store import CheckpointStore
+from nextword.training.tuning import study as study_module
+from nextword.training.tuning.database import Outcome
+from nextword.training.tuning.study import Study
+from nextword.training.tuning.study_settings import StudyDirectory
+from support.checkpoint_stores import assert_whole, best_of, filled_store, newest_of, save
+from support.small_studies import SETTINGS
+from support.system_faults import Fault, changing_calls, traced
+from support.tiny_bundle import tiny_bundle
+from support.trust_cases import TrustCases, trust_amount
+
+REFUSED = 3
+"""Exit code of a writer that reported the fault as an error of the disk."""
+
+PROSE = "".join(f"It is a truth number {number}, that a man must be in want of a wife.\n\n" for number in range(150))
+
+
+class Writer(Protocol):
+    """Something that writes, and what must be true of its files."""
+
+    def prepare(self, root: Path) -> None:
+        """Write what is there before the fault, which is acknowledged."""
+
+    def write(self, root: Path) -> None:
+        """Write more."""
+
+    def check(self, root: Path, *, acknowledged: bool) -> None:
+        """Check that the old or the new state is whole, the new one if it was acknowledged."""
+
+
+class Checkpoints:
+    def prepare(self, root: Path) -> None:
+        filled_store(root / "checkpoints")
+
+    def write(self, root: Path) -> None:
+        save(CheckpointStore(root / "checkpoints"), 4, best=True)
+
+    def check(self, root: Path, *, acknowledged: bool) -> None:
+        said: list[str] = []
+        store = CheckpointStore(root / "checkpoints", said.append)
+        newest, best = newest_of(store).step, best_of(store).step
+        assert (newest, best) in ([(4, 4)] if acknowledged else [(3, 1), (4, 4)])
+        assert_whole(root / "checkpoints", {1, 2, 3} if newest == 3 else {1, 3, 4})
+        save(store, 5)
+        assert_whole(root / "checkpoints", {newest, best, 5})
+        assert said == []
+
+
+class Bundles:
+    old, new = tiny_bundle("old", seed=1, mixes=True), tiny_bundle("new", seed=2)
+
+    def prepare(self, root: Path) -> None:
+        write_bundle(root / "model", self.old)
+
+    def write(self, root: Path) -> None:
+        write_bundle(root / "model", self.new, replace=True)
+
+    def check(self, root: Path, *, acknowledged: bool) -> None:
+        found = read_bundle(root / "model")
+        assert found.name in (["new"] if acknowledged else ["old", "new"])
+        right = self.new if found.name == "new" else self.old
+        assert all(np.array_equal(array, right.weights[name]) for name, array in found.weights.items())
+        assert (found.mixture is None) == (right.mixture is None)
+
+
+class Export(Bundles):
+    def prepare(self, root: Path) -> None:
+        write_bundle(root / "model", self.old)
+        self.before = model_sha256(root / "model")
+
+    def write(self, root: Path) -> None:
+        export_bundle(root / "model", ExportOptions())
+
+    def check(self, root: Path, *, acknowledged: bool) -> None:
+        found = read_bundle(root / "model")
+        assert model_sha256(root / "model") == self.before
+        assert "## Export" in found.card or not acknowledged
+        assert found.onnx is not None
+
+
+class OneFile:
+    def prepare(self, root: Path) -> None:
+        write_html(root / "model.html", Bundles.old)
+        self.states = [(root / "model.html").read_bytes()]
+        write_html(root / "new.html", Bundles.new)
+        self.states.append((root / "new.html").read_bytes())
+
+    def write(self, root: Path) -> None:
+        write_html(root / "model.html", Bundles.new)
+
+    def check(self, root: Path, *, acknowledged: bool) -> None:
+        assert (root / "model.html").read_bytes() in self.states[int(acknowledged) :]
+
+
+class NgramModel:
+    def _written(self, path: Path, seed: int) -> None:
+        ids = np.random.default_rng(seed).integers(4, size=300, dtype=np.int32)
+        model = KneserNeyModel.fit(ids, 3, vocabulary_size=4, end_id=0)
+        write_arpa(path, backoff_form(model, ("<eos>", "<unk>", "a", "b"), end="<eos>", unknown="<unk>"))
+
+    def prepare(self, root: Path) -> None:
+        self._written(root / "model.arpa", 1)
+        self._written(root / "new.arpa", 2)
+        self.states = [(root / name).read_bytes() for name in ("model.arpa", "new.arpa")]
+
+    def write(self, root: Path) -> None:
+        self._written(root / "model.arpa", 2)
+
+    def check(self, root: Path, *, acknowledged: bool) -> None:
+        assert (root / "model.arpa").read_bytes() in self.states[int(acknowledged) :]
+        read_arpa(root / "model.arpa")
+
+
+class Words:
+    def prepare(self, root: Path) -> None:
+        self._words("old").save(root / "words.json")
+
+    def write(self, root: Path) -> None:
+        self._words("new").save(root / "words.json")
+
+    def _words(self, word: str) -> UserWords:
+        words = UserWords()
+        words.learn(word)
+        return words
+
+    def check(self, root: Path, *, acknowledged: bool) -> None:
+        words = UserWords.load(root / "words.json")
+        assert [*words] in ([["new"]] if acknowledged else [["old"], ["new"]])
+
+
+class TokenStores:
+    """The split text, its cut shards, the vocabulary and the token stores; the text is the source of all."""
+
+    def prepare(self, root: Path) -> None:
+        (root / "prose.txt").write_text(PROSE, encoding="utf-8")
+        self.ids = self._corpus(root, "sound").train.ids.tolist()
+
+    def _corpus(self, root: Path, name: str) -> Corpus:
+        return Corpus.load(root / "prose.txt", TextOptions(tokenizer="word"), cache_dir=root / name)
+
+    def write(self, root: Path) -> None:
+        self._corpus(root, "cache")
+
+    def check(self, root: Path, *, acknowledged: bool) -> None:
+        assert self._corpus(root, "cache").train.ids.tolist() == self.ids
+        folders = [entry.path for entry in cache.cache_entries(root / "cache") if entry.kind == "tokens"]
+        assert len(folders) == 3
+        for folder in folders:
+            sealed_directory.verify(folder)
+
+
+class CutShards(TokenStores):
+    """The same with a text of several shards."""
+
+    def write(self, root: Path) -> None:
+        with pytest.MonkeyPatch.context() as monkeypatch:
+            monkeypatch.setattr(cut_text, "SHARD_BYTES", 4000)
+            monkeypatch.setenv("NEXTWORD_TEXT_PROCESSES", "1")
+            self._corpus(root, "cache")
+
+
+class CacheFolder:
+    """A folder is added to a full cache, from which another is removed."""
+
+    def _folder(self, root: Path, digit: str) -> Path:
+        def build(empty: Path) -> None:
+            (empty / "ids").write_bytes(digit.encode() * 1000)
+
+        return cache.cached_folder(root / "cache" / f"tokens-{digit * 64}", build)
+
+    def prepare(self, root: Path) -> None:
+        os.utime(self._folder(root, "1"), (1, 1))
+        self._folder(root, "2")
+
+    def write(self, root: Path) -> None:
+        os.environ[cache.LIMIT] = "0.0000025"
+        self._folder(root, "3")
+
+    def check(self, root: Path, *, acknowledged: bool) -> None:
+        for digit in "123":
+            assert (self._folder(root, digit) / "ids").read_bytes() == digit.encode() * 1000
+
+
+class Trials:
+    """A trial of a study is claimed, reported and ended."""
+
+    def prepare(self, root: Path) -> None:
+        self._end_one(root, 20.0)
+
+    def _end_one(self, root: Path, perplexity: float) -> None:
+        study = Study(StudyDirectory(root / "study"), SETTINGS)
+        with ExitStack() as held:
+            claim = study.claim(held)
+            assert claim is not None
+            claim.report(1, perplexity)
+            study.end(claim, Outcome("complete", perplexity))
+
+    def write(self, root: Path) -> None:
+        self._end_one(root, 10.0)
+
+    def check(self, root: Path, *, acknowledged: bool) -> None:
+        with pytest.MonkeyPatch.context() as monkeypatch, warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # Optuna warns that it removes the lock of a process that is gone
+            lock = partial(JournalFileSymlinkLock, grace_period=1)  # 30 seconds without it
+            monkeypatch.setattr(study_module, "JournalFileSymlinkLock", lock)
+            self._check(root, acknowledged)
+
+    def _check(self, root: Path, acknowledged: bool) -> None:
+        study = Study(StudyDirectory(root / "study"), SETTINGS)
+        values = [trial.value for trial in study.trials if trial.state.name == "COMPLETE"]
+        assert values in ([[20.0, 10.0]] if acknowledged else [[20.0], [20.0, 10.0]])
+        self._end_one(root, 5.0)
+        assert 5.0 in [trial.value for trial in Study(StudyDirectory(root / "study"), SETTINGS).trials]
+
+
+FAST = [Checkpoints, Bundles, OneFile, NgramModel, Words, TokenStores, CutShards, CacheFolder, Trials]
+WRITERS = trust_amount(FAST, [*FAST, Export])  # Export computes, which a child of a process with threads may not
+
+
+def points_of(writer: Writer, root: Path) -> list[tuple[str, int]]:
+    """Return the calls of a writer that change the disk, in `make test` three of them."""
+    root.mkdir()
+    writer.prepare(root)
+
+    def write() -> int:
+        writer.write(root)
+        return 0
+
+    ended = traced(write, root)
+    assert ended.exit_code == 0
+    writer.check(root, acknowledged=True)
+    shutil.rmtree(root)
+    points = changing_calls(ended.log)
+    return trust_amount(random.Random(1).sample(points, 3), points)
+
+
+def survive(writer: Writer, root: Path, fault: Fault) -> bool:
+    """Cause a fault, check what is there afterwards, and return whether it took effect."""
+    root.mkdir()
+    writer.prepare(root)
+    number = getattr(errno, fault.what.removeprefix("error="), 0)
+
+    def write() -> int:
+        try:
+            writer.write(root)
+        except StorageError as error:
+            return REFUSED if os.strerror(number) in str(error) else 4
+        return 0
+
+    ended = traced(write, root, fault)
+    assert ended.exit_code in ((-9, 0) if not number else (REFUSED, 0)), (fault, ended.exit_code)
+    if ended.exit_code == REFUSED and not fault.lasting:
+        assert not [path for path in root.rglob(".*") if path.name.startswith((".tmp-", ".aside-"))], fault
+    writer.check(root, acknowledged=ended.exit_code == 0)
+    shutil.rmtree(root)
+    return ended.fired
+
+
+@pytest.fixture(params=WRITERS, ids=lambda kind: kind.__name__)
+def writer(request: pytest.FixtureRequest) -> Writer:
+    made: Writer = request.param()
+    return made
+
+
+def test_a_kill_at_any_call_loses_nothing(writer: Writer, tmp_path: Path, trust_cases: TrustCases) -> None:
+    for call, at in points_of(writer, tmp_path / "whole"):
+        fired = survive(writer, tmp_path / "killed", Fault(call, at, "signal=KILL"))
+        trust_cases.add(int(fired), int(fired), vacuous=int(not fired))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("error", ["ENOSPC", "EIO"])
+def test_an_error_at_any_call_loses_nothing(
+    writer: Writer, error: str, tmp_path: Path, trust_cases: TrustCases
+) -> None:
+    for call, at in points_of(writer, tmp_path / "whole"):
+        lasting = error == "ENOSPC" and call == "write"
+        fired = survive(writer, tmp_path / "failed", Fault(call, at, f"error={error}", lasting))
+        trust_cases.add(int(fired), int(fired), vacuous=int(not fired))

@@ -3,7 +3,7 @@ import signal
 from pathlib import Path
 
 import pytest
-from hypothesis import settings
+from hypothesis import Phase, settings
 
 from documentation.exceptions import exceptions_in
 from support.compiled_programs import CompiledPrograms
@@ -14,6 +14,10 @@ __all__ = ["trust_cases"]
 # No test may fail because the machine is busy.
 settings.register_profile("nextword", deadline=None)
 settings.load_profile("nextword")
+# For planted bugs (`trust.mutants`): that an example fails is enough.
+settings.register_profile(
+    "first-failure", deadline=None, phases=[phase for phase in Phase if phase is not Phase.shrink]
+)
 
 # Some tests import Keras before nextword, which would have set this.
 os.environ.setdefault("KERAS_BACKEND", "jax")

@@ -16,7 +16,7 @@ class PatchError(Exception):
 
 @dataclass(frozen=True)
 class Mutant:
-    """A patch with a header: a line `Bug:`, and a line `Test:` for each test file, below `tests/`.
+    """A patch with a header: a line `Bug:`, and a line `Test:` for each test file or test, below `tests/`.
 
     Attributes:
         path: The patch.
@@ -36,7 +36,7 @@ class Mutant:
 
     @property
     def tests(self) -> list[str]:
-        """The test files, below `tests/`."""
+        """The test files and tests, below `tests/`."""
         return self._fields("Test")
 
     @cached_property

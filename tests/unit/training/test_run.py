@@ -1,3 +1,4 @@
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -175,6 +176,14 @@ def test_a_divergence_is_found_inside_a_round(tmp_path: Path, monkeypatch: pytes
     # The first step of the third round has finite weights, and leaves infinite ones.
     with pytest.raises(TrainingDivergedError, match=r"training perplexity .* at step 14; the checkpoint of step 12"):
         make_run(tmp_path, CONSTANT, callbacks=[Destroyer()]).run()
+
+
+def test_a_validation_that_is_not_finite_ends_the_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    run = make_run(tmp_path, CONSTANT)
+    validate = run.step.validate
+    monkeypatch.setattr(run.step, "validate", lambda callbacks: replace(validate(callbacks), perplexity=np.nan))
+    with pytest.raises(TrainingDivergedError, match="the validation perplexity must be a finite number, but is nan"):
+        run.run()
 
 
 # Observers.

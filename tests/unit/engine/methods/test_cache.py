@@ -72,10 +72,11 @@ def test_branches_of_a_text_do_not_see_each_other() -> None:
     ids = np.random.default_rng(0).integers(11, size=(2, 12), dtype=np.int32)
     ids[1, :6] = ids[0, :6]
     _, state = engine.predict_window(ids[:1, :6], engine.start(1))
-    branched, _ = engine.predict_window(ids[:, 6:], engine.select(state, np.array([0, 0])))
+    _, branches = engine.predict_window(ids[:, 6:9], engine.select(state, np.array([0, 0])))
+    branched, _ = engine.predict_window(ids[:, 9:], branches)  # after both have added to what they share
     for own, found in zip(ids, branched.log_probs, strict=True):
         alone, _ = engine.predict_window(own[None], engine.start(1))
-        np.testing.assert_allclose(found, alone.log_probs[0, 6:], rtol=1e-5)
+        np.testing.assert_allclose(found, alone.log_probs[0, 9:], rtol=1e-5)
 
 
 def test_a_state_can_be_used_again_after_steps_from_it() -> None:

@@ -90,22 +90,12 @@ def failing_test(tree: Path, tests: Sequence[str]) -> str | None:
     Raises:
         RuntimeError: They could not be run.
     """
-    options = [
-        "-x",
-        "-q",
-        "-m",
-        "not slow",
-        "-p",
-        "no:xdist",
-        "--hypothesis-profile=first-failure",
-        f"--timeout={_SECONDS}",
-        "--tb=line",
-    ]
+    options = f"-x -q -p no:xdist --hypothesis-profile=first-failure --tb=line --timeout={_SECONDS}".split()
     environment = {
         name: value for name, value in os.environ.items() if not name.startswith(("NEXTWORD_TRUST", "PYTEST"))
     }
     done = subprocess.run(
-        [sys.executable, "-m", "pytest", *options, f"--timeout={_SECONDS}", *tests],
+        [sys.executable, "-m", "pytest", *options, "-m", "not slow", *tests],
         cwd=tree,
         env={**environment, "PYTHONPATH": str(tree / "src"), "CI": "true"},
         capture_output=True,

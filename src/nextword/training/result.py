@@ -8,7 +8,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from nextword.bundle.bundle import Bundle
+import numpy as np
+
+from nextword.bundle.bundle import Bundle, Weights
 from nextword.bundle.files import max_ngram_bytes
 from nextword.bundle.mixture import Mixture
 from nextword.bundle.model_card import ModelFacts, SplitMetrics, model_card, summary_of
@@ -39,6 +41,9 @@ from nextword.training.report.curve import draw_curves
 from nextword.training.step.stream_model import fingerprint
 
 _MAX_BATCH_SIZE = 32
+
+_SHARES = (1.0, 0.75, 0.5)
+"""Shares of what training changed in a base that are tried."""
 
 
 @dataclass(frozen=True)
@@ -113,11 +118,22 @@ class FinishedRun:
 
 
 def finish_run(
-    model: LanguageModel, corpus: Corpus, config: RunConfig, progress: TrainingProgress, context: RunContext
+    model: LanguageModel,
+    corpus: Corpus,
+    config: RunConfig,
+    progress: TrainingProgress,
+    context: RunContext,
+    start: Bundle | None = None,
 ) -> FinishedRun:
-    """Evaluate a trained model on the valid and the test split, and return it with its metrics."""
+    """Evaluate a trained model on the valid and the test split, and return it with its metrics.
+
+    A model with a base is brought back towards its `start` first, as far as that helps.
+    """
     context.say("evaluating the best weights on valid and test")
     engine = KerasEngine(model, end_id=corpus.tokenizer.vocabulary.end_id)
+    if start is not None and progress.best_round:
+        share = _brought_back(engine, start.weights, corpus)
+        context.say(f"keeping {share:.0%} of what training changed, as is best on valid")
     static = (_metrics(engine, corpus, "valid"), _metrics(engine, corpus, "test"))
     mixture, about, metrics = _mixed(engine, corpus, config, static, context)
     share = max(row.num_out_of_vocabulary / row.num_tokens for row in metrics)
@@ -141,6 +157,31 @@ def finish_run(
         facts.name, model.architecture, corpus.tokenizer, model.named_weights(), model_card(facts), mixture=mixture
     )
     return FinishedRun(bundle, corpus.name, metrics, progress)
+
+
+def _brought_back(engine: KerasEngine, start: Weights, corpus: Corpus) -> float:
+    r"""Bring the weights back towards the start, and return the share $a$ of what training changed that is kept.
+
+    $$w = s + a (w_T - s)$$
+
+    Of 1, 3/4 and 1/2, the share of the lowest perplexity on valid is taken. Between a start and the weights after
+    training lie some that forget less and read new text better (Wortsman et al. 2022, section 3).
+    """
+    model = engine.model
+    trained, found = model.named_weights(), dict[float, float]()
+    for share in _SHARES:
+        model.set_named_weights(_between(start, trained, share))
+        found[share] = _metrics(engine, corpus, "valid").perplexity
+    best = min(found, key=found.__getitem__)
+    model.set_named_weights(_between(start, trained, best))
+    return best
+
+
+def _between(start: Weights, trained: Weights, share: float) -> Weights:
+    """Return the weights at this share of the way; those of training, to the bit, at 1."""
+    if share == 1.0:
+        return trained
+    return {name: start[name] + np.float32(share) * (weights - start[name]) for name, weights in trained.items()}
 
 
 def _write_model(path: Path, bundle: Bundle) -> None:

@@ -217,7 +217,9 @@ class Run:
         if not isinstance(self.text, Corpus):
             raise TypeError("a trial has no test split, so it cannot be evaluated")
         trained = self._trained or self._work(TrainingRun.finish)
-        finished = finish_run(trained.step.model, self.text, self.config, trained.progress, self.context)
+        finished = finish_run(
+            trained.step.model, self.text, self.config, trained.progress, self.context, self.prepared.start
+        )
         if write and self.writes:
             finished.write(self.directory, self.config.preset, self.context)
         self.prepared.processes.finish(self.directory.root, self.text, self.context)

@@ -1,5 +1,6 @@
 """A run that starts from a trained model."""
 
+import json
 import random
 import shutil
 from dataclasses import replace
@@ -87,6 +88,8 @@ def test_the_start_is_round_0_and_the_model_is_at_least_as_good(tuned: Path) -> 
     progress = progress_of(tuned)
     assert progress.start_perplexity is not None
     assert progress.best_perplexity < progress.start_perplexity
+    valid = json.loads((tuned / "metrics.json").read_bytes())["splits"][0]
+    assert valid["perplexity"] < 1.001 * progress.best_perplexity
 
 
 @pytest.mark.parametrize("averaging", ["none", "exponential"])

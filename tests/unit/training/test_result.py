@@ -3,8 +3,10 @@
 import random
 from dataclasses import asdict, replace
 
+import numpy as np
 import pytest
 
+from nextword.bundle.bundle import Bundle
 from nextword.bundle.model_card import figures_table
 from nextword.engine.keras.keras_engine import KerasEngine
 from nextword.engine.opening import start_engine
@@ -22,6 +24,7 @@ CONFIG = RunConfig.of(
     {"model": {"embedding_size": 8, "hidden_sizes": [8]}, "training": {"seed": 4, "compute_dtype": "float32"}},
     origin={"command": "nextword train story.txt"},
 )
+BIAS = "projection/bias"
 PROGRESS = TrainingProgress(records=tuple(make_records(8.0, 6.0, 7.0)), best_round=2, finished=True)
 
 
@@ -108,3 +111,25 @@ def test_without_a_mixture_the_network_is_all(model: LanguageModel, corpus: Corp
     assert plain.bundle.mixture is None
     assert [row.perplexity_as_used for row in plain.metrics] == [None, None]
     assert "Mixture" not in plain.bundle.card
+
+
+@pytest.mark.parametrize(
+    ("start", "end", "kept"), [(1.0, -1.0, 0.5), (0.0, 4.0, 0.5), (-2.0, 2 / 3, 0.75), (4.0, 0.0, 1.0)]
+)
+def test_training_from_a_base_is_kept_as_far_as_it_helps(
+    model: LanguageModel, corpus: Corpus, start: float, end: float, kept: float
+) -> None:
+    """All weights but the biases are 0, and the best biases are known: those of the counts in valid."""
+    counts = np.bincount(corpus.valid.ids, minlength=corpus.tokenizer.vocabulary_size) + 0.1
+    best, wrong = np.log(counts / counts.sum()), np.random.default_rng(0).normal(size=len(counts))
+    network = LanguageModel(model.architecture)
+    nothing = {name: np.zeros_like(weights) for name, weights in model.named_weights().items()}
+    weights = {at: {**nothing, BIAS: (best + at * wrong).astype(np.float32)} for at in (start, end)}
+    network.set_named_weights(weights[end])
+    base = Bundle("start", model.architecture, corpus.tokenizer, weights[start], "")
+    said: list[str] = []
+    progress = replace(PROGRESS, best_round=1)
+    bundle = finish_run(network, corpus, CONFIG, progress, RunContext(say=said.append), base).bundle
+    expected = weights[start][BIAS] + np.float32(kept) * (weights[end][BIAS] - weights[start][BIAS])
+    np.testing.assert_allclose(bundle.weights[BIAS], expected, rtol=1e-6)
+    assert any(f"{kept:.0%}" in line for line in said)

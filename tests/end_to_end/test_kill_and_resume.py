@@ -4,6 +4,7 @@ import random
 import re
 import signal
 import subprocess
+import time
 from pathlib import Path
 
 import pytest
@@ -11,9 +12,10 @@ import pytest
 from nextword.training.report.history import read_points
 from nextword.training.step.round_callbacks import interval_ends
 from support.command_line import CommandLine, Reference
+from support.trust_cases import TrustCases, trust_amount
 from support.waiting import wait_until
 
-NUM_KILLS = 12
+NUM_KILLS = trust_amount(12, 50)
 TIMEOUT = 240
 ROUND_STEPS = 60
 
@@ -42,15 +44,17 @@ def wait_for_a_round(command_line: CommandLine, run: Path, before: int) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(900)
-def test_a_run_that_is_killed_repeatedly_is_bit_identical(command_line: CommandLine, reference: Reference) -> None:
+@pytest.mark.timeout(1800)
+def test_a_run_that_is_killed_repeatedly_is_bit_identical(
+    command_line: CommandLine, reference: Reference, trust_cases: TrustCases
+) -> None:
     """Half of the kills come at a moment of a whole run, and half within a tenth of a second after a round.
 
     The first half may fall anywhere, the start of the process included. The second half falls into training on a
     machine of any speed, because it waits for the first round of a process.
     """
     chosen = random.Random(0)
-    run, num_runs, num_in_training = command_line.folder / "killed-0", 0, 0
+    run, num_runs, num_in_training, num_killed = command_line.folder / "killed-0", 0, 0, 0
     for kill in range(NUM_KILLS):
         before, process = command_line.rounds_of(run), command_line.start_training(run)
         if kill % 2:
@@ -58,7 +62,7 @@ def test_a_run_that_is_killed_repeatedly_is_bit_identical(command_line: CommandL
             moment = 0.1 * chosen.random()
         else:
             moment = reference.seconds * (kill + 2 * chosen.random()) / NUM_KILLS
-        killed_after(process, moment)
+        num_killed += killed_after(process, moment)
         num_in_training += before < command_line.rounds_of(run) < reference.num_rounds
         if command_line.rounds_of(run) == reference.num_rounds or kill == NUM_KILLS - 1:
             command_line.train(run)
@@ -66,7 +70,8 @@ def test_a_run_that_is_killed_repeatedly_is_bit_identical(command_line: CommandL
             assert command_line.weights_of(run) == reference.weights
             steps = [point.step for point in read_points(run / "points.jsonl")]
             assert steps == steps_of_points(reference.num_rounds)
-            num_runs += 1
+            trust_cases.add(num_killed, num_killed)
+            num_runs, num_killed = num_runs + 1, 0
             run = command_line.folder / f"killed-{num_runs}"
     assert num_in_training >= 2, "the test shows nothing unless some kills fall between two rounds"
 
@@ -74,13 +79,15 @@ def test_a_run_that_is_killed_repeatedly_is_bit_identical(command_line: CommandL
 @pytest.mark.slow
 @pytest.mark.parametrize(("number", "exit_code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
 def test_a_signal_ends_a_run_cleanly_and_says_how_to_resume(
-    command_line: CommandLine, reference: Reference, number: signal.Signals, exit_code: int
+    command_line: CommandLine, reference: Reference, number: signal.Signals, exit_code: int, trust_cases: TrustCases
 ) -> None:
     run = command_line.folder / number.name
     process = command_line.start_training(run)
     wait_until(lambda: command_line.rounds_of(run) >= 2)
+    began = time.monotonic()
     process.send_signal(number)
     _, errors = process.communicate(timeout=TIMEOUT)
+    trust_cases.add(max_seconds=round(time.monotonic() - began, 1))
     assert process.returncode == exit_code
     repeated = r"(the \d+ steps? since round \d+ will be repeated; )?"  # none between two rounds
     assert re.fullmatch(

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from support.command_line import CommandLine
+from support.waiting import wait_until
 
 TINY = ("--embedding-size", "8", "--hidden-sizes", "8", "--batch-size", "8", "--compute-dtype", "float32")
 
@@ -18,7 +19,7 @@ def plan_of(run: Path) -> dict[str, Any]:
 
 
 @pytest.mark.slow
-def test_a_plan_by_the_clock_is_stored_and_can_be_repeated(command_line: CommandLine) -> None:
+def test_a_plan_by_the_clock_is_stored_and_can_be_repeated_over_a_kill(command_line: CommandLine) -> None:
     first, again = command_line.folder / "by the clock", command_line.folder / "repeated"
     given = ("--preset", "quick", *TINY, "--minutes", "0.5")
     process = command_line.start("train", command_line.text, "--run", first, *given)
@@ -30,7 +31,11 @@ def test_a_plan_by_the_clock_is_stored_and_can_be_repeated(command_line: Command
     assert plan["planned_steps"][-1] > plan["round_steps"]
     assert len(plan["planned_steps"]) == command_line.rounds_of(first) + 1
 
-    code, errors = command_line.run("train", command_line.text, "--run", again, "--config", first / "config.toml")
-    assert code == 0, errors
+    process = command_line.start("train", command_line.text, "--run", again, "--config", first / "config.toml")
+    wait_until(lambda: command_line.rounds_of(again) > 0)
+    process.kill()
+    process.communicate()
+    assert command_line.rounds_of(again) < len(plan["planned_steps"]) - 1, "the kill must come before the run ends"
+    command_line.train(again)
     assert command_line.weights_of(again) == command_line.weights_of(first)
     assert plan_of(again) == plan

@@ -8,6 +8,7 @@ import pytest
 from nextword.disk import sealed_directory
 from nextword.training.checkpoint_store import CheckpointStore
 from support.checkpoint_stores import assert_whole, best_of, filled_store, named, newest_of, save, step_names
+from support.trust_cases import TrustCases
 
 NO_ARRAYS = (2).to_bytes(8, "little") + b"{}"
 
@@ -38,7 +39,9 @@ def test_a_damaged_checkpoint_is_skipped_for_the_one_before(tmp_path: Path, name
 
 
 @pytest.mark.parametrize("name", ["arrays.safetensors", "state.json", "MANIFEST.json"])
-def test_a_checkpoint_with_a_flipped_bit_is_skipped_for_the_one_before(tmp_path: Path, name: str) -> None:
+def test_a_checkpoint_with_a_flipped_bit_is_skipped_for_the_one_before(
+    tmp_path: Path, name: str, trust_cases: TrustCases
+) -> None:
     filled_store(tmp_path)
     file = tmp_path / f"step-{3:010d}" / name
     whole = file.read_bytes()
@@ -48,6 +51,7 @@ def test_a_checkpoint_with_a_flipped_bit_is_skipped_for_the_one_before(tmp_path:
         data[bits.randrange(len(data))] ^= 1 << bits.randrange(8)
         file.write_bytes(data)
         assert_falls_back(tmp_path, name)
+        trust_cases.add()
 
 
 def test_if_all_are_damaged_each_is_reported(tmp_path: Path) -> None:
@@ -104,7 +108,7 @@ def test_a_sealed_directory_that_is_not_a_checkpoint_is_skipped(tmp_path: Path) 
         assert "step-0000000009` must " in said[0]
 
 
-def test_stray_files_are_ignored_and_reported(tmp_path: Path) -> None:
+def test_stray_files_are_ignored_and_reported(tmp_path: Path, trust_cases: TrustCases) -> None:
     filled_store(tmp_path)
     strays = ["step-abc", "step-5", "step-00000000055", "STEP-0000000009", ".DS_Store", "notes.txt", "step-0000000009 "]
     for name in strays:
@@ -116,6 +120,7 @@ def test_stray_files_are_ignored_and_reported(tmp_path: Path) -> None:
     assert newest.step == 4
     assert sorted(said) == sorted(f"`{tmp_path / name}` is not a checkpoint and is ignored" for name in strays)
     assert step_names(tmp_path) == named(1, 3, 4) | set(strays)
+    trust_cases.add(len(strays), len(strays))
 
 
 @pytest.mark.parametrize("kind", ["file", "link", "loop"])

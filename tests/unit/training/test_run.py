@@ -55,10 +55,14 @@ class Watcher(TrainingObserver):
 
 
 class Destroyer(keras.callbacks.Callback):  # type: ignore[misc, unused-ignore]
-    """A callback that makes the third round diverge."""
+    """A callback that makes a round diverge, the third if no other is named."""
+
+    def __init__(self, number: int = 3) -> None:
+        super().__init__()
+        self._number = number
 
     def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
-        if epoch == 2:
+        if epoch == self._number - 1:
             self.model.optimizer.learning_rate = np.inf
 
 
@@ -169,6 +173,20 @@ def test_a_divergence_keeps_and_names_the_last_checkpoint(tmp_path: Path) -> Non
         assert theirs is not None
         assert (ours.step, ours.best_step) == (theirs.step, theirs.best_step)
         assert_equal_to_the_bit(ours.arrays, theirs.arrays)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("round_steps", [5, 6])
+@pytest.mark.parametrize("number", [2, 3, 4, 5])
+def test_whenever_the_loss_is_not_finite_the_best_checkpoint_is(number: int, round_steps: int, tmp_path: Path) -> None:
+    options = CONSTANT.replace(round_steps=round_steps)
+    with pytest.raises(TrainingDivergedError, match=f"the checkpoint of step {round_steps * (number - 1)}"):
+        make_run(tmp_path, options, unlike=number % 2 == 0, callbacks=[Destroyer(number)]).run()
+    store = CheckpointStore(tmp_path)
+    for kept in (store.newest(), store.best()):
+        assert kept is not None
+        assert kept.step <= round_steps * (number - 1)
+        assert all(np.isfinite(array).all() for array in kept.arrays.values() if array.dtype.kind == "f")
 
 
 def test_a_divergence_is_found_inside_a_round(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

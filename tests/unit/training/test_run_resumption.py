@@ -18,8 +18,10 @@ from nextword.training.progress import TrainingProgress
 from nextword.training.run import TrainingRun
 from nextword.training.solo import Solo
 from nextword.training.step.stream_model import fingerprint
-from support.checkpoint_stores import newest_of
+from support.checkpoint_stores import newest_of, step_names
+from support.slow import rest_slow
 from support.training_runs import OPTIONS, TRAIN, cut_off_after_rounds, finished, make_run
+from support.trust_cases import TrustCases, trust_amount
 
 NUM_ROUNDS = 5
 TRIGGERED = {"averaging": "triggered", "averaging_patience": 0}
@@ -136,6 +138,20 @@ def test_random_numbers_continue_after_a_resume(tmp_path: Path) -> None:
     assert_ended_alike(finished(tmp_path / "cut off", OPTIONS, **settings), uninterrupted)
 
 
+def test_a_run_that_stops_after_each_of_its_steps_is_bit_identical(tmp_path: Path, trust_cases: TrustCases) -> None:
+    num_restarts = trust_amount(2, 30)
+    options = OPTIONS.replace(
+        round_steps=1, epochs=num_restarts / 15, schedule="constant", averaging="exponential", sampled_softmax=4
+    )
+    architecture = {"hidden_dropout_rate": 0.2, "state_dropout_rate": 0.2, "weight_drop_rate": 0.2}
+    uninterrupted = finished(tmp_path / "at once", options, architecture=architecture)
+    assert uninterrupted.progress.rounds == num_restarts
+    assert float(np.abs(uninterrupted.step.capture()["state/lstm_0/hidden"]).max()) > 0
+    cut_off_after_rounds(tmp_path / "cut off", num_restarts, options, architecture=architecture)
+    assert_ended_alike(finished(tmp_path / "cut off", options, architecture=architecture), uninterrupted)
+    trust_cases.add(num_restarts, num_restarts)
+
+
 def test_an_interrupted_round_is_repeated_bit_identically(at_once: TrainingRun, tmp_path: Path) -> None:
     for moment, round_number, batch in (("train", 1, 2), ("begin", 2, 0), ("train", 3, 5), ("valid", 4, 0)):
         interrupted = make_run(tmp_path, OPTIONS, callbacks=[At(moment, round_number, batch, crash)])
@@ -145,15 +161,22 @@ def test_an_interrupted_round_is_repeated_bit_identically(at_once: TrainingRun, 
     assert_ended_alike(finished(tmp_path, OPTIONS), at_once)
 
 
-@pytest.mark.parametrize(("moment", "number"), [("train", signal.SIGINT), ("valid", signal.SIGTERM)])
+SIGNALS = [
+    *(("train", signal.SIGINT, 0), ("valid", signal.SIGTERM, 0)),
+    *(("train", number, batch) for number in (signal.SIGINT, signal.SIGTERM) for batch in range(5)),
+]
+
+
+@pytest.mark.parametrize("moment", rest_slow(SIGNALS, quick=2))
 def test_a_signal_stops_between_two_steps_and_the_run_can_be_resumed(
-    moment: str, number: int, at_once: TrainingRun, tmp_path: Path
+    moment: tuple[str, signal.Signals, int], at_once: TrainingRun, tmp_path: Path
 ) -> None:
-    stopped = make_run(tmp_path, OPTIONS, callbacks=[At(moment, 2, 0, lambda: signal.raise_signal(number))])
+    place, number, batch = moment
+    stopped = make_run(tmp_path, OPTIONS, callbacks=[At(place, 2, batch, lambda: signal.raise_signal(number))])
     with stopped.interruption.listening(), pytest.raises(TrainingInterrupted) as stop:
         stopped.run()
     assert stop.value.signal_number == number
-    steps = 2 if moment == "train" else 6
+    steps = batch + 2 if place == "train" else 6
     assert str(stop.value).endswith(f"; the {steps} steps since round 1 will be repeated")
     assert stopped.progress.rounds == 1
     assert_ended_alike(finished(tmp_path, OPTIONS), at_once)
@@ -236,10 +259,29 @@ def test_resuming_on_another_machine_warns_and_names_what_differs(
     assert "numpy" not in warning
 
 
-def test_a_checkpoint_of_another_model_is_refused(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    "architecture",
+    [
+        {"vocabulary_size": 13},
+        *rest_slow(
+            [
+                {"embedding_size": 9, "hidden_sizes": (9,)},
+                {"hidden_sizes": (9, 8)},
+                {"hidden_sizes": (8, 8)},
+                {"tied": False},
+                {"cell": "gru"},
+            ],
+            quick=0,
+        ),
+    ],
+    ids=str,
+)
+def test_a_checkpoint_of_another_model_is_refused(tmp_path: Path, architecture: dict[str, Any]) -> None:
     cut_off_after_rounds(tmp_path, 1, OPTIONS)
+    before = step_names(tmp_path)
     with pytest.raises(CheckpointError, match="the checkpoint must fit the model"):
-        make_run(tmp_path, OPTIONS, architecture={"vocabulary_size": 13})
+        make_run(tmp_path, OPTIONS, architecture=architecture)
+    assert step_names(tmp_path) == before
 
 
 def test_a_checkpoint_inside_a_round_of_other_settings_is_refused(tmp_path: Path) -> None:

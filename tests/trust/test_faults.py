@@ -14,15 +14,13 @@ import numpy as np
 import pytest
 from optuna.storages.journal import JournalFileSymlinkLock
 
-from nextword.bundle.store import model_sha256, read_bundle, write_bundle
+from nextword.bundle.store import read_bundle, write_bundle
 from nextword.disk import cache, sealed_directory
 from nextword.display.page.html_file import write_html
 from nextword.engine.ngram.arpa import read_arpa, write_arpa
 from nextword.engine.ngram.backoff_model import backoff_form
 from nextword.engine.ngram.kneser_ney import KneserNeyModel
 from nextword.errors import StorageError
-from nextword.export.export import export_bundle
-from nextword.export.options import ExportOptions
 from nextword.inference.suggestion.user_words import UserWords
 from nextword.text.corpus import Corpus
 from nextword.text.encoding import cut_text
@@ -90,21 +88,6 @@ class Bundles:
         right = self.new if found.name == "new" else self.old
         assert all(np.array_equal(array, right.weights[name]) for name, array in found.weights.items())
         assert (found.mixture is None) == (right.mixture is None)
-
-
-class Export(Bundles):
-    def prepare(self, root: Path) -> None:
-        write_bundle(root / "model", self.old)
-        self.before = model_sha256(root / "model")
-
-    def write(self, root: Path) -> None:
-        export_bundle(root / "model", ExportOptions())
-
-    def check(self, root: Path, *, acknowledged: bool) -> None:
-        found = read_bundle(root / "model")
-        assert model_sha256(root / "model") == self.before
-        assert "## Export" in found.card or not acknowledged
-        assert found.onnx is not None
 
 
 class OneFile:
@@ -242,8 +225,8 @@ class Trials:
         assert 5.0 in [trial.value for trial in Study(StudyDirectory(root / "study"), SETTINGS).trials]
 
 
-FAST = [Checkpoints, Bundles, OneFile, NgramModel, Words, TokenStores, CutShards, CacheFolder, Trials]
-WRITERS = trust_amount(FAST, [*FAST, Export])  # Export computes, which a child of a process with threads may not
+WRITERS = [Checkpoints, Bundles, OneFile, NgramModel, Words, TokenStores, CutShards, CacheFolder, Trials]
+"""An export and a mixture write a bundle, as `Bundles` does."""
 
 
 def points_of(writer: Writer, root: Path) -> list[tuple[str, int]]:

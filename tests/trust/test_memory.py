@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from nextword.engine.methods.cache import Cache
 from nextword.engine.methods.method import Splits
+from nextword.engine.mixture.cache import CacheOptions
 from nextword.inference.evaluation.perplexity import evaluate
 from support.toy_engine import ToyEngine
 from support.trust_cases import TrustCases, trust_amount
@@ -50,8 +51,8 @@ def test_a_large_text_is_encoded_in_little_memory(tmp_path: Path, trust_cases: T
         for _ in range(num_blocks):
             file.write(block)
     (tmp_path / "program.py").write_text(PROGRAM, encoding="utf-8")
-    command = [sys.executable, tmp_path / "program.py", tmp_path / "large.txt", tmp_path / "cache"]
-    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    command = [tmp_path / "program.py", tmp_path / "large.txt", tmp_path / "cache"]
+    done = subprocess.run([sys.executable, *command], capture_output=True, text=True, check=True)
     megabytes, seconds, num_bytes = json.loads(done.stdout)
     assert num_bytes == num_blocks * len(block)
     assert megabytes < MAX_MB
@@ -80,18 +81,15 @@ def test_evaluation_takes_the_same_memory_for_a_longer_text(tmp_path: Path) -> N
     assert long - short < length, "less than a third of a byte for each further token"
 
 
+def peak_of_tuning(ids: NDArray[np.int32]) -> int:
+    tracemalloc.start()
+    Cache().apply(ToyEngine(5, 0), CacheOptions(), Splits(lambda: ids, lambda: ids), ["cache_weight"])
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    return peak
+
+
 def test_a_cache_is_tuned_on_a_bounded_part_of_a_text(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("nextword.engine.methods.cache._MAX_TUNING_TOKENS", 500)
-    peaks = []
-    for number in (1_000, 1_000_000):
-        ids = tokens_on_disk(tmp_path / f"{number}", number)
-        tracemalloc.start()
-        method = Cache()
-        method.apply(ToyEngine(5, 0), method.options_type(), _splits(ids), ["cache_weight"])
-        peaks.append(tracemalloc.get_traced_memory()[1])
-        tracemalloc.stop()
-    assert peaks[1] < peaks[0] + 200_000
-
-
-def _splits(ids: NDArray[np.int32]) -> Splits:
-    return Splits(train=lambda: ids, valid=lambda: ids)
+    short, long = (peak_of_tuning(tokens_on_disk(tmp_path / f"{n}", n)) for n in (1_000, 1_000_000))
+    assert long < short + 200_000

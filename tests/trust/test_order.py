@@ -8,7 +8,7 @@ import pytest
 
 from support.system_faults import traced
 from support.trust_cases import TrustCases
-from trust.test_faults import WRITERS, Trials, Writer
+from trust.test_faults import WRITERS, Checkpoints, Trials, Writer
 
 _CALL = re.compile(r'\d+ +(\w+)\((?:[^"<]*<)?(?:AT_FDCWD<[^>]*>, )?"?([^">]+)[">](.*)')
 _TARGET = re.compile(r'"([^"]+)"\) = 0')
@@ -71,6 +71,6 @@ def test_bytes_are_synced_before_the_name_and_the_name_before_the_return(
 
 def test_a_writer_that_does_not_sync_is_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(os, "fsync", os.fstat)
-    violations = order_of(WRITERS[0](), tmp_path / "root").violations
+    violations = order_of(Checkpoints(), tmp_path / "root").violations
     assert any("before it is synced" in each for each in violations)
     assert any("is not synced" in each for each in violations)

@@ -28,7 +28,10 @@ _WEIGHTS = (0.02, 0.04, 0.06, 0.08, 0.1, 0.13, 0.16, 0.2, 0.3, 0.5, 0.7, 0.9, 0.
 _SENTINELS = 12
 """Sentinels besides 0, from well below the similarity that is usual in the text to well above."""
 
-_ORDER = 5
+_ORDER, _LOW_ORDER = 5, 3
+_SMALL_VOCABULARY = 1000
+"""In a text of so few tokens, long n-grams may be too rare for their number: both orders are tried."""
+
 _CACHE_SIZE = 1000
 _CACHE_DELAY = 8  # what was just said is left to the network: with it, sampled text repeats itself
 _THETAS = (0.1, 0.2, 0.3, 0.4, 0.5, 0.7)
@@ -202,7 +205,12 @@ def fitted_mixture(
     reading = _Reading.of(engine, texts)
     if not len(counted):
         return FittedMixture(reading.tuned(None))
-    model = KneserNeyModel.fit(counted, _ORDER, vocabulary_size=engine.vocabulary_size, end_id=engine.end_id)
+    orders = (_ORDER, _LOW_ORDER) if engine.vocabulary_size <= _SMALL_VOCABULARY else (_ORDER,)
+    models = [
+        KneserNeyModel.fit(counted, order, vocabulary_size=engine.vocabulary_size, end_id=engine.end_id)
+        for order in orders
+    ]
+    model = max(models, key=lambda each: reading.with_ngrams(each)[0]) if len(models) > 1 else models[0]
     packed = packed_within(model, counted, max_bytes, end_id=engine.end_id)
     mixture = reading.tuned(packed)
     if mixture is None or mixture.ngrams is None:

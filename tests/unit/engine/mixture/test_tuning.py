@@ -112,6 +112,20 @@ def test_only_some_validation_tokens_are_read(other: TokenIds) -> None:
     assert found.mixture.settings != all_of_it.mixture.settings
 
 
+@pytest.mark.parametrize(("depth", "order"), [(2, 3), (4, 5)])
+def test_n_grams_are_as_long_as_the_text_needs(depth: int, order: int) -> None:
+    """Each token depends on the two, or on the four, before it."""
+    random = np.random.default_rng(0)
+    laws = random.dirichlet(np.full(7, 0.2), size=(7,) * depth)
+    ids = [0] * depth
+    for draw in random.random(12_000):
+        ids.append(min(int(np.searchsorted(laws[tuple(ids[-depth:])].cumsum(), draw)), 6))
+    found = fitted(BigramEngine(), np.array(ids[:10_000], np.int32), np.array(ids[10_000:], np.int32)).mixture
+    assert found is not None
+    assert found.ngrams is not None
+    assert len(found.ngrams.num_ngrams) == order - 1
+
+
 def test_n_grams_take_no_more_than_they_may(other: TokenIds) -> None:
     found = fitted_mixture(BigramEngine(), other[:8_000], other[8_000:], max_bytes=400, effort=Effort())
     assert found.mixture is not None

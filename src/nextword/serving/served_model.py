@@ -6,7 +6,6 @@ import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field
-from functools import partial
 from pathlib import Path
 from typing import Any, cast
 from weakref import WeakSet
@@ -26,10 +25,14 @@ from nextword.errors import BundleError
 from nextword.inference.generation.generated_text import may_join
 from nextword.serving.http.errors import ApiError
 from nextword.serving.queue.scheduler import Scheduler
+from nextword.serving.queue.turns import Turns, TurnsEngine
 from nextword.text.tokens.tokenizer import Tokenizer
 
 _NUM_THREADS = 2
-"""Threads for blocking work beside the scheduler's own."""
+"""Threads that work at once, beside the scheduler's own."""
+
+_TURN = 256
+"""Tokens that such a thread reads before others work, about a third of a second."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -37,7 +40,7 @@ class ServedModel:
     """A model at work in the service.
 
     Attributes:
-        model: Engine and tokenizer, with the methods that were asked for.
+        model: Engine and tokenizer, with the methods that were asked for; the threads of `run` take turns with it.
         bundle: The model as it is stored, without a mixture that is not used.
         hash: SHA-256 of the stored weights, and of the mixture if it is used, in hexadecimal.
         methods: Description of the methods; empty for a network without a mixture.
@@ -45,6 +48,7 @@ class ServedModel:
         max_active: Most texts that the scheduler works on at once.
         created: When it was loaded, in seconds since 1970.
         scheduler: Generates and scores texts, all in one batch.
+        turns: The turns of the threads of `run`.
         may_join: Whether a token can begin with a part of the character before it.
     """
 
@@ -56,14 +60,16 @@ class ServedModel:
     max_active: int = 64
     created: int = field(default_factory=lambda: int(time.time()))
     scheduler: Scheduler = field(init=False)
+    turns: Turns = field(init=False, default_factory=lambda: Turns(_NUM_THREADS, _TURN))
     may_join: bool = field(init=False)
     _limiter: CapacityLimiter = field(init=False)
     _made: dict[Callable[["ServedModel"], Any], Future[Any]] = field(init=False, default_factory=dict)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "scheduler", Scheduler(self.model.engine, max_rows=self.max_active))
+        object.__setattr__(self, "model", self.model.with_engine(TurnsEngine(self.model.engine, self.turns)))
         object.__setattr__(self, "may_join", may_join(self.model.tokenizer.vocabulary))
-        object.__setattr__(self, "_limiter", CapacityLimiter(_NUM_THREADS))
+        object.__setattr__(self, "_limiter", CapacityLimiter(self.max_active))
 
     @property
     def name(self) -> str:
@@ -85,7 +91,12 @@ class ServedModel:
 
         A cancellation waits for the end of the call, so no work is left behind.
         """
-        return await anyio.to_thread.run_sync(partial(function, *args, **kwargs), limiter=self._limiter)
+
+        def in_turn() -> T:
+            with self.turns.taken():
+                return function(*args, **kwargs)
+
+        return await anyio.to_thread.run_sync(in_turn, limiter=self._limiter)
 
     async def once[T](self, make: Callable[["ServedModel"], T]) -> T:
         """Return what a function makes of this model, such as the counts of its text. It is called at the first need.

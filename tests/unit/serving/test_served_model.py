@@ -150,7 +150,7 @@ def test_a_model_is_served_as_it_is_used_unless_the_network_is_asked_for(tmp_pat
     assert (static.methods, ModelSource(before).load().methods) == ("static: the network alone", "")
     assert used.hash != static.hash == chain.hash == ModelSource(before).load().hash
     assert [served.bundle.mixture is None for served in (used, static, chain)] == [False, True, True]
-    assert [isinstance(served.model.engine, MixtureEngine) for served in (used, static)] == [True, False]
+    assert [isinstance(served.model.engine._engine, MixtureEngine) for served in (used, static)] == [True, False]
     assert chain.methods.startswith("cache (cache_size 500")
 
 

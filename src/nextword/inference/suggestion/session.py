@@ -145,12 +145,14 @@ class SuggestionSession:
         Raises:
             SettingError: A word to learn is invalid; then no word is added or removed.
         """
+        learn, forget = [*learn], [*forget]
+        if not learn and not forget:  # the text stays read
+            return
         words = self._words.copy()
         for word in learn:
             is_known = self._word_parts is not None or self._lexicon.words_of([folded(word)]).size
             (words.allow if is_known and words.is_forgotten(word) else words.learn)(word)
-        for word in forget:
-            words.forget(word)
+        words.forget(*forget)
         self._restart(words, self.text)
 
     def finish(self) -> None:

@@ -65,13 +65,13 @@ class UserWords:
         while len(self._counts) > self._maximum:
             del self._counts[next(iter(self._counts))]
 
-    def forget(self, word: str) -> None:
-        """Remove a word and do not suggest it until `learn` or `allow`, whether or not it is in the vocabulary."""
-        spelling = folded(word)
-        self._counts = {other: count for other, count in self._counts.items() if folded(other) != spelling}
-        if _is_showable(word):
+    def forget(self, *words: str) -> None:
+        """Remove words and do not suggest them until `learn` or `allow`, whether or not they are in the vocabulary."""
+        spellings = {folded(word) for word in words}
+        self._counts = {word: count for word, count in self._counts.items() if folded(word) not in spellings}
+        for word in filter(_is_showable, words):
             self.allow(word)
-            self._forgotten[spelling] = word
+            self._forgotten[folded(word)] = word
         while len(self._forgotten) > self._maximum:
             del self._forgotten[next(iter(self._forgotten))]
 

@@ -8,10 +8,12 @@ from scipy.stats import chisquare
 from nextword.engine.text_model import TextModel
 from nextword.inference.generation.generator import generate, generate_texts
 from nextword.inference.generation.request import Request, SearchOptions
+from nextword.inference.generation.sampled_text import draw
 from nextword.inference.generation.sampling import UNCHANGED, SamplingOptions
 from nextword.text.tokens.tokenizer import Tokenizer
 from nextword.text.tokens.vocabulary import Vocabulary
 from support.markov_engine import MarkovEngine
+from support.trust_cases import TrustCases, trust_amount
 
 Floats = NDArray[np.float64]
 
@@ -90,9 +92,27 @@ def test_tokens_have_the_distribution_of_the_options(name: str) -> None:
     assert not refused(counts, law)
 
 
-def test_the_test_detects_a_wrong_distribution() -> None:
-    counts = counts_of(drawn(UNCHANGED, 1), 1)
-    assert refused(counts, normal(ALLOWED**1.3))
+NUM_MANY = trust_amount(4_000, 125_000)
+"""Draws of each of eight settings, a million in `make trust`: enough to find a preference of 2 %."""
+
+PREFERENCE = trust_amount(0.2, 0.02)
+
+
+def many_draws(name: str, preference: float = 0.0) -> Floats:
+    """Return how often each token came; that with the highest probability is preferred by a share of it."""
+    options, law = LAWS[name]
+    log_probs, random = np.log(TABLE[2]).astype(np.float32), np.random.default_rng(17)
+    tokens = np.array([draw(log_probs, options, [1], [2], random) for _ in range(NUM_MANY)])
+    best = law.argmax()
+    tokens[random.random(NUM_MANY) < preference * law[best] / (1 - law[best])] = best
+    return np.bincount(tokens, minlength=6).astype(np.float64)
+
+
+@pytest.mark.parametrize("name", sorted({*LAWS} - {"greedy"}))
+def test_many_draws_have_the_distribution_and_a_small_preference_is_found(name: str, trust_cases: TrustCases) -> None:
+    assert not refused(many_draws(name), LAWS[name][1])
+    assert refused(many_draws(name, PREFERENCE), LAWS[name][1])
+    trust_cases.add(draws=NUM_MANY)
 
 
 def test_pairs_of_tokens_have_the_probability_of_the_chain() -> None:

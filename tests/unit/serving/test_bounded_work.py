@@ -115,6 +115,7 @@ class Work:
             self._note(num_tokens)
 
         monkeypatch.setattr(Turns, "count", counted)
+
         def begun(turns: Turns) -> AbstractContextManager[None]:
             self._last.seconds = time.thread_time()
             return taken(turns)

@@ -8,7 +8,7 @@ import time
 import weakref
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
@@ -16,6 +16,7 @@ from nextword.bundle.samples import sample_model_path
 from nextword.engine.methods.chain import methods_of
 from nextword.engine.mixture.mixture_engine import MixtureEngine
 from nextword.errors import BundleError
+from nextword.serving.queue.turns import TurnsEngine
 from nextword.serving.served_model import ModelSlot, ModelSource, ServedModel
 from support.served import HASH
 from support.small_model import small_model
@@ -150,7 +151,8 @@ def test_a_model_is_served_as_it_is_used_unless_the_network_is_asked_for(tmp_pat
     assert (static.methods, ModelSource(before).load().methods) == ("static: the network alone", "")
     assert used.hash != static.hash == chain.hash == ModelSource(before).load().hash
     assert [served.bundle.mixture is None for served in (used, static, chain)] == [False, True, True]
-    assert [isinstance(served.model.engine._engine, MixtureEngine) for served in (used, static)] == [True, False]
+    inner = [cast("TurnsEngine", served.model.engine)._engine for served in (used, static)]
+    assert [isinstance(engine, MixtureEngine) for engine in inner] == [True, False]
     assert chain.methods.startswith("cache (cache_size 500")
 
 

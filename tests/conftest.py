@@ -1,5 +1,6 @@
 import os
 import signal
+from collections.abc import Generator
 from pathlib import Path
 
 import pytest
@@ -7,12 +8,12 @@ from hypothesis import Phase, settings
 
 from documentation.exceptions import exceptions_in
 from support.compiled_programs import CompiledPrograms
-from support.trust_cases import trust_cases
+from support.trust_cases import examples_of, trust_amount, trust_cases
 
 __all__ = ["trust_cases"]
 
 # No test may fail because the machine is busy.
-settings.register_profile("nextword", deadline=None)
+settings.register_profile("nextword", deadline=None, max_examples=trust_amount(100, 400))
 settings.load_profile("nextword")
 # For planted bugs (`trust.mutants`): that an example fails is enough.
 settings.register_profile(
@@ -57,6 +58,17 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
         count = len([*exceptions_in(pages)])
         listed = "python scripts/outputs.py --exceptions README.md docs/*.md docs/*/*.md"
         terminalreporter.write_line(f"{count} examples are not run or not compared; {listed} gives the reasons")
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(
+    item: pytest.Item, call: pytest.CallInfo[None]
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Count the examples of hypothesis as cases of the scorecard."""
+    report = yield
+    if call.when == "call" and report.passed:
+        item.user_properties.extend(examples_of(getattr(item, "hypothesis_statistics", "")))
+    return report
 
 
 @pytest.fixture(scope="session", autouse=True)

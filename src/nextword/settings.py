@@ -224,5 +224,5 @@ def read_tables(path: Path) -> dict[str, Any]:
         raise SettingError(
             f"the settings in {path} cannot be read: {error.strerror}; give the path of a TOML file"
         ) from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except (ValueError, RecursionError) as error:
         raise SettingError(f"the settings in {path} must be valid TOML, but are not: {error}; correct them") from error

@@ -12,6 +12,7 @@ from nextword.bundle.store import model_sha256
 from nextword.serving.http.access import Access
 from support.started_service import started_service
 from support.tiny_bundle import write_tiny_bundle
+from support.trust_cases import TrustCases
 
 NUM_REQUESTS, NUM_RELOADS = 500, 10
 TEXT = "it is so, and it was not so."
@@ -64,7 +65,7 @@ async def _load(url: str, path: Path) -> tuple[list[tuple[str, str, Any]], dict[
         return answers, expected, statuses
 
 
-def test_500_requests_over_ten_reloads_five_of_them_bad(tmp_path: Path) -> None:
+def test_500_requests_over_ten_reloads_five_of_them_bad(tmp_path: Path, trust_cases: TrustCases) -> None:
     path = write_tiny_bundle(tmp_path / "model", "served", seed=1)
     with started_service(path, access=Access.of("127.0.0.1", keys=[KEY])) as url:
         answers, expected, statuses = asyncio.run(_load(url, path))
@@ -76,3 +77,4 @@ def test_500_requests_over_ten_reloads_five_of_them_bad(tmp_path: Path) -> None:
         assert value == (pytest.approx(known, abs=1e-4) if route == "/v1/score" else known)
     assert len({digest for digest, _, _ in answers}) > 1
     assert len({str(each) for each in expected.values()}) == 6  # the models differ
+    trust_cases.add(len(answers), len(answers), reloads=sum(statuses.values()))

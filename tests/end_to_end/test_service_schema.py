@@ -16,6 +16,7 @@ from nextword.serving.http.access import Access
 from nextword.serving.served_model import ModelSlot
 from nextword.serving.settings import ServingSettings
 from support.text_service import tiny_model
+from support.trust_cases import TrustCases
 
 SETTINGS = ServingSettings(max_tokens=20, max_prompt_tokens=500, queue_seconds=60.0)
 
@@ -23,7 +24,7 @@ ACCEPTED = ["2xx", "3xx", "400", "404", "409"]
 """Statuses for data that fit the schema. Some rules are not in it, such as that a text has one gap."""
 
 
-def _failures(num_examples: int) -> dict[tuple[str, str], list[str]]:
+def _failures(num_examples: int, trust_cases: TrustCases) -> dict[tuple[str, str], list[str]]:
     model = tiny_model(name="tiny")
     slot = ModelSlot(model)
     # With keys, reloads from everywhere are allowed.
@@ -38,10 +39,12 @@ def _failures(num_examples: int) -> dict[tuple[str, str], list[str]]:
     schema.config.checks.positive_data_acceptance.expected_statuses = ACCEPTED
     found: defaultdict[tuple[str, str], list[str]] = defaultdict(list)
     phases: dict[str, str] = {}
+    num_requests = 0
     for event in from_schema(schema).execute():
         match event:
             case events.ScenarioFinished():
                 _collect(event, found)
+                num_requests += len(event.recorder.interactions)
             case events.NonFatalError() | events.FatalError():
                 found["error", type(event).__name__].append(str(getattr(event, "info", None) or event))
             case events.PhaseFinished():
@@ -49,6 +52,7 @@ def _failures(num_examples: int) -> dict[tuple[str, str], list[str]]:
     slot.current.scheduler.close()
     if not found:
         assert {phases[name] for name in ("examples", "coverage", "fuzzing", "stateful")} == {"success"}
+    trust_cases.add(num_requests, num_requests - sum(map(len, found.values())))
     return dict(found)
 
 
@@ -61,13 +65,13 @@ def _collect(event: Any, found: defaultdict[tuple[str, str], list[str]]) -> None
                 found[str(event.recorder.label), failure.title].append(shown)
 
 
-def test_no_data_breaks_the_service() -> None:
-    failures = _failures(3)
+def test_no_data_breaks_the_service(trust_cases: TrustCases) -> None:
+    failures = _failures(3, trust_cases)
     assert not failures, "\n\n".join(f"{where}: {shown[0]}" for where, shown in failures.items())
 
 
 @pytest.mark.slow
 @pytest.mark.timeout(600)
-def test_much_data_breaks_the_service_neither() -> None:
-    failures = _failures(150)
+def test_much_data_breaks_the_service_neither(trust_cases: TrustCases) -> None:
+    failures = _failures(150, trust_cases)
     assert not failures, "\n\n".join(f"{where}: {shown[0]}" for where, shown in failures.items())

@@ -17,6 +17,7 @@ from nextword.serving.settings import ServingSettings
 from nextword.text.batching.window import TokenIds
 from support.served import Served, serving
 from support.toy_engine import ToyEngine
+from support.trust_cases import TrustCases
 from support.waiting import wait_until
 
 
@@ -92,13 +93,15 @@ def test_an_answer_is_the_same_alone_and_in_company(austen: LoadedModel, served:
             assert alone.choices == choices
 
 
-def test_clients_that_leave_leave_no_work_behind(slow: Served) -> None:
+def test_clients_that_leave_leave_no_work_behind(slow: Served, trust_cases: TrustCases) -> None:
     connections = [post_raw(slow, long_request(seed=number, stream=number % 2 == 0)) for number in range(200)]
     wait_until(lambda: slow.admission.num_active == 64 and slow.admission.num_waiting == 136)
     wait_until(lambda: slow.scheduler.num_tokens > 200)
     for connection in connections:
         connection.close()
+    began = time.monotonic()
     wait_until(lambda: not (slow.admission.num_active or slow.admission.num_waiting or slow.scheduler.num_running))
+    seconds = time.monotonic() - began
     assert slow.admission.num_cancelled == 200
     num_steps = len(slow.slot.current.model.engine.shapes)  # type: ignore[attr-defined]
     time.sleep(0.05)
@@ -107,6 +110,7 @@ def test_clients_that_leave_leave_no_work_behind(slow: Served) -> None:
         answer = client.completions.create(**long_request(max_tokens=2))
     assert answer.usage is not None
     assert answer.usage.completion_tokens == 2
+    trust_cases.add(len(connections), len(connections), max_seconds=seconds)
 
 
 def test_a_failure_amid_a_stream_is_its_last_event(slow: Served, caplog: pytest.LogCaptureFixture) -> None:

@@ -145,6 +145,7 @@ def model_sha256(path: Path, *, with_mixture: bool = True) -> str:
         BundleError: The directory is not a bundle. The content of its files is not checked.
     """
     with _opened(path) as sealed:
+        check_names(sealed.manifest)
         weights = (sealed.manifest.get(WEIGHTS) or sealed.manifest[ONNX]).sha256
         names = [name for name in (MIXTURE, NGRAMS) if with_mixture and name in sealed.manifest]
         parts = [sealed.manifest[name].sha256 for name in names]

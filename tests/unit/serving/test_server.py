@@ -7,6 +7,7 @@ import shutil
 import signal
 import socket
 import threading
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from pathlib import Path
@@ -20,6 +21,7 @@ from nextword.serving.served_model import ModelSource
 from nextword.serving.server import ServerOptions, bind, own_hosts, serve
 from support.raw_http import RawAnswer, RawClient, exchange, get, post
 from support.serve_process import ServeProcess, serve_process
+from support.trust_cases import TrustCases, trust_amount
 from support.waiting import wait_until
 
 pytestmark = pytest.mark.skipif(os.name == "nt", reason="needs signals of POSIX")
@@ -29,7 +31,8 @@ PATIENT = {f"NEXTWORD_SERVE_{name}_SECONDS": "600" for name in ("DRAIN", "RECEIV
 LONG = 1000
 """Tokens of a text that takes a while."""
 
-NUM_STREAMS = 6
+NUM_STREAMS = trust_amount(6, 10)
+NUM_CONNECTIONS = trust_amount(400, 1000)
 
 
 def completion(max_tokens: int, *, stream: bool = False, close: bool = True, seed: int = 0) -> bytes:
@@ -103,9 +106,9 @@ def test_a_service_on_all_addresses_prints_those_that_can_be_opened() -> None:
     assert own_hosts("127.0.0.1") == own_hosts("::1") == []
 
 
-def test_overload_is_refused_and_no_accepted_request_is_lost(process: ServeProcess) -> None:
+def test_overload_is_refused_and_no_accepted_request_is_lost(process: ServeProcess, trust_cases: TrustCases) -> None:
     rejected = figure(process, "requests_rejected_total")
-    answers = together(8 * 4, process.port, completion(60))
+    answers = together(8 * trust_amount(4, 16), process.port, completion(60))
     statuses = [answer.status for answer in answers]
     assert set(statuses) <= {200, 429}
     assert statuses.count(200) >= 4
@@ -117,6 +120,7 @@ def test_overload_is_refused_and_no_accepted_request_is_lost(process: ServeProce
             assert answer.json()["error"]["type"] == "overloaded_error"
     assert figure(process, "requests_rejected_total") == rejected + statuses.count(429)
     assert figure(process, "requests_in_flight") == 0
+    trust_cases.add(len(answers), len(answers), refused=statuses.count(429))
 
 
 def test_an_idle_service_ends_at_a_signal() -> None:
@@ -152,7 +156,7 @@ def received(clients: Sequence[RawClient]) -> list[RawAnswer]:
 
 
 @pytest.mark.parametrize("drain_seconds", ["0", "60"])
-def test_each_open_stream_completes_or_ends_with_an_event(drain_seconds: str) -> None:
+def test_each_open_stream_completes_or_ends_with_an_event(drain_seconds: str, trust_cases: TrustCases) -> None:
     with (
         serve_process("austen", environment={"NEXTWORD_SERVE_DRAIN_SECONDS": drain_seconds}) as process,
         ExitStack() as stack,
@@ -180,6 +184,7 @@ def test_each_open_stream_completes_or_ends_with_an_event(drain_seconds: str) ->
         assert completed == NUM_STREAMS
     if drain_seconds == "0":
         assert completed < NUM_STREAMS
+    trust_cases.add(NUM_STREAMS, len(answers))
 
 
 def test_while_it_drains_the_service_is_not_ready_and_takes_no_requests() -> None:
@@ -237,7 +242,7 @@ def test_a_damaged_model_is_not_served(tmp_path: Path) -> None:
         serve(ModelSource(model), ServerOptions(port=0))
 
 
-def test_more_connections_than_open_files_are_refused_with_an_answer() -> None:
+def test_more_connections_than_open_files_are_refused_with_an_answer(trust_cases: TrustCases) -> None:
     program = (
         "import resource\n"
         "resource.setrlimit(resource.RLIMIT_NOFILE, (200, 200))\n"
@@ -246,14 +251,17 @@ def test_more_connections_than_open_files_are_refused_with_an_answer() -> None:
     )
     with serve_process(program=program) as process, ExitStack() as stack:
         port = process.port
-        held = [stack.enter_context(RawClient(port)) for _ in range(400)]
+        held = [stack.enter_context(RawClient(port)) for _ in range(NUM_CONNECTIONS)]
         refused = held[-1].receive_all()
         assert (refused.status, refused.json()["error"]["code"]) == (503, "too_many_connections")
         stack.close()
+        began = time.monotonic()
         wait_until(lambda: exchange(port, get("/livez")).status == 200)
+        seconds = time.monotonic() - began
         assert process.stop() == 143
     assert "fewer than `max_connections`, 512" in process.output
     assert "Traceback" not in process.output
+    trust_cases.add(NUM_CONNECTIONS, NUM_CONNECTIONS, max_seconds=seconds)
 
 
 def test_an_address_that_cannot_be_used_is_an_error() -> None:

@@ -257,6 +257,6 @@ def _score(name: str, cell: Any) -> float:
         number = math.nan
     if not math.isfinite(number):
         raise ValueError(
-            f"`{name}` must be a finite number, but is {cell!r}; correct it, or choose the scores with `--scores`"
+            f"`{name}` must be a finite number, but is {cell!r:.80}; correct it, or choose the scores with `--scores`"
         )
     return number

@@ -189,7 +189,7 @@ class WeightsFile:
             raise SettingError(
                 f"`{path}` must be a readable file, but is not: {error.strerror or error}; give another file"
             ) from error
-        except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        except (ValueError, RecursionError) as error:
             raise SettingError(f"`{path}` must be valid TOML, but is not: {error}; correct it") from error
         for name in tables:
             if name not in (_WEIGHTS, _SCORES, _TUNED):

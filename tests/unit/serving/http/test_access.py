@@ -14,6 +14,7 @@ from nextword.serving.http.errors import ApiError
 from nextword.serving.served_model import ModelSlot, ModelSource
 from support.raw_http import RawAnswer, exchange
 from support.running_transport import RunningServer, running
+from support.trust_cases import TrustCases
 
 KEY, OTHER_KEY = "k" * 32, "o" * 32
 EVERYWHERE = "0.0.0.0"  # noqa: S104
@@ -69,7 +70,9 @@ def routes(slot: ModelSlot) -> list[tuple[str, str]]:
     return found
 
 
-def test_every_route_but_health_and_the_page_needs_a_key(guarded: RunningServer, slot: ModelSlot) -> None:
+def test_every_route_but_health_and_the_page_needs_a_key(
+    guarded: RunningServer, slot: ModelSlot, trust_cases: TrustCases
+) -> None:
     paths = routes(slot)
     assert {path for _, path in paths} >= {"/livez", "/readyz", "/metrics", "/v1/completions", "/openapi.json"}
     for method, path in paths:
@@ -83,6 +86,7 @@ def test_every_route_but_health_and_the_page_needs_a_key(guarded: RunningServer,
             assert answer.headers["www-authenticate"] == "Bearer"
             if method != "HEAD":
                 assert answer.json()["error"]["type"] == "authentication_error"
+            trust_cases.add()
 
 
 def test_no_spelling_of_a_path_opens_it(guarded: RunningServer) -> None:

@@ -17,6 +17,7 @@ from starlette.routing import Route
 from nextword.serving.settings import ServingSettings
 from support.raw_http import RawClient, exchange, get, post
 from support.running_transport import RunningServer, running
+from support.trust_cases import TrustCases, trust_amount
 from support.waiting import wait_until
 
 SHORT = ServingSettings(receive_seconds=0.5, write_seconds=0.5, idle_seconds=0.5, max_body_bytes=2**16)
@@ -120,6 +121,20 @@ def test_a_body_that_comes_slowly_is_refused(server: RunningServer) -> None:
         thread.join()
     assert answer.status == 408
     assert exchange(server.port, get("/hello")).body == b"hello"
+
+
+def test_many_slow_clients_are_closed_and_others_do_not_notice(server: RunningServer, trust_cases: TrustCases) -> None:
+    number = trust_amount(10, 50)
+    with clients(server.port, number) as slow:
+        for index, client in enumerate(slow):  # no request, a part of a head, a part of a body
+            client.send((b"", b"GET /hello HT", post("/length", b"12345")[:-2])[index % 3])
+        began = time.monotonic()
+        assert exchange(server.port, get("/hello")).body == b"hello"
+        meanwhile = time.monotonic() - began
+        statuses = [client.receive_all().status for client in slow]
+        closed = time.monotonic() - began
+    assert statuses == [(0, 408, 408)[index % 3] for index in range(number)]
+    trust_cases.add(number, number, max_seconds=closed, max_meanwhile=meanwhile)
 
 
 def test_the_second_request_of_a_connection_has_the_same_deadline(server: RunningServer) -> None:

@@ -20,6 +20,9 @@ from support.serve_process import ServeProcess, serve_process
 from support.trust_cases import TrustCases, trust_amount
 
 SECONDS = float(os.environ.get("NEXTWORD_TRUST_SOAK", "900")) if trust_amount(False, True) else 4.0
+PATIENCE = 300.0
+"""Seconds after which an answer that has not come is a failure, on a busy machine too."""
+
 TAIL = SECONDS * 0.6
 """The part of the time that is measured; before, pools and caches grow."""
 
@@ -105,7 +108,10 @@ class Load:
             self.reloads += 1
 
     def _sent(self, request: bytes) -> RawAnswer:
-        return exchange(self._port, request)
+        with RawClient(self._port) as client:
+            client.socket.settimeout(PATIENCE)
+            client.send(request)
+            return client.receive_all()
 
 
 def _facts(process: ServeProcess) -> tuple[float, int]:

@@ -89,11 +89,12 @@ class ServedModel:
     async def run[**P, T](self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         """Return the result of a function that blocks, such as `score_lines`, called in a thread.
 
-        A cancellation waits for the end of the call, so no work is left behind.
+        A cancellation ends the call before the next step of the engine.
         """
+        task = asyncio.current_task()
 
         def in_turn() -> T:
-            with self.turns.taken():
+            with self.turns.taken(lambda: task is not None and task.cancelling() > 0):
                 return function(*args, **kwargs)
 
         return await anyio.to_thread.run_sync(in_turn, limiter=self._limiter)

@@ -1,11 +1,12 @@
 """No request holds a thread for long: the worst lawful request of every route works in turns of bounded size."""
 
+import asyncio
 import json
 import random
 import string
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from typing import Any
 
@@ -17,7 +18,7 @@ from nextword.inference.suggestion import user_words
 from nextword.inference.suggestion.letter_case import folded
 from nextword.serving.queue.turns import Turns
 from nextword.serving.settings import ServingSettings
-from support.text_service import austen_service
+from support.text_service import austen_service, tiny_model
 from support.trust_cases import TrustCases, trust_amount
 from support.waiting import wait_until
 
@@ -116,9 +117,9 @@ class Work:
 
         monkeypatch.setattr(Turns, "count", counted)
 
-        def begun(turns: Turns) -> AbstractContextManager[None]:
+        def begun(turns: Turns, is_left: Callable[[], bool]) -> AbstractContextManager[None]:
             self._last.seconds = time.thread_time()
-            return taken(turns)
+            return taken(turns, is_left)
 
         monkeypatch.setattr(Turns, "taken", begun)
 
@@ -148,7 +149,7 @@ def test_a_request_beyond_a_bound_is_refused_before_it_works(
 ) -> None:
     work = Work(monkeypatch)
     assert client.post("/v1/score", json={"text": text(SMALLER.max_scored_tokens + 10)}).status_code == 400
-    assert work.tokens == []
+    assert sum(work.tokens) == 0
 
 
 def test_a_session_reads_only_what_changed(client: TestClient, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -178,6 +179,31 @@ def test_who_has_read_for_long_lets_others_go_first() -> None:
     thread.join()
     assert order == ["the first part", "the other", "the second part"]
     turns.count(10_000)  # a thread without a turn, such as the scheduler's, waits for nobody
+
+
+def test_work_ends_when_its_client_leaves() -> None:
+    served, began, ended = tiny_model(), threading.Event(), threading.Event()
+
+    def work() -> None:
+        deadline = time.monotonic() + 20
+        began.set()
+        try:
+            while time.monotonic() < deadline:
+                served.turns.count(1)
+        except asyncio.CancelledError:
+            ended.set()
+            raise
+
+    async def leave() -> None:
+        task = asyncio.create_task(served.run(work))
+        await asyncio.to_thread(began.wait)
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+
+    asyncio.run(leave())
+    assert ended.wait(30)
+    served.scheduler.close()
 
 
 def test_words_are_forgotten_in_one_pass(monkeypatch: pytest.MonkeyPatch) -> None:

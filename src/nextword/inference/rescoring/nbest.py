@@ -5,6 +5,7 @@ import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain, groupby
+from textwrap import shorten
 from typing import Any, Literal, NamedTuple
 
 from nextword.disk import strict_json
@@ -43,8 +44,8 @@ class LineSource:
         return enumerate(self._lines, start=1)
 
     def refuse(self, number: int, message: str) -> TextError:
-        """Return the error for a line."""
-        return TextError(f"`{self.name}`, line {number}: {message}")
+        """Return the error for a line; a message that quotes much of it is cut."""
+        return TextError(f"`{self.name}`, line {number}: {shorten(message, 1000, placeholder=' ...')}")
 
 
 class Hypothesis(NamedTuple):
@@ -257,6 +258,6 @@ def _score(name: str, cell: Any) -> float:
         number = math.nan
     if not math.isfinite(number):
         raise ValueError(
-            f"`{name}` must be a finite number, but is {cell!r:.80}; correct it, or choose the scores with `--scores`"
+            f"`{name}` must be a finite number, but is {cell!r}; correct it, or choose the scores with `--scores`"
         )
     return number

@@ -1,8 +1,9 @@
 """Turns at work: a request that computes for long lets the others go first, so that none holds a thread."""
 
 import threading
+from asyncio import CancelledError
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import override
 
@@ -36,20 +37,35 @@ class Turns:
         self.num_passed = 0
 
     @contextmanager
-    def taken(self) -> Iterator[None]:
-        """Wait for a turn, and work in the block."""
+    def taken(self, is_left: Callable[[], bool] = lambda: False) -> Iterator[None]:
+        """Wait for a turn, and work in the block.
+
+        Args:
+            is_left: Whether nobody waits for the result any more; then the block ends at its next count.
+
+        Raises:
+            CancelledError: Nobody does.
+        """
         self._begin()
+        self._own.is_left = is_left
         try:
+            self.count(0)
             yield
         finally:
             del self._own.read
             self._end()
 
     def count(self, num_tokens: int) -> None:
-        """Count tokens that this thread is about to read; at the end of its turn it waits for the next one."""
+        """Count tokens that this thread is about to read; at the end of its turn it waits for the next one.
+
+        Raises:
+            CancelledError: Nobody waits for the result any more.
+        """
         read = getattr(self._own, "read", None)
         if read is None:  # a thread that takes no turns, such as that of the scheduler
             return
+        if self._own.is_left():
+            raise CancelledError
         if read >= self._tokens and self._waiting:
             self.num_passed += 1
             self._end()

@@ -18,8 +18,7 @@ from nextword.cli.evaluation.columns import (
     require_comparable,
     require_same_words,
 )
-from nextword.cli.evaluation.copied import copied_report
-from nextword.cli.evaluation.keystrokes import keystrokes_report, require_plain
+from nextword.cli.evaluation.reports import copied_report, keystrokes_report, require_plain
 from nextword.cli.options.command import command
 from nextword.cli.options.setting_option import (
     MODEL,

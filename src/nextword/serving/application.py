@@ -9,12 +9,11 @@ from starlette.exceptions import HTTPException
 
 from nextword.serving.http import openapi
 from nextword.serving.http.access import Access
-from nextword.serving.http.lifecycle import Lifecycle
-from nextword.serving.http.metrics import ServingMetrics
-from nextword.serving.http.service import Log, Service
+from nextword.serving.http.service import Lifecycle, Log, Service
 from nextword.serving.queue.admission import Admission
 from nextword.serving.routes import health, page, rank, reload, rescore, score, suggest, tokenize
 from nextword.serving.routes.completions import routes as completions
+from nextword.serving.routes.health import ServingMetrics
 from nextword.serving.routes.page import PageFiles
 from nextword.serving.routes.reload import Reloader
 from nextword.serving.routes.sessions import Sessions

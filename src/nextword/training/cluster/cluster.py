@@ -1,13 +1,116 @@
-"""Chooses the processes that train a run: one, or several by a strategy."""
+"""Chooses the processes that train a run: one, or several by a strategy, of which a population is the simplest.
 
+The processes of a population exchange nothing. The last one to finish fits the weights of the mixture of their models,
+so a member that was lost can be resumed later.
+"""
+
+import shlex
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING, override
 
-from nextword.bundle.population import POPULATION, member_directories, member_directory
+import numpy as np
+from numpy.typing import NDArray
+
+from nextword.bundle.population import POPULATION, Ensemble, member_directories, member_directory
 from nextword.bundle.run_directory import RunDirectory
+from nextword.engine.mixture.tuning import mean_log_prob, mixture_weights
+from nextword.engine.opening import open_model
+from nextword.engine.stream import token_log_probs
 from nextword.errors import CheckpointError, SettingError
+from nextword.text.batching.window import TokenIds
 from nextword.training.cluster.group import ProcessGroup, group_for
 from nextword.training.config import RunConfig
+from nextword.training.context import RunContext
 from nextword.training.solo import Solo
+
+if TYPE_CHECKING:
+    from nextword.text.corpus import Corpus
+
+_LOCK = ".lock-ensemble"
+
+
+class Member(Solo):
+    """One of several processes, each of which trains a model by itself.
+
+    Args:
+        group: The processes; `None` for a member that has begun.
+    """
+
+    def __init__(self, group: ProcessGroup | None = None) -> None:
+        self._group = group or ProcessGroup(1, 0)
+
+    @override
+    def directory(self, root: Path) -> Path:
+        return member_directory(root, self._group.process_id)
+
+    @override
+    def settings(self, config: RunConfig) -> RunConfig:
+        """Return the settings of this member; if it has no table of its own, those of all with the next seed."""
+        members, number, num_members = config.members, self._group.process_id, self._group.num_processes
+        if members and len(members) != num_members:
+            raise SettingError(
+                f"a population with {len(members)} tables [[member]] must have as many processes, but has "
+                f"{num_members}; start {len(members)}"
+            )
+        own = members[number] if members else config
+        seed = own.training.seed if members else config.seed_of(number)
+        origin = {**config.origin, POPULATION: str(num_members)}
+        return replace(own, training=own.training.replace(seed=seed, strategy=None), origin=origin)
+
+    @override
+    def finish(self, root: Path, text: "Corpus", context: RunContext) -> None:
+        """Fit the weights of the mixture if this is the last member to finish."""
+        population, num_members = root.parent, int(RunConfig.of_run(RunDirectory(root)).origin[POPULATION])
+        ensemble = fit_if_complete(population, num_members, text.valid.ids)
+        if ensemble is None:
+            context.say(
+                f"{population} has members that are not finished; the last one fits the weights of the ensemble"
+            )
+            return
+        context.say(
+            f"{ensemble.describe()}\nevaluate it with: nextword evaluate {shlex.quote(str(population))} --ensemble\n"
+            f"distill it with: nextword train {shlex.quote(text.stored_name)} --teacher {shlex.quote(str(population))}"
+        )
+
+
+def fit_if_complete(root: Path, num_members: int, valid: TokenIds) -> Ensemble | None:
+    """Fit and write the weights of a population if all its members are finished; else return `None`.
+
+    Raises:
+        StorageError: The result cannot be written.
+    """
+    from filelock import FileLock  # reading a population needs no lock
+
+    members = [member_directory(root, number) for number in range(num_members)]
+    with FileLock(root / _LOCK):  # the last two may finish together
+        if not all(RunDirectory(member).metrics_file.is_file() for member in members):
+            return None
+        ensemble = fit_ensemble(members, valid)
+        ensemble.write(root)
+        return ensemble
+
+
+def fit_ensemble(members: Sequence[Path], valid: TokenIds) -> Ensemble:
+    """Return the mixture with the highest probability of a validation split, read as one stream.
+
+    Args:
+        members: The run directories.
+        valid: The ids of the split `(N,)`.
+    """
+    log_probs = np.array([_log_probs(RunDirectory(path).model, valid) for path in members])
+    weights = mixture_weights(np.exp(log_probs))
+    mixture = mean_log_prob(weights, np.exp(log_probs))
+    return Ensemble(
+        tuple(float(weight) for weight in weights),
+        tuple(float(np.exp(-own.mean())) for own in log_probs),
+        float(np.exp(-mixture)),
+    )
+
+
+def _log_probs(model: Path, ids: TokenIds) -> NDArray[np.float64]:
+    return token_log_probs(open_model(model).network, ids)
 
 
 def cluster_of(config: RunConfig, *, has_model: bool = False) -> Solo:
@@ -26,8 +129,6 @@ def cluster_of(config: RunConfig, *, has_model: bool = False) -> Solo:
         if group is None:
             return Solo()
     if group is None or strategy == "population":
-        from nextword.training.cluster.population import Member
-
         return Member(group)
     if has_model:
         raise SettingError(f"`strategy` {strategy!r} must build the model itself, but `model` is given; leave it out")

@@ -12,8 +12,7 @@ from nextword.inference.generation.beam import BeamSearch, SearchTask, allocate_
 from nextword.inference.generation.generated_text import Continuation, EndRule
 from nextword.inference.generation.lockstep import lockstep
 from nextword.inference.generation.request import length_normalizer
-from nextword.inference.generation.speller import Phrase
-from nextword.inference.generation.words import ForbiddenWords, RequiredWords
+from nextword.inference.generation.words import ForbiddenWords, Phrase, RequiredWords
 from support.writers import WORDS, toy_engine
 
 scores = arrays.arrays(

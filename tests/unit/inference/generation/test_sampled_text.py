@@ -11,8 +11,7 @@ from nextword.inference.generation.generated_text import EndRule
 from nextword.inference.generation.lockstep import lockstep
 from nextword.inference.generation.sampled_text import SampledText, draw, drawn_index, random_generator
 from nextword.inference.generation.sampling import SamplingOptions, filtered, sample
-from nextword.inference.generation.speller import Phrase
-from nextword.inference.generation.words import ForbiddenWords
+from nextword.inference.generation.words import ForbiddenWords, Phrase
 from support.writers import log_prob_of, toy_engine
 
 NO_WORDS, SEEDED = ForbiddenWords(), SamplingOptions(seed=3)

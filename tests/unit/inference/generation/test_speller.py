@@ -5,7 +5,7 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from nextword.inference.generation.speller import Phrase, Speller
+from nextword.inference.generation.words import Phrase, Speller
 from nextword.text.options import TokenizerKind
 from nextword.text.tokens.pre_tokens import is_word_character, tidy
 from nextword.text.tokens.tokenizer import Tokenizer

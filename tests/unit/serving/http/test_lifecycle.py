@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable
 import pytest
 
 from nextword.serving.http.errors import ApiError
-from nextword.serving.http.lifecycle import Lifecycle, Stage
+from nextword.serving.http.service import Lifecycle, Stage
 
 
 def played(scene: Callable[[Lifecycle], Awaitable[None]]) -> None:

@@ -9,7 +9,7 @@ from fastapi import FastAPI
 
 from nextword.bundle.samples import sample_model_path
 from nextword.serving.application import create_application
-from nextword.serving.http.metrics import ServingMetrics
+from nextword.serving.routes.health import ServingMetrics
 from nextword.serving.served_model import ModelSlot, ModelSource
 from support.raw_http import exchange, get, post
 from support.running_transport import RunningServer, running

@@ -10,9 +10,8 @@ from nextword.bundle.population import Ensemble, member_directories, member_dire
 from nextword.errors import BundleError, CheckpointError, SettingError
 from nextword.text.corpus import Corpus
 from nextword.text.sources.samples import sample_path
-from nextword.training.cluster.cluster import own_directory
+from nextword.training.cluster.cluster import Member, own_directory
 from nextword.training.cluster.group import ProcessGroup
-from nextword.training.cluster.population import Member
 from nextword.training.config import RunConfig
 from nextword.training.step.distillation import Teacher
 from support.small_run import SMALL_RUN_SETTINGS

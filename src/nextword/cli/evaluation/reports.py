@@ -1,4 +1,4 @@
-"""What `nextword evaluate --keystrokes` prints: columns without and with learned words, beside a Kneser-Ney model."""
+"""Reports that `nextword evaluate` prints in place of its table: keystrokes saved, and text copied from training."""
 
 import json
 from collections.abc import Iterator, Sequence
@@ -6,21 +6,28 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from nextword.cli.evaluation.columns import Column, EvaluationInput
-from nextword.cli.output.console import evaluation_progress, table_lines, waiting
+from nextword.cli.output.console import evaluation_progress, read_split, table_lines, waiting
 from nextword.engine.methods.chain import AppliedMethods
 from nextword.engine.methods.ngram import NgramModelEngine
 from nextword.engine.ngram.kneser_ney import KneserNeyModel
 from nextword.engine.text_model import TextModel
-from nextword.errors import SettingError, TextError
+from nextword.errors import SettingError, TextError, printable
+from nextword.inference.evaluation.copying import Copying, measure_copying
 from nextword.inference.evaluation.keystroke_evaluation import KeystrokeEvaluation, evaluate_keystrokes
 from nextword.inference.evaluation.keystrokes import Keystrokes
 
 KNESER_NEY = "Kneser-Ney"
 _ORDER = 5
 
-_PROTOCOL = (
+_KEYSTROKES_PROTOCOL = (
     "each character is a key, and so is a line end; one key takes the right suggestion as soon as it is shown, "
     "with the space after it; the whole split is one text"
+)
+
+
+_COPIED_PROTOCOL = (
+    "generated: sampled at temperature 1 without a prompt, in texts of at most 250 tokens; copied: in the train split, "
+    "token by token; sequences with unknown words are left out"
 )
 
 
@@ -45,7 +52,7 @@ class _MeasuredColumn:
     @property
     def protocol(self) -> str:
         """How the figures were measured."""
-        return "; ".join((_PROTOCOL, *self.notes))
+        return "; ".join((_KEYSTROKES_PROTOCOL, *self.notes))
 
     @property
     def parts(self) -> list[tuple[bool, Keystrokes]]:
@@ -116,7 +123,7 @@ def keystrokes_report(
     if as_json:
         tables = [table for each in results for table in each.to_tables()]
         return json.dumps({"keystrokes": tables, "missing": missing}, allow_nan=False)
-    return "\n".join(_side_by_side(results, missing))
+    return "\n".join(_keystroke_lines(results, missing))
 
 
 def _measured(
@@ -151,7 +158,7 @@ def _kneser_ney(first: EvaluationInput) -> TextModel:
     return first.model.with_engine(NgramModelEngine(model, end_id=end_id))
 
 
-def _side_by_side(results: Sequence[_MeasuredColumn], missing: Sequence[str]) -> list[str]:
+def _keystroke_lines(results: Sequence[_MeasuredColumn], missing: Sequence[str]) -> list[str]:
     """Return the figures under their labels, and the protocols."""
     parts = [(each.label, learned, figures) for each in results for learned, figures in each.parts]
     columns = [
@@ -163,6 +170,47 @@ def _side_by_side(results: Sequence[_MeasuredColumn], missing: Sequence[str]) ->
     first = results[0].first
     if part := first.text.part_of_file(first.split):
         lines.append(f"({part})")
-    lines.append(f"({_PROTOCOL})")
+    lines.append(f"({_KEYSTROKES_PROTOCOL})")
     lines += [f"({each.label}: {'; '.join(each.notes)})" for each in results if each.notes]
     return [*lines, *(f"({line})" for line in missing)]
+
+
+def copied_report(
+    columns: Sequence[Column],
+    outcomes: Sequence[AppliedMethods],
+    secrets: Sequence[str],
+    num_tokens: int,
+    as_json: bool,
+) -> str:
+    """Measure what each column copies from the text that it was trained on, and return it as lines or as JSON.
+
+    Raises:
+        EvaluationError: A text is too short.
+        SettingError: The training text is not known, or a line has no secret.
+        TextError: A text cannot be read.
+    """
+    lines, tables = [], []
+    for column, outcome in zip(columns, outcomes, strict=True):
+        first = column.first
+        if first.text.origin.text is None:
+            raise SettingError(f"`--copied` needs the training text, which `{first.path}` does not name; give its run")
+        train = read_split(replace(first.text, named=None), "train", first.model.tokenizer).ids
+        held_out = first.store(first.split).ids
+        with waiting(f"generating text with {column.label}"):
+            found = measure_copying(outcome.model, train, held_out, secrets=secrets, max_tokens=num_tokens)
+        lines += [*([column.label] if len(columns) > 1 else []), *_copied_lines(found, first.split)]
+        tables.append({"label": column.label, "held_out_split": first.split, **found.to_table()})
+    if as_json:
+        return json.dumps({"copied": tables, "protocol": _COPIED_PROTOCOL})
+    return "\n".join([*lines, f"({_COPIED_PROTOCOL})"])
+
+
+def _copied_lines(found: Copying, split: str) -> list[str]:
+    rows = [("", "tokens", f"copied {found.ngram_length}-grams", "longest copied passage")]
+    for name, each in (("generated", found.generated), (split, found.held_out)):
+        rows.append((name, f"{each.num_tokens:,}", f"{each.share:.2%}", f"{each.longest} tokens"))
+    lines = table_lines(rows) + [f"copied: {printable(text)}" for text in found.generated.passages]
+    for secret in found.exposures:
+        rank = f"rank {secret.rank:,} of {secret.num_candidates:,}, exposure {secret.bits:.1f} bits"
+        lines.append(f"secret: {rank}: {printable(secret.secret)}")
+    return lines

@@ -5,7 +5,7 @@ import warnings
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Self, Unpack
 
 import numpy as np
 from numpy.typing import NDArray
@@ -34,8 +34,7 @@ from nextword.inference.evaluation.text_evaluation import (
 )
 from nextword.inference.generation.generated_text import GeneratedText
 from nextword.inference.generation.generator import generate_texts, stream_text
-from nextword.inference.generation.request import Request
-from nextword.inference.generation.sampling import DEFAULT_SAMPLING
+from nextword.inference.generation.request import GenerationArguments, Request
 from nextword.inference.scoring.gaps import GAP, RankedCandidates, proposals, rank
 from nextword.inference.scoring.lines import LineScore, ScoringOptions, score_lines
 from nextword.inference.scoring.prose import ShownLine
@@ -168,36 +167,24 @@ class TrainedModel(LoadedModel):
         """
         return SuggestionSession(self, user_words=user_words, options=options or SessionOptions())
 
-    def generate(
-        self,
-        prompt: str = "",
-        *,
-        max_tokens: int = 100,
-        temperature: float = DEFAULT_SAMPLING.temperature,
-        top_k: int | None = None,
-        top_p: float = DEFAULT_SAMPLING.top_p,
-        min_p: float = 0.0,
-        repetition_penalty: float = 1.0,
-        stop: Sequence[str] = (),
-        forbid: Sequence[str] = (),
-        stop_at_end: bool = False,
-        seed: int | None = None,
-    ) -> str:
+    def generate(self, prompt: str = "", **arguments: Unpack[GenerationArguments]) -> str:
         """Return the prompt and the text that the model writes after it.
 
         Args:
             prompt: The text to continue; empty for the beginning of a text.
-            max_tokens: Most tokens to write.
-            temperature: Divides the log-probabilities: below 1 sharper, above 1 flatter; 0 takes the most probable
-                token each time. 1 with `top_p=1` samples from the model's own distribution.
-            top_k: Sample from the `top_k` most probable tokens only.
-            top_p: Sample from the fewest most probable tokens whose probabilities reach `top_p`.
-            min_p: Sample from tokens that are at least `min_p` times as probable as the most probable one.
-            repetition_penalty: Raises the probability of tokens used recently to this power.
-            stop: Strings before which the text ends.
-            forbid: Words and phrases that the text does not hold.
-            stop_at_end: Whether to end with the line or paragraph.
-            seed: Seed of the draws; without one, each call differs.
+            **arguments: How to write it, by name:
+
+                - `max_tokens`: most tokens to write (default: 100).
+                - `temperature`: divides the log-probabilities: below 1 sharper, above 1 flatter; 0 takes the most
+                  probable token each time (default: 0.8). 1 with `top_p=1` samples from the model's own distribution.
+                - `top_k`: sample from the `top_k` most probable tokens only.
+                - `top_p`: sample from the fewest most probable tokens that together reach it (default: 0.95).
+                - `min_p`: sample from tokens that are at least `min_p` times as probable as the most probable one.
+                - `repetition_penalty`: raises the probability of tokens used recently to this power.
+                - `stop`: strings before which the text ends.
+                - `forbid`: words and phrases that the text does not hold.
+                - `stop_at_end`: whether to end with the line or paragraph.
+                - `seed`: seed of the draws; without one, each call differs.
 
         Raises:
             SettingError: A value leaves its range.
@@ -210,37 +197,9 @@ class TrainedModel(LoadedModel):
             >>> text == model.generate("She was", max_tokens=20, seed=1)
             True
         """
-        return prompt + "".join(
-            self.stream(
-                prompt,
-                max_tokens=max_tokens,
-                temperature=temperature,
-                top_k=top_k,
-                top_p=top_p,
-                min_p=min_p,
-                repetition_penalty=repetition_penalty,
-                stop=stop,
-                forbid=forbid,
-                stop_at_end=stop_at_end,
-                seed=seed,
-            )
-        )
+        return prompt + "".join(self.stream(prompt, **arguments))
 
-    def stream(
-        self,
-        prompt: str = "",
-        *,
-        max_tokens: int = 100,
-        temperature: float = DEFAULT_SAMPLING.temperature,
-        top_k: int | None = None,
-        top_p: float = DEFAULT_SAMPLING.top_p,
-        min_p: float = 0.0,
-        repetition_penalty: float = 1.0,
-        stop: Sequence[str] = (),
-        forbid: Sequence[str] = (),
-        stop_at_end: bool = False,
-        seed: int | None = None,
-    ) -> Iterator[str]:
+    def stream(self, prompt: str = "", **arguments: Unpack[GenerationArguments]) -> Iterator[str]:
         """Yield the text after a prompt as it is written; `generate` has the same arguments.
 
         Example:
@@ -249,35 +208,13 @@ class TrainedModel(LoadedModel):
             >>> len(pieces) > 1
             True
         """
-        request = Request.of(
-            max_tokens=max_tokens,
-            temperature=temperature,
-            top_k=top_k,
-            top_p=top_p,
-            min_p=min_p,
-            repetition_penalty=repetition_penalty,
-            stop=stop,
-            forbid=forbid,
-            stop_at_end=stop_at_end,
-            seed=seed,
-        )
-        return stream_text(self, prompt, request)
+        return stream_text(self, prompt, Request.of(**arguments))
 
     def generate_many(
         self,
         prompts: Sequence[str],
         request: Request | None = None,
-        *,
-        max_tokens: int = 100,
-        temperature: float = DEFAULT_SAMPLING.temperature,
-        top_k: int | None = None,
-        top_p: float = DEFAULT_SAMPLING.top_p,
-        min_p: float = 0.0,
-        repetition_penalty: float = 1.0,
-        stop: Sequence[str] = (),
-        forbid: Sequence[str] = (),
-        stop_at_end: bool = False,
-        seed: int | None = None,
+        **arguments: Unpack[GenerationArguments],
     ) -> list[GeneratedText]:
         """Return a text for each prompt with its log-probability, all written in one batch.
 
@@ -294,18 +231,7 @@ class TrainedModel(LoadedModel):
             >>> [text.prompt for text in found]
             ['She was', 'He had']
         """
-        from_arguments = Request.of(
-            max_tokens=max_tokens,
-            temperature=temperature,
-            top_k=top_k,
-            top_p=top_p,
-            min_p=min_p,
-            repetition_penalty=repetition_penalty,
-            stop=stop,
-            forbid=forbid,
-            stop_at_end=stop_at_end,
-            seed=seed,
-        )
+        from_arguments = Request.of(**arguments)
         if request is not None and from_arguments != Request():
             raise SettingError("`request` must stand alone, but other arguments were given too; put them into it")
         return generate_texts(self, prompts, request or from_arguments)

@@ -1,8 +1,8 @@
 """Requests for generated text."""
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
-from typing import Any, ClassVar, Literal, Self
+from dataclasses import dataclass, fields
+from typing import Any, ClassVar, Literal, Self, TypedDict, Unpack
 
 from nextword.errors import SettingError
 from nextword.inference.generation.sampling import (
@@ -118,6 +118,21 @@ def length_normalizer(num_tokens: int, exponent: float) -> float:
     return float(((5 + num_tokens) / 6) ** exponent)
 
 
+class GenerationArguments(TypedDict, total=False):
+    """The named arguments of `TrainedModel.generate`, which has what each of them does."""
+
+    max_tokens: int
+    temperature: float
+    top_k: int | None
+    top_p: float
+    min_p: float
+    repetition_penalty: float
+    stop: Sequence[str]
+    forbid: Sequence[str]
+    stop_at_end: bool
+    seed: int | None
+
+
 _WITH_A_BEAM = ("seed", "allow_unknown")
 """The sampling options that are allowed with a beam."""
 
@@ -177,24 +192,20 @@ class Request:
             self._refuse_changed(WITHOUT_EFFECT_ON_GREEDY, "greedy decoding does not sample")
 
     @classmethod
-    def of(
-        cls, *, max_tokens: int, stop: Sequence[str], forbid: Sequence[str], stop_at_end: bool, **sampling: Any
-    ) -> Self:
+    def of(cls, **arguments: Unpack[GenerationArguments]) -> Self:
         """Return the request for a sampled text from the arguments of `TrainedModel.generate`.
 
         Raises:
             SettingError: A value is out of range, or `stop` or `forbid` is one string.
         """
-        for name, texts in (("stop", stop), ("forbid", forbid)):
+        given: dict[str, Any] = dict(arguments)
+        for name in ("stop", "forbid"):
+            texts = given.get(name, ())
             if isinstance(texts, str):
                 raise SettingError(f"`{name}` must be a list of texts, but is the string {texts!r}; write [{texts!r}]")
-        return cls(
-            max_tokens=max_tokens,
-            sampling=SamplingOptions(**sampling),
-            stop=tuple(stop),
-            forbid=tuple(forbid),
-            stop_at_end=stop_at_end,
-        )
+            given[name] = tuple(texts)
+        sampling = {each.name: given.pop(each.name) for each in fields(SamplingOptions) if each.name in given}
+        return cls(sampling=SamplingOptions(**sampling), **given)
 
     @property
     def uses_beam(self) -> bool:

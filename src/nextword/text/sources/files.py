@@ -185,12 +185,8 @@ class TextFile(Source):
     @override
     def documents(self, unit: DocumentUnit) -> Iterator[Document]:
         match self.kind:
-            case "mails":
-                yield from self._messages(mails(self._unpacked(), self.shown))
-            case "json chat":
-                yield from self._messages(json_messages(self._lines(), self.shown))
-            case "whatsapp chat":
-                yield from self._messages(whatsapp_messages(self._lines()))
+            case "mails" | "json chat" | "whatsapp chat":
+                yield from documents_of_messages(self.messages(), self._options.sender, self.shown)
             case "plain":
                 yield from self._plain_documents(unit)
             case "json lines":
@@ -219,8 +215,13 @@ class TextFile(Source):
         for chunk in read_lines(self._unpacked(), f"`{self.shown}`", on_bad_bytes=self._options.on_bad_bytes):
             yield chunk.data
 
-    def _messages(self, messages: Iterator[tuple[str, str]]) -> Iterator[Document]:
-        return documents_of_messages(messages, self._options.sender, self.shown)
+    def messages(self) -> Iterator[tuple[str, str]]:
+        """Yield sender and text of each message of mails or of a chat."""
+        if self.kind == "mails":
+            return mails(self._unpacked(), self.shown)
+        return (
+            json_messages(self._lines(), self.shown) if self.kind == "json chat" else whatsapp_messages(self._lines())
+        )
 
     def _unpacked(self) -> Iterator[bytes]:
         return unpacked_blocks(self.path, sha256=self.whole.sha256, shown=self.shown)
@@ -250,7 +251,7 @@ TEXT_SUFFIXES = (".txt", ".md")
 """Endings of the files that a folder without splits is read from, packed or not."""
 
 _MAX_NAMED = 3
-_MAX_KINDS = 5
+_MAX_KINDS = _MAX_SENDERS = 5
 
 
 def text_files(folder: Path) -> list[Path]:
@@ -296,6 +297,16 @@ def _suffix(path: Path) -> str:
 def number_of_files(files: Sequence[TextFile]) -> str:
     """Return how many files there are, in words."""
     return f"{len(files)} files" if len(files) > 1 else "one file"
+
+
+def unknown_sender(files: Sequence[TextFile], sender: str) -> TextError:
+    """Return the error for mails or chats without a message by the sender."""
+    names = dict.fromkeys(name for file in files for name, _ in file.messages())
+    where = f"one of {len(files)} files" if len(files) > 1 else f"`{files[0].shown}`"
+    some = ", ".join(map(repr, list(names)[:_MAX_SENDERS]))
+    return TextError(
+        f"{where} must hold messages by {sender!r}, but the senders are {some}; give `--sender` one of them"
+    )
 
 
 def described_files(files: Sequence[TextFile], folder: Path) -> str:

@@ -26,6 +26,7 @@ from nextword.text.sources.files import (
     number_of_files,
     rows_of,
     text_files,
+    unknown_sender,
 )
 from nextword.text.sources.names import (
     IN_MEMORY,
@@ -274,6 +275,9 @@ def _arranged(found: _Found, options: TextOptions, needed: Sequence[SplitOrAll],
 
 def _split(found: _Found, plain: PlainText, options: TextOptions, needed: Sequence[SplitOrAll]) -> TextSource:
     parts, how_split = plain.ranges, ", ".join(filter(None, (found.description, plain.description)))
+    if options.sender and not any(part.num_bytes for part in parts.values()):
+        files = [source for sources in found.sources.values() for source in sources if isinstance(source, TextFile)]
+        raise unknown_sender(files, options.sender)
     whole = parts.get("all")
     folder = next(iter(parts.values())).path.parent
     if whole and "all" not in needed:

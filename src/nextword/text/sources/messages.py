@@ -19,7 +19,6 @@ _WHATSAPP = re.compile(
     r"(?:(?P<sender>[^:]+): )?(?P<text>.*)"
 )
 _MEDIA = re.compile(r"\u200e|<[^<>]*>$")
-_MAX_NAMED = 5
 
 
 def documents_of_messages(messages: _Messages, sender: str | None, shown: str) -> Iterator[Document]:
@@ -31,22 +30,14 @@ def documents_of_messages(messages: _Messages, sender: str | None, shown: str) -
         shown: How errors name the file.
 
     Raises:
-        TextError: There is no such message.
+        TextError: There are no messages at all.
     """
-    names: dict[str, None] = {}
-    is_found = False
+    number = 0
     for number, (name, text) in enumerate(messages, start=1):
-        names[name] = None
         if text.strip() and (sender is None or sender.casefold() in name.casefold()):
-            is_found = True
             yield Document(f"`{shown}`, message {number}", text.strip())
-    if not names:
+    if not number:
         raise TextError(f"`{shown}` must hold messages, but none is found; check the export, or rename a plain text")
-    if not is_found and sender is not None:
-        some = ", ".join(map(repr, list(names)[:_MAX_NAMED]))
-        raise TextError(
-            f"`{shown}` must hold messages by {sender!r}, but has those of {some}; give `--sender` one of them"
-        )
 
 
 def mails(blocks: Iterable[bytes], shown: str) -> _Messages:
@@ -89,8 +80,8 @@ def json_messages(lines: Iterable[str], shown: str) -> _Messages:
         found = [_message(message) for message in messages]
     except (ValueError, TypeError, LookupError, AttributeError, RecursionError) as error:
         raise TextError(
-            f"`{shown}` must be a chat that Telegram, Discord or Slack exported, but is not; give other texts as plain "
-            "text or as JSON Lines (.jsonl)"
+            f"`{shown}` must be a chat that Telegram, Discord or Slack exported, because its name ends in .json, but "
+            "is not; rename it to .txt to read it as plain text, or to .jsonl if each line is a record"
         ) from error
     yield from found
 

@@ -7,6 +7,7 @@ import pytest
 from nextword.errors import TextError
 from nextword.text.options import TextOptions
 from nextword.text.sources.files import TextFile
+from nextword.text.sources.find import resolve_source
 
 BODY = """Hello,
 
@@ -83,8 +84,25 @@ def test_chats_are_read_by_message(name: str, chat: object, tmp_path: Path) -> N
     path.write_text(chat if isinstance(chat, str) else json.dumps(chat), encoding="utf-8")
     assert texts(path) == ["Hi: you\nand you", "ok"]
     assert texts(path, "bob") == ["ok"]
-    with pytest.raises(TextError, match=r"must hold messages by 'Zoe', but has those of .*'Bob'; give `--sender`"):
-        texts(path, "Zoe")
+    with pytest.raises(TextError, match=r"must hold messages by 'Zoe', but the senders are .*'Bob'; give `--sender`"):
+        resolve_source(path, TextOptions(sender="Zoe"), cache_dir=tmp_path / "cache")
+
+
+@pytest.mark.parametrize("deduplicate", ["none", "documents"])
+def test_a_person_need_not_be_in_each_of_several_files(deduplicate: str, tmp_path: Path) -> None:
+    for day, name in enumerate(("Ann", "Bob", "Ann")):
+        chat = [{"user": name, "text": f"day {day}\n" * 30}]
+        (tmp_path / f"{day}.json").write_text(json.dumps(chat), encoding="utf-8")
+
+    def days_of(sender: str) -> set[str]:
+        options = TextOptions.from_table({"sender": sender, "deduplicate": deduplicate})
+        source = resolve_source(f"{tmp_path}/*.json", options, cache_dir=tmp_path / "cache")
+        return {line for part in source.parts.values() for line in b"".join(part.blocks()).decode().split("\n")}
+
+    assert days_of("Bob") == {"day 1", ""}
+    assert days_of("Ann") == {"day 0", "day 2", ""}
+    with pytest.raises(TextError, match="one of 3 files must hold messages by 'Zoe', but the senders are 'Ann', 'Bob'"):
+        days_of("Zoe")
 
 
 def test_the_sender_is_part_of_what_the_cache_keeps(tmp_path: Path) -> None:
@@ -101,7 +119,11 @@ def test_the_sender_is_part_of_what_the_cache_keeps(tmp_path: Path) -> None:
         ("_chat.txt", "plain text\n", "must hold messages, but none is found"),
         ("a.mbox", "hello\n", "must be an mbox, whose mails begin with a line `From `"),
         ("a.json", '{"a": 1}', "must be a chat that Telegram, Discord or Slack exported"),
-        ("a.json", '{"text": "a"}\n{"text": "b"}\n', r"JSON Lines \(.jsonl\)"),
+        (
+            "a.json",
+            '{"text": "a"}\n{"text": "b"}\n',
+            r"because its name ends in .json, .* rename it to .txt .* to .jsonl",
+        ),
         ("a.json", '[{"user": "Ann", "text": [{"no": 1}]}]', "must be a chat that"),
     ],
 )

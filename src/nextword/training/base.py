@@ -1,7 +1,7 @@
 """The base of a run: the trained model that its weights and its vocabulary start from."""
 
 import hashlib
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Self
 
@@ -13,10 +13,7 @@ from nextword.bundle.samples import SAMPLE_LICENSES, sample_model_name
 from nextword.bundle.store import find_model, read_bundle, write_bundle
 from nextword.errors import SettingError
 from nextword.model.architecture import ModelOptions
-from nextword.training.config import RunConfig
-
-_DROPOUT = [each.name for each in fields(ModelOptions) if each.metadata["task"] == "regularization"]
-"""The options of a model that do not change its weights."""
+from nextword.training.config import REGULARIZATION, RunConfig
 
 _RATE_OF_BASE = 0.5
 """The learning rate of the preset `auto` is multiplied by this: trained weights need smaller steps than random ones."""
@@ -61,15 +58,9 @@ class Base:
         """Return the settings of a run from this base: the network and the kind of tokens are its own.
 
         Raises:
-            SettingError: A size or a kind of tokenizer was given, or the base has an output that cannot be extended.
+            SettingError: Another kind of tokenizer was given, or the base has an output that cannot be extended.
         """
         given, kind = config.given, self.bundle.tokenizer.kind
-        for name in given.get("model", {}):
-            if name not in _DROPOUT:
-                raise SettingError(
-                    f"`{name}` must not be given with `base`, whose network is trained already: "
-                    f"{self.bundle.architecture.summary}; leave it out"
-                )
         if config.text.tokenizer not in ("auto", kind):
             raise SettingError(
                 f"`tokenizer` must be {kind}, as the words of the base were made, but is {config.text.tokenizer}; "
@@ -98,7 +89,7 @@ class Base:
     def _network(self, options: ModelOptions) -> ModelOptions:
         """Return the options of the base with the dropout rates of others."""
         own = self.bundle.architecture.options
-        rates = {name: getattr(options, name) for name in _DROPOUT}
+        rates = {name: getattr(options, name) for name in REGULARIZATION}
         if not own.narrowed_output:
             rates["latent_dropout_rate"] = 0.0
         return own.replace(**rates)

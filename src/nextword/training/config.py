@@ -21,6 +21,9 @@ Tables = Mapping[str, Mapping[str, Any]]
 MEMBER = "member"
 """The tables of a file of settings that each belong to one member of a population."""
 
+REGULARIZATION = [each.name for each in fields(ModelOptions) if each.metadata["task"] == "regularization"]
+"""The options of a model that do not change its weights."""
+
 _GROUPS: dict[str, type[Settings]] = {
     "text": TextOptions,
     "batching": BatchOptions,
@@ -74,6 +77,8 @@ class RunConfig:
             if not override.keys() & {"origin", "plan"}:  # a run writes both, of which minutes decide
                 _require_one_length(override.get("training", {}))
             given = _with_overrides(given, override)
+        if "base" in given.get("training", {}):
+            _require_network_of_base(given.get("model", {}))
         config = cls.from_tables({**_with_overrides(tables, given), "origin": {"preset": preset, **(origin or {})}})
         return replace(config, given=given)
 
@@ -273,6 +278,14 @@ def _with_overrides(below: Tables, above: Tables) -> dict[str, dict[str, Any]]:
 def _require_one_length(training: Mapping[str, Any]) -> None:
     if training.keys() >= {"epochs", "minutes"}:
         raise SettingError("`epochs` and `minutes` must not be given together, but are; leave one out")
+
+
+def _require_network_of_base(model: Mapping[str, Any]) -> None:
+    if named := [name for name in model if name not in REGULARIZATION]:
+        raise SettingError(
+            f"`{named[0]}` must not be given with `base`, because sizes and kind of the network are those of the base; "
+            "leave it out"
+        )
 
 
 def _require_tables(tables: Mapping[str, Any]) -> None:

@@ -152,6 +152,7 @@ def test_the_same_call_resumes_and_a_model_in_memory_is_a_base(base: Path, tuned
     ("changes", "message"),
     [
         ({"cap_input_gate": True}, "`cap_input_gate` must not be given with `base`"),
+        ({"hidden_sizes": (8, 24)}, "`hidden_sizes` must not be given with `base`, because sizes .* of the base"),
         ({"tokenizer": "character"}, "`tokenizer` must be word, as the words of the base"),
         ({"start": "random"}, "`start` must be counts or mean"),
     ],

@@ -3,36 +3,23 @@
 import json
 from dataclasses import dataclass
 from itertools import batched
-from pathlib import Path
 
 import click
 
 from nextword.cli.options.command import command
-from nextword.cli.options.setting_option import (
-    CommandOptions,
-    Tables,
-    argument,
-    bad_bytes_option,
-    given_settings,
-    json_option,
-    option,
-)
-from nextword.cli.options.target import engine_option, method_option, open_text_model, run_or_model_argument
+from nextword.cli.options.setting_option import Tables, argument, given_settings, option
+from nextword.cli.options.target import AnswerOptions
 from nextword.cli.output.messages import warn
-from nextword.engine.opening import EngineName
-from nextword.engine.text_model import UsedMethod
 from nextword.errors import printable
 from nextword.inference.generation.generated_text import GeneratedText
 from nextword.inference.generation.generator import generate_texts, stream_text
 from nextword.inference.generation.request import Request, SearchOptions
 from nextword.inference.generation.sampling import SamplingOptions
-from nextword.text.options import OnBadBytes
 from nextword.text.reading.lines import InputLines
 
 
 @dataclass(frozen=True, kw_only=True)
-class _GenerateOptions(CommandOptions):
-    run_or_model: Path = run_or_model_argument()
+class _GenerateOptions(AnswerOptions):
     text: str = argument("")
     prompt: str = option("", "-p", help="The same as TEXT.", unset="start a new text")
     prompts: str | None = option(None, help="File with one prompt per line; - is standard input.", metavar="FILE")
@@ -42,10 +29,6 @@ class _GenerateOptions(CommandOptions):
     forbid: tuple[str, ...] = option((), help="Never write this word or phrase.", metavar="WORD")
     require: tuple[str, ...] = option((), help="Write this word or phrase, by beam search.", metavar="WORD")
     batch_size: int = option(16, help="Number of prompts to continue in parallel.", at_least=1)
-    on_bad_bytes: OnBadBytes = bad_bytes_option()
-    method: UsedMethod = method_option()
-    engine: EngineName = engine_option()
-    as_json: bool = json_option()
 
 
 @command(
@@ -73,7 +56,7 @@ def generate(options: _GenerateOptions, given: Tables) -> None:
         raise click.UsageError("TEXT, `--prompt` and `--prompts` must not be given together, but are; give one of them")
     prompt = options.text or options.prompt
     lines = [prompt] if prompts is None else InputLines([prompts], on_bad_bytes=options.on_bad_bytes)
-    model = open_text_model(options.run_or_model, options.method)
+    model = options.open_model()
     if prompts is None and not as_json and not request.is_compared:
         pieces = stream_text(model, prompt, request)
         click.echo(prompt, nl=False)

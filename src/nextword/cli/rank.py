@@ -2,37 +2,23 @@
 
 import json
 from dataclasses import dataclass
-from pathlib import Path
 
 import click
 
 from nextword.cli.options.command import command
-from nextword.cli.options.setting_option import (
-    LINE,
-    CommandOptions,
-    Tables,
-    argument,
-    bad_bytes_option,
-    given_settings,
-    json_option,
-    option,
-)
-from nextword.cli.options.target import engine_option, method_option, open_text_model, run_or_model_argument
-from nextword.engine.opening import EngineName
-from nextword.engine.text_model import UsedMethod
+from nextword.cli.options.setting_option import LINE, Tables, argument, given_settings, option
+from nextword.cli.options.target import AnswerOptions
 from nextword.errors import SettingError, printable
 from nextword.inference.scoring.gaps import proposals as proposed
 from nextword.inference.scoring.gaps import rank as rank_candidates
 from nextword.inference.scoring.lines import ScoringOptions
-from nextword.text.options import OnBadBytes
 from nextword.text.reading.lines import InputLines
 
 _PROPOSALS = 200
 
 
 @dataclass(frozen=True, kw_only=True)
-class _RankOptions(CommandOptions):
-    run_or_model: Path = run_or_model_argument()
+class _RankOptions(AnswerOptions):
     text: str = argument(meaning=LINE)
     candidates: tuple[str, ...] = argument(())
     file: str | None = option(
@@ -48,10 +34,6 @@ class _RankOptions(CommandOptions):
         at_least=1,
         unset=str(_PROPOSALS),
     )
-    on_bad_bytes: OnBadBytes = bad_bytes_option()
-    method: UsedMethod = method_option()
-    engine: EngineName = engine_option()
-    as_json: bool = json_option()
 
 
 @command(
@@ -75,7 +57,7 @@ def rank(options: _RankOptions, given: Tables) -> None:
     named = _named(options)
     if named is not None and options.proposals is not None:
         raise SettingError("`--proposals` does not go with candidates; leave it out")
-    model = open_text_model(options.run_or_model, options.method)
+    model = options.open_model()
     if named is None:
         count = count or 10
         named = proposed(model, text, gap=gap, count=options.proposals or _PROPOSALS)

@@ -13,42 +13,23 @@ import click
 
 from nextword.cli.options.command import command
 from nextword.cli.options.parameter_types import OutputFile
-from nextword.cli.options.setting_option import (
-    CommandOptions,
-    Tables,
-    argument,
-    bad_bytes_option,
-    json_option,
-    lower_cased,
-    lowercase_option,
-    option,
-)
-from nextword.cli.options.target import (
-    engine_option,
-    identity_at,
-    method_option,
-    open_text_model,
-    run_or_model_argument,
-)
+from nextword.cli.options.setting_option import Tables, argument, lower_cased, lowercase_option, option
+from nextword.cli.options.target import AnswerOptions
 from nextword.cli.output.console import waiting
 from nextword.cli.output.messages import say, warn, warn_of_unknown_words
 from nextword.disk.files import replacing
-from nextword.engine.opening import EngineName
-from nextword.engine.text_model import UsedMethod
 from nextword.errors import SettingError, TextError
 from nextword.inference.rescoring.nbest import REFERENCE, LineSource, NbestList, NbestReader
 from nextword.inference.rescoring.rescorer import ScoredList, score_lists
 from nextword.inference.rescoring.rescoring_run import RescoringRun
 from nextword.inference.rescoring.tally import References
 from nextword.inference.rescoring.weights import RescoringWeights
-from nextword.text.options import OnBadBytes
 from nextword.text.reading.lines import STANDARD_INPUT
 from nextword.text.tokens.tokenizer import Tokenizer
 
 
 @dataclass(frozen=True, kw_only=True)
-class _RescoreOptions(CommandOptions):
-    run_or_model: Path = run_or_model_argument()
+class _RescoreOptions(AnswerOptions):
     nbest: str = argument(meaning="a file with the hypotheses of a recognizer")
     tune: bool = option(False, help="Find the weights that are not given: those with the fewest word errors.")
     references: str | None = option(
@@ -64,10 +45,6 @@ class _RescoreOptions(CommandOptions):
     )
     best: bool = option(False, help="Write only the best hypothesis of each utterance.")
     lowercase: bool = lowercase_option()
-    on_bad_bytes: OnBadBytes = bad_bytes_option()
-    method: UsedMethod = method_option()
-    engine: EngineName = engine_option()
-    as_json: bool = json_option()
 
 
 @command(
@@ -116,13 +93,11 @@ def _rescore(options: _RescoreOptions, given: dict[str, Any]) -> None:
     is_known = options.references is not None or REFERENCE in reader.format.columns
     if options.tune and not is_known:
         raise SettingError("`--tune` needs what was said, but there is no `reference`; give `--references FILE`")
-    run = RescoringRun(
-        reader, references if is_known else None, model_name=identity_at(options.run_or_model, options.method)
-    )
+    run = RescoringRun(reader, references if is_known else None, model_name=options.model_identity)
     run.set_weights(options.weights, given)
     if not (options.tune or options.weights or given):
         run.notes.append("the weights are the defaults; `--tune` finds those of your recognizer")
-    model = open_text_model(options.run_or_model, options.method)
+    model = options.open_model()
     counts: Counter[str] = Counter()
     lists = _counted(reader, model.tokenizer, counts, lowercase=options.lowercase)
     scored: Iterable[ScoredList] = score_lists(model, lists, lowercase=options.lowercase)

@@ -10,27 +10,14 @@ from typing import Any, TextIO
 
 from nextword.cli.options.command import command
 from nextword.cli.options.parameter_types import OutputFile
-from nextword.cli.options.setting_option import (
-    CommandOptions,
-    Tables,
-    argument,
-    bad_bytes_option,
-    given_settings,
-    json_option,
-    lower_cased,
-    lowercase_option,
-    option,
-)
-from nextword.cli.options.target import engine_option, method_option, open_text_model, run_or_model_argument
+from nextword.cli.options.setting_option import Tables, argument, given_settings, lower_cased, lowercase_option, option
+from nextword.cli.options.target import AnswerOptions
 from nextword.cli.output.messages import say, warn_of_unknown_words
 from nextword.disk.files import replacing, write_file
 from nextword.disk.strict_json import finite
-from nextword.engine.opening import EngineName
-from nextword.engine.text_model import UsedMethod
 from nextword.errors import printable
 from nextword.inference.scoring.lines import LN_10, LineScore, ScoringOptions, score_lines, shown_tokens
 from nextword.inference.scoring.score_summary import ScoreSummary
-from nextword.text.options import OnBadBytes
 from nextword.text.reading.lines import InputLines
 from nextword.text.tokens.tokenizer import Tokenizer
 
@@ -39,8 +26,7 @@ _TOKEN_COLUMNS = ("line", "position", "token", "log_prob", "log10_prob", "rank",
 
 
 @dataclass(frozen=True, kw_only=True)
-class _ScoreOptions(CommandOptions):
-    run_or_model: Path = run_or_model_argument()
+class _ScoreOptions(AnswerOptions):
     files: tuple[str, ...] = argument((), metavar="[FILE]...")
     tokens: bool = option(False, help="Score each token, not just each line.")
     output: Path | None = option(
@@ -51,10 +37,6 @@ class _ScoreOptions(CommandOptions):
         None, help="Write the totals to this file, as JSON.", type=OutputFile(), unset="standard error, as text"
     )
     lowercase: bool = lowercase_option()
-    on_bad_bytes: OnBadBytes = bad_bytes_option()
-    method: UsedMethod = method_option()
-    engine: EngineName = engine_option()
-    as_json: bool = json_option()
 
 
 @command(
@@ -74,7 +56,7 @@ def score(options: _ScoreOptions, given: Tables) -> None:
     tabs. The totals follow on standard error. With --json, each line is an object.
     """
     scoring, lowercase = given_settings(given, ScoringOptions), options.lowercase
-    model = open_text_model(options.run_or_model, options.method)
+    model = options.open_model()
     lines = InputLines(options.files, on_bad_bytes=options.on_bad_bytes)
     rows = _Rows(model.tokenizer, lines, options)
     totals = ScoreSummary()

@@ -8,31 +8,19 @@ import click
 
 from nextword.cli.options.command import command
 from nextword.cli.options.parameter_types import OutputFile
-from nextword.cli.options.setting_option import (
-    CommandOptions,
-    Tables,
-    argument,
-    bad_bytes_option,
-    given_settings,
-    json_option,
-    option,
-)
-from nextword.cli.options.target import engine_option, method_option, open_text_model, run_or_model_argument
+from nextword.cli.options.setting_option import Tables, argument, given_settings, option
+from nextword.cli.options.target import AnswerOptions
 from nextword.cli.output.messages import say
-from nextword.engine.opening import EngineName
-from nextword.engine.text_model import UsedMethod
 from nextword.errors import SettingError
 from nextword.inference.suggestion.session import SuggestionSession, with_space
 from nextword.inference.suggestion.session_options import SessionOptions
 from nextword.inference.suggestion.suggestion import Suggestion
 from nextword.inference.suggestion.suggestion import suggest as suggest_words
 from nextword.inference.suggestion.user_words import UserWords
-from nextword.text.options import OnBadBytes
 
 
 @dataclass(frozen=True, kw_only=True)
-class _SuggestOptions(CommandOptions):
-    run_or_model: Path = run_or_model_argument()
+class _SuggestOptions(AnswerOptions):
     text: str = argument("")
     top: int = option(5, "-k", help="Number of suggestions.", at_least=1)
     complete: bool = option(False, help="Complete the last word of TEXT; after a space, suggest the next.")
@@ -40,10 +28,6 @@ class _SuggestOptions(CommandOptions):
     user_words: Path | None = option(
         None, help="Read learned and forgotten words from this file; with --interactive, update it.", type=OutputFile()
     )
-    on_bad_bytes: OnBadBytes = bad_bytes_option()
-    method: UsedMethod = method_option()
-    engine: EngineName = engine_option()
-    as_json: bool = json_option()
 
 
 @command(
@@ -70,13 +54,13 @@ def suggest(options: _SuggestOptions, given: Tables) -> None:
         raise SettingError(f"TEXT must be left out with `--interactive`, but is {text!r}; write it to standard input")
     if not (complete or interactive or options.user_words):
         _refuse_session_options(given)
-        model = open_text_model(options.run_or_model, options.method)
+        model = options.open_model()
         _print(text, suggest_words(model, text, options.top), as_json=options.as_json)
         return
     words_file = options.user_words
     is_there = words_file is not None and (words_file.exists() or not interactive)
     words = UserWords.load(words_file) if words_file is not None and is_there else UserWords()
-    model = open_text_model(options.run_or_model, options.method)
+    model = options.open_model()
     session = SuggestionSession(model, user_words=words, options=given_settings(given, SessionOptions))
     if not interactive:
         session.type(text if complete else with_space(text, model.tokenizer))

@@ -4,28 +4,16 @@ import json
 import math
 from collections.abc import Iterable
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import click
 
 from nextword.cli.options.command import command
-from nextword.cli.options.setting_option import (
-    CommandOptions,
-    Tables,
-    argument,
-    bad_bytes_option,
-    given_settings,
-    json_option,
-    option,
-)
-from nextword.cli.options.target import engine_option, method_option, open_text_model, run_or_model_argument
-from nextword.engine.opening import EngineName
-from nextword.engine.text_model import UsedMethod
+from nextword.cli.options.setting_option import Tables, argument, given_settings, option
+from nextword.cli.options.target import AnswerOptions
 from nextword.errors import printable
 from nextword.inference.scoring.lines import ScoringOptions
 from nextword.inference.scoring.surprise import Measure, SurprisingLine, most_surprising_lines, surprising_lines
-from nextword.text.options import OnBadBytes
 from nextword.text.reading.lines import InputLines, LinePlace
 
 _DEFAULT_COUNT = 10
@@ -33,8 +21,7 @@ _MAX_SHOWN = 200
 
 
 @dataclass(frozen=True, kw_only=True)
-class _SurpriseOptions(CommandOptions):
-    run_or_model: Path = run_or_model_argument()
+class _SurpriseOptions(AnswerOptions):
     files: tuple[str, ...] = argument((), metavar="[FILE]...")
     top: int | None = option(
         None, "-k", help="Number of lines to show.", at_least=1, unset=f"{_DEFAULT_COUNT}; all with --threshold"
@@ -45,10 +32,6 @@ class _SurpriseOptions(CommandOptions):
     )
     threshold: float | None = option(None, help="Show lines of at least X bits, in the order of the text.")
     top_tokens: int = option(5, help="Number of tokens to show below each line.", at_least=0)
-    on_bad_bytes: OnBadBytes = bad_bytes_option()
-    method: UsedMethod = method_option()
-    engine: EngineName = engine_option()
-    as_json: bool = json_option()
 
 
 @command(
@@ -70,7 +53,7 @@ def surprise(options: _SurpriseOptions, given: Tables) -> None:
     """
     scoring = given_settings(given, ScoringOptions)
     how: dict[str, Any] = {"measure": options.by, "num_words": options.top_tokens, "options": scoring}
-    model = open_text_model(options.run_or_model, options.method)
+    model = options.open_model()
     lines = InputLines(options.files, on_bad_bytes=options.on_bad_bytes)
     threshold, count = options.threshold, options.top
     surprising: Iterable[SurprisingLine]

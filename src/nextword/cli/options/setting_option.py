@@ -6,6 +6,7 @@ the fields that several commands share.
 """
 
 import dataclasses
+import inspect
 import types
 import typing
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -132,9 +133,10 @@ class SettingOption(click.Option):
 
 
 def parameters_of(kind: type[Settings], without: Sequence[str] = ()) -> Iterator[click.Parameter]:
-    """Yield a flag or an argument for each field of `kind`, except for the names in `without`."""
-    hints = typing.get_type_hints(kind)
-    for field in dataclasses.fields(kind):
+    """Yield a flag or an argument for each field of `kind`, except for the names in `without`; inherited flags last."""
+    hints, own = typing.get_type_hints(kind), inspect.get_annotations(kind)
+    fields = dataclasses.fields(kind)
+    for field in sorted(fields, key=lambda field: field.name not in own and "meaning" not in field.metadata):
         hint = hints[field.name]
         if typing.get_origin(hint) in (types.UnionType, typing.Union):
             hint = next(option for option in typing.get_args(hint) if option is not types.NoneType)

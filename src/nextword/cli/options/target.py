@@ -3,6 +3,7 @@
 import hashlib
 import time
 from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -12,10 +13,11 @@ from click.shell_completion import CompletionItem
 from nextword.bundle.origin import Origin, is_model_at
 from nextword.bundle.samples import SAMPLE_MODELS, sample_model_path
 from nextword.bundle.store import identity_of, is_arpa
-from nextword.cli.options.setting_option import MODEL, argument, option
+from nextword.cli.options.setting_option import MODEL, CommandOptions, argument, bad_bytes_option, json_option, option
 from nextword.cli.output.messages import detail
 from nextword.engine.opening import EngineName, open_model
 from nextword.engine.text_model import LoadedModel, TextModel, UsedMethod
+from nextword.text.options import OnBadBytes
 
 
 def target_path(argument: str) -> Path:
@@ -57,28 +59,6 @@ def complete_directory(_context: click.Context, _parameter: click.Parameter, typ
     return [CompletionItem(typed, type="dir")]
 
 
-def open_text_model(path: Path, method: UsedMethod) -> TextModel:
-    """Start the model of a run or a bundle, or read an ARPA file, to which `method` does not matter.
-
-    Raises:
-        BundleError: There is no sound model.
-        TextError: The ARPA file is damaged.
-    """
-    if not is_arpa(path):
-        return open_origin(Origin.of(path), method)
-    from nextword.engine.methods.ngram import arpa_model  # here, for it would slow the start of all commands
-
-    return arpa_model(path)
-
-
-def identity_at(path: Path, method: UsedMethod) -> str:
-    """Return the name of the model at `path` and the first digits of its SHA-256; see `identity_of`."""
-    if not is_arpa(path):
-        return identity_of(Origin.of(path).bundle, with_mixture=method == "mixture")
-    with path.open("rb") as file:
-        return f"{path.name} {hashlib.file_digest(file, 'sha256').hexdigest()[:12]}"
-
-
 def run_or_model_argument() -> Any:
     """Return the field of RUN_OR_MODEL, a path."""
     return argument(meaning=MODEL, type=_RunOrModel(), complete=complete_model)
@@ -117,6 +97,39 @@ def open_origin(origin: Origin, method: UsedMethod = "mixture") -> LoadedModel:
     model = open_model(origin.bundle, engine_name(), method=method)
     detail(f"opened {origin.bundle} with {model.run_by} in {time.monotonic() - began:.2f} s")
     return model
+
+
+@dataclass(frozen=True, kw_only=True)
+class AnswerOptions(CommandOptions):
+    """The options of a command that answers with a model."""
+
+    run_or_model: Path = run_or_model_argument()
+    on_bad_bytes: OnBadBytes = bad_bytes_option()
+    method: UsedMethod = method_option()
+    engine: EngineName = engine_option()
+    as_json: bool = json_option()
+
+    def open_model(self) -> TextModel:
+        """Start the model of a run or a bundle, or read an ARPA file, to which `method` does not matter.
+
+        Raises:
+            BundleError: There is no sound model.
+            TextError: The ARPA file is damaged.
+        """
+        if not is_arpa(self.run_or_model):
+            return open_origin(Origin.of(self.run_or_model), self.method)
+        from nextword.engine.methods.ngram import arpa_model  # here, for it would slow the start of all commands
+
+        return arpa_model(self.run_or_model)
+
+    @property
+    def model_identity(self) -> str:
+        """The name of the model and the first digits of its SHA-256; see `identity_of`."""
+        path = self.run_or_model
+        if not is_arpa(path):
+            return identity_of(Origin.of(path).bundle, with_mixture=self.method == "mixture")
+        with path.open("rb") as file:
+            return f"{path.name} {hashlib.file_digest(file, 'sha256').hexdigest()[:12]}"
 
 
 def complete_methods(_context: click.Context, _option: click.Parameter, typed: str) -> list[CompletionItem]:

@@ -154,11 +154,7 @@ def require_at_least(name: str, value: int, least: int) -> None:
 
 
 def require_one_of(name: str, value: object, known: Sequence[object]) -> None:
-    """Refuse a value that is not in a list.
-
-    Raises:
-        SettingError: It is not.
-    """
+    """Refuse a value that is not in a list."""
     if value not in known:
         raise SettingError(f"`{name}` must be one of {', '.join(map(str, known))}, but is {value!r}")
 

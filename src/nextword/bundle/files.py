@@ -79,11 +79,7 @@ def max_ngram_bytes(architecture: Architecture) -> int:
 
 
 def require_storable(architecture: Architecture) -> None:
-    """Refuse a model that is too large for a bundle, before it is trained.
-
-    Raises:
-        SettingError: The weights are larger than a bundle may be.
-    """
+    """Refuse a model that is too large for a bundle, before it is trained."""
     num_bytes = num_weight_bytes(architecture)
     if num_bytes > MAX_BYTES // 2:  # the other half is for `model.onnx`
         raise SettingError(
@@ -93,11 +89,7 @@ def require_storable(architecture: Architecture) -> None:
 
 
 def check_names(names: Mapping[str, object]) -> None:
-    """Refuse a directory that lacks a file of a bundle, or that holds another file.
-
-    Raises:
-        BundleError: A file is missing or one too many.
-    """
+    """Refuse a directory that lacks a file of a bundle, or that holds another file."""
     for name in sorted(_REQUIRED - names.keys()):
         raise BundleError(f"a bundle must hold `{name}`, but does not")
     if not names.keys() & _MODELS:
@@ -109,21 +101,13 @@ def check_names(names: Mapping[str, object]) -> None:
 
 
 def check_size(name: str, size: int, max_bytes: int) -> None:
-    """Refuse a file that is too long for its name.
-
-    Raises:
-        BundleError: The file is too long.
-    """
+    """Refuse a file that is too long for its name."""
     if size > max_bytes:
         raise BundleError(f"`{name}` must be at most {max_bytes} bytes long, but is {size}")
 
 
 def check_sizes(sizes: Mapping[str, int], architecture: Architecture) -> None:
-    """Refuse files that are longer than a model of this architecture can need, or too short to hold it.
-
-    Raises:
-        BundleError: A file is too long or too short.
-    """
+    """Refuse files that are longer than a model of this architecture can need, or too short to hold it."""
     num_bytes = num_weight_bytes(architecture)
     check_size(CARD, sizes[CARD], MAX_CARD_BYTES)
     check_size(TOKENIZER, sizes[TOKENIZER], 2**16 + _BYTES_A_TOKEN * architecture.vocabulary_size)

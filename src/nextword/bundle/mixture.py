@@ -159,11 +159,7 @@ class MixtureFacts(NamedTuple):
 
     @classmethod
     def of(cls, data: bytes, *, has_ngrams: bool) -> Self:
-        """Return the content of `mixture.json`, checked.
-
-        Raises:
-            BundleError: It is refused.
-        """
+        """Return the content of `mixture.json`, checked."""
         try:
             table = strict_json.parse(data, max_bytes=MAX_SETTINGS_BYTES, max_depth=2)
             if not isinstance(table, dict) or table.keys() != {"format", "settings", "num_ngrams"}:
@@ -215,11 +211,7 @@ class Mixture:
 
     @classmethod
     def from_files(cls, data: bytes, ngrams: bytes | None, vocabulary_size: int) -> Self:
-        """Return the mixture in `mixture.json` and `ngrams.bin`.
-
-        Raises:
-            BundleError: A file is refused.
-        """
+        """Return the mixture in `mixture.json` and `ngrams.bin`."""
         settings, num_ngrams = MixtureFacts.of(data, has_ngrams=ngrams is not None)
         packed = None if ngrams is None else PackedNgrams.from_bytes(ngrams, vocabulary_size, num_ngrams)
         return cls(settings, packed)

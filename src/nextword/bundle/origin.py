@@ -50,11 +50,7 @@ class Origin:
 
     @classmethod
     def of_bundle(cls, bundle: Path) -> Self:
-        """Return the origin of a bundle, with the run that it is in. A run whose settings are damaged has no text.
-
-        Args:
-            bundle: The directory of the bundle or of its run, or a sample model.
-        """
+        """Return the origin of a bundle, with the run that it is in. A run whose settings are damaged has no text."""
         if sample := sample_model_name(bundle):
             return cls(bundle, text=sample)
         run = bundle if (bundle / CONFIG_FILE).is_file() else run_of(bundle)
@@ -96,11 +92,7 @@ def is_model_at(path: Path) -> bool:
 
 
 def require_model_at(path: Path) -> None:
-    """Raise unless the directory of a run or a bundle is at `path`.
-
-    Raises:
-        BundleError: Neither is.
-    """
+    """Raise `BundleError` unless the directory of a run or a bundle is at `path`."""
     require_directory(path)
     if not is_model_at(path):
         raise BundleError(f"`{path}` must be the directory of a run or a model, but contains neither")

@@ -84,10 +84,6 @@ class OriginText:
         Args:
             split: The split.
             pretokenized: Whether to refuse `<eos>` between spaces.
-
-        Raises:
-            SettingError: As for `load`.
-            TextError: As for `load`, or the text cannot be read.
         """
         part = self._part(self._checked_source(), split)
         return iter(LineReader(part, on_bad_bytes=self.options.on_bad_bytes, pretokenized=pretokenized))

@@ -50,11 +50,7 @@ class Ensemble:
 
     @classmethod
     def read(cls, root: Path) -> Self | None:
-        """Return the mixture of a population; `None` if its weights are not fitted yet.
-
-        Raises:
-            BundleError: The file is damaged.
-        """
+        """Return the mixture of a population; `None` if its weights are not fitted yet."""
         path = root / _FILE
         if not path.is_file():
             return None
@@ -70,11 +66,7 @@ class Ensemble:
             ) from error
 
     def write(self, root: Path) -> None:
-        """Write the mixture into the directory of its population.
-
-        Raises:
-            StorageError: The file cannot be written.
-        """
+        """Write the mixture into the directory of its population."""
         table = {
             "format": _FORMAT,
             "weights": self.weights,

@@ -80,11 +80,7 @@ class RunDirectory:
         return self.config_file.is_file()
 
     def require_run(self) -> None:
-        """Raise if the directory holds no run.
-
-        Raises:
-            CheckpointError: It holds none.
-        """
+        """Raise `CheckpointError` if the directory holds no run."""
         if not self.is_run:
             raise CheckpointError(
                 f"`{self.root}` must be the directory of a training run, but has no {self.config_file.name}; "
@@ -103,11 +99,7 @@ class RunDirectory:
         return isinstance(table, dict) and table.get("finished") is True
 
     def require_free(self) -> None:
-        """Raise if the directory already holds a run.
-
-        Raises:
-            CheckpointError: It does.
-        """
+        """Raise `CheckpointError` if the directory already holds a run."""
         if not self.is_run:
             return
         other = f"train in another directory, such as `--run {shlex.quote(str(self._next_free()))}`"
@@ -124,11 +116,7 @@ class RunDirectory:
         return next(path for path in numbered if not path.exists())
 
     def require_writable(self) -> None:
-        """Raise if nothing can be written to the directory, which need not exist yet.
-
-        Raises:
-            StorageError: Nothing can be written.
-        """
+        """Raise `StorageError` if nothing can be written to the directory, which need not exist yet."""
         existing = next(path for path in (self.root, *self.root.absolute().parents) if path.exists())
         try:
             with tempfile.TemporaryFile(dir=existing):

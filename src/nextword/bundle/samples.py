@@ -30,10 +30,6 @@ def sample_model_name(path: Path) -> str | None:
 
 
 def refuse_sample(path: Path) -> None:
-    """Refuse to write into the directory of a sample model.
-
-    Raises:
-        BundleError: The directory belongs to a sample model.
-    """
+    """Refuse to write into the directory of a sample model."""
     if name := sample_model_name(path):
         raise BundleError(f"the sample model `{name}` is part of nextword and is read-only; choose another directory")

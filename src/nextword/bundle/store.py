@@ -235,11 +235,7 @@ def find_model(name: str | Path) -> Path:
 
 
 def require_directory(path: Path) -> None:
-    """Raise unless a directory is at the path of a run or a model.
-
-    Raises:
-        BundleError: There is no directory, or it cannot be read. The message names a model with a similar name.
-    """
+    """Raise `BundleError` unless a directory is at the path of a run or a model."""
     rule = f"`{path}` {_RULE}"
     try:
         if path.is_dir():

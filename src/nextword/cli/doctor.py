@@ -63,13 +63,7 @@ class Measurements:
 
 
 def measure(config: RunConfig, backend: str, say: Callable[[str], None]) -> Measurements:
-    """Measure precision, products and some seconds of training; Keras must be installed.
-
-    Args:
-        config: What is trained.
-        backend: The backend that Keras uses.
-        say: Receives what is being measured.
-    """
+    """Measure precision, products and some seconds of training; Keras must be installed."""
     from nextword.training.planning.speed import measure_training
 
     say("precision")
@@ -138,9 +132,6 @@ def diagnose(preset: str, *, measuring: bool = True, say: Callable[[str], None] 
         preset: What to train in the measurement.
         measuring: Whether to measure; about a quarter of a minute, half of it compiling.
         say: Receives what is being measured.
-
-    Raises:
-        SettingError: There is no preset of that name.
 
     Example:
         >>> diagnose("quick", measuring=False).facts.capacity.cores >= 1

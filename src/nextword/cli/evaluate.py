@@ -139,11 +139,7 @@ def evaluate(options: _EvaluateOptions, given: Tables) -> None:
 
 
 def _check(options: _EvaluateOptions) -> None:
-    """Refuse options that do not go together.
-
-    Raises:
-        SettingError: There are some.
-    """
+    """Refuse options that do not go together."""
     if options.secret and not options.copied:
         raise SettingError("`--secret` needs `--copied`; add it, or leave `--secret` out")
     if options.keystrokes and options.copied:

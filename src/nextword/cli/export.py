@@ -149,11 +149,7 @@ class _WrittenPage(NamedTuple):
 
 
 def _refuse_idle(given: Tables, form: ExportOptions, options: _ExportOptions) -> None:
-    """Refuse an option that would do nothing.
-
-    Raises:
-        SettingError: There is one.
-    """
+    """Refuse an option that would do nothing."""
     if options.split is not None and not form.int8 and (options.html is not None or options.text is None):
         raise SettingError("`--split` needs a TEXT to measure the perplexity on; name one, or leave it out")
     if "max_loss_percent" in given.get(ExportOptions.group, {}) and not form.int8:

@@ -128,11 +128,7 @@ def _runs_in(folder: Path) -> list[Path]:
 
 
 def _required(path: Path) -> RunSummary:
-    """Return a run that must be there.
-
-    Raises:
-        CheckpointError: There is none.
-    """
+    """Return a run that must be there."""
     RunConfig.of_run(RunDirectory(path))
     return RunSummary(path, _state(path), ModelInfo.of(path))
 

@@ -122,9 +122,6 @@ def cached_content(cache: Path, prefix: str, write: Callable[[Path], None], *key
         prefix: How the folder's name begins.
         write: Writes the files into the empty folder that it gets. It is always called.
         *key: What the name depends on besides the names and bytes of the files.
-
-    Raises:
-        StorageError: The cache cannot be written.
     """
 
     def take(empty: Path) -> None:
@@ -153,9 +150,6 @@ def scratch_folder(parent: Path, name: str) -> Iterator[Path]:
     Args:
         parent: The folder around it.
         name: What it is for. Its own name is hidden, and begins with this.
-
-    Raises:
-        StorageError: The folder cannot be made.
     """
     from filelock import FileLock  # slow to import, and rarely needed
 
@@ -224,10 +218,6 @@ def trim_cache(cache: Path, limit: int) -> None:
     """Remove what interrupted work left a week ago, and the folders used longest ago until the others fit the limit.
 
     What is in use or locked stays, and texts go last: one that a program had in memory cannot be made again.
-
-    Args:
-        cache: The cache folder.
-        limit: Most bytes of all folders.
     """
     now = time.time()
     entries = cache_entries(cache)

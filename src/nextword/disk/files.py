@@ -138,9 +138,6 @@ def sync_directory(path: Path) -> None:
     """Write the names in a directory to the disk: those created, changed and removed so far.
 
     On Windows this does nothing: a power failure there may undo the last changes of names.
-
-    Raises:
-        OSError: The disk refused.
     """
     if not _CAN_SYNC_DIRECTORIES:
         return
@@ -152,11 +149,7 @@ def sync_directory(path: Path) -> None:
 
 
 def make_directory(path: Path) -> None:
-    """Create a directory and its parents, outermost first; those that exist stay as they are.
-
-    Raises:
-        OSError: The disk refused.
-    """
+    """Create a directory and its parents, outermost first; those that exist stay as they are."""
     if not path.is_dir():
         make_directory(path.parent)
         path.mkdir(exist_ok=True)

@@ -151,19 +151,12 @@ def build(path: Path, fill: Callable[[Path], None]) -> None:
     Args:
         path: The directory.
         fill: Writes the files into the empty directory that it gets; what it raises is passed on.
-
-    Raises:
-        OSError: The disk refused.
     """
     _install(path, partial(_sync_files, fill))
 
 
 def remove(path: Path) -> None:
-    """Remove a sealed directory. It is renamed first: no reader finds a part of it.
-
-    Raises:
-        StorageError: The disk refused.
-    """
+    """Remove a sealed directory. It is renamed first: no reader finds a part of it."""
     path = disk.named_path(path)
     temporary = disk.temporary_path(path)
     with disk.disk_errors(path, "removed"):
@@ -186,9 +179,6 @@ def remove_leftovers(parent: Path) -> None:
     """Remove what interrupted writes left in `parent`, and restore what they had set aside.
 
     Only the writer of `parent` may call this.
-
-    Raises:
-        StorageError: The disk refused.
     """
     with disk.disk_errors(parent, "cleared"):
         for entry in sorted(parent.iterdir()):

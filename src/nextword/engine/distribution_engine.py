@@ -121,11 +121,7 @@ class DistributionEngine(ABC):
 
 
 class OuterEngine(DistributionEngine):
-    """Base class of an engine around an inner engine, with the same vocabulary and by default the same state.
-
-    Args:
-        engine: The inner engine.
-    """
+    """Base class of an engine around an inner engine, with the same vocabulary and by default the same state."""
 
     def __init__(self, engine: Engine) -> None:
         super().__init__(

@@ -94,11 +94,7 @@ def _is_installed(package: str) -> bool:
 
 
 def require_float32_weights(model: LoadedModel, method: str) -> None:
-    """Raise unless a method that works on the weights can have those of a model.
-
-    Raises:
-        BundleError: The model is slim.
-    """
+    """Raise `BundleError` unless a method that works on the weights can have those of a model."""
     if model.bundle.is_slim:
         raise BundleError(
             f"`{method}` needs the float32 weights of the model, but `{model.name}` is a slim model, which has none; "

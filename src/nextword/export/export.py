@@ -162,11 +162,7 @@ def _cost(engine: Engine, int8_engine: Engine, text: NamedText, options: ExportO
 
 
 def require_free_keras_path(path: Path) -> None:
-    """Raise if no `.keras` file can be written.
-
-    Raises:
-        SettingError: The name does not end in `.keras`, something is there already, or the folder is missing.
-    """
+    """Raise `SettingError` if no `.keras` file can be written."""
     if path.suffix != ".keras":
         raise SettingError(f"a file for Keras must end in `.keras`, but `{path}` does not; rename it")
     if path.exists(follow_symlinks=False):

@@ -12,11 +12,7 @@ from nextword.settings import Settings, setting
 
 @dataclass(frozen=True, kw_only=True)
 class ExportOptions(Settings):
-    """The precision of an exported model, its allowed cost, and the files that are kept.
-
-    Raises:
-        SettingError: A value is out of range.
-    """
+    """The precision of an exported model, its allowed cost, and the files that are kept."""
 
     group: ClassVar[str] = "export"
 

@@ -27,11 +27,7 @@ def preset_names() -> list[str]:
 
 
 def read_preset(name: str) -> dict[str, Any]:
-    """Return a preset as parsed TOML: tables of settings, `description` and `suits`.
-
-    Raises:
-        SettingError: No preset has that name.
-    """
+    """Return a preset as parsed TOML: tables of settings, `description` and `suits`."""
     if name not in preset_names():
         raise SettingError(unknown_name("preset", name, preset_names()))
     return tomllib.loads(_FOLDER.joinpath(f"{name}.toml").read_text(encoding="utf-8"))

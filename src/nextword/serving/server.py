@@ -109,11 +109,6 @@ def bind(host: str, port: int) -> socket.socket:
 class Server(uvicorn.Server):
     """uvicorn's server, which loads the model beside and ends without cutting an answer in silence.
 
-    Args:
-        source: Loads the model.
-        listener: A bound socket.
-        options: How the service runs.
-
     Attributes:
         signal_number: The signal that ended the service; 0 before.
         failure: Why the model could not be loaded.

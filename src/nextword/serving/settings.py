@@ -16,11 +16,7 @@ API_KEYS_VARIABLE = "NEXTWORD_SERVE_API_KEYS"
 
 @dataclass(frozen=True, kw_only=True)
 class ServingSettings(Settings):
-    """Bounds of the service. Each has an environment variable, such as `NEXTWORD_SERVE_MAX_TOKENS`.
-
-    Raises:
-        SettingError: A value is out of range.
-    """
+    """Bounds of the service. Each has an environment variable, such as `NEXTWORD_SERVE_MAX_TOKENS`."""
 
     group: ClassVar[str] = "serving"
 

@@ -8,11 +8,7 @@ _FRAMEWORK = ("jax", "keras", "scipy")
 
 
 def require_framework() -> None:
-    """Import what training needs from the extra `train`, which takes a second or two.
-
-    Raises:
-        MissingExtraError: The extra is not installed.
-    """
+    """Import what training needs from the extra `train`, which takes a second or two."""
     for name in _FRAMEWORK:
         try:
             import_module(name)

@@ -109,12 +109,7 @@ class Base:
 
 
 def base_of(config: RunConfig, base: Base | None = None) -> tuple[RunConfig, Base | None]:
-    """Return the settled settings of a new run and its base, if it has one.
-
-    Args:
-        config: The settings.
-        base: The base, if it is open already.
-    """
+    """Return the settled settings of a new run and its base, if it has one."""
     if config.training.base is None:
         return config, None
     base = base or Base.open(config.training.base)
@@ -145,18 +140,10 @@ def chain_of(config: RunConfig) -> list[str]:
 
 
 def read_start(directory: RunDirectory) -> Bundle | None:
-    """Return the start of a run that has a base: its own vocabulary and weights before the first step.
-
-    Raises:
-        BundleError: It is damaged.
-    """
+    """Return the start of a run that has a base: its own vocabulary and weights before the first step."""
     return read_bundle(directory.start) if directory.start.is_dir() else None
 
 
 def write_start(directory: RunDirectory, start: Bundle) -> None:
-    """Write the start of a run, from which it resumes without its base.
-
-    Raises:
-        StorageError: It cannot be written.
-    """
+    """Write the start of a run, from which it resumes without its base."""
     write_bundle(directory.start, start, replace=True)

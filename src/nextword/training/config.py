@@ -168,11 +168,7 @@ class RunConfig:
         return (self.training.seed + number) % 2**31
 
     def with_choices(self, *choices: Tables) -> Self:
-        """Return the settings with the values that a plan chose, except those in `given`.
-
-        Raises:
-            SettingError: A value is out of range.
-        """
+        """Return the settings with the values that a plan chose, except those in `given`."""
         chosen = merge_tables(*choices)
         groups: dict[str, Any] = {
             name: kind.from_table({**getattr(self, name).to_table(), **chosen[name], **self.given.get(name, {})})
@@ -182,11 +178,7 @@ class RunConfig:
         return replace(self, **groups)
 
     def require_kept_by(self, run: "RunConfig") -> None:
-        """Raise unless a run that has begun has every setting given here.
-
-        Raises:
-            SettingError: The preset or a setting differs.
-        """
+        """Raise `SettingError` unless a run that has begun has every setting given here."""
         if (asked := self.origin.get("preset")) != (began := run.origin.get("preset")):
             raise SettingError(
                 f"`preset` must be {began} as when the run began, but is {asked}; name that preset to resume, or "
@@ -222,9 +214,6 @@ def merge_tables(*layers: Tables) -> dict[str, dict[str, Any]]:
 
 def tables_of(settings: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
     """Return settings that are given by name alone as tables by group.
-
-    Raises:
-        SettingError: A name is unknown.
 
     Example:
         >>> tables_of({"hidden_sizes": (64, 64), "learning_rate": 0.002})

@@ -125,11 +125,7 @@ class Plan:
 
 
 def require_schedule_ending_at_zero(options: TrainingOptions) -> None:
-    """Raise if the learning rate of the schedule does not reach zero at the end of the run.
-
-    Raises:
-        SettingError: It does not.
-    """
+    """Raise `SettingError` if the learning rate of the schedule does not reach zero at the end of the run."""
     if options.schedule not in SCHEDULES_ENDING_AT_ZERO:
         raise SettingError(
             f"`schedule` must be {' or '.join(SCHEDULES_ENDING_AT_ZERO)} with `minutes`, because the learning rate "

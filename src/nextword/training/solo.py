@@ -98,11 +98,7 @@ class Solo:
         return value
 
     def require_same(self, name: str, value: str) -> None:
-        """Raise unless all processes have the same value.
-
-        Raises:
-            SettingError: A process has another value than process 0.
-        """
+        """Raise `SettingError` unless all processes have the same value."""
 
     def store(self, root: Path, warn: Callable[[str], object]) -> CheckpointStore:
         """Return the checkpoints of a run directory."""

@@ -167,9 +167,6 @@ class Run:
             root: The run directory.
             context: Observer and messages.
             fit: Decides the length of the run by the speed of this machine.
-
-        Raises:
-            NextwordError: Text or settings are invalid.
         """
         from nextword.training.planning.preparation import prepare_again, prepare_new
 

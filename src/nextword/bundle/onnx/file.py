@@ -38,9 +38,6 @@ def check_onnx_file(data: bytes, architecture: Architecture) -> Precision:
 
     Returns:
         The precision of its weights, which follows from its operators.
-
-    Raises:
-        BundleError: The file is refused.
     """
     check_size(ONNX, len(data), max_onnx_bytes(architecture))
     try:

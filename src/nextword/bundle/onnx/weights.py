@@ -85,10 +85,6 @@ def onnx_weights(data: bytes, architecture: Architecture) -> dict[str, PackedWei
 
     Integers and scales of a matrix in eight bits stay as they are. A matrix in float32 is rounded.
 
-    Args:
-        data: The content of the file, from any source.
-        architecture: The description of the network.
-
     Raises:
         BundleError: The file is refused, or a weight is missing or has another size.
     """
@@ -98,11 +94,6 @@ def onnx_weights(data: bytes, architecture: Architecture) -> dict[str, PackedWei
 
 def onnx_floats(data: bytes, architecture: Architecture, names: Iterable[str]) -> dict[str, Floats]:
     """Return weights of a `model.onnx` in the shapes of the architecture. Matrices in eight bits are dequantized.
-
-    Args:
-        data: The content of the file, from any source.
-        architecture: The description of the network.
-        names: Names of weights, as in `architecture.weight_shapes()`.
 
     Raises:
         BundleError: The file is refused, or a weight is missing or has another size.

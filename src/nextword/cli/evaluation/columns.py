@@ -188,11 +188,7 @@ def _uses(members: Sequence[EvaluationInput], *, only_used: bool) -> list[list[s
 
 
 def require_same_words(columns: Sequence[Column]) -> None:
-    """Raise if models read different words as `<unk>`, which makes a text easier for the one that knows fewer.
-
-    Raises:
-        SettingError: They do.
-    """
+    """Raise if models read different words as `<unk>`, which makes a text easier for the one that knows fewer."""
     if len({column.first.model.tokenizer.fingerprint for column in columns}) == 1:
         return
     stores = [column.first.store(column.first.split) for column in columns]

@@ -76,11 +76,7 @@ class _MeasuredColumn:
 
 
 def require_plain(flag: str, *, significance: bool, batch_size: int) -> None:
-    """Raise if options do not go with `--keystrokes` or `--copied`.
-
-    Raises:
-        SettingError: One of them does not.
-    """
+    """Raise `SettingError` if options do not go with `--keystrokes` or `--copied`."""
     if significance:
         raise SettingError(f"`--significance` compares perplexities; leave out it or `{flag}`")
     if batch_size != 1:
@@ -93,12 +89,6 @@ def keystrokes_report(
     """Measure the keystrokes that each column saves, and return the figures as a table or as JSON.
 
     A column with a Kneser-Ney model of the same training text follows, if that text is known.
-
-    Args:
-        columns: What is evaluated.
-        outcomes: The methods of each, at work.
-        max_tokens: Stop after this number of words and marks; `None` for the whole split.
-        as_json: Whether to return one JSON object.
 
     Raises:
         SettingError: Tokens of a model are parts of words.

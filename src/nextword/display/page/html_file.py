@@ -36,13 +36,6 @@ def write_html(
 ) -> int:
     """Write the page with a model inside, or replace such a page in one step. Return its size in bytes.
 
-    Args:
-        path: The file.
-        bundle: The model.
-        bigrams: The words that most often follow each word of the training text.
-        passage: Held-out text to guess the words of; it can be read in the file.
-        facts: What the page says of the model.
-
     Raises:
         BundleError: `model.onnx` of a slim bundle is refused.
         ExportError: The model cannot run in the page; the message has the reason.
@@ -55,11 +48,7 @@ def write_html(
 
 
 def require_replaceable(path: Path) -> None:
-    """Refuse a path at which another file is than a page of nextword.
-
-    Raises:
-        StorageError: Another file is there.
-    """
+    """Refuse a path at which another file is than a page of nextword."""
     with disk_errors(path, "read"):
         if not path.exists() or not path.is_file():  # the writer refuses what is not a file
             return

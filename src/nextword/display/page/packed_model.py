@@ -133,9 +133,6 @@ def packed_weights(bundle: Bundle) -> dict[str, PackedWeight]:
 
     Float32 weights are rounded, each row to 127 steps in both directions. For a slim bundle, the integers of
     `model.onnx` stay as they are.
-
-    Raises:
-        BundleError: `model.onnx` is refused.
     """
     if bundle.is_slim and bundle.onnx is not None:
         return onnx_weights(bundle.onnx, bundle.architecture)

@@ -54,24 +54,12 @@ class PageFacts:
         curve: Sequence[CurvePoint] = (),
         model_hash: str = "",
     ) -> "PageFacts":
-        """Return what a page says of a model.
-
-        Args:
-            bundle: The model.
-            metrics: The figures of each split.
-            curve: The rounds of the training run.
-            model_hash: Tells the model from others.
-        """
+        """Return what a page says of a model."""
         return cls(model_hash, page_figures(bundle, metrics) | {"weights in this page": "int8"}, curve)
 
 
 def page_figures(bundle: Bundle, metrics: Sequence[SplitMetrics] = ()) -> dict[str, str]:
-    """Return the figures of a model by their label. The model card, which the page shows below them, has the others.
-
-    Args:
-        bundle: The model.
-        metrics: The figures of each split.
-    """
+    """Return the figures of a model by their label. The model card, which the page shows below them, has the others."""
     perplexities = {f"perplexity ({row.split})": f"{row.perplexity:,.2f}" for row in metrics}
     accuracies = {f"accuracy ({row.split})": f"{row.accuracy:.2%}" for row in metrics}
     spelled = {
@@ -103,19 +91,12 @@ def page_unit(tokenizer: Tokenizer) -> Literal["word", "subword", "character"]:
 
 
 def read_curve(log: Path) -> tuple[CurvePoint, ...]:
-    """Return the training curve in the `log.jsonl` of a run; empty if there is no such file yet.
-
-    Raises:
-        CheckpointError: The file cannot be read, or is not a log.
-    """
+    """Return the training curve in the `log.jsonl` of a run; empty if there is no such file yet."""
     return read_rows(log, lambda text: curve_of(map(json.loads, text.splitlines())), max_bytes=_MAX_LOG_BYTES)
 
 
 def curve_of(rounds: Iterable[Mapping[str, Any]]) -> tuple[CurvePoint, ...]:
     """Return the training curve of a run, without rounds whose perplexities are not finite.
-
-    Args:
-        rounds: The rounds, as the log has them.
 
     Example:
         >>> curve_of([{"round": 1, "train_perplexity": 412.7, "valid_perplexity": 221.3}])

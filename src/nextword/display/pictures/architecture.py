@@ -131,10 +131,6 @@ _SYMBOLS = (
 def draw_architecture(architecture: Architecture, name: str) -> Drawing:
     """Draw the layers of a model from token ids down to predictions.
 
-    Args:
-        architecture: The model.
-        name: What it is the architecture of, such as "preset tutorial".
-
     Example:
         >>> tutorial = Architecture(vocabulary_size=10_000, embedding_size=500, hidden_sizes=(500, 500))
         >>> "14,014,000 parameters" in draw_architecture(tutorial, "preset tutorial").to_svg()

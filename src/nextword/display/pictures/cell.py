@@ -39,9 +39,6 @@ class CellView:
         num_units: How many units are drawn, those that change most over the text.
         unit: Number of a unit to draw with them and to mark, the first is 0; by default, of those drawn, the unit whose
             cell changes most at the word.
-
-    Raises:
-        SettingError: A number is out of range.
     """
 
     word: int | None = None
@@ -58,11 +55,6 @@ def draw_cell(bundle: Bundle, text: str, view: CellView = CellView()) -> Drawing
     """Draw the cell at one word of a text.
 
     The layers run in float64 over `<eos>` and the words, as for a text that begins. Weights in int8 are dequantized.
-
-    Args:
-        bundle: A model with LSTM layers.
-        text: The text; the network reads it up to the word.
-        view: Which word, layer and units.
 
     Raises:
         BundleError: `model.onnx` of a slim bundle is refused.

@@ -95,12 +95,7 @@ def draw_unit(bundle: Bundle, text: str, *, unit: int | None = None, layer: int 
 
 
 def draw_surprisal(words: Sequence[PredictedWord], model: str) -> Drawing:
-    """Draw a text colored by the surprisal of its words; below each wrong guess stands what the model expected.
-
-    Args:
-        words: The words of the text, up to 300.
-        model: The name of the model.
-    """
+    """Draw a text colored by the surprisal of its words; below each wrong guess stands what the model expected."""
     colored = [
         ColoredWord(
             printable(word.actual),

@@ -131,11 +131,7 @@ def ids_of(tokenizer: Tokenizer, text: str, *, at_most: int) -> list[int]:
 
 
 def require_plain_lstm(architecture: Architecture) -> None:
-    """Refuse a model whose cell differs from the one that is drawn.
-
-    Raises:
-        SettingError: It does.
-    """
+    """Refuse a model whose cell differs from the one that is drawn."""
     if architecture.cell != "lstm":
         raise SettingError(
             f"the model must have the cell lstm for a picture of its gates, but `cell` is {architecture.cell} "

@@ -133,11 +133,7 @@ def with_weights(model: LanguageModel, weights: Weights) -> Any:
 
 
 def require_jax(what: str) -> None:
-    """Raise if Keras does not run on JAX.
-
-    Raises:
-        SettingError: It runs on another backend.
-    """
+    """Raise `SettingError` if Keras does not run on JAX."""
     backend = keras.backend.backend()
     if backend != "jax":
         raise SettingError(f"{what} needs Keras on the backend jax, but it runs on {backend}; set `KERAS_BACKEND=jax`")

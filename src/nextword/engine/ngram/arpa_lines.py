@@ -16,9 +16,6 @@ _CHUNK_BYTES = 2**24
 class ArpaLines:
     """The lines of an ARPA file, packed or not, each read once.
 
-    Args:
-        path: The file.
-
     Raises:
         TextError: While lines are read: the file cannot be read, or a line is too long.
     """

@@ -72,14 +72,7 @@ def evaluate_text(
 def with_methods(
     evaluation: Evaluation, models: Sequence[LoadedModel], outcome: AppliedMethods, method: str
 ) -> Evaluation:
-    """Return an evaluation whose protocol says how the models were run, and which methods were around them.
-
-    Args:
-        evaluation: The figures.
-        models: The model, or the members of an ensemble.
-        outcome: The methods at work.
-        method: Their names, with commas between them, or "mixture".
-    """
+    """Return an evaluation whose protocol says how the models were run, and which methods were around them."""
     if any(model.precision == "int8" for model in models):
         evaluation = evaluation.with_protocol("weights in int8")
     if outcome.settings:

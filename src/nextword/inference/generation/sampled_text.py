@@ -104,13 +104,6 @@ def _num_reaching(relative: NDArray[np.float64], number: int, top_p: float) -> i
 class SampledText(Writer):
     """Samples each token from the engine's distribution after the filters of the options; a `Writer` of one row.
 
-    Args:
-        prompt_ids: Tokens of the prompt.
-        options: Sampling options; their seed is not used.
-        rule: Rule that ends the text.
-        forbidden: Forbidden words.
-        random: Random generator; each token uses one number.
-
     Attributes:
         ids: Sampled tokens.
         log_prob: Log-probability of the tokens by the engine, before all filters.

@@ -51,10 +51,6 @@ class Speller:
     a letter, combining mark, digit or underscore next to it makes it a different word. Subwords can spell a word in
     many ways; the search returns those with the fewest tokens, because models rarely use others.
 
-    Args:
-        tokenizer: Tokenizer of the model.
-        any_case: Whether to ignore case.
-
     Example:
         >>> from nextword.text.tokens.vocabulary import Vocabulary
         >>> tokenizer = Tokenizer("word", "line", Vocabulary(("<eos>", "<unk>", "New", "York", "york", ",", ", ")))
@@ -152,12 +148,7 @@ def _next_tokens(left: str, before: int | None) -> set[str]:
 
 
 class RequiredWords:
-    """Phrases that a text must contain; the search keeps texts at every degree of progress.
-
-    Args:
-        words: The phrases as text.
-        phrases: The phrases as tokens.
-    """
+    """Phrases that a text must contain; the search keeps texts at every degree of progress."""
 
     def __init__(self, words: Sequence[str] = (), phrases: Sequence[Phrase] = ()) -> None:
         self._words = tuple(words)
@@ -202,12 +193,7 @@ class RequiredWords:
         return met, sum(len(self._phrases[number].sets) for number in met) + max(begun, default=0)
 
     def met_by(self, before: int, ids: Sequence[int]) -> frozenset[int]:
-        """Return the numbers of the phrases in a complete text, whose end also ends a phrase.
-
-        Args:
-            before: Token before the text.
-            ids: Displayed tokens of the text.
-        """
+        """Return the numbers of the phrases in a complete text, whose end also ends a phrase."""
         met: frozenset[int] = frozenset()
         for length in range(1, len(ids) + 1):
             met, _ = self.progress(met, before, ids[:length])
@@ -253,12 +239,7 @@ def _phrase(speller: Speller, word: str) -> Phrase:
 
 
 class ForbiddenWords:
-    """Forbidden tokens, and phrases whose last token is forbidden after the others.
-
-    Args:
-        ids: Forbidden tokens.
-        phrases: Forbidden phrases.
-    """
+    """Forbidden tokens, and phrases whose last token is forbidden after the others."""
 
     def __init__(self, ids: Collection[int] = (), phrases: Iterable[Phrase] = ()) -> None:
         phrases = list(phrases)

@@ -119,9 +119,6 @@ def compare_errors(tally: Tally) -> Comparison | None:
 
     Utterances are used like lines, errors like negative log-probabilities, and words like tokens. So the difference is
     that of the word error rates. An utterance with an empty reference is merged with the one before it.
-
-    Raises:
-        MissingExtraError: SciPy is not installed.
     """
     words = np.array(tally.words, np.int64)
     begins = np.flatnonzero(words)

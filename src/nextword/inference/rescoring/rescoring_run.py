@@ -38,11 +38,6 @@ def _word_errors(scored: ScoredList, reference: str) -> EditCounts:
 class RescoringRun:
     """Rescores the lists of a file; call the methods in the order of this class.
 
-    Args:
-        reader: The lists.
-        references: The references, if known.
-        model_name: Identity of the model, for the record; see `nextword.bundle.store.identity_of`.
-
     Attributes:
         weights: The weights.
         notes: Warnings for the user.

@@ -30,9 +30,6 @@ class EditCounts(NamedTuple):
 def word_errors(reference: str, hypotheses: Sequence[str]) -> EditCounts:
     """Count the word errors of each hypothesis; words are separated by spaces, and case and punctuation count.
 
-    Raises:
-        MissingExtraError: jiwer is not installed.
-
     Example:
         >>> word_errors("the cat sat", ["the cat sat", "a cat", ""]).errors.tolist()
         [0, 2, 3]
@@ -41,11 +38,7 @@ def word_errors(reference: str, hypotheses: Sequence[str]) -> EditCounts:
 
 
 def character_errors(reference: str, hypotheses: Sequence[str]) -> EditCounts:
-    """Count the character errors of each hypothesis, including spaces.
-
-    Raises:
-        MissingExtraError: jiwer is not installed.
-    """
+    """Count the character errors of each hypothesis, including spaces."""
     return _edits(_jiwer().process_characters([reference] * len(hypotheses), list(hypotheses)))
 
 
@@ -193,11 +186,7 @@ class References:
         return cls(texts, name=source.name)
 
     def of(self, nbest: NbestList) -> str:
-        """Return the reference of a list.
-
-        Raises:
-            TextError: There is none.
-        """
+        """Return the reference of a list."""
         if self._texts is None:
             if nbest.reference is None:
                 raise TextError(

@@ -63,10 +63,6 @@ class WordTokens:
 class WordTokenizer:
     """Tokenizes words one by one, with a cache.
 
-    Args:
-        tokenizer: The tokenizer of the model.
-        spell: Whether unknown tokens are charged for their spelling.
-
     Example:
         >>> from nextword.text.tokens.vocabulary import Vocabulary
         >>> tokenizer = Tokenizer("word", "line", Vocabulary(("<eos>", "<unk>", "said", ", ", ",")))

@@ -55,9 +55,6 @@ def begins_sentence(backwards: Iterable[str]) -> bool:
 
     Quotes, brackets and spaces in between are ignored.
 
-    Args:
-        backwards: The pieces of the text, last one first.
-
     Example:
         >>> begins_sentence([]), begins_sentence(['" ', ".", "no"]), begins_sentence([", ", "no"])
         (True, True, False)

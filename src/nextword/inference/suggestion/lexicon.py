@@ -45,9 +45,6 @@ class Lexicon:
     Words that differ only in case or in the form of apostrophes share one of `F` *spellings*. `<unk>` and `<eos>` are
     not words.
 
-    Args:
-        vocabulary: The tokens.
-
     Attributes:
         words: The words without spaces, in the order of their first token.
         first_tokens: First token of each word `(G,)`.

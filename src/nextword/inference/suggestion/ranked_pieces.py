@@ -176,12 +176,6 @@ _ABSENT = PieceRanks(0, False, ())
 class PieceRanker:
     """Ranks the pieces of a text, which is typed from its beginning.
 
-    Args:
-        model: Engine and tokenizer.
-        k: Number of suggestions to look at.
-        user_words: Words learned from earlier texts.
-        options: Options of the session.
-
     Raises:
         SettingError: Tokens of the model are parts of words.
     """

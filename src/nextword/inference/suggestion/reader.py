@@ -143,13 +143,6 @@ class TextReader:
 
     It reads nothing before `read` is called. States and words depend only on the text, not on the edits.
 
-    Args:
-        model: Engine and tokenizer.
-        lower_case: Whether to read unknown words in lower case.
-        words: User words from earlier texts.
-        uses: Uses of these words in earlier texts.
-        options: Options of the session.
-
     Attributes:
         typed: The text; read only.
         cache: Words outside the vocabulary, including those of the text after a call of `read`.

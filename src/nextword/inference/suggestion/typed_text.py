@@ -60,10 +60,6 @@ class TypedText:
     only the text after the last anchor, about one word.
 
     For a subword tokenizer, the space before a word is part of the word. `unread` holds it until the word is complete.
-
-    Args:
-        tokenizer: The tokenizer.
-        lower_case: Whether to read unknown pieces in lower case.
     """
 
     def __init__(self, tokenizer: Tokenizer, *, lower_case: bool = False) -> None:

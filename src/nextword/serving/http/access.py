@@ -115,21 +115,13 @@ class Access:
         return cls(digests, frozenset(("localhost", *names)), not is_loopback(host), tuple(allow_origins))
 
     def require(self, scope: Scope) -> None:
-        """Refuse a request that is sent to a foreign name, or by a foreign page.
-
-        Raises:
-            ApiError: There is no proper Host (400), it is foreign (421), or the page is (403).
-        """
+        """Refuse a request that is sent to a foreign name, or by a foreign page."""
         host = self._require_host(_values(scope, b"host"))
         if scope["method"] not in _SAFE_METHODS:
             self._require_origin(scope, host)
 
     def require_key(self, scope: Scope) -> None:
-        """Refuse a request without a key, unless its path is open.
-
-        Raises:
-            ApiError: It has none, or a wrong one (401).
-        """
+        """Refuse a request without a key, unless its path is open."""
         if not self.key_digests or is_open(scope["path"]):
             return
         values = _values(scope, b"authorization")

@@ -21,9 +21,6 @@ class BoundedConnection(h11.Connection):
     """The server's side of a connection, with bounds on head and body of a request.
 
     `next_event` raises `RemoteProtocolError` for a refused request; `refusal` then says why.
-
-    Args:
-        settings: The bounds.
     """
 
     def __init__(self, settings: ServingSettings) -> None:

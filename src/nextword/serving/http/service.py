@@ -52,11 +52,7 @@ class Lifecycle:
         self._left_behind: set[asyncio.Future[None]] = set()
 
     def require_ready(self) -> None:
-        """Refuse a request while the service loads or drains.
-
-        Raises:
-            ApiError: It does (503).
-        """
+        """Refuse a request while the service loads or drains."""
         if self.stage != "ready":
             raise _refusal(self.stage)
 
@@ -109,9 +105,6 @@ def _refusal(stage: Stage) -> ApiError:
 
 class Reply:
     """Sends a reply, and remembers what has been sent.
-
-    Args:
-        send: Sends a message to the client.
 
     Attributes:
         status: The HTTP status; `CLIENT_LEFT` before the answer has begun.
@@ -179,13 +172,7 @@ class Reply:
 
 
 class Service:
-    """The middleware around all routes. It alone catches errors and answers them.
-
-    Args:
-        app: The routes.
-        access: Who may use them.
-        log: Receives a line for each request.
-    """
+    """The middleware around all routes. It alone catches errors and answers them."""
 
     def __init__(self, app: ASGIApp, access: Access, log: Log | None = None) -> None:
         self._app = app

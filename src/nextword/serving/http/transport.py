@@ -39,13 +39,7 @@ OnRefused = Callable[[ApiError, str], None]
 
 
 class TransportConfig(uvicorn.Config):
-    """The configuration of uvicorn, with the bounds of the service.
-
-    Args:
-        app: The application.
-        settings: The bounds.
-        on_refused: Called with each refusal of the transport and the address of the client.
-    """
+    """The configuration of uvicorn, with the bounds of the service."""
 
     def __init__(
         self, app: Any, settings: ServingSettings, on_refused: OnRefused = lambda _refusal, _client: None

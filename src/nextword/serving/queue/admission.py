@@ -27,9 +27,6 @@ class Admission:
     A text that the engine works on takes a slot. A request of more texts than there are slots takes all of them, and
     its texts wait for each other.
 
-    Args:
-        settings: The number of slots, the length of the queue and the longest wait.
-
     Attributes:
         num_active: Slots in use.
         num_rejected: Requests refused since the start, because the queue was full or the wait too long.
@@ -60,11 +57,7 @@ class Admission:
         self._waiting.clear()
 
     def require_room(self) -> None:
-        """Refuse a request that would find the queue full, before its body is read and checked.
-
-        Raises:
-            ApiError: The queue is full (429).
-        """
+        """Refuse a request that would find the queue full, before its body is read and checked."""
         is_busy = self._waiting or self.num_active >= self._num_slots
         if is_busy and len(self._waiting) >= self._queue_length:
             raise self._rejection(f"{len(self._waiting)} requests wait already")
@@ -89,11 +82,6 @@ class Admission:
 
     async def run[T](self, request: Request, work: Callable[[], Awaitable[T]], *, num_texts: int = 1) -> T:
         """Return the result of `work`, called with slots in hand. It is cancelled as soon as the client leaves.
-
-        Args:
-            request: The request, whose body has been read.
-            work: Starts the work.
-            num_texts: Texts that the engine works on for it.
 
         Raises:
             ApiError: The queue is full or the wait too long (429), the service ends (503), or the client left (499).

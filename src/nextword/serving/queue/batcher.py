@@ -34,10 +34,6 @@ class Batcher:
     add -> [reading] -> [joining] -> rows, which share the steps -> done
     ```
 
-    Args:
-        engine: The engine.
-        max_rows: Maximum number of texts in work.
-
     Attributes:
         num_tokens: Tokens generated since the start.
         num_prompt_tokens: Tokens of prompts read since the start.

@@ -65,11 +65,7 @@ class SharedSteps(RowBatch):
 
 
 class SeparateSteps(RowBatch):
-    """Rows that are stepped one by one, for an engine in which texts of a batch change each other's results.
-
-    Args:
-        engine: The engine.
-    """
+    """Rows that are stepped one by one, for an engine in which texts of a batch change each other's results."""
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine

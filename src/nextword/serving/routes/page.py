@@ -159,11 +159,7 @@ class PageFile:
 
 
 class PageFiles:
-    """The files below a folder, by name such as `js/app.js`. A request can only name what is in the list.
-
-    Args:
-        root: The folder (default: that of the package).
-    """
+    """The files below a folder, by name such as `js/app.js`. A request can only name what is in the list."""
 
     def __init__(self, root: Traversable | None = None) -> None:
         self._root = root

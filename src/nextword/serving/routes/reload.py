@@ -107,9 +107,6 @@ async def require_right_to_reload(request: Request) -> None:
 
     A reverse proxy on this machine passes on requests from others. It is known by the headers that it adds, or by the
     name of the host that it keeps.
-
-    Raises:
-        ApiError: The request is refused (403).
     """
     client = request.client
     access = getattr(request.app.state, "access", None)
@@ -158,11 +155,7 @@ async def reload_model(reloader: Annotated[Reloader, Depends(reloader_of)], resp
 
 
 def self_test(model: TextModel) -> None:
-    """Raise unless a model gives finite and normalized log-probabilities, reads its own text, and writes a token.
-
-    Raises:
-        BundleError: It does not.
-    """
+    """Raise unless a model gives finite and normalized log-probabilities, reads its own text, and writes a token."""
     ids = _some_tokens(model)
     for text in ([], ids):
         _check_log_probs(read_text(model.engine, text)[0][0])

@@ -97,10 +97,6 @@ class Sessions:
     If there are too many, the least recently used session of the owner who has the most is dropped. Each session is
     dropped after some time without use.
     The methods belong to one event loop.
-
-    Args:
-        settings: How many sessions there may be, how long they last, and how many words each learns.
-        clock: Returns the time in seconds.
     """
 
     def __init__(self, settings: ServingSettings, clock: Callable[[], float] = time.monotonic) -> None:

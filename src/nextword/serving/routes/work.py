@@ -40,10 +40,6 @@ class WordProbability(BaseModel):
 class ModelWork:
     """What a route needs to work with the model.
 
-    Args:
-        request: The request.
-        response: The answer, which gets the header with the model's hash.
-
     Attributes:
         settings: The bounds of the service.
     """
@@ -116,12 +112,6 @@ async def off_loop[**P, T](size: int, function: Callable[P, T], *args: P.args, *
     """Return the result of a function, called in a thread if it takes long, else at once.
 
     A long computation on the event loop would delay all other answers.
-
-    Args:
-        size: Tokens or scores that the function works on.
-        function: The function.
-        args: Its arguments.
-        kwargs: Its named arguments.
     """
     if size <= _LONG:
         return function(*args, **kwargs)

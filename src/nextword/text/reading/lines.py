@@ -123,11 +123,7 @@ def lone_surrogate(text: str) -> int | None:
 
 
 def require_unicode(text: str) -> None:
-    """Raise if a text cannot be written as UTF-8.
-
-    Raises:
-        TextError: It holds half of a surrogate pair.
-    """
+    """Raise `TextError` if a text cannot be written as UTF-8."""
     if (place := lone_surrogate(text)) is not None:
         raise TextError(
             f"text must be valid Unicode, but holds half of a surrogate pair at character {place}; pass UTF-8"

@@ -43,11 +43,7 @@ def unreadable(path: Path, error: OSError) -> TextError:
 
 
 def packing_of(path: Path) -> str | None:
-    """Return `gzip`, `zstd`, `bzip2` or `xz` if a file begins as such files do, else `None`.
-
-    Raises:
-        TextError: The file cannot be read.
-    """
+    """Return `gzip`, `zstd`, `bzip2` or `xz` if a file begins as such files do, else `None`."""
     try:
         with path.open("rb") as file:
             return _packing(file.read(_LONGEST_MAGIC))
@@ -116,11 +112,6 @@ class _Hashed(io.RawIOBase):
 
 def unpacked_stream(stream: BinaryIO | io.RawIOBase, shown: str, *, block: int = BLOCK) -> Iterator[bytes]:
     """Yield the bytes of an open stream as they come, unpacked if they are packed.
-
-    Args:
-        stream: The stream.
-        shown: How errors name it.
-        block: Most bytes to yield at once.
 
     Raises:
         TextError: The stream is packed, and damaged or incomplete.

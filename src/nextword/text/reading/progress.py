@@ -64,12 +64,7 @@ def reporting_to(receiver: Receiver | None) -> Iterator[None]:
 
 
 class Task:
-    """A task that is reported.
-
-    Args:
-        doing: The task in words.
-        total: Bytes to do; `None` if they are not known.
-    """
+    """A task that is reported; `total` is `None` if its bytes are not known."""
 
     def __init__(self, doing: str, total: int | None) -> None:
         self._doing, self._total = doing, total
@@ -94,11 +89,7 @@ def reported(blocks: Iterable[bytes], doing: str, total: int | None) -> Iterator
 
 
 class ReadingLines:
-    """Prints a line every half a minute, for logs and wherever no line can be updated.
-
-    Args:
-        say: Prints a line.
-    """
+    """Prints a line every half a minute, for logs and wherever no line can be updated."""
 
     def __init__(self, say: Callable[[str], object]) -> None:
         self._say = say

@@ -44,11 +44,7 @@ class TextRange:
 
     @classmethod
     def whole(cls, path: Path) -> "TextRange":
-        """Return a whole file as a range.
-
-        Raises:
-            TextError: The file cannot be read.
-        """
+        """Return a whole file as a range."""
         try:
             return cls(path, 0, path.stat().st_size)
         except OSError as error:
@@ -75,11 +71,7 @@ class TextRange:
 
     @property
     def has_changed(self) -> bool:
-        """Whether the size or the time of the file differs from that before `sha256` was computed.
-
-        Raises:
-            TextError: The file cannot be read.
-        """
+        """Whether the size or the time of the file differs from that before `sha256` was computed."""
         return self._stamp() != self._summed[1]
 
     @cached_property
@@ -97,11 +89,7 @@ class TextRange:
         return found.st_size, found.st_mtime_ns
 
     def blocks(self) -> Iterator[bytes]:
-        """Yield the bytes in blocks of at most a megabyte; fewer bytes if the file has become shorter.
-
-        Raises:
-            TextError: The file cannot be read.
-        """
+        """Yield the bytes in blocks of at most a megabyte; fewer bytes if the file has become shorter."""
         try:
             with self.path.open("rb") as file:
                 file.seek(self.start)

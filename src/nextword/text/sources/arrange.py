@@ -81,16 +81,6 @@ def write_arranged(
 
     Memory holds about 100 bytes for each document and long line if repeated ones are dropped, and a 64th of a text that
     is shuffled.
-
-    Args:
-        documents: The documents.
-        options: How to arrange them.
-        folder: An empty folder.
-        always_blank: Whether a blank line is between any two documents.
-
-    Raises:
-        TextError: A document is refused.
-        OSError: The disk refused.
     """
     counts = ArrangementCounts()
     with ExitStack() as stack:
@@ -185,13 +175,6 @@ def arranged_text(
     sources: Sequence[Source], options: TextOptions, cache: Path, *, shown: str, splits: Sequence[SplitName]
 ) -> PlainText:
     """Return the documents of some files, or of rows in memory, as the options arrange them.
-
-    Args:
-        sources: The files, or the rows.
-        options: How to arrange them.
-        cache: The cache folder.
-        shown: How messages name the text.
-        splits: The splits to return if the documents are split.
 
     Raises:
         TextError: A source cannot be read, changes while it is read, or holds something refused.

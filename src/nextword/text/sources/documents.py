@@ -179,11 +179,7 @@ def _kind(value: Any) -> str:
 
 
 def require_text(location: str, text: str) -> None:
-    """Refuse what cannot be written as UTF-8, and NULs.
-
-    Raises:
-        TextError: The text holds one.
-    """
+    """Refuse what cannot be written as UTF-8, and NULs."""
     if (index := lone_surrogate(text)) is not None:
         raise TextError(
             f"{location}: text must be valid Unicode, but holds half of a surrogate pair at character {index}"

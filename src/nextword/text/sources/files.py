@@ -37,12 +37,7 @@ DocumentUnit = Literal["file", "paragraph", "line"]
 
 
 class Source(ABC):
-    """What a text or a split of it is read from, once.
-
-    Args:
-        options: Which field to read, and what to do with bad bytes.
-        shown: How messages name it.
-    """
+    """What a text or a split of it is read from, once."""
 
     def __init__(self, options: TextOptions, shown: str) -> None:
         self.shown = shown
@@ -63,11 +58,7 @@ class Source(ABC):
         """
 
     def blocks(self) -> Iterator[bytes]:
-        """Yield its plain text; bytes that are no text are refused only in records.
-
-        Raises:
-            TextError: It cannot be read, has changed, or a record is refused.
-        """
+        """Yield its plain text; bytes that are no text are refused only in records."""
         return plain_text(self.documents("line"), self._options.on_bad_bytes)
 
 
@@ -133,16 +124,7 @@ def _rows(rows: Any, options: TextOptions, shown: str) -> Rows:
 
 
 class TextFile(Source):
-    """A file.
-
-    Args:
-        path: The file.
-        options: Which field to read, and what to do with bad bytes.
-        shown: How errors name the file (default: its path).
-
-    Raises:
-        TextError: The file cannot be read.
-    """
+    """A file."""
 
     def __init__(self, path: Path, options: TextOptions, shown: str = "") -> None:
         super().__init__(options, shown or str(path))
@@ -204,11 +186,7 @@ class TextFile(Source):
         return super().blocks() if self.has_records else self._unpacked()
 
     def checked_blocks(self) -> Iterator[bytes]:
-        """Yield its plain text without a byte order mark; bytes that are no text are refused.
-
-        Raises:
-            TextError: The file cannot be read, has changed, or holds something refused.
-        """
+        """Yield its plain text without a byte order mark; bytes that are no text are refused."""
         if self.has_records:
             yield from self.blocks()
             return
@@ -255,20 +233,12 @@ _MAX_KINDS = _MAX_SENDERS = 5
 
 
 def text_files(folder: Path) -> list[Path]:
-    """Return the text files below a folder in the order of their names, without hidden ones.
-
-    Raises:
-        TextError: The folder cannot be read.
-    """
+    """Return the text files below a folder in the order of their names, without hidden ones."""
     return [path for path in _visible_files(folder) if _suffix(path) in TEXT_SUFFIXES]
 
 
 def files_left(folder: Path) -> str:
-    """Return in one sentence which files below a folder are no text files; empty if all are.
-
-    Raises:
-        TextError: The folder cannot be read.
-    """
+    """Return in one sentence which files below a folder are no text files; empty if all are."""
     kinds = Counter(map(_suffix, _visible_files(folder)))
     num_read = sum(kinds.pop(suffix, 0) for suffix in TEXT_SUFFIXES)
     if not kinds:

@@ -24,11 +24,6 @@ _MEDIA = re.compile(r"\u200e|<[^<>]*>$")
 def documents_of_messages(messages: _Messages, sender: str | None, shown: str) -> Iterator[Document]:
     """Yield the messages of a sender, or of all.
 
-    Args:
-        messages: Sender and text of each message.
-        sender: A part of the name or address, in any case; `None` for all senders.
-        shown: How errors name the file.
-
     Raises:
         TextError: There are no messages at all.
     """

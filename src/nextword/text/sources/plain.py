@@ -83,10 +83,6 @@ def gathered_rows(sources: Mapping[SplitOrAll, Source], cache: Path) -> Path:
     """Write what a program holds in memory to the cache, and return the folder of it.
 
     The folder holds train.txt, valid.txt and test.txt, as many as there are, or `WHOLE` for a text without splits.
-
-    Raises:
-        TextError: A row is refused.
-        StorageError: The cache cannot be written.
     """
 
     def write(empty: Path) -> None:

@@ -49,10 +49,6 @@ def remote_files(url: str, cache: Path) -> list[RemoteFile]:
 
     A file is copied once if its server tells a version, such as an ETag or a time; else it is copied each time.
 
-    Args:
-        url: The address. It may hold `*` if the file system can list files.
-        cache: The cache folder.
-
     Raises:
         MissingExtraError: fsspec, or the package for this kind of address, is not installed.
         TextError: There is no such file, or it cannot be read.

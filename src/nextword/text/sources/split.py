@@ -94,9 +94,6 @@ def shards_of(part: TextRange, line_ends: LineEnds, size: int) -> list[TextRange
         part: The text.
         line_ends: Whether a shard ends with a line or with a paragraph.
         size: Fewest bytes of a shard, except for the last.
-
-    Raises:
-        TextError: The text cannot be read.
     """
     pattern = _LINE_END if line_ends == "line" else _BLANK_LINE
     stops: list[int] = []

@@ -100,9 +100,6 @@ def segment_spans(tokenizer: Tokenizer, segment: Segment) -> list[TokenSpan]:
 def token_spans(tokenizer: Tokenizer, text: str) -> list[TokenSpan]:
     r"""Return the tokens of a text; the ids are those of `Tokenizer.encode`.
 
-    Raises:
-        TextError: The tokenizer refuses the text.
-
     Example:
         >>> from nextword.text.tokens.vocabulary import Vocabulary
         >>> tokenizer = Tokenizer("word", "line", Vocabulary(("<eos>", "<unk>", "said", ", ")))

@@ -158,11 +158,7 @@ class Vocabulary:
         return list(map(self._ids.get, tokens, repeat(unknown)))
 
     def token_of(self, token_id: int) -> str:
-        """Return the token with this id.
-
-        Raises:
-            TextError: There is no such token.
-        """
+        """Return the token with this id."""
         if not 0 <= token_id < len(self.tokens):
             raise TextError(f"a token id must be between 0 and {len(self.tokens) - 1}, but is {token_id}")
         return self.tokens[token_id]

@@ -76,11 +76,7 @@ class Member(Solo):
 
 
 def fit_if_complete(root: Path, num_members: int, valid: TokenIds) -> Ensemble | None:
-    """Fit and write the weights of a population if all its members are finished; else return `None`.
-
-    Raises:
-        StorageError: The result cannot be written.
-    """
+    """Fit and write the weights of a population if all its members are finished; else return `None`."""
     from filelock import FileLock  # reading a population needs no lock
 
     members = [member_directory(root, number) for number in range(num_members)]
@@ -93,12 +89,7 @@ def fit_if_complete(root: Path, num_members: int, valid: TokenIds) -> Ensemble |
 
 
 def fit_ensemble(members: Sequence[Path], valid: TokenIds) -> Ensemble:
-    """Return the mixture with the highest probability of a validation split, read as one stream.
-
-    Args:
-        members: The run directories.
-        valid: The ids of the split `(N,)`.
-    """
+    """Return the mixture with the highest probability of a validation split, read as one stream."""
     log_probs = np.array([_log_probs(RunDirectory(path).model, valid) for path in members])
     weights = mixture_weights(np.exp(log_probs))
     mixture = mean_log_prob(weights, np.exp(log_probs))
@@ -143,9 +134,6 @@ def cluster_of(config: RunConfig, *, has_model: bool = False) -> Solo:
 
 def own_directory(root: Path) -> Path:
     """Return the directory of the run that this process resumes.
-
-    Args:
-        root: The directory of a run or of a population.
 
     Raises:
         CheckpointError: `root` holds a population, and this process is none of its members.

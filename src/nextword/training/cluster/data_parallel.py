@@ -117,14 +117,6 @@ class ParallelStreamModel(StreamModel):
 
     The variables of the model are arrays of this process. Only during a step are they parts of arrays of all processes,
     so everything between two steps works as in a run of one process.
-
-    Args:
-        model: The language model to train.
-        options: The loss settings.
-        batch_size: Rows of a training window of this process.
-        valid_batch_size: Rows of a validation window of this process.
-        sampler: Draws the candidates of the softmax.
-        group: The processes.
     """
 
     def __init__(

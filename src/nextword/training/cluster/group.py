@@ -222,13 +222,7 @@ class _InterruptionOfAll(Interruption):
 
 
 class SharedCheckpointStore(CheckpointStore):
-    """Checkpoints that process 0 writes and reads for all.
-
-    Args:
-        root: Their directory.
-        group: The processes.
-        warn: Receives a warning about a damaged checkpoint.
-    """
+    """Checkpoints that process 0 writes and reads for all."""
 
     def __init__(self, root: Path, group: Group, warn: Callable[[str], object]) -> None:
         super().__init__(root, warn)

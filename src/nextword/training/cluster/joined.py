@@ -41,12 +41,7 @@ _LOST = ("Gloo", "NCCL", "Connection closed by peer", "coordination service", "C
 
 
 class Joined:
-    """What joins the processes of a group, by collective operations of JAX.
-
-    Args:
-        num_processes: Number of processes.
-        process_id: Number of this process.
-    """
+    """What joins the processes of a group, by collective operations of JAX."""
 
     def __init__(self, num_processes: int, process_id: int) -> None:
         self._num_processes, self._process_id = num_processes, process_id
@@ -239,12 +234,9 @@ class MachineName:
 
 
 def require_reachable(machines: Sequence[MachineName]) -> None:
-    """Raise if there are several machines, and one has a name that only it reaches.
+    """Raise `SettingError` if there are several machines, and one has a name that only it reaches.
 
     Debian writes such a name, at 127.0.1.1, into `/etc/hosts`.
-
-    Raises:
-        SettingError: Other machines could not connect to it.
     """
     wrong = [machine for machine in machines if machine.is_loopback]
     if not wrong or len({machine.route for machine in machines if machine.route is not None}) < 2:
@@ -263,10 +255,6 @@ def exchange_names(group: ProcessGroup, seconds: float) -> list[MachineName]:
     """Return the names of the machines of all processes, in a group that JAX has joined; all must call this.
 
     It needs no connection between the processes but that to process 0.
-
-    Args:
-        group: The group.
-        seconds: How long to wait for the others.
 
     Raises:
         RuntimeError: A process did not come.

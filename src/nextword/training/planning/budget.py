@@ -99,14 +99,6 @@ def plan_time(
     A short text is trained for fewer epochs than the time allows. The run stops early if validation has not improved
     for a third of the rounds.
 
-    Args:
-        config: Resolved settings.
-        windows_of: Makes the training windows.
-        teacher: The teacher of the run.
-        corpus: The text.
-        began: When the command began, by `time.monotonic`.
-        context: Receives the measured throughput and the decisions.
-
     Raises:
         SettingError: Validation and evaluation would take all the time, or an override sets a schedule that does not
             end at zero.
@@ -206,16 +198,7 @@ class _Costs:
 def epochs_in(
     minutes: float, config: RunConfig, text: TrainingText, words_per_second: float, *, num_rounds: int, epoch_steps: int
 ) -> float:
-    """Return the number of epochs that fit in the time, with validation and without compilation.
-
-    Args:
-        minutes: The time.
-        config: The settings.
-        text: The text.
-        words_per_second: Training throughput.
-        num_rounds: Rounds in all, each with a validation.
-        epoch_steps: Steps of an epoch.
-    """
+    """Return the number of epochs that fit in the time, with validation and without compilation."""
     steps = _Costs.of(config, text, words_per_second).steps_in(60.0 * minutes, num_rounds)
     return max(_MIN_EPOCHS, steps / epoch_steps)
 

@@ -85,13 +85,6 @@ def prepare_new(
 ) -> Preparation:
     """Prepare a new run: settle everything that text, machine and clock decide. Nothing is written.
 
-    Args:
-        config: The settings.
-        text: The text.
-        processes: The processes; process 0 decides.
-        fit: Decides by the speed of this machine.
-        base: The base of the settings.
-
     Raises:
         BundleError: There is no teacher.
         SettingError: The settings do not go with the text, the teacher or the time.
@@ -127,12 +120,6 @@ def _start_from(base: Base, config: RunConfig, text: TrainingText) -> Bundle:
 
 def prepare_again(config: RunConfig, text: TrainingText, processes: Solo, start: Bundle | None = None) -> Preparation:
     """Prepare a run that has begun.
-
-    Args:
-        config: Its settings.
-        text: Its text.
-        processes: The processes.
-        start: What it started from, if it has a base.
 
     Raises:
         BundleError: Its teacher is gone.

@@ -83,9 +83,6 @@ def draw_curves(
         directory: Where the picture goes.
         points: The training loss within the rounds; older runs have none.
         title: Title of the picture.
-
-    Raises:
-        StorageError: The file cannot be written.
     """
     path = directory / "curves.svg"
     write_file(path, f"{curve_picture(GrowingCurve.of(records, points), title)}\n".encode())

@@ -79,11 +79,7 @@ class RunLogger(keras.callbacks.Callback, TrainingObserver, ABC):
 
     @contextmanager
     def logging(self, run: Path, config: RunConfig, warn: Callable[[str], object]) -> Iterator[None]:
-        """Keep the log open within the block.
-
-        Raises:
-            StorageError: The log cannot be begun.
-        """
+        """Keep the log open within the block."""
         self._warn, self._run_steps, finished = warn, _steps_in(run), False
         self._begin(run, settings_of(config))
         try:
@@ -110,11 +106,7 @@ class RunLogger(keras.callbacks.Callback, TrainingObserver, ABC):
 
     @override
     def on_train_begin(self, logs: Mapping[str, Any] | None = None) -> None:
-        """Begin a log of Keras's own `fit`.
-
-        Raises:
-            StorageError: The log cannot be begun.
-        """
+        """Begin a log of Keras's own `fit`."""
         self._begin(Path(), {})
         self._sent = -1  # epochs are counted from 1 again
 

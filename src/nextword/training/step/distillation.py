@@ -82,11 +82,7 @@ class Teacher:
         return cls(tuple(map(_model, bundles)), weights, bundles[0].tokenizer, _sha256(bundles, weights))
 
     def require_vocabulary_size(self, vocabulary_size: int) -> None:
-        """Raise unless the teacher has as many tokens as a model, whose text is not known.
-
-        Raises:
-            SettingError: It has more or fewer.
-        """
+        """Raise `SettingError` unless the teacher has as many tokens as a model, whose text is not known."""
         if self.tokenizer.vocabulary_size != vocabulary_size:
             raise SettingError(
                 f"`teacher` must have as many tokens as the model, {vocabulary_size:,}, but has "
@@ -94,11 +90,7 @@ class Teacher:
             )
 
     def require_tokenizer(self, tokenizer: Tokenizer) -> None:
-        """Raise unless the teacher has the tokenizer of a text.
-
-        Raises:
-            SettingError: It has another one.
-        """
+        """Raise `SettingError` unless the teacher has the tokenizer of a text."""
         if self.tokenizer.fingerprint != tokenizer.fingerprint:
             raise SettingError(
                 f"`teacher` must have the tokenizer of the text, {tokenizer.summary}, but has another one, "

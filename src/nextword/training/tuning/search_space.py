@@ -151,20 +151,12 @@ class SearchSpace:
         return space
 
     def suggest(self, trial: Trial) -> RunConfig:
-        """Return the settings of an Optuna trial, and suggest the values that it does not have yet.
-
-        Raises:
-            SettingError: The values do not fit together.
-        """
+        """Return the settings of an Optuna trial, and suggest the values that it does not have yet."""
         values = {dimension.name: dimension.domain.suggest(trial, dimension.name) for dimension in self.dimensions}
         return self.config(values)
 
     def config(self, values: Mapping[str, Any]) -> RunConfig:
-        """Return the settings for the values of some or all dimensions, by name.
-
-        Raises:
-            SettingError: The values do not fit together.
-        """
+        """Return the settings for the values of some or all dimensions, by name."""
         overlays = [each.tables(values[each.name]) for each in self.dimensions if each.name in values]
         return RunConfig.from_tables(merge_tables(self.base.to_tables(), *overlays))
 

@@ -113,11 +113,7 @@ class Study:
         return self._database.errors() if self._database is not None else nullcontext()
 
     def require_shared(self, text_sha256: str) -> None:
-        """Raise if the study in the shared database has another text or other settings than this one.
-
-        Raises:
-            SettingError: Text or settings differ.
-        """
+        """Raise `SettingError` if the study in the shared database has another text or other settings than this one."""
         identity = self.settings.identity(text_sha256)
         if "identity" not in self._study.user_attrs:
             self._study.set_user_attr("identity", identity)

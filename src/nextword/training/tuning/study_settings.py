@@ -114,11 +114,7 @@ class StudySettings:
         return cache_key(text_sha256, json.dumps(table))
 
     def require_same(self, other: "StudySettings") -> None:
-        """Raise if other settings differ from this stored study; the number of trials may differ.
-
-        Raises:
-            SettingError: A setting differs; the message names the first.
-        """
+        """Raise `SettingError` if other settings differ from this stored study; the number of trials may differ."""
         mine, theirs = _compared(self), _compared(other)
         for name in sorted({*mine, *theirs}):
             if mine.get(name) != theirs.get(name):
@@ -200,11 +196,7 @@ class StudyDirectory:
         return RunDirectory(self.root / "trials" / f"{number:04d}")
 
     def lock(self) -> FileLock:
-        """Return a new lock on the study; processes hold it briefly and wait for it.
-
-        Raises:
-            StorageError: The directory cannot be created.
-        """
+        """Return a new lock on the study; processes hold it briefly and wait for it."""
         with disk_errors(self.root, "created"):
             make_directory(self.root)
         return FileLock(self.root / ".lock")

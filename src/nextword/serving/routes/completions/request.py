@@ -137,11 +137,7 @@ class CompletionRequest(ModelRequest):
 
 
 def check_bounds(body: CompletionRequest, settings: ServingSettings) -> None:
-    """Refuse a request that asks for more than the service gives, or contradicts itself.
-
-    Raises:
-        ApiError: It does (400), with the name of the field.
-    """
+    """Refuse a request that asks for more than the service gives, or contradicts itself."""
     require_at_most(settings, "max_prompts", "prompt", len(body.prompts), "prompts")
     require_at_most(settings, "max_tokens", "max_tokens", body.num_tokens)
     require_at_most(settings, "max_choices", "n", body.num_choices)
@@ -163,16 +159,7 @@ def check_bounds(body: CompletionRequest, settings: ServingSettings) -> None:
 
 
 def check_lengths(body: CompletionRequest, lengths: list[int], settings: ServingSettings) -> None:
-    """Refuse prompts that are too long, and log-probabilities that are too many.
-
-    Args:
-        body: The request.
-        lengths: Tokens of each prompt.
-        settings: The bounds.
-
-    Raises:
-        ApiError: There are (400), with the name of the field.
-    """
+    """Refuse prompts that are too long, and log-probabilities that are too many."""
     require_at_most(settings, "max_prompt_tokens", "prompt", max(lengths), "tokens each")
     if body.logprobs is not None:
         num_texts = sum(length * bool(body.echo) + body.num_tokens for length in lengths) * body.num_sampled

@@ -102,12 +102,7 @@ class ModelList(BaseModel):
 
 
 class AnswerWriter:
-    """Writes an answer, or the events of one.
-
-    Args:
-        served: The model that answers.
-        with_logprobs: Whether log-probabilities were asked for.
-    """
+    """Writes an answer, or the events of one."""
 
     def __init__(self, served: ServedModel, *, with_logprobs: bool) -> None:
         self._with_logprobs = with_logprobs

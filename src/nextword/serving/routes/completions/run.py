@@ -34,11 +34,6 @@ class Part(NamedTuple):
 class CompletionRun:
     """The texts of a request.
 
-    Args:
-        served: The model.
-        body: The request.
-        prompts: Its prompts.
-
     Attributes:
         num_tokens: Tokens generated so far.
     """

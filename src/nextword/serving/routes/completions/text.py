@@ -42,9 +42,6 @@ class Prompt:
             tokenizer: The tokenizer of the model.
             text: The text.
             is_complete: Whether nothing is generated after it; then its last mark is one that ends a text.
-
-        Raises:
-            TextError: The tokenizer refuses the text.
         """
         ids = tuple(tokenizer.encode(text) if is_complete else tokenizer.encode_prompt(text))
         return cls(ids, (tokenizer.vocabulary.end_id, *ids), text, True)
@@ -162,14 +159,7 @@ class CompletionText:
 
 
 def shown_token(tokenizer: Tokenizer, before: int | None, token: TokenScore, text: str) -> ShownToken:
-    """Return a token as the client sees it; of tokens with the same text, this one or the most probable is shown.
-
-    Args:
-        tokenizer: The tokenizer of the model.
-        before: The token before it.
-        token: The token with its scores.
-        text: Its part of the text.
-    """
+    """Return a token as the client sees it; of tokens with the same text, this one or the most probable is shown."""
     top: dict[str, float] = {}
     for token_id, log_prob in token.top:
         name = text if token_id == token.token_id else piece_of(tokenizer, before, token_id)

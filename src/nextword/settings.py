@@ -41,7 +41,7 @@ def setting(
         at_most: The largest value.
         below: A limit that the value must not reach.
         unset: What happens if the value is `None` or an empty tuple, in a few words.
-        task: The heading of the help that the flag is listed under.
+        task: The heading of the help that the flag is listed under, if it is another than that of its class.
         flag: The name of the flag, if it differs from the name of the field.
     """
     ranges = {"at_least": at_least, "at_most": at_most, "below": below, "may_be_empty": default == ()}
@@ -66,6 +66,7 @@ class Settings:
     """
 
     group: ClassVar[str] = "settings"
+    task: ClassVar[str] = ""
 
     def __post_init__(self) -> None:
         hints = typing.get_type_hints(type(self))

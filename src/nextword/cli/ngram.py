@@ -44,22 +44,7 @@ _NOTE = "words are split at spaces; to compare perplexities with `nextword train
 class _TextOptions(TextOptions):
     """How the text is read; unlike in training, pretokenized by default."""
 
-    tokenizer: TokenizerKind = setting("pretokenized", help="How to split text into tokens.", task="text")
-    maximum_vocabulary: int | None = setting(
-        None,
-        help="Keep at most N tokens in the vocabulary.",
-        at_least=3,
-        at_most=2**22,
-        unset="no limit; 50,000 for word, 8,000 for subword",
-        task="text",
-    )
-    minimum_count: int | None = setting(
-        None,
-        help="Keep tokens that occur at least N times.",
-        at_least=1,
-        unset="1; 2 for word and subword",
-        task="text",
-    )
+    tokenizer: TokenizerKind = setting("pretokenized", help="How to split text into tokens.")
 
 
 _SHORT = (

@@ -15,21 +15,14 @@ class ExportOptions(Settings):
     """The precision of an exported model, its allowed cost, and the files that are kept."""
 
     group: ClassVar[str] = "export"
+    task: ClassVar[str] = "export"
 
-    int8: bool = setting(
-        False, help="Store the weights in eight bits: smaller, and several times faster.", task="export"
-    )
+    int8: bool = setting(False, help="Store the weights in eight bits: smaller, and several times faster.")
     slim: bool = setting(
-        False,
-        help="Leave out the float32 weights, for a model that only runs in onnxruntime. Needs --output.",
-        task="export",
+        False, help="Leave out the float32 weights, for a model that only runs in onnxruntime. Needs --output."
     )
     max_loss_percent: float = setting(
-        1.0,
-        help="Refuse an int8 model whose perplexity is more than X percent higher.",
-        at_least=0.0,
-        at_most=1000.0,
-        task="export",
+        1.0, help="Refuse an int8 model whose perplexity is more than X percent higher.", at_least=0.0, at_most=1000.0
     )
 
 

@@ -33,58 +33,35 @@ class ModelOptions(Settings):
     """
 
     group: ClassVar[str] = "model"
+    task: ClassVar[str] = "size"
 
-    embedding_size: int = setting(help="Width of the token embedding.", at_least=1, at_most=2**14, task="size")
+    embedding_size: int = setting(help="Width of the token embedding.", at_least=1, at_most=2**14)
     hidden_sizes: tuple[int, ...] = setting(
-        help="Width of each recurrent layer, first to last.", at_least=1, at_most=2**14, task="size"
+        help="Width of each recurrent layer, first to last.", at_least=1, at_most=2**14
     )
-    tied: bool = setting(False, help="Share the embedding matrix with the output projection.", task="size")
+    tied: bool = setting(False, help="Share the embedding matrix with the output projection.")
     adaptive_cutoffs: tuple[int, ...] = setting(
-        (),
-        help="Adaptive softmax: first id of each cluster of rare words.",
-        at_least=1,
-        unset="full softmax",
-        task="size",
+        (), help="Adaptive softmax: first id of each cluster of rare words.", at_least=1, unset="full softmax"
     )
     adaptive_factor: float = setting(
         4.0,
         help="Adaptive softmax: how many times narrower each cluster is than the one before.",
         at_least=1.0,
         at_most=1024.0,
-        task="size",
     )
-    cell: CellName = setting("lstm", help="Type of recurrent layer.", task="size")
-    cap_input_gate: bool = setting(
-        False, help="LSTM: cap the input gate at 1 - f, which keeps the cell in [-1, 1].", task="size"
-    )
-    layer_normalization: bool = setting(
-        False, help="LSTM: normalize the gates and the cell over the units.", task="size"
-    )
-    skip_connections: bool = setting(
-        False, help="Add up the outputs of all layers, instead of taking the last.", task="size"
-    )
+    cell: CellName = setting("lstm", help="Type of recurrent layer.")
+    cap_input_gate: bool = setting(False, help="LSTM: cap the input gate at 1 - f, which keeps the cell in [-1, 1].")
+    layer_normalization: bool = setting(False, help="LSTM: normalize the gates and the cell over the units.")
+    skip_connections: bool = setting(False, help="Add up the outputs of all layers, instead of taking the last.")
     mogrifier_rounds: int = setting(
-        5,
-        help="Mogrifier: rounds in which input and hidden state modulate each other.",
-        at_least=0,
-        at_most=16,
-        task="size",
+        5, help="Mogrifier: rounds in which input and hidden state modulate each other.", at_least=0, at_most=16
     )
     mogrifier_rank: int | None = setting(
-        None,
-        help="Mogrifier: rank of the modulating matrices.",
-        at_least=1,
-        at_most=2**14,
-        unset="full rank",
-        task="size",
+        None, help="Mogrifier: rank of the modulating matrices.", at_least=1, at_most=2**14, unset="full rank"
     )
-    mixture_size: int = setting(
-        1, help="Number of softmaxes to mix. 1 is a plain softmax.", at_least=1, at_most=64, task="size"
-    )
+    mixture_size: int = setting(1, help="Number of softmaxes to mix. 1 is a plain softmax.", at_least=1, at_most=64)
     narrowed_output: bool = setting(
-        False,
-        help="Project the last layer to the width of the embedding. With this, --tied fits any width.",
-        task="size",
+        False, help="Project the last layer to the width of the embedding. With this, --tied fits any width."
     )
     embedding_dropout_rate: float = rate(help="Dropout of whole words from the input.", task="regularization")
     input_dropout_rate: float = rate(help="Dropout on the embedded input.", task="regularization")

@@ -37,16 +37,13 @@ class TextOptions(Settings):
     """
 
     group: ClassVar[str] = "text"
+    task: ClassVar[str] = "text"
 
     tokenizer: Literal["auto", "pretokenized", "word", "subword", "character"] = setting(
-        "auto",
-        help="How to split text into tokens. auto: pretokenized for PTB, WikiText; else word.",
-        task="text",
+        "auto", help="How to split text into tokens. auto: pretokenized for PTB, WikiText; else word."
     )
     line_ends: Literal["auto", "line", "paragraph"] = setting(
-        "auto",
-        help="What `<eos>` marks: each line end, or each blank line. auto: decide by the training text.",
-        task="text",
+        "auto", help="What `<eos>` marks: each line end, or each blank line. auto: decide by the training text."
     )
     maximum_vocabulary: int | None = setting(
         None,
@@ -54,56 +51,41 @@ class TextOptions(Settings):
         at_least=3,
         at_most=2**22,
         unset="50,000 for word, 8,000 for subword, else no limit",
-        task="text",
     )
     minimum_count: int | None = setting(
-        None,
-        help="Keep tokens that occur at least N times.",
-        at_least=1,
-        unset="2 for word and subword, else 1",
-        task="text",
+        None, help="Keep tokens that occur at least N times.", at_least=1, unset="2 for word and subword, else 1"
     )
     valid_fraction: float = setting(
-        0.05, help="Fraction of a single file to use for validation.", at_least=0.001, at_most=0.4, task="text"
+        0.05, help="Fraction of a single file to use for validation.", at_least=0.001, at_most=0.4
     )
     test_fraction: float = setting(
-        0.05, help="Fraction of a single file to use for the test.", at_least=0.001, at_most=0.4, task="text"
+        0.05, help="Fraction of a single file to use for the test.", at_least=0.001, at_most=0.4
     )
     on_bad_bytes: Literal["strict", "replace"] = setting(
-        "strict",
-        help="Refuse bytes that are not UTF-8 and NULs, or replace them with U+FFFD and count them.",
-        task="text",
+        "strict", help="Refuse bytes that are not UTF-8 and NULs, or replace them with U+FFFD and count them."
     )
     field: str = setting(
-        "text", help="Field or column with the text, for JSON Lines, CSV, Parquet and for rows in Python.", task="text"
+        "text", help="Field or column with the text, for JSON Lines, CSV, Parquet and for rows in Python."
     )
     sender: str | None = setting(
         None,
         help="Read only messages by this sender, a part of a name or address, from mails and chats.",
         unset="all senders",
-        task="text",
     )
     document: Literal["auto", "file", "paragraph", "line"] = setting(
         "auto",
         help="What a document of plain text is. auto: a file, or a paragraph if there is one file. Each record is one.",
-        task="text",
     )
     split_by: Literal["bytes", "document"] = setting(
-        "bytes",
-        help="Split by bytes in the text's order, or each document by a hash: equal documents are on one side.",
-        task="text",
+        "bytes", help="Split by bytes in the text's order, or each document by a hash: equal documents are on one side."
     )
     deduplicate: Literal["none", "documents", "lines"] = setting(
-        "none",
-        help="Drop documents that occurred before. lines: also such lines of 100 characters or more.",
-        task="text",
+        "none", help="Drop documents that occurred before. lines: also such lines of 100 characters or more."
     )
     text_order: Literal["given", "documents", "blocks"] = setting(
-        "given",
-        help="Order of the text: as it is, or shuffled by document or by blocks of about 1 MB.",
-        task="text",
+        "given", help="Order of the text: as it is, or shuffled by document or by blocks of about 1 MB."
     )
-    text_seed: int = setting(0, help="Seed of a shuffled text.", at_least=0, at_most=2**63 - 1, task="text")
+    text_seed: int = setting(0, help="Seed of a shuffled text.", at_least=0, at_most=2**63 - 1)
 
     def resolved(self, *, pretokenized: bool) -> Self:
         """Return the options with all defaults filled in, except `line_ends = "auto"` of running text.
@@ -155,35 +137,24 @@ class BatchOptions(Settings):
     """Shape and order of the training windows."""
 
     group: ClassVar[str] = "batching"
+    task: ClassVar[str] = "batching"
 
     windows: Literal["streams", "successive"] = setting(
-        "streams",
-        help="Parallel streams with carried state, or successive windows without it, as in the tutorial.",
-        task="batching",
+        "streams", help="Parallel streams with carried state, or successive windows without it, as in the tutorial."
     )
-    batch_size: int = setting(32, help="Number of rows in a batch.", at_least=1, at_most=65_536, task="batching")
-    num_steps: int = setting(35, help="Number of time steps in a batch.", at_least=1, at_most=65_536, task="batching")
+    batch_size: int = setting(32, help="Number of rows in a batch.", at_least=1, at_most=65_536)
+    num_steps: int = setting(35, help="Number of time steps in a batch.", at_least=1, at_most=65_536)
     skip_step: int | None = setting(
-        None, help="Tokens between the starts of successive windows.", at_least=1, unset="--num-steps", task="batching"
+        None, help="Tokens between the starts of successive windows.", at_least=1, unset="--num-steps"
     )
-    variable_num_steps: bool = setting(
-        False, help="Vary the length of each window of streams around --num-steps.", task="batching"
-    )
+    variable_num_steps: bool = setting(False, help="Vary the length of each window of streams around --num-steps.")
     shuffle: Literal["none", "partial"] = setting(
-        "none",
-        help="Start each row of the streams at another place in every epoch (partial), or at the same (none).",
-        task="batching",
+        "none", help="Start each row of the streams at another place in every epoch (partial), or at the same (none)."
     )
     reset_rate: float = setting(
-        0.0,
-        help="Probability that a row's state is cleared before a window.",
-        at_least=0.0,
-        at_most=1.0,
-        task="batching",
+        0.0, help="Probability that a row's state is cleared before a window.", at_least=0.0, at_most=1.0
     )
-    shuffle_seed: int = setting(
-        0, help="Seed for window lengths, shuffling and resets.", at_least=0, at_most=2**31 - 1, task="batching"
-    )
+    shuffle_seed: int = setting(0, help="Seed for window lengths, shuffling and resets.", at_least=0, at_most=2**31 - 1)
 
     def __post_init__(self) -> None:
         super().__post_init__()

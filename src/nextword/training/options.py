@@ -26,6 +26,7 @@ class TrainingOptions(Settings):
     """
 
     group: ClassVar[str] = "training"
+    task: ClassVar[str] = "optimization"
 
     epochs: float = setting(
         10.0,
@@ -59,15 +60,12 @@ class TrainingOptions(Settings):
         "random",
         help="Initial weights. counts: the embedding and the output bias come from counts in the text. With --from, "
         "new words get theirs from counts, or all the mean of the known ones (mean).",
-        task="optimization",
     )
     optimizer: Literal["adam", "muon", "sgd"] = setting(
-        "adam",
-        help="Optimizer. muon: for recurrent kernels, with Adam for the rest.",
-        task="optimization",
+        "adam", help="Optimizer. muon: for recurrent kernels, with Adam for the rest."
     )
-    beta_1: float = rate(0.9, help="Adam: decay of the mean gradient.", task="optimization")
-    beta_2: float = rate(0.999, help="Adam: decay of the mean squared gradient.", task="optimization")
+    beta_1: float = rate(0.9, help="Adam: decay of the mean gradient.")
+    beta_2: float = rate(0.999, help="Adam: decay of the mean squared gradient.")
     weight_decay: float = setting(
         0.0,
         help="adam: adds half of this times the squared weights to the loss. sgd, muon: subtracts this "
@@ -75,14 +73,10 @@ class TrainingOptions(Settings):
         at_least=0.0,
         task="regularization",
     )
-    muon_rate_ratio: float = setting(
-        1.0, help="Muon's learning rate, divided by its Adam's.", at_least=0.0, task="optimization"
-    )
-    learning_rate: float = setting(0.001, help="Peak learning rate.", at_least=0.0, at_most=1000.0, task="optimization")
+    muon_rate_ratio: float = setting(1.0, help="Muon's learning rate, divided by its Adam's.", at_least=0.0)
+    learning_rate: float = setting(0.001, help="Peak learning rate.", at_least=0.0, at_most=1000.0)
     loss: Literal["mean", "sum_over_time"] = setting(
-        "mean",
-        help="Average the loss over all tokens of a batch, or sum it over time and average over rows.",
-        task="optimization",
+        "mean", help="Average the loss over all tokens of a batch, or sum it over time and average over rows."
     )
     activation_regularization: float = setting(
         0.0,
@@ -108,61 +102,39 @@ class TrainingOptions(Settings):
         "uses all.",
         at_least=0,
         unset="a fifth of a large vocabulary with the preset auto and --minutes, else the whole",
-        task="optimization",
     )
     teacher: str | None = setting(
         None,
         help="Learn the predictions of this run, model or population too (distillation). It must have the same "
         "tokenizer.",
         unset="learn the text alone",
-        task="optimization",
     )
     teacher_weight: float = setting(
-        0.5,
-        help="Share of the loss that --teacher has; the text has the rest.",
-        at_least=0.0,
-        at_most=1.0,
-        task="optimization",
+        0.5, help="Share of the loss that --teacher has; the text has the rest.", at_least=0.0, at_most=1.0
     )
     clip_norm: float | None = setting(
-        None,
-        help="Scale the gradient down to this norm, over all weights.",
-        at_least=1e-6,
-        unset="no clipping",
-        task="optimization",
+        None, help="Scale the gradient down to this norm, over all weights.", at_least=1e-6, unset="no clipping"
     )
     schedule: Literal["constant", "linear", "one_cycle", "step", "plateau"] = setting(
         "constant",
         help="Learning rate: constant; linear to zero after a warmup; one_cycle; step: decays each "
         "epoch after --constant-epochs; plateau: decays when validation stops improving.",
-        task="optimization",
     )
-    warmup_fraction: float = rate(
-        0.05, help="linear, one_cycle: fraction of all steps for the warmup.", task="optimization"
-    )
-    constant_epochs: int = setting(4, help="step: epochs at full learning rate.", at_least=0, task="optimization")
-    decay_factor: float = setting(
-        0.5, help="step, plateau: factor of each decay.", at_least=0.0, at_most=1.0, task="optimization"
-    )
-    plateau_rounds: int = setting(
-        1, help="plateau: rounds without improvement before a decay.", at_least=1, task="optimization"
-    )
+    warmup_fraction: float = rate(0.05, help="linear, one_cycle: fraction of all steps for the warmup.")
+    constant_epochs: int = setting(4, help="step: epochs at full learning rate.", at_least=0)
+    decay_factor: float = setting(0.5, help="step, plateau: factor of each decay.", at_least=0.0, at_most=1.0)
+    plateau_rounds: int = setting(1, help="plateau: rounds without improvement before a decay.", at_least=1)
     averaging: Literal["none", "exponential", "triggered", "two_tailed"] = setting(
         "none",
         help="Validate and keep an average of the weights: exponential; triggered when validation stops "
         "improving (NT-ASGD); or the better of two tails.",
-        task="optimization",
     )
-    averaging_decay: float = rate(0.999, help="exponential: decay of the average at each step.", task="optimization")
+    averaging_decay: float = rate(0.999, help="exponential: decay of the average at each step.")
     averaging_patience: int = setting(
-        5, help="triggered: rounds without improvement before averaging begins.", at_least=0, task="optimization"
+        5, help="triggered: rounds without improvement before averaging begins.", at_least=0
     )
     averaging_latest_round: int | None = setting(
-        None,
-        help="triggered: begin at the end of this round at the latest.",
-        at_least=1,
-        unset="no limit",
-        task="optimization",
+        None, help="triggered: begin at the end of this round at the latest.", at_least=1, unset="no limit"
     )
     patience: int | None = setting(
         None,

@@ -67,5 +67,5 @@ def test_the_table_is_for_a_person(small_text: Path, capsys: Captured) -> None:
 def test_the_help_has_the_defaults_of_this_command(printed: Command) -> None:
     told = " ".join(printed("ngram", "--help").split())
     assert "into tokens (pretokenized, word, subword or character; default: pretokenized)." in told
-    assert "in the vocabulary (default: no limit; 50,000 for word, 8,000 for subword)." in told
-    assert "at least N times (default: 1; 2 for word and subword)." in told
+    assert "in the vocabulary (default: 50,000 for word, 8,000 for subword, else no limit)." in told
+    assert "at least N times (default: 2 for word and subword, else 1)." in told

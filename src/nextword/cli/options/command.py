@@ -228,7 +228,7 @@ def _shows_help(*, whole: bool) -> Callable[[click.Context, click.Parameter, boo
 
 
 def _task(option: click.Option) -> str:
-    return str(option.field.metadata["task"]) if isinstance(option, SettingOption) else ""
+    return option.task if isinstance(option, SettingOption) else ""
 
 
 def _spec(option: click.Option) -> str:

@@ -113,6 +113,7 @@ class SettingOption(click.Option):
     Attributes:
         group: The group of settings.
         field: The field.
+        task: The heading that it is listed under.
     """
 
     def __init__(self, kind: type[Settings], field: dataclasses.Field[Any], hint: Any) -> None:
@@ -121,7 +122,7 @@ class SettingOption(click.Option):
         # The prefix tells `--seed` of the settings from a parameter `seed` of the command.
         names, parameter_type = [declared, f"setting_{field.name}"], _parameter_type(hint)
         super().__init__(names, type=parameter_type, default=None, help=field.metadata["help"])
-        self.group, self.field = kind.group, field
+        self.group, self.field, self.task = kind.group, field, field.metadata["task"] or kind.task
 
     @property
     def shown_default(self) -> str:

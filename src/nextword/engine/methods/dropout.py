@@ -23,14 +23,15 @@ class DropoutOptions(Settings):
     """
 
     group: ClassVar[str] = "dropout"
+    task: ClassVar[str] = "method"
 
     dropout_num_samples: int = setting(
-        20, help="mc_dropout: number of dropout masks to average over.", at_least=1, at_most=10_000, task="method"
+        20, help="mc_dropout: number of dropout masks to average over.", at_least=1, at_most=10_000
     )
     dropout_mean: Literal["arithmetic", "geometric"] = setting(
-        "arithmetic", help="mc_dropout: average the probabilities, or their logarithms.", task="method"
+        "arithmetic", help="mc_dropout: average the probabilities, or their logarithms."
     )
-    dropout_seed: int = setting(0, help="mc_dropout: seed for the masks.", at_least=0, at_most=2**31 - 1, task="method")
+    dropout_seed: int = setting(0, help="mc_dropout: seed for the masks.", at_least=0, at_most=2**31 - 1)
 
 
 class DropoutMethod(Method[DropoutOptions]):

@@ -30,20 +30,15 @@ class DynamicOptions(Settings):
     """
 
     group: ClassVar[str] = "dynamic"
+    task: ClassVar[str] = "method"
 
     dynamic_segment_length: int = setting(
-        20,
-        help="dynamic: tokens between updates of the weights. 5 is better and slower.",
-        at_least=1,
-        at_most=4096,
-        task="method",
+        20, help="dynamic: tokens between updates of the weights. 5 is better and slower.", at_least=1, at_most=4096
     )
-    dynamic_learning_rate: float = setting(
-        5e-5, help="dynamic: step size along the gradient.", at_least=0.0, task="method"
-    )
-    dynamic_decay: float = setting(0.02, help="dynamic: pull toward the trained weights.", at_least=0.0, task="method")
+    dynamic_learning_rate: float = setting(5e-5, help="dynamic: step size along the gradient.", at_least=0.0)
+    dynamic_decay: float = setting(0.02, help="dynamic: pull toward the trained weights.", at_least=0.0)
     dynamic_epsilon: float = setting(
-        2e-5, help="dynamic: damps updates of weights with small gradients.", at_least=1e-12, task="method"
+        2e-5, help="dynamic: damps updates of weights with small gradients.", at_least=1e-12
     )
 
 

@@ -18,9 +18,10 @@ class EnsembleOptions(Settings):
     """The settings of an ensemble."""
 
     group: ClassVar[str] = "ensemble"
+    task: ClassVar[str] = "method"
 
     ensemble_weights: tuple[float, ...] = setting(
-        (), help="Weight of each model, in the order of the arguments.", at_least=0.0, unset="all equal", task="method"
+        (), help="Weight of each model, in the order of the arguments.", at_least=0.0, unset="all equal"
     )
 
 

@@ -97,9 +97,10 @@ class NgramOptions(Settings):
     """
 
     group: ClassVar[str] = "ngram"
+    task: ClassVar[str] = "method"
 
-    ngram_order: int = setting(5, help="ngram: length of the longest n-gram.", at_least=1, at_most=16, task="method")
-    ngram_weight: float = setting(0.1, help="ngram: weight in the mixture.", at_least=0.0, at_most=1.0, task="method")
+    ngram_order: int = setting(5, help="ngram: length of the longest n-gram.", at_least=1, at_most=16)
+    ngram_weight: float = setting(0.1, help="ngram: weight in the mixture.", at_least=0.0, at_most=1.0)
 
 
 class Ngram(Method[NgramOptions]):

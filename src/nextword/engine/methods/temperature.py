@@ -31,13 +31,13 @@ class TemperatureOptions(Settings):
     """
 
     group: ClassVar[str] = "temperature"
+    task: ClassVar[str] = "method"
 
     temperature: float = setting(
         1.0,
         help="temperature: divides all log-probabilities. Below 1 predictions become bolder.",
         at_least=0.01,
         at_most=100.0,
-        task="method",
     )
 
 

@@ -49,29 +49,24 @@ class CacheOptions(Settings):
     """
 
     group: ClassVar[str] = "cache"
+    task: ClassVar[str] = "method"
 
-    cache_size: int = setting(500, help="cache: tokens to remember.", at_least=1, at_most=2**16, task="method")
+    cache_size: int = setting(500, help="cache: tokens to remember.", at_least=1, at_most=2**16)
     cache_delay: int = setting(
-        0,
-        help="cache: leave out this many of the latest remembered tokens.",
-        at_least=0,
-        at_most=2**16,
-        task="method",
+        0, help="cache: leave out this many of the latest remembered tokens.", at_least=0, at_most=2**16
     )
     cache_theta: float = setting(
         0.3,
         help="cache: how much similarity counts. At 0 all remembered tokens weigh the same.",
         at_least=0.0,
         at_most=1000.0,
-        task="method",
     )
-    cache_weight: float = setting(0.1, help="cache: weight in the mixture.", at_least=0.0, below=1.0, task="method")
+    cache_weight: float = setting(0.1, help="cache: weight in the mixture.", at_least=0.0, below=1.0)
     cache_sentinel: float = setting(
         0.0,
         help="cache: weight of the sentinel, which takes the place of similar contexts. At 0 there is none.",
         at_least=0.0,
         at_most=1e30,
-        task="method",
     )
 
 

@@ -32,36 +32,27 @@ class SearchOptions(Settings):
     """
 
     group: ClassVar[str] = "search"
+    task: ClassVar[str] = "search"
 
     decoding: Decoding = setting(
         "auto",
         help="Sample each token, take the most probable (greedy), or run a beam search. auto: beam if a "
         "beam option is given, else sample.",
-        task="search",
     )
     beam_size: int | None = setting(
         None,
         help="Number of texts that the beam search keeps.",
         at_least=1,
         unset="4, or more if required words need it",
-        task="search",
     )
-    beam_groups: int = setting(
-        1,
-        help="Diverse beam search: N groups that avoid each other's words.",
-        at_least=1,
-        task="search",
-    )
-    diversity: float = setting(0.5, help="Penalty for a token that earlier groups used.", at_least=0.0, task="search")
-    best_of: int = setting(
-        1, help="Sample N texts, and keep the one with the highest score.", at_least=1, task="search"
-    )
+    beam_groups: int = setting(1, help="Diverse beam search: N groups that avoid each other's words.", at_least=1)
+    diversity: float = setting(0.5, help="Penalty for a token that earlier groups used.", at_least=0.0)
+    best_of: int = setting(1, help="Sample N texts, and keep the one with the highest score.", at_least=1)
     length_exponent: float = setting(
         0.6,
         help="A score is the log-probability divided by ((5 + tokens) / 6) to this power.",
         at_least=0.0,
         at_most=10.0,
-        task="search",
     )
 
     def __post_init__(self) -> None:

@@ -190,51 +190,35 @@ class SamplingOptions(Settings):
     """
 
     group: ClassVar[str] = "generation"
+    task: ClassVar[str] = "sampling"
 
     temperature: float = setting(
-        0.8,
-        help="Below 1, likely words become more likely. 0 always takes the most probable token.",
-        at_least=0.0,
-        task="sampling",
+        0.8, help="Below 1, likely words become more likely. 0 always takes the most probable token.", at_least=0.0
     )
-    top_k: int | None = setting(
-        None, help="Sample from the N most probable tokens.", at_least=1, unset="all", task="sampling"
-    )
+    top_k: int | None = setting(None, help="Sample from the N most probable tokens.", at_least=1, unset="all")
     top_p: float = setting(
         0.95,
         help="Sample from the most probable tokens that together reach this probability.",
         at_least=0.0,
         at_most=1.0,
-        task="sampling",
     )
     min_p: float = setting(
-        0.0,
-        help="Sample from tokens at least this times as probable as the best one.",
-        at_least=0.0,
-        at_most=1.0,
-        task="sampling",
+        0.0, help="Sample from tokens at least this times as probable as the best one.", at_least=0.0, at_most=1.0
     )
     typical_p: float = setting(
-        1.0,
-        help="Sample from the most typical tokens that together reach this probability.",
-        at_least=0.0,
-        at_most=1.0,
-        task="sampling",
+        1.0, help="Sample from the most typical tokens that together reach this probability.", at_least=0.0, at_most=1.0
     )
     repetition_penalty: float = setting(
         1.0,
         help="Penalty for tokens used recently: their probability is raised to this power.",
         at_least=1.0,
         at_most=100.0,
-        task="sampling",
     )
     repetition_window: int = setting(
-        64, help="Number of recent tokens that the penalty applies to, prompt included.", at_least=1, task="sampling"
+        64, help="Number of recent tokens that the penalty applies to, prompt included.", at_least=1
     )
-    seed: int | None = setting(
-        None, help="Seed for sampling.", at_least=0, unset="a new one each time", task="sampling"
-    )
-    allow_unknown: bool = setting(False, help="Allow `<unk>` in the text.", task="sampling")
+    seed: int | None = setting(None, help="Seed for sampling.", at_least=0, unset="a new one each time")
+    allow_unknown: bool = setting(False, help="Allow `<unk>` in the text.")
 
     def __post_init__(self) -> None:
         super().__post_init__()

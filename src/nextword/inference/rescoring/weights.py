@@ -98,16 +98,13 @@ class RescoringWeights(Settings):
     """
 
     group: ClassVar[str] = "rescoring"
+    task: ClassVar[str] = "weights"
 
     model_weight: float = setting(
-        0.5, help="Weight of the model's log-probability.", at_least=-_MAX_WEIGHT, at_most=_MAX_WEIGHT, task="weights"
+        0.5, help="Weight of the model's log-probability.", at_least=-_MAX_WEIGHT, at_most=_MAX_WEIGHT
     )
     length_weight: float = setting(
-        0.0,
-        help="Amount added for each word of a hypothesis.",
-        at_least=-_MAX_WEIGHT,
-        at_most=_MAX_WEIGHT,
-        task="weights",
+        0.0, help="Amount added for each word of a hypothesis.", at_least=-_MAX_WEIGHT, at_most=_MAX_WEIGHT
     )
     first_pass_weights: tuple[float, ...] = setting(
         (),
@@ -115,7 +112,6 @@ class RescoringWeights(Settings):
         at_least=-_MAX_WEIGHT,
         at_most=_MAX_WEIGHT,
         unset="1 each",
-        task="weights",
     )
 
     def for_scores(self, score_names: Sequence[str]) -> "RescoringWeights":

@@ -147,12 +147,7 @@ def ngram_bytes(vocabulary_size: int, num_ngrams: Sequence[int]) -> int:
 
 
 class MixtureFacts(NamedTuple):
-    """What `mixture.json` says.
-
-    Attributes:
-        settings: How much of what.
-        num_ngrams: How many n-grams of each length from 2 on there are; none without an n-gram model.
-    """
+    """What `mixture.json` says."""
 
     settings: MixtureSettings
     num_ngrams: list[int]
@@ -179,10 +174,6 @@ class MixtureFacts(NamedTuple):
 @dataclass(frozen=True, eq=False)
 class Mixture:
     """What is mixed with the network at work.
-
-    Attributes:
-        settings: How much of what.
-        ngrams: The n-gram model; `None` without one.
 
     Raises:
         BundleError: N-grams have a weight, but there are none.

@@ -34,17 +34,14 @@ _PATIENCE = 1.0
 class RunDirectory:
     """The directory of one run.
 
-        RUN/config.toml    every setting, resolved
-        RUN/checkpoints/   the newest two checkpoints, and the best
-        RUN/log.jsonl      one object per round; log.csv has the same content
-        RUN/points.jsonl   one object per interval of steps within the rounds
-        RUN/curves.svg     training and validation perplexity by epoch
-        RUN/metrics.json   the metrics of the finished run
-        RUN/model/         the bundle, written at the end
-        RUN/start/         if it has a base: a bundle of the vocabulary and the weights before the first step
-
-    Attributes:
-        root: Its path.
+    RUN/config.toml    every setting, resolved
+    RUN/checkpoints/   the newest two checkpoints, and the best
+    RUN/log.jsonl      one object per round; log.csv has the same content
+    RUN/points.jsonl   one object per interval of steps within the rounds
+    RUN/curves.svg     training and validation perplexity by epoch
+    RUN/metrics.json   the metrics of the finished run
+    RUN/model/         the bundle, written at the end
+    RUN/start/         if it has a base: a bundle of the vocabulary and the weights before the first step
     """
 
     root: Path

@@ -98,15 +98,7 @@ def choose_compute_dtype(config: RunConfig) -> tuple[Literal["float32", "bfloat1
 
 @dataclass(frozen=True, kw_only=True)
 class Report:
-    """What `nextword doctor` found.
-
-    Attributes:
-        preset: The preset that it had in mind.
-        facts: What machine and framework are.
-        lstm_path: What runs the LSTM recurrence; `None` if the framework cannot be used.
-        measurements: What was measured; `None` if it was not asked for or is not possible.
-        problems: What to repair.
-    """
+    """What `nextword doctor` found."""
 
     preset: str
     facts: Facts

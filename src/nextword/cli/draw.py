@@ -81,14 +81,7 @@ def draw(options: _DrawOptions) -> None:
 
 @dataclass(frozen=True)
 class _Subject:
-    """What can be drawn.
-
-    Attributes:
-        name: Its name on the command line.
-        function: Draws it from arguments and options.
-        names: Names of its arguments; those in brackets may be left out.
-        options: Names of the options that it has.
-    """
+    """What can be drawn."""
 
     name: str
     function: Callable[..., Drawing]

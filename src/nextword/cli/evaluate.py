@@ -166,14 +166,7 @@ def _columns(options: _EvaluateOptions, given: Tables) -> list[Column]:
 
 
 class _EvaluatedColumn(NamedTuple):
-    """A column with its figures.
-
-    Attributes:
-        column: What was evaluated.
-        outcome: Its methods at work.
-        evaluation: The figures.
-        lines: The log-probability of each line, for `--significance`; else `None`.
-    """
+    """A column with its figures."""
 
     column: Column
     outcome: AppliedMethods

@@ -120,14 +120,7 @@ def ngram(options: _NgramOptions, given: Tables) -> None:
 
 @dataclass(frozen=True)
 class _Figures:
-    """How well a split is predicted.
-
-    Attributes:
-        perplexity: Perplexity over all tokens.
-        perplexity_without_unknown: Perplexity over the tokens that are not `<unk>`.
-        num_tokens: Tokens, line ends included.
-        num_unknown: Tokens that are `<unk>`.
-    """
+    """How well a split is predicted."""
 
     perplexity: float
     perplexity_without_unknown: float | None

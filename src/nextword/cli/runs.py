@@ -71,13 +71,7 @@ def runs(options: _RunsOptions) -> None:
 
 @dataclass(frozen=True)
 class RunSummary:
-    """A run in a row.
-
-    Attributes:
-        path: Its directory.
-        state: What it is doing.
-        info: What its files say; `None` if they are damaged.
-    """
+    """A run in a row."""
 
     path: Path
     state: State

@@ -149,11 +149,7 @@ def _show_forecast(text: str, settings: RunConfig, directory: Path, options: _Tr
 
 
 def _loggers(options: _TrainOptions, directory: Path) -> list["RunLogger"]:
-    """Return the loggers that were asked for.
-
-    Raises:
-        MissingExtraError: The package of one is not installed.
-    """
+    """Return the loggers that were asked for."""
     loggers: list[RunLogger] = []
     if options.tensorboard is not None:
         require_framework()
@@ -172,9 +168,6 @@ class _Watched:
     """Trains with a progress bar, and prints what to do next however it ends.
 
     With `--json`, everything but the figures goes to standard error.
-
-    Args:
-        options: The options of the command.
     """
 
     def __init__(self, options: _TrainOptions) -> None:

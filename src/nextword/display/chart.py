@@ -78,14 +78,7 @@ _TRAIN_COLOR, _VALID_COLOR, _BEST_COLOR = (COLORS[f"any-{hue}"][0] for hue in ("
 
 @dataclass(frozen=True)
 class Axis:
-    """An axis of a chart.
-
-    Attributes:
-        label: What it shows.
-        low: Where it begins.
-        high: Where it ends.
-        is_log: Whether it is logarithmic.
-    """
+    """An axis of a chart."""
 
     label: str
     low: float

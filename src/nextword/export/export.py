@@ -34,12 +34,7 @@ _GENERATED_TOKENS = 128
 
 @dataclass(frozen=True)
 class NamedText:
-    """A text on which an exported model is tested.
-
-    Attributes:
-        name: The name of the text in the report.
-        ids: Its tokens `(N,)`.
-    """
+    """A text on which an exported model is tested."""
 
     name: str
     ids: TokenIds

@@ -29,11 +29,6 @@ class GraphBuilder:
 
     The body of a loop has its own builder, made by `body`. It can read results of the outer graph, and shares its
     constants.
-
-    Attributes:
-        nodes: In the order of execution.
-        constants: By name.
-        name_counts: How many names of each kind are used.
     """
 
     int8 = False

@@ -88,13 +88,7 @@ _OF_THE_TRAIN_EXTRA = ("keras", "jax", "jaxlib")
 
 @dataclass(frozen=True)
 class Problem:
-    """A problem of this machine.
-
-    Attributes:
-        code: Its name for programs.
-        what: The problem in words.
-        repair: What to do about it.
-    """
+    """A problem of this machine."""
 
     code: str
     what: str

@@ -55,11 +55,7 @@ def _to_all(name: str) -> Callable[..., None]:
 
 @dataclass(frozen=True)
 class Observers(TrainingObserver):
-    """Passes progress events to several observers, in order.
-
-    Attributes:
-        observers: The observers.
-    """
+    """Passes progress events to several observers, in order."""
 
     observers: Sequence[TrainingObserver]
 

@@ -39,14 +39,7 @@ _Names = frozenset[bytes]
 
 
 class _Node(NamedTuple):
-    """A node of a graph.
-
-    Attributes:
-        operator: The name of its operator.
-        inputs: The names of its inputs, without those left out.
-        results: The names of its results.
-        bodies: The graphs in its attributes.
-    """
+    """A node of a graph."""
 
     operator: bytes
     inputs: list[bytes]
@@ -71,9 +64,6 @@ class _Counts:
 
     Args:
         most: The largest number of each operator.
-
-    Attributes:
-        found: The number of each operator so far.
     """
 
     def __init__(self, most: Mapping[str, int]) -> None:

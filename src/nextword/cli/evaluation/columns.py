@@ -28,13 +28,7 @@ _AS_USED = "as used"
 
 @dataclass(frozen=True)
 class EvaluationInput:
-    """A model, and the text that it is to read.
-
-    Attributes:
-        path: Where the model is, as it was given.
-        text: What it reads.
-        split: The split that is to be evaluated.
-    """
+    """A model, and the text that it is to read."""
 
     path: str
     text: OriginText

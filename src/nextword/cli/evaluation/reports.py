@@ -33,15 +33,7 @@ _COPIED_PROTOCOL = (
 
 @dataclass(frozen=True)
 class _MeasuredColumn:
-    """A model of a column with its figures.
-
-    Attributes:
-        label: What is shown above it.
-        first: The model, or the first member of an ensemble, and its text.
-        outcome: The methods at work; `None` for a Kneser-Ney model.
-        notes: What else belongs to the protocol.
-        evaluation: The figures.
-    """
+    """A model of a column with its figures."""
 
     label: str
     first: EvaluationInput

@@ -108,13 +108,7 @@ class Argument(click.Argument):
 
 
 class SettingOption(click.Option):
-    """A flag for one field of a group of settings. It has no default of its own: only what is given overrides.
-
-    Attributes:
-        group: The group of settings.
-        field: The field.
-        task: The heading that it is listed under.
-    """
+    """A flag for one field of a group of settings. It has no default of its own: only what is given overrides."""
 
     def __init__(self, kind: type[Settings], field: dataclasses.Field[Any], hint: Any) -> None:
         name = field.metadata["flag"] or field.name.replace("_", "-")

@@ -45,17 +45,7 @@ class PredictedToken(Protocol):
 
 @dataclass(frozen=True)
 class ComparisonFacts:
-    """What the page says besides its passage.
-
-    Attributes:
-        model: Name of the model.
-        corpus: Name of the text.
-        split: Name of the split.
-        protocol: How the tokens were predicted.
-        figures: Metrics of the whole split by their label.
-        by_frequency: Metrics of the tokens by their rank in the training vocabulary, a row for each group.
-        by_position: Metrics of the tokens by their position in the line.
-    """
+    """What the page says besides its passage."""
 
     model: str
     corpus: str

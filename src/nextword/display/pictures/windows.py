@@ -71,13 +71,7 @@ def draw_windows(text: str = DEFAULT_TEXT, *, batch_size: int = 2, num_steps: in
 
 @dataclass(frozen=True)
 class _Table:
-    """Draws batches side by side.
-
-    Attributes:
-        drawing: The picture.
-        words: The words of the text.
-        num_steps: Words in a row of a batch.
-    """
+    """Draws batches side by side."""
 
     drawing: Drawing
     words: list[str]

@@ -153,10 +153,6 @@ class MixtureEngine(OuterEngine):
     Raises:
         SettingError: An n-gram model has another vocabulary.
 
-    Attributes:
-        network: The network alone.
-        parts: All parts.
-
     Example:
         >>> import nextword
         >>> MixtureEngine(nextword.load("austen").network, [CachePart(CacheOptions())]).vocabulary_size

@@ -21,16 +21,7 @@ Child = tuple[Continuation, int]
 
 @dataclass(frozen=True)
 class SearchTask:
-    """The parameters of a search.
-
-    Attributes:
-        read: `<eos>` and the tokens of the prompt.
-        rule: Rule that ends a text.
-        forbidden: Forbidden words.
-        required: Required words.
-        size: Number of texts in a group.
-        exponent: Exponent of the length normalization.
-    """
+    """The parameters of a search."""
 
     read: tuple[int, ...]
     rule: EndRule

@@ -29,9 +29,6 @@ class LineSource:
         path: The file; `-` for standard input.
         on_bad_bytes: How to handle bytes that are not UTF-8, and NULs.
 
-    Attributes:
-        name: Name in messages.
-
     Raises:
         TextError: (while iterating) The file cannot be read, or has invalid bytes.
     """
@@ -122,10 +119,6 @@ class NbestReader:
     Args:
         source: The lines.
         score_names: The columns that are first-pass scores (default: all columns that are not text).
-
-    Attributes:
-        format: The format of the file.
-        name: Name in messages.
 
     Raises:
         TextError: The file is empty, or a line (while iterating) is invalid; the message has its number.

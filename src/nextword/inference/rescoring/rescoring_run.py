@@ -36,12 +36,7 @@ def _word_errors(scored: ScoredList, reference: str) -> EditCounts:
 
 
 class RescoringRun:
-    """Rescores the lists of a file; call the methods in the order of this class.
-
-    Attributes:
-        weights: The weights.
-        notes: Warnings for the user.
-    """
+    """Rescores the lists of a file; call the methods in the order of this class."""
 
     def __init__(self, reader: NbestReader, references: References | None, *, model_name: str) -> None:
         self.weights = RescoringWeights()

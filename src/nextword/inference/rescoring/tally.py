@@ -63,14 +63,7 @@ def _jiwer() -> Any:
 
 @dataclass(frozen=True)
 class ErrorRates:
-    """Errors over all utterances.
-
-    Attributes:
-        word_errors: Substitutions, deletions and insertions of words.
-        num_words: Number of words in the references.
-        character_errors: Substitutions, deletions and insertions of characters.
-        num_characters: Number of characters in the references.
-    """
+    """Errors over all utterances."""
 
     word_errors: int
     num_words: int

@@ -37,12 +37,7 @@ _MAX_WEIGHT = 100.0
 
 
 class LineOptimum(NamedTuple):
-    """The widest interval with the fewest errors on a line.
-
-    Attributes:
-        step: Its middle, the step $t$.
-        num_errors: Word errors there.
-    """
+    """The widest interval with the fewest errors on a line."""
 
     step: float
     num_errors: int

@@ -9,15 +9,7 @@ from nextword.inference.scoring.lines import LN_10, LineScore, perplexity
 
 @dataclass
 class ScoreSummary:
-    """Totals over lines, updated line by line.
-
-    Attributes:
-        num_lines: Number of lines.
-        num_tokens: Number of counted tokens.
-        num_out_of_vocabulary: Number of out-of-vocabulary tokens.
-        log_prob: Natural log-probability of all tokens.
-        known_log_prob: Natural log-probability of the tokens in the vocabulary.
-    """
+    """Totals over lines, updated line by line."""
 
     num_lines: int = 0
     num_tokens: int = 0

@@ -85,15 +85,7 @@ DEFAULT_BEAM = Beam()
 
 
 class _PartialWord(NamedTuple):
-    """A partial word.
-
-    Attributes:
-        probability: Probability of all its tokens.
-        word: Its letters.
-        rest: Typed letters that its tokens do not cover yet.
-        row: Row of the state before its last token.
-        token_id: Its last token; -1 before the first.
-    """
+    """A partial word."""
 
     probability: float
     word: str

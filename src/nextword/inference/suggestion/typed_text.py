@@ -24,12 +24,7 @@ _STRAIGHT = str.maketrans("\u201c\u201d\u2018\u2019", "\"\"''")
 
 
 class Piece(NamedTuple):
-    """A piece of text and its token.
-
-    Attributes:
-        text: The piece of text; `<eos>` for a line end.
-        token_id: Its id.
-    """
+    """A piece of text and its token."""
 
     text: str
     token_id: int

@@ -145,13 +145,7 @@ _MODEL: dict[int | str, dict[str, Any]] = {
 
 @dataclass(frozen=True)
 class PageFile:
-    """A file of the page.
-
-    Attributes:
-        content: Its bytes.
-        media_type: Its type.
-        tag: Its `ETag`.
-    """
+    """A file of the page."""
 
     content: bytes
     media_type: str

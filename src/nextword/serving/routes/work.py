@@ -38,11 +38,7 @@ class WordProbability(BaseModel):
 
 
 class ModelWork:
-    """What a route needs to work with the model.
-
-    Attributes:
-        settings: The bounds of the service.
-    """
+    """What a route needs to work with the model."""
 
     def __init__(self, request: Request, response: Response) -> None:
         self._request = request

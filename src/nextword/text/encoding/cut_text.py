@@ -77,12 +77,7 @@ class CutShard:
 
 
 class CutText:
-    """A text cut into units.
-
-    Attributes:
-        shards: Its shards in their order.
-        line_ends: What `<eos>` stands for.
-    """
+    """A text cut into units."""
 
     def __init__(self, shards: Sequence[CutShard], line_ends: LineEnds) -> None:
         self.shards = shards

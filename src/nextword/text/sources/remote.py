@@ -33,12 +33,7 @@ _NAME = "source"
 
 
 class RemoteFile(NamedTuple):
-    """A copy of a remote file.
-
-    Attributes:
-        path: The copy.
-        url: Where the file is.
-    """
+    """A copy of a remote file."""
 
     path: Path
     url: str

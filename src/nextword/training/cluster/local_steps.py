@@ -107,11 +107,7 @@ class _CheckpointsOfOne(CheckpointStore):
 
     @override
     def newest(self) -> Checkpoint | None:
-        """Return the newest checkpoint that all have, and take its momentum. Later ones are removed.
-
-        Raises:
-            CheckpointError: Some process has no checkpoint of the same round as the others.
-        """
+        """Return the newest checkpoint that all have, and take its momentum. Later ones are removed."""
         common = self._newest_of_all()
         for step in self._steps():
             if step > common:

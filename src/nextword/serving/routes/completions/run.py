@@ -32,11 +32,7 @@ class Part(NamedTuple):
 
 
 class CompletionRun:
-    """The texts of a request.
-
-    Attributes:
-        num_tokens: Tokens generated so far.
-    """
+    """The texts of a request."""
 
     def __init__(self, served: ServedModel, body: CompletionRequest, prompts: Sequence[Prompt]) -> None:
         self._served = served

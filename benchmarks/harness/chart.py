@@ -273,11 +273,7 @@ def tick_label(tick: float) -> str:
 
 
 def require_chart(path: Path | None) -> None:
-    """Raise if a chart cannot be written to a file, before anything is measured for it.
-
-    Raises:
-        SettingError: The name does not end in .svg, or its folder does not exist.
-    """
+    """Raise if a chart cannot be written to a file, before anything is measured for it."""
     if path is not None and (path.suffix != ".svg" or not path.absolute().parent.is_dir()):
         raise SettingError(f"a chart must be an .svg file in a folder that exists, but `{path}` is not")
 

@@ -19,9 +19,6 @@ class Hosts:
     """Some hosts behind one switch, which are removed with the block.
 
     The kernel has a token bucket (`tbf`) on both ends of each link, so both directions are limited.
-
-    Args:
-        count: Number of hosts.
     """
 
     def __init__(self, count: int) -> None:

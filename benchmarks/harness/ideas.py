@@ -48,23 +48,14 @@ class Idea:
 
 @dataclass(frozen=True)
 class Variants:
-    """The reference and the ideas that are compared with it.
-
-    Attributes:
-        ideas: All by name, the reference first.
-        settings: Settings of every run, the reference included.
-    """
+    """The reference and the ideas that are compared with it."""
 
     ideas: Mapping[str, Idea]
     settings: Mapping[str, Any]
 
     @classmethod
     def read(cls, path: Path) -> Self:
-        """Read a file like `ideas.toml`.
-
-        Raises:
-            SettingError: It has something else.
-        """
+        """Read a file like `ideas.toml`."""
         try:
             table = tomllib.loads(path.read_text(encoding="utf-8"))
             ideas = [Idea(REFERENCE, "the reference"), *(Idea(**idea) for idea in table["ideas"])]
@@ -73,11 +64,7 @@ class Variants:
         return cls({idea.name: idea for idea in ideas}, table.get("settings", {}))
 
     def named(self, names: Sequence[str]) -> list[Idea]:
-        """Return the ideas with these names in the order of the file; all if no name is given.
-
-        Raises:
-            SettingError: A name is unknown.
-        """
+        """Return the ideas with these names in the order of the file; all if no name is given."""
         for name in names:
             if name not in self.ideas:
                 raise SettingError(unknown_name("idea", name, list(self.ideas)))
@@ -117,15 +104,7 @@ class Variants:
 
 @dataclass
 class Results:
-    """The file of results: one JSON object with the terms, what each idea is worth, and the figures.
-
-    Attributes:
-        path: The file.
-        terms: What all runs have in common.
-        variants: The ideas.
-        command: The command that measures them.
-        figures: The results so far.
-    """
+    """The file of results: one JSON object with the terms, what each idea is worth, and the figures."""
 
     path: Path
     terms: Mapping[str, Any]

@@ -87,11 +87,7 @@ class KeystrokeResult:
 
 
 def parsed[Line](kind: type[Line], table: Mapping[str, Any]) -> Line:
-    """Return the line in a JSON table.
-
-    Raises:
-        SettingError: A key is missing, unknown, or of the wrong type.
-    """
+    """Return the line in a JSON table."""
     fields = {field.name: field for field in dataclasses.fields(kind)}  # type: ignore[arg-type]
     missing = {name for name, field in fields.items() if field.default is dataclasses.MISSING} - set(table)
     if missing or not set(table) <= set(fields):
@@ -131,11 +127,7 @@ def write_ledger(path: Path, results: Sequence[Any]) -> None:
 
 
 def results_of_contest(lines: Sequence[Mapping[str, Any]]) -> list[Result]:
-    """Return the results in the lines that `benchmarks/quality.py` wrote.
-
-    Raises:
-        SettingError: They are something else.
-    """
+    """Return the results in the lines that `benchmarks/quality.py` wrote."""
     try:
         return [
             Result(
@@ -169,9 +161,6 @@ def results_of_evaluation(
         table: What it printed.
         models: The names of the network and of the Kneser-Ney model.
         origin: The fields of a result that it does not print.
-
-    Raises:
-        SettingError: It is something else.
     """
     results = []
     try:

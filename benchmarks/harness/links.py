@@ -20,14 +20,7 @@ Prefixes = Sequence[Sequence[str]]
 def measure_link(
     prefixes: Prefixes, host: str = "127.0.0.1", num_bytes: int = _BYTES, timeout: float = _SECONDS
 ) -> dict[str, float]:
-    """Return the bandwidth in one direction in Gb/s, and half of the time of a round trip in milliseconds.
-
-    Args:
-        prefixes: Where the two processes run.
-        host: The address of the first one.
-        num_bytes: How much travels.
-        timeout: Seconds to wait.
-    """
+    """Return the bandwidth in one direction in Gb/s, and half of the time of a round trip in milliseconds."""
     command = [sys.executable, str(PROGRAMS / "network_link.py"), host, str(num_bytes)]
     with subprocess.Popen([*prefixes[0], *command], stdout=subprocess.PIPE, text=True) as first:
         try:
@@ -41,14 +34,7 @@ def measure_link(
 
 
 def measure_sum(prefixes: Prefixes, num_bytes: int, gbps: float, host: str = "127.0.0.1") -> dict[str, float | None]:
-    """Return the seconds in which two processes sum an array, and the speed without the network in Gb/s.
-
-    Args:
-        prefixes: Where the two processes run.
-        num_bytes: Size of the array.
-        gbps: Bandwidth between them in Gb/s.
-        host: The address of the first one.
-    """
+    """Return the seconds in which two processes sum an array, and the speed without the network in Gb/s."""
     program = [sys.executable, str(PROGRAMS / "network_sum.py"), f"{host}:{free_port()}"]
     commands = [[*prefix, *program, str(number), str(num_bytes)] for number, prefix in enumerate(prefixes)]
     how: dict[str, Any] = {"env": {**os.environ, "NPROC": "1"}, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE}

@@ -43,13 +43,7 @@ _MULTIPLE_CHOICE = {
 
 @dataclass(frozen=True)
 class Documents:
-    """What is scored.
-
-    Attributes:
-        whole: The whole text.
-        lines: Some of its lines or paragraphs, each with its end.
-        choices: Beginnings of lines, each with its continuations and the index of the right one.
-    """
+    """What is scored."""
 
     whole: str
     lines: Sequence[str]

@@ -56,14 +56,7 @@ class Sample:
 
 @dataclass(frozen=True)
 class Load:
-    """What clients saw of a server.
-
-    Attributes:
-        samples: All requests.
-        start: When counting started.
-        end: When counting ended.
-        client_share: Share of one core that the clients took while they counted.
-    """
+    """What clients saw of a server."""
 
     samples: Sequence[Sample]
     start: float

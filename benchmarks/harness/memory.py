@@ -53,11 +53,7 @@ def _resident(process: int) -> Resident:
 
 
 class PeakMemory:
-    """Watches a process and its descendants while the block runs.
-
-    Attributes:
-        looks: What was seen, about twenty times a second.
-    """
+    """Watches a process and its descendants while the block runs."""
 
     def __init__(self, process: int) -> None:
         self.looks: list[Look] = []

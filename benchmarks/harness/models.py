@@ -15,11 +15,7 @@ SEED = 1
 
 @dataclass(frozen=True, kw_only=True)
 class ModelSize(Settings):
-    """How large the model is: LSTM layers of one width, and an embedding of it that is shared with the output.
-
-    Raises:
-        SettingError: A value is out of range.
-    """
+    """How large the model is: LSTM layers of one width, and an embedding of it that is shared with the output."""
 
     group: ClassVar[str] = "model"
 

@@ -42,11 +42,7 @@ _SAVINGS = {
 
 
 def renewed(page: str, results: Sequence[Result], typed: Sequence[KeystrokeResult] = ()) -> str:
-    """Return the page with each of its tables written again.
-
-    Raises:
-        SettingError: A comment asks for an impossible table.
-    """
+    """Return the page with each of its tables written again."""
 
     def written(match: re.Match[str]) -> str:
         query = Query.of(match[3])
@@ -58,11 +54,7 @@ def renewed(page: str, results: Sequence[Result], typed: Sequence[KeystrokeResul
 
 @dataclass(frozen=True)
 class Group:
-    """Results that belong in one row: the same command, commit and machine, with any seeds and methods of evaluation.
-
-    Attributes:
-        results: Oldest first.
-    """
+    """Results that belong in one row: the same command, commit and machine, with any seeds and methods of evaluation."""
 
     results: tuple[Result, ...]
 
@@ -136,11 +128,7 @@ class Query:
 
     @classmethod
     def of(cls, text: str) -> Self:
-        """Return the query of `KEY=VALUE KEY=VALUE`.
-
-        Raises:
-            SettingError: A key or a value is unknown.
-        """
+        """Return the query of `KEY=VALUE KEY=VALUE`."""
         pairs = [word.partition("=") for word in text.split()]
         unknown = [key for key, equals, _ in pairs if not equals or key not in cls.__dataclass_fields__]
         if unknown:
@@ -241,12 +229,7 @@ def _spaced(method: str) -> str:
 
 
 def keystrokes_table(corpus: str, results: Sequence[KeystrokeResult]) -> str:
-    """Return a table in Markdown with a row for the newest result of each model, without and with learned words.
-
-    Args:
-        corpus: Pattern of the text, as in a shell.
-        results: The ledger.
-    """
+    """Return a table in Markdown with a row for the newest result of each model, without and with learned words."""
     newest = {
         (result.corpus, result.model, result.learned_words): result
         for result in results

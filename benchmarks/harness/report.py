@@ -38,11 +38,6 @@ class Report:
     Args:
         program: Name of the script.
         path: The file; `None` for standard output alone.
-
-    Attributes:
-        missing: What could not be measured, and why.
-        lines: The lines so far.
-        origin: The first line: the command, and where and when it ran.
     """
 
     def __init__(self, program: str, path: Path | None = None) -> None:
@@ -82,11 +77,7 @@ class Report:
             self.missing[name] = str(error)
 
     def finish(self) -> None:
-        """Print a table of each kind of line for people, on standard error.
-
-        Raises:
-            NextwordError: Nothing was measured.
-        """
+        """Print a table of each kind of line for people, on standard error."""
         added = self.lines[self._num_former :] or self.lines
         for kind in dict.fromkeys(line["kind"] for line in added):
             rows = [{name: _shown(value) for name, value in line.items()} for line in added if line["kind"] == kind]
@@ -138,11 +129,7 @@ pytorch_option = click.option(
 
 
 def read_report(path: Path) -> list[dict[str, Any]]:
-    """Return the lines that a benchmark wrote.
-
-    Raises:
-        SettingError: The file holds something else.
-    """
+    """Return the lines that a benchmark wrote."""
     try:
         lines = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
     except (OSError, ValueError) as error:
@@ -200,10 +187,6 @@ def ratio(over: float | None, under: float | None) -> float | None:
 
 def markdown_table(rows: Sequence[Mapping[str, str]], headings: Sequence[str] | None = None) -> str:
     """Return a table in Markdown; empty without headings.
-
-    Args:
-        rows: Texts of the cells by heading; a missing one is empty.
-        headings: The headings (default: the keys of the first row).
 
     Example:
         >>> print(markdown_table([{"a": "1", "b": "2"}]), end="")

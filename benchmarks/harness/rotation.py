@@ -86,13 +86,6 @@ def rotate(peers: Sequence[Peer], report: Report, *, repeats: int, steps: int, t
 
     One works at a time, while the others wait for their input. A peer that fails is left out from then on, and reported
     as missing.
-
-    Args:
-        peers: The peers.
-        report: Receives the progress and the reasons why peers are missing.
-        repeats: Number of turns of each.
-        steps: Number of steps in a turn.
-        timeout: Seconds within which a peer must have warmed up, and within which it must have finished a turn.
     """
     started: dict[str, Peer] = {}
     with ExitStack() as running:

@@ -126,14 +126,7 @@ def nextword_server(name: str, bundle: Path, timeout: float, environment: Mappin
 
 
 def all_servers(folder: Path, model: Mapping[str, int], pytorch: str | None, timeout: float) -> list[Server]:
-    """Return the servers that are compared, in the order of their turns.
-
-    Args:
-        folder: Where the models are.
-        model: Their sizes.
-        pytorch: A Python with PyTorch; one is searched for if it is not given.
-        timeout: Seconds within which each must be ready.
-    """
+    """Return the servers that are compared, in the order of their turns."""
     ours = [
         nextword_server(f"nextword-{precision}{suffix}", folder / precision, timeout, {**PATIENT, **limits})
         for precision in ("float32", "int8")

@@ -25,12 +25,7 @@ _KERAS = {"KERAS_BACKEND": "jax"}
 
 
 def peers_of(workload: Workload, pytorch: str | None = None) -> dict[str, tuple[Peer, Workload]]:
-    """Return all peers by name with what each trains: the workload, or the tutorial's for two of them.
-
-    Args:
-        workload: The workload.
-        pytorch: A Python with PyTorch; one is searched for if it is not given.
-    """
+    """Return all peers by name with what each trains: the workload, or the tutorial's for two of them."""
     torch, own = (_of_plain(find, workload) for find in (partial(interpreter_with, "torch", pytorch), own_interpreter))
     tutorial = Workload.of("tutorial", compute_dtype=workload.compute_dtype)
     dtypes: tuple[ComputeDtype, ...] = ("float32", "bfloat16")

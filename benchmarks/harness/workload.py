@@ -40,11 +40,6 @@ AXES: dict[str, tuple[float, ...]] = {
 class Workload:
     """A model and the windows that it is trained on.
 
-    Attributes:
-        architecture: The model.
-        batching: The windows.
-        compute_dtype: Precision of the matrix products, for peers that have a choice.
-
     Example:
         >>> Workload.of().words_per_step
         2240
@@ -61,9 +56,6 @@ class Workload:
         """Return the workload of a preset, or the one for comparing frameworks, with some settings overridden.
 
         Its windows have one length: each other length would be compiled while it is timed.
-
-        Raises:
-            SettingError: The preset or a setting is not known, or a value is rejected.
         """
         tables, overrides = _STANDARD if preset is None else read_preset(preset), overrides or {}
         model = {"vocabulary_size": _VOCABULARY_SIZE, **tables["model"], **overrides.get("model", {})}

@@ -15,9 +15,6 @@ class StepTimer(keras.callbacks.Callback):
     """Times the steps of an epoch, from the end of one to the end of the next: making the batch counts.
 
     A callback with `on_train_batch_end` also makes Keras wait for the loss of each step.
-
-    Attributes:
-        seconds: Wall seconds of each step.
     """
 
     def __init__(self) -> None:

@@ -70,11 +70,7 @@ class Task:
         return ids
 
     def require_known(self, *settings: str) -> None:
-        """Refuse a recipe with settings that the program does not have.
-
-        Raises:
-            ValueError: There is one.
-        """
+        """Refuse a recipe with settings that the program does not have."""
         unknown = sorted(self.recipe.keys() - set(settings))
         if unknown:
             raise ValueError(f"`{unknown[0]}` is not a setting of this program; known: {', '.join(settings) or 'none'}")
@@ -85,11 +81,7 @@ class Task:
 
 
 class Clock:
-    """The time that training may take.
-
-    Args:
-        budget: Seconds in all.
-    """
+    """The time that training may take."""
 
     def __init__(self, budget: float) -> None:
         self.budget = budget

@@ -39,12 +39,7 @@ class UntilOver(keras.callbacks.Callback):
 
 
 class Reader:
-    """The trained layers with the state as an argument and a result, which the tutorial's model hides.
-
-    Args:
-        network: The tutorial's model.
-        recipe: Its sizes.
-    """
+    """The trained layers with the state as an argument and a result, which the tutorial's model hides."""
 
     def __init__(self, network: Any, recipe: dict[str, Any]) -> None:
         self._sizes = recipe["hidden_sizes"]

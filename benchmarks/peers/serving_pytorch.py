@@ -56,12 +56,7 @@ class Network(nn.Module):
 
 
 class Generator:
-    """Samples texts.
-
-    Args:
-        folder: Where the weights and the words are.
-        model: Sizes of the network.
-    """
+    """Samples texts."""
 
     def __init__(self, folder: Path, model: dict[str, int]) -> None:
         self._words = json.loads((folder / "words.json").read_text(encoding="utf-8"))

@@ -54,7 +54,7 @@ def renewed(page: str, results: Sequence[Result], typed: Sequence[KeystrokeResul
 
 @dataclass(frozen=True)
 class Group:
-    """Results that belong in one row: the same command, commit and machine, with any seeds and methods of evaluation."""
+    """Results that belong in one row: of one command, commit and machine, with any seeds and methods of evaluation."""
 
     results: tuple[Result, ...]
 

@@ -110,9 +110,6 @@ def require_text(name: str, value: object, otherwise: str = "") -> None:
         name: The argument.
         value: What was passed.
         otherwise: What to do with another type, such as "use `score_lines` for several lines".
-
-    Raises:
-        SettingError: It is of another type.
     """
     if not isinstance(value, str):
         advice = f"; {otherwise}" if otherwise else ""
@@ -120,21 +117,13 @@ def require_text(name: str, value: object, otherwise: str = "") -> None:
 
 
 def require_path(name: str, value: object) -> None:
-    """Check that an argument is a string or a `Path`.
-
-    Raises:
-        SettingError: It is of another type.
-    """
+    """Check that an argument is a string or a `Path`."""
     if not isinstance(value, str | os.PathLike):
         raise SettingError(f"`{name}` must be a string or a `Path`, but is of type {type(value).__name__}")
 
 
 def require_several(name: str, value: object, of: str = "strings") -> None:
-    """Check that an argument is not one string, or something that holds none.
-
-    Raises:
-        SettingError: It is.
-    """
+    """Check that an argument is not one string, or something that holds none."""
     if isinstance(value, str):
         advice = "pass `[text]`, or `text.splitlines()` for several lines"
         raise SettingError(f"`{name}` must be a list of {of}, but is one string; {advice}")
@@ -143,11 +132,7 @@ def require_several(name: str, value: object, of: str = "strings") -> None:
 
 
 def require_at_least(name: str, value: int, least: int) -> None:
-    """Check that a number is a whole one, and at least `least`.
-
-    Raises:
-        SettingError: The number is smaller, or the value is of another type.
-    """
+    """Check that a number is a whole one, and at least `least`."""
     if isinstance(value, bool) or not hasattr(value, "__index__"):
         raise SettingError(f"`{name}` must be a whole number, but is {value!r}")
     if value < least:

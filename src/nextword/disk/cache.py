@@ -65,11 +65,7 @@ def user_cache(system: str) -> Path:
 
 
 def cache_limit() -> int:
-    """Return how many bytes the cache may have: `NEXTWORD_CACHE_GB`, or 20 GB.
-
-    Raises:
-        SettingError: The variable is not a number above 0.
-    """
+    """Return how many bytes the cache may have: `NEXTWORD_CACHE_GB`, or 20 GB."""
     variable = os.environ.get(LIMIT) or str(_DEFAULT_GB)
     try:
         limit = int(float(variable) * 10**9)

@@ -102,11 +102,7 @@ _CAN_SYNC_DIRECTORIES = hasattr(os, "O_DIRECTORY")
 
 
 def named_path(path: Path) -> Path:
-    """Return `path` as an absolute path.
-
-    Raises:
-        StorageError: The path does not end in a name, such as `..`.
-    """
+    """Return `path` as an absolute path."""
     path = path.absolute()
     if path.name in ("", ".."):
         raise StorageError(f"`{path}` must end in a name, but does not; add one")

@@ -84,9 +84,6 @@ def words_of(text: str, *, at_least: int, at_most: int, what: str) -> list[str]:
         at_least: The fewest words that the picture shows anything with.
         at_most: The most words that fit into it.
         what: What draws the words, for the error.
-
-    Raises:
-        SettingError: There are too few or too many words.
     """
     words = [printable(word) for word in text.split()]
     if not at_least <= len(words) <= at_most:

@@ -157,11 +157,7 @@ def require_known(engine: Engine, ids: TokenIds) -> None:
 
 
 def require_numbers(scores: TokenScores) -> TokenScores:
-    """Return the scores, or raise if a log-probability is NaN.
-
-    Raises:
-        EvaluationError: A log-probability is NaN.
-    """
+    """Return the scores, or raise if a log-probability is NaN."""
     if np.isnan(scores.log_probs).any():
         raise EvaluationError("a log-probability must be a number, but is NaN; the model is damaged, train it again")
     return scores

@@ -119,11 +119,7 @@ def _add_update(
 
 
 def add_layer(layer: Layer) -> Added:
-    """Add a recurrent layer. Return its hidden states `(T, B, H)` and the state after the last step.
-
-    Raises:
-        ExportError: The cell has no graph.
-    """
+    """Add a recurrent layer. Return its hidden states `(T, B, H)` and the state after the last step."""
     cell = layer.architecture.cell
     if cell not in GRAPHS:
         raise ExportError(

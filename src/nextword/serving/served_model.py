@@ -138,21 +138,13 @@ class ModelSlot:
 
     @property
     def current(self) -> ServedModel:
-        """The model for new requests.
-
-        Raises:
-            ApiError: The first model is still being loaded (503).
-        """
+        """The model for new requests."""
         if self._current is None:
             raise ApiError(503, "the model is being loaded; try again in a second", headers={"Retry-After": "1"})
         return self._current
 
     def named(self, name: str | None) -> ServedModel:
-        """Return the model for new requests, if it has this name or no name is asked for.
-
-        Raises:
-            ApiError: It has another one (404), or is still being loaded (503).
-        """
+        """Return the model for new requests, if it has this name or no name is asked for."""
         if name not in (None, self.current.name):
             message = f"`model` must be the served model, {self.current.name!r}, but is {str(name)[:100]!r}"
             raise ApiError(404, f"{message}; see `/v1/models`", param="model", code="model_not_found")

@@ -231,9 +231,6 @@ def tables_of(settings: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
 def member_tables(tables: Mapping[str, Any]) -> list[Tables]:
     """Return what a file of settings says about each member of a population; empty if it says nothing.
 
-    Raises:
-        SettingError: `member` is no list of tables.
-
     Example:
         >>> member_tables({"training": {"epochs": 2}, "member": [{}, {"training": {"learning_rate": 0.002}}]})
         [{}, {'training': {'learning_rate': 0.002}}]

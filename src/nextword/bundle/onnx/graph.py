@@ -231,11 +231,7 @@ def fields(data: Value, known: frozenset[int], kind: str) -> Iterator[tuple[int,
 
 
 def message(value: Value) -> memoryview:
-    """Return the value of a field that must be a message, a name or bytes.
-
-    Raises:
-        ValueError: It is an integer.
-    """
+    """Return the value of a field that must be a message, a name or bytes."""
     if not isinstance(value, memoryview):
         raise ValueError("must be as ONNX files are written, but has a number in place of a message or a name")
     return value

@@ -110,11 +110,7 @@ def pack_model(
 
 
 def require_packable(architecture: Architecture) -> None:
-    """Refuse a model that the page cannot run.
-
-    Raises:
-        ExportError: The cell has no program in the page, or the model is too large for a browser.
-    """
+    """Refuse a model that the page cannot run."""
     if not CELLS[architecture.cell].in_page:
         drawn = ", ".join(name for name, cell in CELLS.items() if cell.in_page)
         raise ExportError(

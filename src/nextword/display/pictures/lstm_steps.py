@@ -119,11 +119,7 @@ class LSTMSteps:
 
 
 def ids_of(tokenizer: Tokenizer, text: str, *, at_most: int) -> list[int]:
-    """Return the tokens of a text for a picture.
-
-    Raises:
-        SettingError: It has none or too many.
-    """
+    """Return the tokens of a text for a picture."""
     ids = tokenizer.encode(text)
     if not 1 <= len(ids) <= at_most:
         raise SettingError(f"the text must have 1 to {at_most:,} words, but has {len(ids):,}; give a sentence")

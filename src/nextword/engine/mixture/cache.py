@@ -204,11 +204,7 @@ class CachePart:
         state: tuple[Memory, ...],
         targets: TokenIds | None,
     ) -> tuple[Memory, ...]:
-        """Mix the cache into the probabilities after `inputs`, in place, and return the state; see `Part.mix`.
-
-        Raises:
-            SettingError: The engine has no hidden states.
-        """
+        """Mix the cache into the probabilities after `inputs`, in place, and return the state; see `Part.mix`."""
         if hidden is None:
             raise SettingError(NEEDS_HIDDEN)
         wanted = [None] * len(inputs) if targets is None else targets

@@ -29,11 +29,7 @@ class ArpaLines:
         return self._lines
 
     def expect(self, wanted: str) -> None:
-        """Read the next line that is not blank.
-
-        Raises:
-            TextError: It is not `wanted`, or there is none.
-        """
+        """Read the next line that is not blank."""
         number, line = next(((number, line.strip()) for number, line in self._lines if line.strip()), (0, b""))
         if not number:
             raise TextError(

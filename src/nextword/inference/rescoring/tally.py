@@ -125,11 +125,7 @@ class Tally:
         return np.array([words for words, _ in self.errors[who]], np.int64)
 
     def rates(self) -> dict[str, ErrorRates]:
-        """Return the error rates of each choice.
-
-        Raises:
-            EvaluationError: The references have no words.
-        """
+        """Return the error rates of each choice."""
         if not sum(self.words):
             raise EvaluationError("a word error rate needs references with words, but all are empty; give others")
         totals = {who: np.sum(pairs, axis=0).tolist() for who, pairs in self.errors.items()}

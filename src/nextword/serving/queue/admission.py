@@ -141,11 +141,7 @@ class Admission:
 
 
 async def unless_left[T](receive: Receive, work: Awaitable[T]) -> T:
-    """Return the result of `work`, or cancel it as soon as the client leaves.
-
-    Raises:
-        ApiError: The client left (499).
-    """
+    """Return the result of `work`, or cancel it as soon as the client leaves."""
     task = asyncio.ensure_future(work)
     watch = asyncio.ensure_future(_left(receive))
     try:

@@ -124,11 +124,7 @@ async def require_right_to_reload(request: Request) -> None:
 
 
 async def reloader_of(request: Request) -> Reloader:
-    """Return the reloader of the service.
-
-    Raises:
-        ApiError: The service has none (503).
-    """
+    """Return the reloader of the service."""
     reloader: Reloader | None = request.app.state.reloader
     if reloader is None:
         raise ApiError(503, "the model was given to the service in memory, so it cannot be loaded again; start another")

@@ -109,11 +109,7 @@ class Sessions:
         return len(self._sessions)
 
     def begin(self, owner: str) -> TypingSession:
-        """Begin a session.
-
-        Raises:
-            ApiError: The service keeps no sessions (400).
-        """
+        """Begin a session."""
         if not self._settings.max_sessions:
             raise ApiError(
                 400, "this service keeps no sessions (`max_sessions` is 0); leave `session` out", param="session"

@@ -126,9 +126,6 @@ def require_at_most(
         value: What the field asks for, or how many items it has.
         unit: What is counted, such as "prompts".
         is_exact: Whether all items were counted; if not, there are at least `value`.
-
-    Raises:
-        ApiError: The value is above the bound (400).
     """
     maximum = getattr(settings, bound)
     if value > maximum:

@@ -66,11 +66,7 @@ def run_tasks(tasks: Sequence[ShardTask], *, ahead: Sequence[ShardTask] = (), pr
 
 
 def default_processes() -> int:
-    """Return how many processes read a large text: one for each core, if the environment does not say.
-
-    Raises:
-        SettingError: The variable is not a number of at least 1.
-    """
+    """Return how many processes read a large text: one for each core, if the environment does not say."""
     variable = os.environ.get(PROCESSES)
     if variable:
         if not variable.isdecimal() or not int(variable):

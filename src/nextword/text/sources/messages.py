@@ -22,11 +22,7 @@ _MEDIA = re.compile(r"\u200e|<[^<>]*>$")
 
 
 def documents_of_messages(messages: _Messages, sender: str | None, shown: str) -> Iterator[Document]:
-    """Yield the messages of a sender, or of all.
-
-    Raises:
-        TextError: There are no messages at all.
-    """
+    """Yield the messages of a sender, or of all."""
     number = 0
     for number, (name, text) in enumerate(messages, start=1):
         if text.strip() and (sender is None or sender.casefold() in name.casefold()):

@@ -48,11 +48,7 @@ class Joined:
 
     @cached_property
     def mesh(self) -> Mesh:
-        """One device of each process.
-
-        Raises:
-            SettingError: A process has more than one.
-        """
+        """One device of each process."""
         if jax.device_count() != self._num_processes:
             raise SettingError(
                 f"each process must have one device, but {self._num_processes} processes have "

@@ -187,11 +187,6 @@ def _owner(root: Path) -> str:
 def read_rows[Row](path: Path, parse: Callable[[str], tuple[Row, ...]], *, max_bytes: int = -1) -> tuple[Row, ...]:
     """Return the rows of a file of a run; empty if there is no such file yet.
 
-    Args:
-        path: The file.
-        parse: Returns the rows of its text.
-        max_bytes: Most bytes to read (default: all).
-
     Raises:
         CheckpointError: The file cannot be read, or `parse` refuses it.
     """

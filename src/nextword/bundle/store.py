@@ -137,10 +137,6 @@ def model_sha256(path: Path, *, with_mixture: bool = True) -> str:
     The digest of a network is that of `weights.safetensors`, or of `model.onnx` for a slim bundle. That of a network
     with a mixture is the digest of the digests of all files.
 
-    Args:
-        path: The directory of the bundle.
-        with_mixture: Whether the mixture of the bundle is used, if it has one.
-
     Raises:
         BundleError: The directory is not a bundle. The content of its files is not checked.
     """

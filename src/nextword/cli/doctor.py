@@ -120,11 +120,6 @@ class Report:
 def diagnose(preset: str, *, measuring: bool = True, say: Callable[[str], None] = lambda _what: None) -> Report:
     """Look at the machine and the framework, and measure if asked and possible.
 
-    Args:
-        preset: What to train in the measurement.
-        measuring: Whether to measure; about a quarter of a minute, half of it compiling.
-        say: Receives what is being measured.
-
     Example:
         >>> diagnose("quick", measuring=False).facts.capacity.cores >= 1
         True

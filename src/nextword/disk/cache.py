@@ -52,11 +52,7 @@ def cache_root(cache_dir: Path | None = None) -> Path:
 
 
 def user_cache(system: str) -> Path:
-    """Return the folder in which the programs of a user keep caches.
-
-    Args:
-        system: The operating system as `sys.platform` names it.
-    """
+    """Return the folder in which the programs of a user keep caches."""
     if system == "darwin":
         return Path.home() / "Library" / "Caches"
     name, default = ("LOCALAPPDATA", "AppData/Local") if system == "win32" else ("XDG_CACHE_HOME", ".cache")
@@ -142,10 +138,6 @@ def scratch_folder(parent: Path, name: str) -> Iterator[Path]:
     """Hold an empty folder in `parent`, which is created if necessary. It is removed afterwards.
 
     Folders of processes that were killed are removed by the next one.
-
-    Args:
-        parent: The folder around it.
-        name: What it is for. Its own name is hidden, and begins with this.
     """
     from filelock import FileLock  # slow to import, and rarely needed
 

@@ -32,11 +32,6 @@ _BOLD, _ACCENT = 0.11, 0.1
 def text_width(text: str, size: float, *, bold: bool = False) -> float:
     """Return an upper bound of the width of a text.
 
-    Args:
-        text: One line.
-        size: Size of the font; the width has the same unit.
-        bold: Whether the text is bold.
-
     Example:
         >>> round(text_width("it", 10), 2)
         7.2

@@ -50,12 +50,7 @@ class Facts:
 
 
 def gather_facts(training_memory_bytes: int, cache_folder: Path) -> Facts:
-    """Read the facts of this machine.
-
-    Args:
-        training_memory_bytes: Estimated memory of the training run.
-        cache_folder: Folder for compiled code.
-    """
+    """Read the facts of this machine."""
     # Before the framework takes memory and sets environment variables itself.
     capacity, environment = read_capacity(), speed_environment()
     framework = read_framework()

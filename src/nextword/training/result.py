@@ -100,11 +100,6 @@ class FinishedRun:
     def write(self, directory: RunDirectory, preset: str, context: RunContext) -> None:
         """Write bundle, metrics and curves to the directory of the run.
 
-        Args:
-            directory: The directory.
-            preset: The preset of the run.
-            context: Receives a warning if the curves cannot be drawn.
-
         Raises:
             StorageError: Bundle or metrics cannot be written.
         """

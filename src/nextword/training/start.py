@@ -159,15 +159,7 @@ class Run:
 
     @classmethod
     def trial(cls, config: RunConfig, text: TrainingText, root: Path, context: RunContext, fit: "Fit") -> Self:
-        """Begin or open a trial of a sweep, which is not evaluated. The caller holds the lock of its directory.
-
-        Args:
-            config: The settings of a new trial.
-            text: The text.
-            root: The run directory.
-            context: Observer and messages.
-            fit: Decides the length of the run by the speed of this machine.
-        """
+        """Begin or open a trial of a sweep, which is not evaluated. The caller holds the lock of its directory."""
         from nextword.training.planning.preparation import prepare_again, prepare_new
 
         directory = RunDirectory(root)

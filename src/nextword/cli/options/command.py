@@ -149,12 +149,7 @@ class Command(click.Command):
             formatter.write(f"\nMore options: {context.command_path} --help-all\n")
 
     def options_by_task(self, context: click.Context, *, whole: bool) -> dict[str, list["OptionHelp"]]:
-        """Return what the help says about each option, by the heading of its section.
-
-        Args:
-            context: A context of this command.
-            whole: Whether to return all options, and not only those of `--help`.
-        """
+        """Return what the help says about each option, by the heading of its section."""
         defaults = self.defaults(context)
         rows: dict[str, list[OptionHelp]] = {}
         for option in self.get_params(context):

@@ -16,13 +16,7 @@ Context = click.Context | None
 
 
 class Number(click.ParamType[Any]):
-    """A number within limits.
-
-    Args:
-        kind: Whether it is an integer.
-        at_least: The smallest value.
-        at_most: The largest value.
-    """
+    """A number within limits."""
 
     def __init__(self, kind: type[int] | type[float], at_least: float | None = None, at_most: float | None = None):
         self.name = "N" if kind is int else "X"

@@ -78,10 +78,6 @@ def run_config(given: Tables, **origin: str) -> RunConfig:
 
     The tables [[member]] of the file override its other tables, each for one member of a population.
     A file that a run wrote starts from the preset of that run, unless `--preset` is given.
-
-    Args:
-        given: The settings that were given as flags.
-        origin: Where the run comes from, besides the command.
     """
     context = click.get_current_context()
     preset, config = context.params["preset"], context.params["config"]

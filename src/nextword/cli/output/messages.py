@@ -106,14 +106,7 @@ def _clauses(message: str) -> Iterator[str]:
 
 
 def warn_of_unknown_words(num_unknown: int, num_tokens: int, vocabulary: "Vocabulary", *, lowercase: bool) -> None:
-    """Print a warning with a remedy if 30 % of the tokens are unknown.
-
-    Args:
-        num_unknown: Tokens that the vocabulary lacks.
-        num_tokens: All tokens.
-        vocabulary: The vocabulary of the model.
-        lowercase: Whether the lines were read in lower case.
-    """
+    """Print a warning with a remedy if 30 % of the tokens are unknown."""
     if num_unknown < _MANY_UNKNOWN * max(1, num_tokens):
         return
     advice = "train on text that is written as these lines are"

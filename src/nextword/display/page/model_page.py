@@ -91,10 +91,6 @@ def passage_of(lines: Iterable[str], *, max_characters: int = MAX_CHARACTERS) ->
 
     It ends after a whole paragraph if one ends in its second half.
 
-    Args:
-        lines: The lines of the text without their line ends.
-        max_characters: Most characters, line ends included.
-
     Example:
         >>> passage_of(["", "It is", "a truth.", "", "However,", "little known"], max_characters=25)
         'It is\na truth.'

@@ -41,14 +41,6 @@ def generate(
 
     The same engine, prompt, options and seed give the same tokens. The first `n` tokens do not depend on `num_tokens`.
 
-    Args:
-        engine: Engine of the model.
-        prompt_ids: Tokens of the prompt; empty for the beginning of a text.
-        num_tokens: Maximum number of tokens.
-        options: Sampling options.
-        forbidden: Tokens that are never sampled.
-        stop_at_end: Whether to stop at `<eos>`, which is not yielded.
-
     Raises:
         SettingError: `num_tokens` is below 1.
     """

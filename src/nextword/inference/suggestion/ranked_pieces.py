@@ -30,12 +30,6 @@ def accepted_text(typed: TypedText, tokenizer: Tokenizer, word: str, log_probs: 
 
     A space follows a word. With the tokenizer `word`, a punctuation mark gets its most probable spaces: `said` and `,`
     become `"said, "`, while a quote may open or close.
-
-    Args:
-        typed: The text.
-        tokenizer: Tokenizer of the model.
-        word: The suggested word or mark.
-        log_probs: Log-probabilities of the next token after the text `(V,)`.
     """
     if mark := spaced_mark(tokenizer, word, log_probs):
         return typed.text.rstrip(" ") + mark
@@ -96,10 +90,6 @@ class TypedPiece(NamedTuple):
 
 def typed_pieces(tokenizer: Tokenizer, lines: Iterable[str]) -> Iterator[TypedPiece]:
     """Yield the pieces of lines, with a line end after each line or paragraph.
-
-    Args:
-        tokenizer: A tokenizer whose tokens are words.
-        lines: The lines of a text.
 
     Example:
         >>> from nextword.text.tokens.vocabulary import Vocabulary

@@ -35,9 +35,6 @@ _REASONS: dict[Stage, str] = {
 class Lifecycle:
     """The stage of the service, and the requests in work. All methods belong to one event loop.
 
-    Args:
-        stage: What the service does at first.
-
     Attributes:
         stage: What the service does now.
         num_running: Requests in work, without those of `HEALTH_PATHS`.

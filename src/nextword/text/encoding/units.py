@@ -58,10 +58,6 @@ def unit_numbers(kind: TokenizerKind) -> UnitNumbers:
 class TidySegments:
     r"""Makes a text tidy that comes in chunks of whole lines: each line or paragraph becomes one line.
 
-    Args:
-        kind: The tokenizer.
-        line_ends: Whether `<eos>` ends each line or each paragraph.
-
     Example:
         >>> segments = TidySegments("word", "paragraph")
         >>> [*segments.of("It  is\na truth\n\n"), *segments.of("\nMy dear\n"), *segments.rest()]

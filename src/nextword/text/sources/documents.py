@@ -30,11 +30,6 @@ class Document(NamedTuple):
 def documents_of_rows(rows: Iterable[Any], field: str, shown: str) -> Iterator[Document]:
     """Yield the documents of an iterable.
 
-    Args:
-        rows: Strings, or mappings that hold a string under the key `field`.
-        field: The key.
-        shown: How errors name the iterable.
-
     Raises:
         TextError: A row is neither, or lacks the field; the message gives its number, from 1.
     """
@@ -125,11 +120,7 @@ def plain_text(documents: Iterable[Document], on_bad_bytes: OnBadBytes) -> Itera
 
 
 class DocumentSpacing:
-    """Puts documents one after another: a blank line is before and after each of several lines.
-
-    Args:
-        always_blank: Whether one is between any two.
-    """
+    """Puts documents one after another: a blank line is before and after each of several lines."""
 
     def __init__(self, *, always_blank: bool = False) -> None:
         self._always_blank = always_blank

@@ -63,13 +63,7 @@ class Source(ABC):
 
 
 class Rows(Source):
-    """Rows in memory.
-
-    Args:
-        rows: Strings, or mappings that hold a string under the key `options.field`.
-        options: Which field to read, and what to do with bad characters.
-        shown: How messages name them.
-    """
+    """Rows in memory."""
 
     def __init__(self, rows: Iterable[Any], options: TextOptions, shown: str) -> None:
         super().__init__(options, shown)

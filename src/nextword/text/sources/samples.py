@@ -97,11 +97,6 @@ def fetch(name: str, folder: Path, downloader: Downloader | None = None) -> Path
     A file is downloaded into a temporary folder and verified before it gets its name. An interrupted download is
     therefore never read.
 
-    Args:
-        name: One of `DOWNLOADS`.
-        folder: Where the files are or will be.
-        downloader: How to download; by default, as pooch chooses.
-
     Raises:
         MissingExtraError: pooch is not installed.
         TextError: A file cannot be downloaded, or its SHA-256 is wrong.

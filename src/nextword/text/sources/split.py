@@ -31,13 +31,6 @@ def split_whole(
 ) -> tuple[dict[SplitOrAll, TextRange], str]:
     """Return the ranges of train, valid and test, and a sentence that says how they were made.
 
-    Args:
-        whole: The text.
-        valid_fraction: Part of its bytes for validation.
-        test_fraction: Part of its bytes for the test.
-        description: How the sentence begins: what the text is.
-        is_file: Whether the user has the text in files; else it was in memory.
-
     Raises:
         TextError: The text cannot be read, or is too short or too unbroken for three parts.
     """
@@ -88,13 +81,7 @@ def _cut(content: mmap.mmap, words_stop: int, smaller_part: int, nominal: int) -
 
 
 def shards_of(part: TextRange, line_ends: LineEnds, size: int) -> list[TextRange]:
-    """Return the shards of a text. They depend on the text alone, not on how many processes read them.
-
-    Args:
-        part: The text.
-        line_ends: Whether a shard ends with a line or with a paragraph.
-        size: Fewest bytes of a shard, except for the last.
-    """
+    """Return the shards of a text. They depend on the text alone, not on how many processes read them."""
     pattern = _LINE_END if line_ends == "line" else _BLANK_LINE
     stops: list[int] = []
     start = part.start

@@ -107,10 +107,6 @@ def _log_probs(model: Path, ids: TokenIds) -> NDArray[np.float64]:
 def cluster_of(config: RunConfig, *, has_model: bool = False) -> Solo:
     """Return the processes of a run, of which this is one. They meet when the context of the result begins.
 
-    Args:
-        config: The settings that were asked for, or that a run began with.
-        has_model: Whether the user made the model.
-
     Raises:
         SettingError: Strategy, processes and model do not go together.
     """

@@ -92,10 +92,6 @@ class WeightAverages:
       algorithm 1). Before that, the weights themselves.
     - `two_tailed`: a short and a long plain mean. Both are validated at the end of each round. If the short one is at
       least as good, it replaces the long one, and a new short one begins (Melis 2022).
-
-    Args:
-        kind: The kind of averaging.
-        decay: The decay of `exponential` per step.
     """
 
     def __init__(self, kind: AveragingKind = "none", decay: float = 0.0) -> None:

@@ -90,12 +90,7 @@ def draw_curves(
 
 
 class CurveDrawer(TrainingObserver):
-    """Draws the curve of a run after every round. If the disk refuses it, only the end of the run reports that.
-
-    Args:
-        directory: Where the picture goes.
-        title: Title of the picture.
-    """
+    """Draws the curve of a run after every round. If the disk refuses it, only the end of the run reports that."""
 
     def __init__(self, directory: Path, title: str) -> None:
         self._directory, self._title = directory, title

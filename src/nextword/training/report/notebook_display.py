@@ -26,9 +26,6 @@ class NotebookDisplay(TrainingObserver):
     """Shows step, time, words per second and perplexity of a run, and its curve, in the output of a notebook's cell.
 
     It is drawn again in place, at most once a second during the steps, and after every round.
-
-    Args:
-        clock: Returns the time in seconds.
     """
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:

@@ -119,9 +119,6 @@ class LiveBar(ProgressBar):
     """Shows what `ProgressBar` shows, and the training and validation perplexity as a chart that grows.
 
     The lines of the rounds scroll above the chart. The last chart stays in the terminal.
-
-    Args:
-        console: A console in a terminal; see `live_bar`.
     """
 
     def __init__(self, console: Console) -> None:

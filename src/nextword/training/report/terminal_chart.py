@@ -28,9 +28,6 @@ class TerminalChart:
     """The growing curve of a run as lines of text, as wide as the terminal but at most 100 columns.
 
     A terminal that is smaller than 30 columns or 12 lines shows nothing.
-
-    Args:
-        curve: The curve; it may grow between two drawings.
     """
 
     def __init__(self, curve: GrowingCurve) -> None:
@@ -44,14 +41,7 @@ class TerminalChart:
 
 
 def chart_lines(curve: GrowingCurve, width: int, height: int, *, ascii_only: bool = False) -> Iterator[Text]:
-    """Yield the lines of a chart: a legend, `height` rows with perplexities on the left, and the axis of epochs.
-
-    Args:
-        curve: The curve, with at least one place.
-        width: Columns of a line.
-        height: Rows of the curve.
-        ascii_only: Whether to do without Braille characters.
-    """
+    """Yield the lines of a chart: a legend, `height` rows with perplexities on the left, and the axis of epochs."""
     train_mark, valid_mark, side, corner, line = _ASCII_MARKS if ascii_only else _BRAILLE_MARKS
     low, high = curve.perplexities
     labels = _row_labels(low, high, height)

@@ -88,13 +88,7 @@ def carried_weights(base: Bundle, tokenizer: Tokenizer, ids: TokenIds, *, start:
 
 
 def known_words(base: Bundle, tokenizer: Tokenizer, counts: NDArray[np.integer[Any]]) -> str:
-    """Return in words how much of a text its base knows.
-
-    Args:
-        base: The base.
-        tokenizer: The tokenizer of the text.
-        counts: Count of each token in the text `(V,)`.
-    """
+    """Return in words how much of a text its base knows."""
     known, own = base.tokenizer.vocabulary, tokenizer.vocabulary
     new = [(token, count) for token, count in zip(own.tokens, counts.tolist(), strict=True) if token not in known]
     total, unknown = max(int(counts.sum()), 1), int(counts[own.unknown_id])
@@ -105,12 +99,7 @@ def known_words(base: Bundle, tokenizer: Tokenizer, counts: NDArray[np.integer[A
 
 
 def unigram_perplexity(train: NDArray[np.integer[Any]], valid: TokenIds) -> float:
-    """Return the perplexity of a split by the counts of the words in training alone (Witten and Bell 1991).
-
-    Args:
-        train: Count of each token in the training split `(V,)`.
-        valid: The ids of the split.
-    """
+    """Return the perplexity of a split by the counts of the words in training alone (Witten and Bell 1991)."""
     num_seen = int((train > 0).sum())
     unseen = num_seen / max(len(train) - num_seen, 1)
     shares = np.where(train > 0, train, unseen) / (train.sum() + num_seen)

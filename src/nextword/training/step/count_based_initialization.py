@@ -123,11 +123,6 @@ def initialize_from_counts(model: LanguageModel, ids: TokenIds, counts: NDArray[
 
     A word without a vector keeps its random row. The bias of an adaptive softmax stays zero, because its classes are
     not words.
-
-    Args:
-        model: The model, changed in place.
-        ids: The training text `(N,)`.
-        counts: Count of each token in the text `(V,)`.
     """
     weights, architecture = model.named_weights(), model.architecture
     size, width = architecture.vocabulary_size, architecture.embedding_size

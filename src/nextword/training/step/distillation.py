@@ -141,13 +141,6 @@ class DistilledStreamModel(StreamModel):
     The teacher reads the same windows without dropout, and carries its own state. It takes no part in validation, and
     perplexity and accuracy are those of the text. The probabilities of a whole window are in memory.
 
-    Args:
-        model: The language model to train.
-        options: The loss settings.
-        batch_size: Rows of a training window.
-        teacher: The teacher, with the vocabulary of the model.
-        others: Arguments of `StreamModel`.
-
     Source:
         Hinton, Vinyals and Dean (2015), at temperature 1.
     """

@@ -126,12 +126,6 @@ class TrainingStep:
     ) -> TrainingMetrics:
         """Take the steps of a round, starting at window `first_step`.
 
-        Args:
-            first_step: Steps taken before.
-            num_steps: Steps to take.
-            callbacks: Called in every step.
-            intervals: Receives the loss within the round.
-
         Raises:
             TrainingInterrupted: A signal requested a stop.
             TrainingDivergedError: `callbacks` found a loss that is not finite.
@@ -208,11 +202,6 @@ class TrainingStep:
 
 class RoundDataset(keras.utils.PyDataset):
     """The windows of one round or one validation, as Keras reads them; each batch has fresh arrays.
-
-    Args:
-        windows: The source of the windows.
-        first_step: Index of the first window.
-        num_steps: Number of windows.
 
     Attributes:
         counts: Number of counted tokens in each window that was read so far `(num_steps,)`.

@@ -151,11 +151,7 @@ class Study:
         return optuna.importance.get_param_importances(self._study) if len(complete) >= _MIN_TO_COMPARE else {}
 
     def claim(self, held: ExitStack) -> Claim | None:
-        """Return a trial to work on: first one whose process has ended, then a new one; `None` if all are done.
-
-        Args:
-            held: Holds the lock and the heartbeat of the trial until it is closed.
-        """
+        """Return a trial to work on: first one whose process has ended, then a new one; `None` if all are done."""
         with self.lock, warnings.catch_warnings():
             warnings.simplefilter("ignore")  # heartbeats are marked experimental
             for trial in self.trials:

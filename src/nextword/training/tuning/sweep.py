@@ -94,14 +94,7 @@ MakeObserver = Callable[[], AbstractContextManager[TrainingObserver]]
 
 
 class Sweep:
-    """Works on a study until all its trials have started and this machine has no unfinished trial without a process.
-
-    Args:
-        study: The study.
-        run: Trains a trial.
-        make_observer: Makes the observer of each trial.
-        keep_checkpoints: Whether to keep the checkpoints of a trial after its end.
-    """
+    """Works on a study until all its trials have started and this machine has no unfinished trial without a process."""
 
     def __init__(
         self, study: Study, run: TrialRun, make_observer: MakeObserver, *, keep_checkpoints: bool = False

@@ -88,10 +88,6 @@ class PruningCallback(keras.callbacks.Callback):
 
     It runs before the checkpoint of the round, so every saved round is reported.
 
-    Args:
-        report: Receives the perplexity, and returns whether to stop.
-        num_rounds: Rounds of the run.
-
     Attributes:
         ended_after: The round after which the run was stopped; `None` if it was not.
     """

@@ -25,30 +25,11 @@ class NextwordError(Exception):
 
 
 class SettingError(NextwordError):
-    """A setting is out of range, has the wrong type, or has an unknown name.
-
-    Example:
-        >>> import nextword
-        >>> model = nextword.load("austen")
-        >>> try:
-        ...     model.suggest("I am", k=0)
-        ... except nextword.SettingError as error:
-        ...     print(error)
-        `k` must be at least 1, but is 0
-    """
+    """A setting is out of range, has the wrong type, or has an unknown name."""
 
 
 class TextError(NextwordError):
-    """A text cannot be found, read or used as a corpus.
-
-    Example:
-        >>> import nextword
-        >>> try:
-        ...     nextword.Corpus.load("no-such-text.txt")
-        ... except nextword.TextError as error:
-        ...     print(str(error).partition(";")[0])
-        `no-such-text.txt` is not a sample, file or folder
-    """
+    """A text cannot be found, read or used as a corpus."""
 
 
 class StorageError(NextwordError):
@@ -96,17 +77,7 @@ class ExportError(NextwordError):
 
 
 class EvaluationError(NextwordError):
-    """The data is not sufficient for a result, such as a perplexity over zero tokens.
-
-    Example:
-        >>> import nextword
-        >>> model = nextword.load("austen")
-        >>> try:
-        ...     model.perplexity("")
-        ... except nextword.EvaluationError as error:
-        ...     print(error)
-        a text must have at least one token, but has none; give more text
-    """
+    """The data is not sufficient for a result, such as a perplexity over zero tokens."""
 
 
 class TrainingDivergedError(NextwordError):
@@ -154,10 +125,6 @@ class TrainingInterrupted(KeyboardInterrupt):
 def printable(text: str, *, keep: str = "") -> str:
     r"""Return a text with each unprintable character escaped.
 
-    Args:
-        text: The text.
-        keep: Characters to leave as they are, such as line ends.
-
     Example:
         >>> printable("no\x1b[2J\n", keep="\n")
         'no\\x1b[2J\n'
@@ -169,11 +136,6 @@ def printable(text: str, *, keep: str = "") -> str:
 
 def counted(number: float, noun: str, plural: str | None = None) -> str:
     """Return a number with its noun, in the plural unless the number is 1.
-
-    Args:
-        number: The number.
-        noun: What it counts, in the singular.
-        plural: The plural, if it is not the noun with an s.
 
     Example:
         >>> counted(1, "round"), counted(2500, "step"), counted(0, "hypothesis", "hypotheses")

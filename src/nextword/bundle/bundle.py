@@ -23,12 +23,7 @@ _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 
 
 class DeferredWeights(Mapping[str, NDArray[np.float32]]):
-    """Weights that are read when they are first used. A model that runs from `model.onnx` does not need them.
-
-    Args:
-        names: The names of the weights, in order.
-        read: Returns the weights, checked; called at most once.
-    """
+    """Weights that are read when they are first used. A model that runs from `model.onnx` does not need them."""
 
     def __init__(self, names: Iterable[str], read: Callable[[], Weights]) -> None:
         self._names = tuple(names)
@@ -52,23 +47,14 @@ class DeferredWeights(Mapping[str, NDArray[np.float32]]):
 
 
 class AbsentWeights(DeferredWeights):
-    """The weights of a slim bundle, which stores `model.onnx` only: using them raises a `BundleError`.
-
-    Args:
-        model: The name of the model, for the error.
-        architecture: Gives the names of the weights.
-    """
+    """The weights of a slim bundle, which stores `model.onnx` only: using them raises a `BundleError`."""
 
     def __init__(self, model: str, architecture: Architecture) -> None:
         super().__init__(architecture.weight_shapes(), lambda: require_weights(model))
 
 
 def require_weights(model: str) -> NoReturn:
-    """Refuse to use the float32 weights of a slim bundle.
-
-    Raises:
-        BundleError: Always.
-    """
+    """Refuse to use the float32 weights of a slim bundle."""
     raise BundleError(
         f"`{model}` must have its float32 weights for this, but is a slim copy that holds `model.onnx` only; use the "
         "model that it was exported from, or run it with onnxruntime"
@@ -185,11 +171,7 @@ class Bundle:
 
 
 def check_name(name: str) -> None:
-    """Refuse a name that could not be the name of a file.
-
-    Raises:
-        BundleError: The name is refused.
-    """
+    """Refuse a name that could not be the name of a file."""
     if not _NAME.fullmatch(name):
         raise BundleError(
             f"`name` must be 1 to 64 letters, digits, dots, dashes or underscores, but is {name[:80]!a}; choose another"
@@ -197,11 +179,7 @@ def check_name(name: str) -> None:
 
 
 def check_weights(weights: Weights, architecture: Architecture) -> None:
-    """Refuse weights that do not match an architecture or are not finite.
-
-    Raises:
-        BundleError: The weights are refused.
-    """
+    """Refuse weights that do not match an architecture or are not finite."""
     shapes = architecture.weight_shapes()
     for name in sorted(weights.keys() ^ shapes.keys()):
         fault = "is missing" if name in shapes else "is one too many"

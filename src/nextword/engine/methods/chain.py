@@ -193,11 +193,7 @@ def _values(options: Settings) -> list[str]:
 
 
 def require_used(tables: Mapping[str, Mapping[str, Any]], methods: Collection[Method[Any]], *, ensemble: bool) -> None:
-    """Raise if a setting belongs to none of the selected methods.
-
-    Raises:
-        SettingError: It does.
-    """
+    """Raise `SettingError` if a setting belongs to none of the selected methods."""
     used = {method.options_type.group for method in methods} | ({EnsembleOptions.group} if ensemble else set())
     for group, table in tables.items():
         if group not in used:

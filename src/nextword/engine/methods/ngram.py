@@ -32,10 +32,6 @@ class NgramModelEngine(DistributionEngine):
 
     A state holds the last tokens read `(B, order - 1)`, int32, never changed in place.
 
-    Args:
-        model: The n-gram model.
-        end_id: The id of `<eos>`.
-
     Example:
         >>> model = KneserNeyModel.fit(np.array([1, 2, 0, 1, 2, 0], np.int32), 3, vocabulary_size=4, end_id=0)
         >>> engine = NgramModelEngine(model, end_id=0)

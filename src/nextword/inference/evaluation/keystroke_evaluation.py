@@ -127,13 +127,7 @@ class KeystrokeTally:
     _typists: list[_Typist] = field(default_factory=lambda: [_Typist(number) for number in SLOTS])
 
     def add(self, piece: CountedPiece, ranks: Ranks, *, is_known: bool) -> None:
-        """Count the next piece of the text.
-
-        Args:
-            piece: The piece.
-            ranks: Its ranks among at least five suggestions.
-            is_known: Whether the vocabulary has it.
-        """
+        """Count the next piece of the text."""
         if piece.is_end:
             self.num_keys += 1
             for typist in self._typists:

@@ -30,14 +30,7 @@ COMPLETION_SLOTS = 3
 
 @dataclass(frozen=True)
 class SlotSavings:
-    """The keys that a number of suggestions saves.
-
-    Attributes:
-        num_slots: Number of suggestions that are shown.
-        num_keys: Keys that the text takes.
-        num_saved_by_next_word: Keys saved by suggestions before the first letter of a word.
-        num_saved_by_completion: Keys saved by suggestions after a letter.
-    """
+    """The keys that a number of suggestions saves."""
 
     num_slots: int
     num_keys: int

@@ -56,14 +56,7 @@ _FIGURES = (
 
 @dataclass(frozen=True)
 class TokenGroup:
-    """Metrics of a group of tokens.
-
-    Attributes:
-        label: Range of the group, such as `11-100`.
-        num_tokens: Number of tokens.
-        num_correct: Number of tokens that the model ranked first.
-        log_prob: Sum of their natural log-probabilities.
-    """
+    """Metrics of a group of tokens."""
 
     label: str
     num_tokens: int

@@ -126,14 +126,7 @@ def until_stop(pieces: Iterable[str], stops: Sequence[str]) -> Iterator[str]:
 
 @dataclass(frozen=True)
 class EndRule:
-    """The conditions that end a text.
-
-    Attributes:
-        num_tokens: Maximum number of tokens.
-        end_id: Id of `<eos>` if it ends the text.
-        stops: Stop strings.
-        tokenizer: Tokenizer, needed for stop strings.
-    """
+    """The conditions that end a text."""
 
     num_tokens: int
     end_id: int | None = None

@@ -244,12 +244,6 @@ def filtered(
 ) -> NDArray[np.float64]:
     """Return the distribution of the next token after all filters.
 
-    Args:
-        log_probs: Log-probabilities of the model `(V,)`.
-        options: Sampling options.
-        forbidden: Forbidden tokens.
-        read: Tokens of prompt and text, for the repetition penalty.
-
     Raises:
         SettingError: All tokens are forbidden, or a log-probability is NaN.
     """

@@ -56,9 +56,6 @@ def score_lists(model: TextModel, lists: Iterable[NbestList], *, lowercase: bool
     """Yield each list with the model's scores, in order, with a few thousand hypotheses in memory.
 
     With `lowercase`, the model reads the hypotheses in lower case.
-
-    Raises:
-        TextError: The tokenizer refuses a hypothesis.
     """
     held: list[NbestList] = []
     num_held = 0

@@ -79,13 +79,6 @@ def rank(
 
     A candidate may have several words. A longer text is usually less probable.
 
-    Args:
-        model: The model.
-        text: One line with one gap.
-        candidates: The candidates; duplicates count once.
-        gap: The mark of the gap.
-        options: How the text is scored.
-
     Raises:
         SettingError: The text does not have exactly one gap, or the candidates are none, a single string, or all
             impossible.

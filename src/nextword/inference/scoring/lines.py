@@ -64,9 +64,6 @@ _CARRIED_STEPS = 512
 class ScoringOptions(Settings):
     """How lines are scored.
 
-    Raises:
-        SettingError: A value is out of range.
-
     Example:
         >>> ScoringOptions(eos=False).to_table()
         {'bos': True, 'eos': False, 'carry': False, 'spell': True, 'read_ahead': 4096}

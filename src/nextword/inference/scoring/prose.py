@@ -100,12 +100,6 @@ def score_prose(
     """Yield the score of each sentence, in order; its number is that of the line in which it begins.
 
     The lines between blank lines are one paragraph, however they are wrapped. Its end, `<eos>`, does not count.
-
-    Args:
-        model: A model of paragraphs.
-        lines: The lines of the text, read once.
-        options: How paragraphs are scored.
-        ranks: Whether to find the ranks; see `score_lines`.
     """
     held: deque[_Paragraph] = deque()
 

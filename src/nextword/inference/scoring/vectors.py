@@ -38,11 +38,6 @@ def sentence_vectors(model: TextModel, lines: Iterable[str], *, pooling: Pooling
     layer after token $w_i$, the vector is the mean $\frac{1}{n} \sum_{i=1}^{n} h_i$ or the last state $h_n$. The vector
     of a line without tokens is $h_0$, the state after `<eos>`.
 
-    Args:
-        model: The model; its engine must have hidden states.
-        lines: The lines, read once.
-        pooling: "mean" or "last".
-
     Raises:
         SettingError: `pooling` is unknown, or (while iterating) the engine has no hidden states.
         TextError: (while iterating) The tokenizer refuses a line.
@@ -105,12 +100,7 @@ class NearWord:
 
 @dataclass(frozen=True, eq=False)
 class WordVectors:
-    """The input embeddings of a model.
-
-    Args:
-        tokenizer: The tokenizer of the model.
-        vectors: The embedding of each token `(V, E)`, float32.
-    """
+    """The input embeddings of a model."""
 
     tokenizer: Tokenizer
     vectors: NDArray[np.float32]

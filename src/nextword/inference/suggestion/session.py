@@ -237,13 +237,6 @@ def complete(
 
     For suggestions after every key, a `SuggestionSession` is faster; it returns the same words.
 
-    Args:
-        model: Engine and tokenizer.
-        text: The typed text.
-        k: Number of suggestions; fewer if there are fewer words.
-        user_words: User words.
-        options: Options of the session.
-
     Raises:
         SettingError: `k` is below 1.
         TextError: The tokenizer rejects the text.

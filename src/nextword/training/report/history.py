@@ -145,11 +145,7 @@ def write_log(directory: Path, progress: TrainingProgress) -> None:
 
 
 def read_log(path: Path) -> tuple[RoundRecord, ...]:
-    """Return the rounds in a `log.jsonl`; empty if there is no such file yet.
-
-    Raises:
-        CheckpointError: The file cannot be read, or is not a log.
-    """
+    """Return the rounds in a `log.jsonl`; empty if there is no such file yet."""
     return read_rows(path, lambda text: tuple(RoundRecord(**json.loads(line)) for line in text.splitlines()))
 
 

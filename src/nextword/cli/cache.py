@@ -10,7 +10,7 @@ import click
 from rich.table import Table
 
 from nextword.cli.options.command import command
-from nextword.cli.options.setting_option import CommandOptions, json_option, option
+from nextword.cli.options.setting_option import JsonOptions, option
 from nextword.cli.output.console import Console
 from nextword.cli.output.messages import say
 from nextword.disk.cache import CacheEntry, cache_entries, cache_limit, cache_root, remove_entry
@@ -28,10 +28,9 @@ _KINDS = {
 
 
 @dataclass(frozen=True, kw_only=True)
-class _CacheOptions(CommandOptions):
+class _CacheOptions(JsonOptions):
     as_list: bool = option(False, "--all", help="List every folder, the one used longest ago first.")
     clear: bool = option(False, help="Remove everything, except what another process has locked.")
-    as_json: bool = json_option()
 
 
 @command(_CacheOptions, examples=["nextword cache", "nextword cache --all", "nextword cache --clear"])

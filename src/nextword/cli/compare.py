@@ -12,11 +12,10 @@ from nextword.bundle.origin_text import OriginText
 from nextword.cli.options.command import command
 from nextword.cli.options.parameter_types import OutputFile
 from nextword.cli.options.setting_option import (
-    CommandOptions,
+    JsonOptions,
     argument,
     bad_bytes_of_splits_option,
     data_dir_option,
-    json_option,
     option,
 )
 from nextword.cli.options.target import engine_option, method_option, open_origin, run_or_model_argument, split_option
@@ -35,7 +34,7 @@ from nextword.text.tokens.encoded_lines import written_tokens
 
 
 @dataclass(frozen=True, kw_only=True)
-class _CompareOptions(CommandOptions):
+class _CompareOptions(JsonOptions):
     run_or_model: Path = run_or_model_argument()
     text: str | None = argument(None)
     split: SplitOrAll | None = split_option()
@@ -47,7 +46,6 @@ class _CompareOptions(CommandOptions):
     on_bad_bytes: OnBadBytes | None = bad_bytes_of_splits_option()
     method: UsedMethod = method_option()
     engine: EngineName = engine_option()
-    as_json: bool = json_option()
 
 
 @command(

@@ -12,7 +12,7 @@ from rich.table import Table
 
 from nextword.cli.options.command import command
 from nextword.cli.options.run_options import preset_option
-from nextword.cli.options.setting_option import CommandOptions, json_option, option
+from nextword.cli.options.setting_option import JsonOptions, option
 from nextword.cli.output.console import Console, waiting
 from nextword.disk.cache import cache_root
 from nextword.errors import counted
@@ -141,11 +141,10 @@ _Rows = Iterator[tuple[str, str]]
 
 
 @dataclass(frozen=True, kw_only=True)
-class _DoctorOptions(CommandOptions):
+class _DoctorOptions(JsonOptions):
     preset: str = preset_option("quick", "Preset to measure")
     no_measure: bool = option(False, help="Do not measure the speed.")
     strict: bool = option(False, help="Exit with code 1 if there are problems.")
-    as_json: bool = json_option()
 
 
 @command(

@@ -22,12 +22,11 @@ from nextword.cli.evaluation.reports import copied_report, keystrokes_report, re
 from nextword.cli.options.command import command
 from nextword.cli.options.setting_option import (
     MODEL,
-    CommandOptions,
+    JsonOptions,
     Tables,
     argument,
     bad_bytes_of_splits_option,
     data_dir_option,
-    json_option,
     methods_help,
     option,
 )
@@ -50,7 +49,7 @@ _NUM_GENERATED = 10_000
 
 
 @dataclass(frozen=True, kw_only=True)
-class _EvaluateOptions(CommandOptions):
+class _EvaluateOptions(JsonOptions):
     arguments: tuple[str, ...] = argument(metavar="RUN_OR_MODEL... [TEXT]", complete=complete_model, meaning=MODEL)
     split: SplitOrAll | None = split_option()
     method: tuple[str, ...] = option(
@@ -87,7 +86,6 @@ class _EvaluateOptions(CommandOptions):
     data_dir: Path | None = data_dir_option()
     on_bad_bytes: OnBadBytes | None = bad_bytes_of_splits_option()
     engine: EngineName = engine_option()
-    as_json: bool = json_option()
 
 
 @command(

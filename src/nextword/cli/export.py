@@ -13,13 +13,12 @@ from nextword.bundle.origin_text import OriginText
 from nextword.cli.options.command import command
 from nextword.cli.options.parameter_types import DIRECTORY, OutputFile
 from nextword.cli.options.setting_option import (
-    CommandOptions,
+    JsonOptions,
     Tables,
     argument,
     bad_bytes_of_splits_option,
     data_dir_option,
     given_settings,
-    json_option,
     option,
 )
 from nextword.cli.options.target import run_or_model_argument
@@ -36,7 +35,7 @@ _SPLIT: SplitOrAll = "valid"
 
 
 @dataclass(frozen=True, kw_only=True)
-class _ExportOptions(CommandOptions):
+class _ExportOptions(JsonOptions):
     run_or_model: Path = run_or_model_argument()
     text: str | None = argument(None)
     split: SplitOrAll | None = option(None, help="Split of the text to measure the perplexity on.", unset=_SPLIT)
@@ -48,7 +47,6 @@ class _ExportOptions(CommandOptions):
     passage: bool = option(False, help="Put a passage of the test split into the page, to guess its words.")
     data_dir: Path | None = data_dir_option()
     on_bad_bytes: OnBadBytes | None = bad_bytes_of_splits_option()
-    as_json: bool = json_option()
 
 
 @command(

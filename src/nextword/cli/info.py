@@ -21,7 +21,7 @@ from nextword.bundle.run_directory import LOG_FILE, RunDirectory, read_split_met
 from nextword.bundle.samples import sample_model_name
 from nextword.bundle.store import model_path, read_card, read_config, read_mixture
 from nextword.cli.options.command import command
-from nextword.cli.options.setting_option import CommandOptions, json_option, option
+from nextword.cli.options.setting_option import JsonOptions, option
 from nextword.cli.options.target import run_or_model_argument
 from nextword.cli.output.console import Console
 from nextword.errors import SettingError, printable
@@ -34,10 +34,9 @@ from nextword.training.report.progress_bar import clock
 
 
 @dataclass(frozen=True, kw_only=True)
-class _InfoOptions(CommandOptions):
+class _InfoOptions(JsonOptions):
     run_or_model: Path = run_or_model_argument()
     card: bool = option(False, help="Print the model card, in Markdown.")
-    as_json: bool = json_option()
 
 
 @command(

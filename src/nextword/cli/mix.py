@@ -17,11 +17,10 @@ from nextword.bundle.store import read_bundle, write_bundle
 from nextword.cli.options.command import command
 from nextword.cli.options.parameter_types import DIRECTORY
 from nextword.cli.options.setting_option import (
-    CommandOptions,
+    JsonOptions,
     argument,
     bad_bytes_of_splits_option,
     data_dir_option,
-    json_option,
     option,
 )
 from nextword.cli.options.target import engine_option, open_origin, run_or_model_argument
@@ -37,7 +36,7 @@ from nextword.text.options import OnBadBytes
 
 
 @dataclass(frozen=True, kw_only=True)
-class _MixOptions(CommandOptions):
+class _MixOptions(JsonOptions):
     run_or_model: Path = run_or_model_argument()
     text: str | None = argument(None)
     remove: bool = option(False, help="Take the mixture out of the model.")
@@ -47,7 +46,6 @@ class _MixOptions(CommandOptions):
     data_dir: Path | None = data_dir_option()
     on_bad_bytes: OnBadBytes | None = bad_bytes_of_splits_option()
     engine: EngineName = engine_option()
-    as_json: bool = json_option()
 
 
 @command(

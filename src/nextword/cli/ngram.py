@@ -14,12 +14,11 @@ from nextword.cli.options.parameter_types import OutputFile
 from nextword.cli.options.run_options import complete_text
 from nextword.cli.options.setting_option import (
     LINE,
-    CommandOptions,
+    JsonOptions,
     Tables,
     argument,
     data_dir_option,
     given_settings,
-    json_option,
     option,
 )
 from nextword.cli.output.console import reading_progress, table_lines, waiting
@@ -61,14 +60,13 @@ _SHORT = (
 
 
 @dataclass(frozen=True, kw_only=True)
-class _NgramOptions(CommandOptions):
+class _NgramOptions(JsonOptions):
     text: str = argument(complete=complete_text, meaning=LINE)
     order: int = option(5, help="Length of the longest n-grams.", at_least=1, at_most=_LONGEST)
     arpa: Path | None = option(
         None, help="Write the model as an ARPA file, gzipped if FILE ends in .gz.", type=OutputFile()
     )
     data_dir: Path | None = data_dir_option()
-    as_json: bool = json_option()
 
 
 @command(

@@ -14,7 +14,7 @@ from rich.table import Table
 
 from nextword.cli.options.command import command
 from nextword.cli.options.run_options import RUN_SETTINGS, config_option, preset_defaults, preset_option, run_config
-from nextword.cli.options.setting_option import CommandOptions, Tables, argument, json_option, option
+from nextword.cli.options.setting_option import JsonOptions, Tables, argument, option
 from nextword.cli.output.console import Console, waiting
 from nextword.errors import MissingExtraError
 from nextword.model.architecture import Architecture
@@ -47,7 +47,7 @@ class TextSize(click.ParamType[float]):
 
 
 @dataclass(frozen=True, kw_only=True)
-class _PlanOptions(CommandOptions):
+class _PlanOptions(JsonOptions):
     text_size: float = argument(type=TextSize(), meaning="a number of words, such as 250M, or of bytes, such as 40GB")
     hosts: int = option(2, help="Number of machines like this one.", at_least=1, at_most=100_000)
     network: float = option(1.0, help="Bandwidth of each machine in Gb/s.", metavar="GBPS", at_least=1e-3, at_most=1e5)
@@ -65,7 +65,6 @@ class _PlanOptions(CommandOptions):
     )
     preset: str = preset_option("quick")
     config: Path | None = config_option()
-    as_json: bool = json_option()
 
 
 @command(

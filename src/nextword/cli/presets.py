@@ -11,7 +11,7 @@ from rich.table import Table
 
 from nextword.cli.options.command import command
 from nextword.cli.options.run_options import complete_preset
-from nextword.cli.options.setting_option import CommandOptions, argument, json_option, option
+from nextword.cli.options.setting_option import JsonOptions, argument, option
 from nextword.cli.output.console import Console
 from nextword.cli.output.messages import say
 from nextword.model.architecture import ModelOptions
@@ -25,10 +25,9 @@ _GROUPS = ("text", "batching", "model", "training")
 
 
 @dataclass(frozen=True, kw_only=True)
-class _PresetsOptions(CommandOptions):
+class _PresetsOptions(JsonOptions):
     name: str | None = argument(None, complete=complete_preset)
     show_all: bool = option(False, "--all", help="List the presets of papers too.")
-    as_json: bool = json_option()
 
 
 @command(

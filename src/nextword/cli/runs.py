@@ -16,7 +16,7 @@ from nextword.bundle.run_directory import RunDirectory, is_in_use
 from nextword.cli.info import ModelInfo
 from nextword.cli.options.command import command
 from nextword.cli.options.run_options import runs_folder
-from nextword.cli.options.setting_option import CommandOptions, argument, json_option, shown
+from nextword.cli.options.setting_option import JsonOptions, argument, shown
 from nextword.cli.options.target import complete_directory
 from nextword.cli.output.console import Console
 from nextword.errors import NextwordError, SettingError, printable
@@ -31,9 +31,8 @@ _COLUMNS_OF_A_FILE = 160
 
 
 @dataclass(frozen=True, kw_only=True)
-class _RunsOptions(CommandOptions):
+class _RunsOptions(JsonOptions):
     paths: tuple[Path, ...] = argument((), metavar="[DIR | RUN RUN...]", complete=complete_directory)
-    as_json: bool = json_option()
 
 
 @command(

@@ -29,7 +29,7 @@ from nextword.cli.options.run_options import (
     run_config,
     runs_folder,
 )
-from nextword.cli.options.setting_option import CommandOptions, Tables, argument, data_dir_option, json_option, option
+from nextword.cli.options.setting_option import JsonOptions, Tables, argument, data_dir_option, option
 from nextword.cli.options.target import complete_directory
 from nextword.cli.output.console import Console
 from nextword.cli.output.messages import detail, error_text, invocation, say, warn
@@ -54,7 +54,7 @@ _SHORT = ("base", "epochs", "minutes", "seed", "tokenizer", "hidden_sizes", "lea
 
 
 @dataclass(frozen=True, kw_only=True)
-class _TrainOptions(CommandOptions):
+class _TrainOptions(JsonOptions):
     text: str | None = argument(None, complete=complete_text)
     preset: str = preset_option(DEFAULT_PRESET)
     config: Path | None = config_option()
@@ -78,7 +78,6 @@ class _TrainOptions(CommandOptions):
     )
     dry_run: bool = option(False, help="Show size, steps, memory and time of the run. Do not train.")
     data_dir: Path | None = data_dir_option()
-    as_json: bool = json_option()
 
 
 @command(

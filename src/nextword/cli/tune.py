@@ -21,7 +21,7 @@ from nextword.cli.options.run_options import (
     preset_option,
     run_config,
 )
-from nextword.cli.options.setting_option import CommandOptions, Tables, argument, data_dir_option, json_option, option
+from nextword.cli.options.setting_option import JsonOptions, Tables, argument, data_dir_option, option
 from nextword.cli.output.console import Console, reading_progress
 from nextword.cli.output.messages import invocation
 from nextword.errors import MissingExtraError, SettingError, TrainingInterrupted
@@ -40,7 +40,7 @@ _GOES_WITH_ANY = ("study", "trials", "storage", "keep_runs", "data_dir", "as_jso
 
 
 @dataclass(frozen=True, kw_only=True)
-class _TuneOptions(CommandOptions):
+class _TuneOptions(JsonOptions):
     text: str | None = argument(None, complete=complete_text)
     study: Path = option(help="Study directory. Several processes may share it.", type=DIRECTORY)
     trials: int | None = option(None, help="Number of trials, over all processes.", at_least=1, unset="20")
@@ -69,7 +69,6 @@ class _TuneOptions(CommandOptions):
     )
     keep_runs: bool = option(False, help="Keep the checkpoints of finished trials.")
     data_dir: Path | None = data_dir_option()
-    as_json: bool = json_option()
 
 
 @command(

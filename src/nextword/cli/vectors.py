@@ -10,7 +10,7 @@ from nextword.bundle.origin import Origin
 from nextword.bundle.store import read_bundle
 from nextword.cli.options.command import command
 from nextword.cli.options.parameter_types import OutputFile
-from nextword.cli.options.setting_option import CommandOptions, argument, bad_bytes_option, json_option, option
+from nextword.cli.options.setting_option import JsonOptions, argument, bad_bytes_option, option
 from nextword.cli.options.target import engine_option, open_origin, run_or_model_argument
 from nextword.cli.output.messages import say
 from nextword.engine.opening import EngineName
@@ -23,7 +23,7 @@ _NEAREST = 10
 
 
 @dataclass(frozen=True, kw_only=True)
-class _VectorsOptions(CommandOptions):
+class _VectorsOptions(JsonOptions):
     run_or_model: Path = run_or_model_argument()
     files: tuple[str, ...] = argument((), metavar="[FILE]...")
     output: Path | None = option(None, "-o", help="Write the vectors: .npy, or .npz for words.", type=OutputFile())
@@ -35,7 +35,6 @@ class _VectorsOptions(CommandOptions):
     top: int | None = option(None, "-k", help="Number of nearest words.", at_least=1, unset=str(_NEAREST))
     on_bad_bytes: OnBadBytes = bad_bytes_option()
     engine: EngineName = engine_option()
-    as_json: bool = json_option()
 
 
 @command(

@@ -8,14 +8,14 @@ import click
 
 from nextword.cli.options.command import command
 from nextword.cli.options.parameter_types import OutputFile
-from nextword.cli.options.setting_option import CommandOptions, argument, json_option, option
+from nextword.cli.options.setting_option import JsonOptions, argument, option
 from nextword.cli.output.messages import say
 from nextword.errors import SettingError, counted
 from nextword.inference.suggestion.user_words import UserWords
 
 
 @dataclass(frozen=True, kw_only=True)
-class _WordsOptions(CommandOptions):
+class _WordsOptions(JsonOptions):
     file: Path = argument(meaning="a file of user words", type=OutputFile())
     add: tuple[str, ...] = option(
         (), help="Learn this word, or allow it if it was forgotten; repeat for more.", metavar="WORD"
@@ -26,7 +26,6 @@ class _WordsOptions(CommandOptions):
     merge: tuple[Path, ...] = option(
         (), help="Add the words of another file of user words; repeat for more.", metavar="FILE"
     )
-    as_json: bool = json_option()
 
 
 @command(

@@ -72,6 +72,13 @@ def option(
     return dataclasses.field(default=default, metadata={**field.metadata, **own})
 
 
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class JsonOptions(CommandOptions):
+    """The options of a command that prints JSON on request; `--json` comes last in its help."""
+
+    as_json: bool = option(False, "--json", help="Print JSON.")
+
+
 def argument(
     default: Any = dataclasses.MISSING, *, meaning: str = "", complete: Complete | None = None, **declared: Any
 ) -> Any:
@@ -129,16 +136,20 @@ class SettingOption(click.Option):
 
 def parameters_of(kind: type[Settings], without: Sequence[str] = ()) -> Iterator[click.Parameter]:
     """Yield a flag or an argument for each field of `kind`, except for the names in `without`; inherited flags last."""
-    hints, own = typing.get_type_hints(kind), inspect.get_annotations(kind)
-    fields = dataclasses.fields(kind)
-    for field in sorted(fields, key=lambda field: field.name not in own and "meaning" not in field.metadata):
+    hints, classes = typing.get_type_hints(kind), reversed(list(enumerate(kind.__mro__)))
+    inherited = {name: distance for distance, each in classes for name in inspect.get_annotations(each)}
+    for field in sorted(dataclasses.fields(kind), key=lambda field: _is_flag(field) and inherited[field.name]):
         hint = hints[field.name]
         if typing.get_origin(hint) in (types.UnionType, typing.Union):
             hint = next(option for option in typing.get_args(hint) if option is not types.NoneType)
         if issubclass(kind, CommandOptions):
-            yield _own_argument(field, hint) if "meaning" in field.metadata else _own_option(field, hint)
+            yield _own_option(field, hint) if _is_flag(field) else _own_argument(field, hint)
         elif field.name not in without:
             yield SettingOption(kind, field, hint)
+
+
+def _is_flag(field: dataclasses.Field[Any]) -> bool:
+    return "meaning" not in field.metadata
 
 
 def _own_option(field: dataclasses.Field[Any], hint: Any) -> Option:
@@ -226,11 +237,6 @@ def lowercase_option() -> Any:
 def lower_cased(lines: Iterable[str], *, lowercase: bool) -> Iterable[str]:
     """Return the lines, in lower case if `lowercase`."""
     return (line.lower() for line in lines) if lowercase else lines
-
-
-def json_option() -> Any:
-    """Return the field of `--json`."""
-    return option(False, "--json", help="Print JSON.")
 
 
 def bad_bytes_option() -> Any:

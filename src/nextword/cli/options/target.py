@@ -13,7 +13,7 @@ from click.shell_completion import CompletionItem
 from nextword.bundle.origin import Origin, is_model_at
 from nextword.bundle.samples import SAMPLE_MODELS, sample_model_path
 from nextword.bundle.store import identity_of, is_arpa
-from nextword.cli.options.setting_option import MODEL, CommandOptions, argument, bad_bytes_option, json_option, option
+from nextword.cli.options.setting_option import MODEL, JsonOptions, argument, bad_bytes_option, option
 from nextword.cli.output.messages import detail
 from nextword.engine.opening import EngineName, open_model
 from nextword.engine.text_model import LoadedModel, TextModel, UsedMethod
@@ -100,14 +100,13 @@ def open_origin(origin: Origin, method: UsedMethod = "mixture") -> LoadedModel:
 
 
 @dataclass(frozen=True, kw_only=True)
-class AnswerOptions(CommandOptions):
+class AnswerOptions(JsonOptions):
     """The options of a command that answers with a model."""
 
     run_or_model: Path = run_or_model_argument()
     on_bad_bytes: OnBadBytes = bad_bytes_option()
     method: UsedMethod = method_option()
     engine: EngineName = engine_option()
-    as_json: bool = json_option()
 
     def open_model(self) -> TextModel:
         """Start the model of a run or a bundle, or read an ARPA file, to which `method` does not matter.

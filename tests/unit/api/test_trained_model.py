@@ -312,8 +312,13 @@ def public_functions() -> list[Any]:
 @pytest.mark.parametrize("function", public_functions(), ids=lambda function: function.__name__)
 def test_arguments_are_spelled_out_typed_and_described(function: Any) -> None:
     parameters = inspect.signature(function).parameters.values()
-    assert not any(each.kind in (each.VAR_KEYWORD, each.VAR_POSITIONAL) for each in parameters)
+    assert not any(each.kind is each.VAR_POSITIONAL for each in parameters)
     assert all(each.annotation is not each.empty for each in parameters if each.name not in ("self", "cls"))
+    for each in parameters:
+        if each.kind is each.VAR_KEYWORD:  # a `TypedDict`, declared once for several methods
+            names = typing.get_type_hints(*typing.get_args(each.annotation))
+            assert names
+            assert all(f"`{name}`:" in str(nextword.TrainedModel.generate.__doc__) for name in names)
     assert typing.cast("str", function.__doc__).strip()
 
 

@@ -91,13 +91,13 @@ def failing_test(tree: Path, tests: Sequence[str]) -> str | None:
         RuntimeError: They could not be run.
     """
     options = f"-x -q -p no:xdist --hypothesis-profile=first-failure --tb=line --timeout={_SECONDS}".split()
-    environment = {
-        name: value for name, value in os.environ.items() if not name.startswith(("NEXTWORD_TRUST", "PYTEST"))
-    }
+    left_out = ("NEXTWORD_TRUST", "PYTEST", "PYTHONDONTWRITEBYTECODE")
+    environment = {name: value for name, value in os.environ.items() if not name.startswith(left_out)}
+    environment |= {"PYTHONPATH": str(tree / "src"), "PYTHONPYCACHEPREFIX": str(tree.parent / "bytecode"), "CI": "true"}
     done = subprocess.run(
         [sys.executable, "-m", "pytest", *options, "-m", "not slow", *tests],
         cwd=tree,
-        env={**environment, "PYTHONPATH": str(tree / "src"), "CI": "true"},
+        env=environment,
         capture_output=True,
         text=True,
         check=False,

@@ -1,0 +1,116 @@
+"""Work in threads, in processes and in a kernel gives the results of a plain program."""
+
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from jupyter_client.manager import start_new_kernel
+
+import nextword
+from documentation.runner import environment
+
+LINES = ["She was very much obliged to him.", "It is a truth universally acknowledged", "Mr. Darcy smiled."] * 4
+NETWORK: dict[str, Any] = {
+    "round_steps": 10,
+    "batch_size": 4,
+    "num_steps": 8,
+    "start": "random",
+    "embedding_size": 8,
+    "hidden_sizes": (8,),
+}
+TRAINING: dict[str, Any] = {"preset": "quick", "epochs": 1.0, "settings": NETWORK, "verbose": 0}
+
+
+@pytest.fixture(scope="module")
+def story(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("story") / "story.txt"
+    words, chosen = np.array(["a", "cat", "saw", "the", "dog"]), np.random.default_rng(0)
+    path.write_text("".join(" ".join(row) + "\n" for row in words[chosen.integers(5, size=(200, 6))]), encoding="utf-8")
+    return path
+
+
+def test_training_in_a_thread_gives_the_weights_of_the_main_thread(story: Path) -> None:
+    with ThreadPoolExecutor(1) as pool:
+        in_thread = pool.submit(nextword.train, story, **TRAINING).result()
+        perplexity = pool.submit(in_thread.perplexity, LINES[0]).result()
+    here = nextword.train(story, **TRAINING)
+    for name, weight in here.bundle.weights.items():
+        np.testing.assert_array_equal(in_thread.bundle.weights[name], weight)
+    assert perplexity == here.perplexity(LINES[0])
+
+
+def test_two_models_in_four_threads_answer_as_each_does_alone() -> None:
+    models = [nextword.load("austen"), nextword.load("austen", method="static")]
+
+    def answer(number: int) -> tuple[float, str, list[str]]:
+        model, line = models[number % 2], LINES[number]
+        session = model.session()
+        session.type(line[:-3])
+        text = model.generate(line, max_tokens=8, seed=number)
+        return model.perplexity(line), text, [found.text for found in session.suggestions()]
+
+    alone = [answer(number) for number in range(len(LINES))]
+    with ThreadPoolExecutor(4) as pool:
+        assert list(pool.map(answer, range(len(LINES)))) == alone
+
+
+PROCESSES = f"""
+import multiprocessing, sys, warnings
+import nextword
+
+def perplexity(_=None):
+    return nextword.load("austen").perplexity({LINES[0]!r})
+
+if __name__ == "__main__":
+    warnings.simplefilter("ignore", DeprecationWarning)  # of Python: it sees the threads of NumPy
+    context = multiprocessing.get_context(sys.argv[1])
+    with context.Pool(2) as pool:
+        before = pool.map(perplexity, range(2))
+    own = perplexity()
+    with context.Pool(2) as pool:
+        print({{*before, own, *pool.map(perplexity, range(2))}} == {{own}})
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("method", ["fork", "spawn"])
+def test_processes_answer_as_their_parent_does(method: str, tmp_path: Path) -> None:
+    (tmp_path / "program.py").write_text(PROCESSES, encoding="utf-8")
+    command = [sys.executable, "program.py", method]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=True, timeout=200)
+    assert done.stdout == "True\n"
+
+
+@pytest.fixture
+def kernel(story: Path) -> Iterator[Any]:
+    """A kernel of this Python in the folder of the text: its manager and its client."""
+    manager, client = start_new_kernel(cwd=str(story.parent), env=environment() | {"JUPYTER_PLATFORM_DIRS": "1"})
+    yield manager, client
+    client.stop_channels()
+    manager.shutdown_kernel(now=True)
+
+
+@pytest.mark.slow
+def test_an_interrupted_kernel_goes_on_and_the_same_cell_resumes(kernel: Any, story: Path) -> None:
+    manager, client = kernel
+    training = TRAINING | {"epochs": 300.0, "run": "run"}
+    cell = f"import nextword\nmodel = nextword.train('story.txt', **{training!r})"
+    sent = client.execute(cell)
+    checkpoints = story.parent / "run" / "checkpoints"
+    deadline = time.monotonic() + 120
+    while not list(checkpoints.glob("step-*")) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    manager.interrupt_kernel()
+    reply = client.get_shell_msg(timeout=60)
+    assert reply["parent_header"]["msg_id"] == sent
+    assert reply["content"]["ename"] == "TrainingInterrupted"
+    checks = f"assert len(model.history) > 0\nassert nextword.__version__ == {nextword.__version__!r}"
+    for again in (cell, checks):
+        done = client.execute_interactive(again, timeout=200, output_hook=lambda _: None)
+        assert done["content"]["status"] == "ok", done["content"]

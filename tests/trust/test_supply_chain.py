@@ -62,7 +62,7 @@ def test_no_pinned_version_has_a_known_vulnerability(trust_cases: TrustCases) ->
     path = os.pathsep.join((str(Path(sys.executable).parent), os.environ["PATH"]))
     found = shutil.which("pip-audit", path=path) or "pip-audit"
     audited: list[dict[str, Any]] = []
-    command = [found, "--requirement", ROOT / "constraints.txt", "--no-deps", "--disable-pip", "--format=json"]
+    command = [found, "--requirement", str(ROOT / "constraints.txt"), "--no-deps", "--disable-pip", "--format=json"]
     with suppress(FileNotFoundError):  # `python -m pip install pip-audit`
         done = subprocess.run([*command, "--progress-spinner=off"], capture_output=True, text=True, check=False)
         packages = json.loads(done.stdout)["dependencies"] if done.stdout else []

@@ -1,19 +1,15 @@
-"""Work in threads, in processes and in a kernel gives the results of a plain program."""
+"""Work in threads and in processes gives the results of a plain program."""
 
 import subprocess
 import sys
-import time
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
-from jupyter_client.manager import start_new_kernel
 
 import nextword
-from documentation.runner import environment
 
 LINES = ["She was very much obliged to him.", "It is a truth universally acknowledged", "Mr. Darcy smiled."] * 4
 NETWORK: dict[str, Any] = {
@@ -85,32 +81,3 @@ def test_processes_answer_as_their_parent_does(method: str, tmp_path: Path) -> N
     command = [sys.executable, "program.py", method]
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=True, timeout=200)
     assert done.stdout == "True\n"
-
-
-@pytest.fixture
-def kernel(story: Path) -> Iterator[Any]:
-    """A kernel of this Python in the folder of the text: its manager and its client."""
-    manager, client = start_new_kernel(cwd=str(story.parent), env=environment() | {"JUPYTER_PLATFORM_DIRS": "1"})
-    yield manager, client
-    client.stop_channels()
-    manager.shutdown_kernel(now=True)
-
-
-@pytest.mark.slow
-def test_an_interrupted_kernel_goes_on_and_the_same_cell_resumes(kernel: Any, story: Path) -> None:
-    manager, client = kernel
-    training = TRAINING | {"epochs": 300.0, "run": "run"}
-    cell = f"import nextword\nmodel = nextword.train('story.txt', **{training!r})"
-    sent = client.execute(cell)
-    checkpoints = story.parent / "run" / "checkpoints"
-    deadline = time.monotonic() + 120
-    while not list(checkpoints.glob("step-*")) and time.monotonic() < deadline:
-        time.sleep(0.05)
-    manager.interrupt_kernel()
-    reply = client.get_shell_msg(timeout=60)
-    assert reply["parent_header"]["msg_id"] == sent
-    assert reply["content"]["ename"] == "TrainingInterrupted"
-    checks = f"assert len(model.history) > 0\nassert nextword.__version__ == {nextword.__version__!r}"
-    for again in (cell, checks):
-        done = client.execute_interactive(again, timeout=200, output_hook=lambda _: None)
-        assert done["content"]["status"] == "ok", done["content"]

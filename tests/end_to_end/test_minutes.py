@@ -19,6 +19,7 @@ def plan_of(run: Path) -> dict[str, Any]:
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(900)
 def test_a_plan_by_the_clock_is_stored_and_can_be_repeated_over_a_kill(command_line: CommandLine) -> None:
     first, again = command_line.folder / "by the clock", command_line.folder / "repeated"
     given = ("--preset", "quick", *TINY, "--minutes", "0.5")

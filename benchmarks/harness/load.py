@@ -20,16 +20,7 @@ Requests = Callable[[int], Iterator[dict[str, Any]]]
 
 @dataclass(frozen=True)
 class Sample:
-    """A request and its outcome.
-
-    Attributes:
-        start: When it was sent, in seconds of `time.perf_counter`.
-        end: When its outcome was known.
-        first_seconds: Time to the first byte of the answer's body.
-        tokens: Generated tokens; 0 if it was rejected or failed.
-        status: HTTP status; 0 if there was no whole answer.
-        error: What went wrong, if there was no whole answer.
-    """
+    """A request and its outcome."""
 
     start: float
     end: float

@@ -31,15 +31,6 @@ class Server:
 
     Raises:
         PeerError: It cannot be started, ended by itself, or is not ready in time.
-
-    Attributes:
-        name: Name in table and JSON.
-        command: Returns the command for a port.
-        model: Name of the model, which requests must give.
-        timeout: Seconds within which it must be ready.
-        environment: Environment variables in addition to the inherited ones.
-        port: Its port.
-        ready_seconds: Time from the start of the process until it said that it is ready.
     """
 
     name: str

@@ -44,17 +44,7 @@ Evaluate = Callable[[Ids], dict[str, float]]
 
 @dataclass
 class Task:
-    """The task of a program.
-
-    Attributes:
-        ids: Folder of the encoded splits.
-        vocabulary_size: Number of tokens.
-        end_id: Id of `<eos>`.
-        minutes: How long to train.
-        seed: Seed of weights, order and dropout.
-        recipe: Settings that override the program's own.
-        text: The text of the ids, for a program that reads text.
-    """
+    """The task of a program."""
 
     ids: str
     vocabulary_size: int

@@ -26,25 +26,7 @@ from quality_protocol import Ids, Outcome, Say, Slide, Task, compete, shifted, s
 
 @dataclass(frozen=True)
 class Recipe:
-    """Size and schedule.
-
-    Attributes:
-        width: Of the embedding and of every block.
-        num_layers: Number of blocks.
-        num_heads: Attention heads of a block.
-        context: Tokens that a window holds.
-        batch_size: Windows in a step.
-        dropout_rate: On the embedding, on attention weights and on what each block adds.
-        learning_rate: At its highest.
-        schedule: `cosine` or `linear`.
-        final_part: Part of the learning rate that is left at the end.
-        warmup_part: Part of the time that the learning rate rises.
-        weight_decay: Of matrices.
-        beta_2: Adam's decay of the mean squared gradient.
-        clip_norm: Largest norm of the gradient.
-        validations: How often to validate on the way.
-        compiled: Whether to run the model through `torch.compile`.
-    """
+    """Size and schedule."""
 
     width: int = 256
     num_layers: int = 2

@@ -154,7 +154,8 @@ class Command(click.Command):
         rows: dict[str, list[OptionHelp]] = {}
         for option in self.get_params(context):
             if isinstance(option, click.Option) and option.name not in COMMON and (whole or self._is_short(option)):
-                rows.setdefault(_task(option), []).append(OptionHelp.of(option, defaults))
+                task = option.task if isinstance(option, SettingOption) else ""
+                rows.setdefault(task, []).append(OptionHelp.of(option, defaults))
         return {_SECTIONS[task]: rows[task] for task in sorted(rows, key=list(_SECTIONS).index)}
 
     def _is_short(self, option: click.Option) -> bool:
@@ -220,10 +221,6 @@ def _shows_help(*, whole: bool) -> Callable[[click.Context, click.Parameter, boo
             context.exit()
 
     return callback
-
-
-def _task(option: click.Option) -> str:
-    return option.task if isinstance(option, SettingOption) else ""
 
 
 def _spec(option: click.Option) -> str:

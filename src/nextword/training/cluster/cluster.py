@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, override
 
 import numpy as np
-from numpy.typing import NDArray
 
 from nextword.bundle.population import POPULATION, Ensemble, member_directories, member_directory
 from nextword.bundle.run_directory import RunDirectory
@@ -90,7 +89,7 @@ def fit_if_complete(root: Path, num_members: int, valid: TokenIds) -> Ensemble |
 
 def fit_ensemble(members: Sequence[Path], valid: TokenIds) -> Ensemble:
     """Return the mixture with the highest probability of a validation split, read as one stream."""
-    log_probs = np.array([_log_probs(RunDirectory(path).model, valid) for path in members])
+    log_probs = np.array([token_log_probs(open_model(RunDirectory(path).model).network, valid) for path in members])
     weights = mixture_weights(np.exp(log_probs))
     mixture = mean_log_prob(weights, np.exp(log_probs))
     return Ensemble(
@@ -98,10 +97,6 @@ def fit_ensemble(members: Sequence[Path], valid: TokenIds) -> Ensemble:
         tuple(float(np.exp(-own.mean())) for own in log_probs),
         float(np.exp(-mixture)),
     )
-
-
-def _log_probs(model: Path, ids: TokenIds) -> NDArray[np.float64]:
-    return token_log_probs(open_model(model).network, ids)
 
 
 def cluster_of(config: RunConfig, *, has_model: bool = False) -> Solo:

@@ -79,4 +79,4 @@ def test_all_rows_are_there_and_name_files_that_exist() -> None:
 
 def test_a_row_that_is_not_there_is_a_mistake() -> None:
     with pytest.raises(SystemExit, match="2"):
-        main(["--rows", "28"])
+        main(["--rows", "99"])

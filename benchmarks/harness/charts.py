@@ -38,6 +38,11 @@ _METHODS = {
     "cache,temperature": "with a cache",
     "cache,ngram,temperature": "with a cache and n-grams",
 }
+_ARMS = {
+    "nothing": ("trained from nothing", "quiet", "s"),
+    "start": ("from the base, adapted, not trained", "orange", "D"),
+    "tuned": ("from the base, trained", "blue", "o"),
+}
 _STYLES = (("blue", "o"), ("orange", "s"), ("accent", "D"), ("violet", "o"), ("olive", "s"))
 _MARKERS = ("P", "X", "^")
 _PROGRAMS = {
@@ -120,6 +125,27 @@ def text_size_chart(data: Mapping[str, Any]) -> str:
     )
     title = "Test perplexity of the preset quick by the number of words of Austen that it was trained on"
     return lines([panel], title=title, x_label="thousands of training tokens", x_ticks=tokens, has_log_x=True)
+
+
+def fine_tuning_chart(data: Mapping[str, Any]) -> str:
+    """Return bits per character by the words of a text, with and without a base; a panel for each text.
+
+    The vocabularies differ by size, so the perplexities do not compare.
+    """
+    panels = [
+        Panel(
+            "bits per character on test, as used",
+            [
+                Line("" if index else label, text["words"], text[arm], hue, marker=marker)
+                for arm, (label, hue, marker) in _ARMS.items()
+            ],
+            text["title"],
+        )
+        for index, text in enumerate(data["texts"])
+    ]
+    sizes = sorted({size for text in data["texts"] for size in text["words"]})
+    title = "Bits per character by the number of words of a text, trained from nothing and from a base"
+    return lines(panels, title=title, x_label="words of the training text", x_ticks=sizes, has_log_x=True)
 
 
 def run_chart(data: Mapping[str, Any], text: str) -> str:

@@ -12,6 +12,7 @@ from typing import Any
 
 from harness.charts import (
     calibration_chart,
+    fine_tuning_chart,
     forty_epochs_chart,
     gradient_chart,
     ideas_chart,
@@ -127,6 +128,7 @@ PICTURES = [
     ),
     _charted("quick-austen.svg", f"{_DATA}/quick-austen.json", points_chart, "the preset quick on Austen"),
     _charted("ptb-120.svg", f"{_DATA}/ptb-120.json", run_chart, "120 minutes on the Penn Treebank"),
+    _charted("fine-tuning.svg", f"{_DATA}/fine-tuning.json", fine_tuning_chart),
     _charted("training-speed.svg", f"{_DATA}/training-speed.json", _measured_speeds),
 ]
 """All pictures in SVG, in the order in which they are drawn. The pages that show them have their alternative texts."""

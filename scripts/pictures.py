@@ -4,7 +4,7 @@
     PYTHONPATH=benchmarks python scripts/pictures.py learn/cell.svg  # some
     PYTHONPATH=benchmarks python scripts/pictures.py --check         # change nothing; exit with 1 if a file differs
 
-The table of all pictures is `PICTURES` in `benchmarks/harness/pictures.py`. To add a chart:
+The table of all pictures is `PICTURES` in `scripts/documentation/pictures.py`. To add a chart:
 
 1. Put the numbers into a JSON file in `docs/learn/data/`, with the command and the commit that measured them.
 2. Write a function that turns them into a chart by `bars` or `lines` of `harness.chart`, for example
@@ -27,7 +27,7 @@ A drawing of `nextword draw` needs its command only: `Picture("learn/cell.svg", 
 import argparse
 import sys
 
-from harness.pictures import DOCS, PICTURES
+from documentation.pictures import DOCS, PICTURES
 from nextword.disk.files import write_file
 
 

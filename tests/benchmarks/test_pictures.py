@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from documentation.pictures import DOCS, MAKE, PICTURES, Picture
 from harness.chart import Line, Panel, bars, lines
-from harness.pictures import DOCS, MAKE, PICTURES, Picture
 
 REPOSITORY = DOCS.parent
 IMAGES = DOCS / "images"

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from harness.pictures import DOCS, PICTURES
+from documentation.pictures import DOCS, PICTURES
 from support.browser import checked_page, headless_chromium
 
 if TYPE_CHECKING:

@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from documentation.drawings import encoder_drawing, layers_drawing, sequences_picture, truncation_drawing
+from documentation.model_drawings import attention_drawing, austen, cell_steps_drawing, tokens_drawing, word_map_drawing
 from harness.charts import (
     calibration_chart,
     fine_tuning_chart,
@@ -23,10 +25,7 @@ from harness.charts import (
     speed_chart,
     text_size_chart,
 )
-from harness.drawings import encoder_drawing, layers_drawing, truncation_drawing
 from harness.ledger import Result, read_ledger
-from harness.model_drawings import attention_drawing, austen, cell_steps_drawing, tokens_drawing, word_map_drawing
-from harness.sequences import sequences_picture
 from nextword.cli.main import nextword
 from nextword.display.pictures.colored_text import PredictedWord, draw_surprisal, draw_unit
 

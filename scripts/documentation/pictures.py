@@ -10,21 +10,18 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from documentation.drawings import encoder_drawing, layers_drawing, sequences_picture, truncation_drawing
-from documentation.model_drawings import attention_drawing, austen, cell_steps_drawing, tokens_drawing, word_map_drawing
-from harness.charts import (
+from documentation.charts import (
     calibration_chart,
     fine_tuning_chart,
     forty_epochs_chart,
-    gradient_chart,
     ideas_chart,
-    minutes_chart,
     points_chart,
-    programs_chart,
     run_chart,
-    speed_chart,
     text_size_chart,
 )
+from documentation.drawings import encoder_drawing, layers_drawing, sequences_picture, truncation_drawing
+from documentation.model_drawings import attention_drawing, austen, cell_steps_drawing, tokens_drawing, word_map_drawing
+from harness.charts import gradient_chart, minutes_chart, programs_chart, speed_chart
 from harness.ledger import Result, read_ledger
 from nextword.cli.main import nextword
 from nextword.display.pictures.colored_text import PredictedWord, draw_surprisal, draw_unit

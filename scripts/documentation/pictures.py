@@ -12,7 +12,6 @@ from typing import Any
 
 from documentation.charts import (
     calibration_chart,
-    fine_tuning_chart,
     forty_epochs_chart,
     ideas_chart,
     points_chart,
@@ -21,7 +20,7 @@ from documentation.charts import (
 )
 from documentation.drawings import encoder_drawing, layers_drawing, sequences_picture, truncation_drawing
 from documentation.model_drawings import attention_drawing, austen, cell_steps_drawing, tokens_drawing, word_map_drawing
-from harness.charts import gradient_chart, minutes_chart, programs_chart, speed_chart
+from harness.charts import fine_tuning_chart, gradient_chart, minutes_chart, programs_chart, speed_chart
 from harness.ledger import Result, read_ledger
 from nextword.cli.main import nextword
 from nextword.display.pictures.colored_text import PredictedWord, draw_surprisal, draw_unit

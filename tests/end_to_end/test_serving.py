@@ -103,9 +103,10 @@ def test_clients_that_leave_leave_no_work_behind(slow: Served, trust_cases: Trus
     wait_until(lambda: not (slow.admission.num_active or slow.admission.num_waiting or slow.scheduler.num_running))
     seconds = time.monotonic() - began
     assert slow.admission.num_cancelled == 200
-    num_steps = len(slow.slot.current.model.engine.shapes)  # type: ignore[attr-defined]
+    engine: Any = slow.scheduler._engine
+    num_steps = len(engine.shapes)
     time.sleep(0.05)
-    assert len(slow.slot.current.model.engine.shapes) == num_steps  # type: ignore[attr-defined]
+    assert len(engine.shapes) == num_steps
     with client_of(slow) as client:
         answer = client.completions.create(**long_request(max_tokens=2))
     assert answer.usage is not None
@@ -114,7 +115,7 @@ def test_clients_that_leave_leave_no_work_behind(slow: Served, trust_cases: Trus
 
 
 def test_a_failure_amid_a_stream_is_its_last_event(slow: Served, caplog: pytest.LogCaptureFixture) -> None:
-    engine: Any = slow.slot.current.model.engine
+    engine: Any = slow.scheduler._engine
     with client_of(slow) as client:
         stream = client.completions.create(**long_request(stream=True))
         texts = [next(stream).choices[0].text for _ in range(3)]

@@ -24,8 +24,8 @@ from nextword.engine.text_model import TextModel, UsedMethod
 from nextword.errors import BundleError
 from nextword.inference.generation.generated_text import may_join
 from nextword.serving.http.errors import ApiError
+from nextword.serving.queue.admission import Turns, TurnsEngine
 from nextword.serving.queue.scheduler import Scheduler
-from nextword.serving.queue.turns import Turns, TurnsEngine
 from nextword.text.tokens.tokenizer import Tokenizer
 
 _NUM_THREADS = 2

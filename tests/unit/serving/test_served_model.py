@@ -16,7 +16,7 @@ from nextword.bundle.samples import sample_model_path
 from nextword.engine.methods.chain import methods_of
 from nextword.engine.mixture.mixture_engine import MixtureEngine
 from nextword.errors import BundleError
-from nextword.serving.queue.turns import TurnsEngine
+from nextword.serving.queue.admission import TurnsEngine
 from nextword.serving.served_model import ModelSlot, ModelSource, ServedModel
 from support.served import HASH
 from support.small_model import small_model

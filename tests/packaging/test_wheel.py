@@ -72,7 +72,7 @@ def test_the_sdist_holds_what_building_and_testing_need(built: tuple[Path, Path]
     with tarfile.open(sdist) as archive:
         names = {name.partition("/")[2] for name in archive.getnames()}
     expected = "src tests docs examples benchmarks scripts .github .gitignore Makefile constraints.txt mkdocs.yml "
-    expected += "pyproject.toml README.md LICENSE CHANGELOG.md CITATION.cff CONTRIBUTING.md PKG-INFO"
+    expected += "pyproject.toml README.md LICENSE CHANGELOG.md CITATION.cff CONTRIBUTING.md SECURITY.md PKG-INFO"
     assert {name.partition("/")[0] for name in names} == set(expected.split())
     assert not [name for name in names if re.search(r"__pycache__|\.pyc$|\.venv|\.egg-info", name)]
     assert sdist.stat().st_size < 20e6

@@ -129,9 +129,7 @@ def run_row(row: Row, *, soak: int = 900) -> Outcome:
         command += [f"--junit-xml={report}", "-ojunit_family=xunit1", "--timeout=1800", f"--numprocesses={workers}"]
         command += row.tests
         environment = {**os.environ, FULL: "1", "NEXTWORD_TRUST_SOAK": str(soak)}
-        done = subprocess.run(
-            [*command, *row.tests], cwd=ROOT, env=environment, capture_output=True, text=True, check=False
-        )
+        done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
         outcome.output = done.stdout + done.stderr
         if done.returncode:
             outcome.faults.append(f"pytest ended with exit code {done.returncode}")

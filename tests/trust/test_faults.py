@@ -229,8 +229,8 @@ WRITERS = [Checkpoints, Bundles, OneFile, NgramModel, Words, TokenStores, CutSha
 """An export and a mixture write a bundle, as `Bundles` does."""
 
 
-def points_of(writer: Writer, root: Path) -> list[tuple[str, int]]:
-    """Return the calls of a writer that change the disk, in `make test` three of them."""
+def log_of(writer: Writer, root: Path) -> str:
+    """Return the system calls of a writer that nothing disturbs."""
     root.mkdir()
     writer.prepare(root)
 
@@ -240,9 +240,14 @@ def points_of(writer: Writer, root: Path) -> list[tuple[str, int]]:
 
     ended = traced(write, root)
     assert ended.exit_code == 0
+    return ended.log
+
+
+def points_of(writer: Writer, root: Path) -> list[tuple[str, int]]:
+    """Return the calls of a writer that change the disk, in `make test` three of them."""
+    points = changing_calls(log_of(writer, root))
     writer.check(root, acknowledged=True)
     shutil.rmtree(root)
-    points = changing_calls(ended.log)
     return trust_amount(random.Random(1).sample(points, 3), points)
 
 

@@ -6,9 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from support.system_faults import traced
 from support.trust_cases import TrustCases
-from trust.test_faults import WRITERS, Checkpoints, Trials, Writer
+from trust.test_faults import WRITERS, Checkpoints, Trials, Writer, log_of
 
 _CALL = re.compile(r'\d+ +(\w+)\((?:[^"<]*<)?(?:AT_FDCWD<[^>]*>, )?"?([^">]+)[">](.*)')
 _TARGET = re.compile(r'"([^"]+)"\) = 0')
@@ -47,16 +46,7 @@ class Order:
 
 
 def order_of(writer: Writer, root: Path) -> Order:
-    root.mkdir()
-    writer.prepare(root)
-
-    def write() -> int:
-        writer.write(root)
-        return 0
-
-    ended = traced(write, root)
-    assert ended.exit_code == 0
-    return Order(ended.log)
+    return Order(log_of(writer, root))
 
 
 @pytest.mark.parametrize("kind", WRITERS, ids=lambda kind: kind.__name__)

@@ -170,19 +170,12 @@ def cache_error(cache: Path, error: OSError) -> StorageError:
 
 
 class CacheEntry(NamedTuple):
-    """A folder of the cache.
+    """A folder of the cache."""
 
-    Attributes:
-        path: The folder, or a file that is left over.
-        kind: The first word of its name, such as `tokens`; `unfinished` for what is being made, or is left over.
-        num_bytes: The size of its files.
-        used: When it was used last, in seconds since 1970.
-    """
-
-    path: Path
-    kind: str
-    num_bytes: int
-    used: float
+    path: Path  # the folder, or a file that is left over
+    kind: str  # the first word of its name, such as `tokens`; `unfinished` for what is being made, or is left over
+    num_bytes: int  # the size of its files
+    used: float  # when it was used last, in seconds since 1970
 
 
 def cache_entries(cache: Path) -> list[CacheEntry]:

@@ -30,15 +30,10 @@ _BY_DESCRIPTOR = {os.open, os.stat} <= os.supports_dir_fd and os.scandir in os.s
 
 @dataclass(frozen=True)
 class HeldDirectory:
-    """A directory that is open for reading; `held` makes it.
+    """A directory that is open for reading; `held` makes it."""
 
-    Attributes:
-        path: Its path when it was opened.
-        descriptor: The open directory; `None` on Windows, where the path stands for it.
-    """
-
-    path: Path
-    descriptor: int | None
+    path: Path  # its path when it was opened
+    descriptor: int | None  # the open directory; `None` on Windows, where the path stands for it
 
     def names(self, at_most: int) -> set[str]:
         """Return the names in the directory, or `at_most` of them if it holds more."""

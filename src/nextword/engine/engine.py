@@ -16,28 +16,17 @@ Rows = NDArray[np.intp]
 
 
 class TokenScores(NamedTuple):
-    """Scores of tokens, each predicted from all tokens before it.
+    """Scores of tokens, each predicted from all tokens before it."""
 
-    Attributes:
-        log_probs: Log-probability of each token `(B, T)`, float32.
-        ranks: Rank of each token in the vocabulary, 1 for the most probable `(B, T)`, int32; ties in order of id. Zeros
-            if the tokens were scored without ranks.
-    """
-
-    log_probs: NDArray[np.float32]
-    ranks: NDArray[np.int32]
+    log_probs: NDArray[np.float32]  # log-probability of each token `(B, T)`, float32
+    ranks: NDArray[np.int32]  # 1 for the most probable token, ties in order of id `(B, T)`; zeros without ranks
 
 
 class WindowPrediction(NamedTuple):
-    """The predictions after each token of a window.
+    """The predictions after each token of a window."""
 
-    Attributes:
-        log_probs: Log-probability of each possible next token `(B, T, V)`, float32.
-        hidden: Hidden state of the last layer `(B, T, H)`, float32, for caches; `None` if the engine has none.
-    """
-
-    log_probs: NDArray[np.float32]
-    hidden: NDArray[np.float32] | None
+    log_probs: NDArray[np.float32]  # log-probability of each possible next token `(B, T, V)`, float32
+    hidden: NDArray[np.float32] | None  # of the last layer `(B, T, H)`, for caches; `None` if the engine has none
 
 
 class Engine(Protocol):

@@ -32,33 +32,20 @@ _MAX_TOKENS = 8192
 
 
 class ScoredTokens(NamedTuple):
-    """Scores of the tokens of a text; all arrays are `(N,)`.
-
-    Attributes:
-        ids: The tokens.
-        log_probs: Log-probability of each token, float64.
-        ranks: Rank of each token, 1 for the most probable; zeros without ranks.
-        places: Position of each token in its sentence, 1 for the first after an `<eos>`.
-    """
+    """Scores of the tokens of a text; all arrays are `(N,)`."""
 
     ids: TokenIds
-    log_probs: NDArray[np.float64]
-    ranks: NDArray[np.int32]
-    places: NDArray[np.int64]
+    log_probs: NDArray[np.float64]  # log-probability of each token, float64
+    ranks: NDArray[np.int32]  # rank of each token, 1 for the most probable; zeros without ranks
+    places: NDArray[np.int64]  # position of each token in its sentence, 1 for the first after an `<eos>`
 
 
 class PredictedWindow(NamedTuple):
-    """A window of texts that are read side by side, and its predictions.
+    """A window of texts that are read side by side, and its predictions."""
 
-    Attributes:
-        inputs: The tokens read `(B, T)`.
-        targets: The token after each `(B, T)`.
-        prediction: The distributions `(B, T, V)` and the hidden states.
-    """
-
-    inputs: TokenIds
-    targets: TokenIds
-    prediction: WindowPrediction
+    inputs: TokenIds  # the tokens read `(B, T)`
+    targets: TokenIds  # the token after each `(B, T)`
+    prediction: WindowPrediction  # the distributions `(B, T, V)` and the hidden states
 
 
 def scored_tokens(

@@ -31,21 +31,13 @@ _GATES = {"LSTM": (0, 3, 1, 2), "GRU": (0, 1, 2), "RNN": (0,)}
 
 
 class Layer(NamedTuple):
-    """A recurrent layer to add to a graph.
-
-    Attributes:
-        builder: The graph.
-        architecture: Selects the cell and its options.
-        weights: The weights of the layer, by their names without the name of the layer.
-        inputs: The sequence `(T, B, I)`, time first.
-        state: The arrays that the cell carries from step to step, each `(1, B, H)`.
-    """
+    """A recurrent layer to add to a graph."""
 
     builder: GraphBuilder
-    architecture: Architecture
-    weights: Weights
-    inputs: str
-    state: Sequence[str]
+    architecture: Architecture  # selects the cell and its options
+    weights: Weights  # the weights of the layer, by their names without the name of the layer
+    inputs: str  # the sequence `(T, B, I)`, time first
+    state: Sequence[str]  # the arrays that the cell carries from step to step, each `(1, B, H)`
 
 
 def plain_step(constants: Names, *, cap_input_gate: bool) -> Step:

@@ -21,15 +21,10 @@ _HEADING = "\n## Export\n"
 
 
 class Agreement(NamedTuple):
-    """The difference between two engines.
+    """The difference between two engines."""
 
-    Attributes:
-        largest_difference: The largest difference of a log-probability.
-        num_log_probs: Number of log-probabilities that were compared.
-    """
-
-    largest_difference: float
-    num_log_probs: int
+    largest_difference: float  # the largest difference of a log-probability
+    num_log_probs: int  # number of log-probabilities that were compared
 
 
 def require_agreement(exported: Engine, original: Engine, text: TokenIds, tolerance: float = TOLERANCE) -> Agreement:
@@ -70,19 +65,12 @@ def _differences(
 
 @dataclass(frozen=True, kw_only=True)
 class Int8Cost:
-    """The cost of eight bits.
+    """The cost of eight bits."""
 
-    Attributes:
-        perplexity: Per token, in float32.
-        int8_perplexity: Per token, in int8.
-        num_tokens: Number of tokens that were predicted.
-        text: The name of the text and its split.
-    """
-
-    perplexity: float
-    int8_perplexity: float
-    num_tokens: int
-    text: str
+    perplexity: float  # per token, in float32
+    int8_perplexity: float  # per token, in int8
+    num_tokens: int  # number of tokens that were predicted
+    text: str  # the name of the text and its split
 
     @property
     def percent(self) -> float:
@@ -99,19 +87,12 @@ class Int8Cost:
 
 @dataclass(frozen=True, kw_only=True)
 class ExportReport:
-    """The exported model and its checks.
+    """The exported model and its checks."""
 
-    Attributes:
-        num_bytes: The size of `model.onnx`.
-        agreement: Its difference from the Keras engine, in float32.
-        int8_cost: The cost of eight bits; `None` for a model in float32.
-        slim: Whether the float32 weights were left out.
-    """
-
-    num_bytes: int
-    agreement: Agreement
-    int8_cost: Int8Cost | None
-    slim: bool = False
+    num_bytes: int  # the size of `model.onnx`
+    agreement: Agreement  # its difference from the Keras engine, in float32
+    int8_cost: Int8Cost | None  # the cost of eight bits; `None` for a model in float32
+    slim: bool = False  # whether the float32 weights were left out
 
     def to_table(self) -> dict[str, Any]:
         """Return the report as a table for JSON; `int8` is `None` for float32."""

@@ -13,17 +13,11 @@ _VM_STAT = "/usr/bin/vm_stat"
 
 @dataclass(frozen=True, kw_only=True)
 class ControlGroup:
-    """Limits of a control group and of its parents; `None` if there is no limit.
+    """Limits of a control group and of its parents; `None` if there is no limit."""
 
-    Attributes:
-        cores: CPU time per second of wall time, such as 1.5.
-        memory_bytes: Memory of all processes in the group together.
-        available_memory_bytes: What is left of it. Cached files that the system can drop count as free.
-    """
-
-    cores: float | None = None
-    memory_bytes: int | None = None
-    available_memory_bytes: int | None = None
+    cores: float | None = None  # CPU time per second of wall time, such as 1.5
+    memory_bytes: int | None = None  # memory of all processes in the group together
+    available_memory_bytes: int | None = None  # what is left of it. Cached files that the system can drop count as free
 
 
 def read_control_group(
@@ -92,23 +86,14 @@ def _number(folder: Path, name: str) -> int | None:
 
 @dataclass(frozen=True, kw_only=True)
 class Capacity:
-    """Cores and memory that this process may use.
+    """Cores and memory that this process may use."""
 
-    Attributes:
-        cores: Cores that this process may run on.
-        machine_cores: Cores of the machine.
-        core_quota: CPU time per second of wall time that its control group may use; `None` if that is not limited.
-        load: Processes that were running or waiting for a core, averaged over the last minute; `None` if unknown.
-        memory_bytes: Memory of the machine, or the limit of the control group; `None` if unknown.
-        available_memory_bytes: Memory that is available now; `None` if unknown.
-    """
-
-    cores: int
+    cores: int  # cores that this process may run on
     machine_cores: int
-    core_quota: float | None = None
-    load: float | None = None
-    memory_bytes: int | None = None
-    available_memory_bytes: int | None = None
+    core_quota: float | None = None  # CPU time per second of wall time for its control group; `None`: not limited
+    load: float | None = None  # processes that ran or waited for a core, averaged over the last minute
+    memory_bytes: int | None = None  # memory of the machine, or the limit of the control group; `None` if unknown
+    available_memory_bytes: int | None = None  # memory that is available now; `None` if unknown
 
 
 def count_cores() -> int:

@@ -22,31 +22,18 @@ from nextword.machine.processor import Processor, read_processor
 
 @dataclass(frozen=True, kw_only=True)
 class Facts:
-    """The machine and the software that training runs on.
-
-    Attributes:
-        system: Operating system and release.
-        python: Python version.
-        processor: The processor.
-        capacity: Cores and memory.
-        gpus: Names of the NVIDIA GPUs of the system, whether or not JAX uses them.
-        framework: Keras and its backend.
-        versions: Version of each package, `None` for one that is not installed.
-        environment: Environment variables that change speed.
-        training_memory_bytes: Estimated memory of a training run with the preset.
-        setups: What nextword has set up for training, by name; empty if the framework cannot be used.
-    """
+    """The machine and the software that training runs on."""
 
     system: str
     python: str
     processor: Processor
     capacity: Capacity
-    gpus: tuple[str, ...]
+    gpus: tuple[str, ...]  # names of the NVIDIA GPUs of the system, whether or not JAX uses them
     framework: Framework
-    versions: Mapping[str, str | None]
-    environment: Mapping[str, str]
-    training_memory_bytes: int
-    setups: Mapping[str, str] = field(default_factory=dict)
+    versions: Mapping[str, str | None]  # version of each package, `None` for one that is not installed
+    environment: Mapping[str, str]  # environment variables that change speed
+    training_memory_bytes: int  # estimated memory of a training run with the preset
+    setups: Mapping[str, str] = field(default_factory=dict)  # for training; empty if the framework cannot be used
 
 
 def gather_facts(training_memory_bytes: int, cache_folder: Path) -> Facts:

@@ -28,19 +28,12 @@ _MALLOPT = ((-8, 1), (-4, 0), (-1, 2**31 - 1))
 
 @dataclass(frozen=True, kw_only=True)
 class Framework:
-    """Keras and its backend.
+    """Keras and its backend."""
 
-    Attributes:
-        backend: The backend that Keras uses; the configured one if Keras cannot be imported.
-        devices: The devices that JAX computes on; empty on other backends.
-        missing: The package that is not installed; `None` if all are.
-        failure: The error of the framework; `None` if it works.
-    """
-
-    backend: str
-    devices: tuple[str, ...] = ()
-    missing: str | None = None
-    failure: str | None = None
+    backend: str  # the backend that Keras uses; the configured one if Keras cannot be imported
+    devices: tuple[str, ...] = ()  # the devices that JAX computes on; empty on other backends
+    missing: str | None = None  # the package that is not installed; `None` if all are
+    failure: str | None = None  # the error of the framework; `None` if it works
 
     @property
     def usable(self) -> bool:

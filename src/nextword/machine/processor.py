@@ -42,19 +42,12 @@ _SYSCTL = "/usr/sbin/sysctl"
 
 @dataclass(frozen=True, kw_only=True)
 class Processor:
-    """The properties of a processor that training depends on.
+    """The properties of a processor that training depends on."""
 
-    Attributes:
-        name: Its name, from the maker or the system.
-        architecture: The instruction set, such as `x86_64` or `aarch64`.
-        features: Whether it has each vector feature that matters, by name; empty if unknown.
-        caches: Size in bytes of each cache of the first core, by name; empty if unknown.
-    """
-
-    name: str
-    architecture: str
-    features: Mapping[str, bool] = field(default_factory=dict)
-    caches: Mapping[str, int] = field(default_factory=dict)
+    name: str  # its name, from the maker or the system
+    architecture: str  # the instruction set, such as `x86_64` or `aarch64`
+    features: Mapping[str, bool] = field(default_factory=dict)  # whether it has each that matters; empty if unknown
+    caches: Mapping[str, int] = field(default_factory=dict)  # in bytes, of the first core; empty if unknown
 
 
 def read_processor() -> Processor:

@@ -40,15 +40,10 @@ def make_recurrent_layer(architecture: Architecture, index: int, **options: Any)
 
 
 class StackOutputs(NamedTuple):
-    """Output of the last layer, or with skip connections the sum of all outputs.
+    """Output of the last layer, or with skip connections the sum of all outputs."""
 
-    Attributes:
-        hidden: Output after dropout, the input of the projection `(B, T, H)`.
-        raw: Output before dropout `(B, T, H)`.
-    """
-
-    hidden: Any
-    raw: Any
+    hidden: Any  # output after dropout, the input of the projection `(B, T, H)`
+    raw: Any  # output before dropout `(B, T, H)`
 
 
 @keras.saving.register_keras_serializable("nextword")

@@ -21,17 +21,11 @@ _RATE_OF_BASE = 0.5
 
 @dataclass(frozen=True, eq=False)
 class Base:
-    """A trained model that a run starts from.
+    """A trained model that a run starts from."""
 
-    Attributes:
-        bundle: The model; it may be slim.
-        text: The names of its text and of the texts of its own bases; empty if none is known.
-        license: The license of the sample model that it comes from; empty if it comes from none.
-    """
-
-    bundle: Bundle
-    text: str = ""
-    license: str = ""
+    bundle: Bundle  # the model; it may be slim
+    text: str = ""  # the names of its text and of the texts of its own bases; empty if none is known
+    license: str = ""  # the license of the sample model that it comes from; empty if it comes from none
 
     @classmethod
     def open(cls, path: str | Path) -> Self:

@@ -30,19 +30,12 @@ _DTYPES = ("bool", *_INTEGERS, "float16", "float32", "float64")
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """Everything that a run needs to resume after a step.
-
-    Attributes:
-        step: Total steps.
-        arrays: Arrays by name.
-        state: All other values, as JSON.
-        best_step: The best step so far; `None` if there was none yet.
-    """
+    """Everything that a run needs to resume after a step."""
 
     step: int
     arrays: Arrays
-    state: Mapping[str, Any]
-    best_step: int | None
+    state: Mapping[str, Any]  # all other values, as JSON
+    best_step: int | None  # the best step so far; `None` if there was none yet
 
 
 class CheckpointStore:

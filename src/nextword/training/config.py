@@ -34,27 +34,16 @@ _GROUPS: dict[str, type[Settings]] = {
 
 @dataclass(frozen=True)
 class RunConfig:
-    """The checked settings of a run.
+    """The checked settings of a run."""
 
-    Attributes:
-        text: How the text is read.
-        batching: How the text is cut into windows.
-        training: How the model is trained.
-        model: The model without its vocabulary size, which the text decides.
-        plan: The time plan of this run, or of an earlier run that it repeats; `None` if epochs decide.
-        origin: Text, preset, command and the SHA-256 of the text, for the record.
-        given: The tables that override the preset; a plan does not override them.
-        members: The settings of each member of a population, with its seed, if they differ in more than the seed.
-    """
-
-    text: TextOptions
-    batching: BatchOptions
-    training: TrainingOptions
-    model: ModelOptions
-    plan: TimePlan | None
-    origin: Mapping[str, str]
-    given: Tables = field(default_factory=dict, compare=False)
-    members: tuple["RunConfig", ...] = field(default=(), compare=False)
+    text: TextOptions  # how the text is read
+    batching: BatchOptions  # how the text is cut into windows
+    training: TrainingOptions  # how the model is trained
+    model: ModelOptions  # the model without its vocabulary size, which the text decides
+    plan: TimePlan | None  # the time plan of this run, or of an earlier run that it repeats; `None` if epochs decide
+    origin: Mapping[str, str]  # text, preset, command and the SHA-256 of the text, for the record
+    given: Tables = field(default_factory=dict, compare=False)  # override the preset, but no plan overrides them
+    members: tuple["RunConfig", ...] = field(default=(), compare=False)  # of a population, if more than seeds differ
 
     @classmethod
     def of(cls, preset: str, *overrides: Tables, origin: Mapping[str, str] | None = None) -> Self:

@@ -73,27 +73,16 @@ def warn_user(message: str) -> None:
 
 @dataclass(frozen=True)
 class RunContext:
-    """Context of a run: observer, messages, callbacks, data and cache folders.
+    """Context of a run: observer, messages, callbacks, data and cache folders."""
 
-    Attributes:
-        observer: Receives the progress.
-        say: Receives status messages.
-        detail: Receives messages that few people need.
-        warn: Receives warnings (default: Python's `warnings`).
-        reading: Receives how far the reading of a large text is.
-        callbacks: The user's Keras callbacks.
-        data_dir: Folder of samples.
-        cache_dir: Folder of derived files.
-    """
-
-    observer: TrainingObserver = field(default_factory=TrainingObserver)
-    say: Callable[[str], object] = lambda _message: None
-    detail: Callable[[str], object] = lambda _message: None
-    warn: Callable[[str], object] = warn_user
-    reading: Receiver | None = None
-    callbacks: Sequence[Any] = ()
-    data_dir: Path | None = None
-    cache_dir: Path | None = None
+    observer: TrainingObserver = field(default_factory=TrainingObserver)  # receives the progress
+    say: Callable[[str], object] = lambda _message: None  # receives status messages
+    detail: Callable[[str], object] = lambda _message: None  # receives messages that few people need
+    warn: Callable[[str], object] = warn_user  # receives warnings (default: Python's `warnings`)
+    reading: Receiver | None = None  # receives how far the reading of a large text is
+    callbacks: Sequence[Any] = ()  # the user's Keras callbacks
+    data_dir: Path | None = None  # folder of samples
+    cache_dir: Path | None = None  # folder of derived files
 
     def load_corpus(self, text: "TextLike | Corpus", options: "TextOptions", **tokens: Any) -> "Corpus":
         """Read the text of a run, and report on it; `tokens` are `base` or `tokenizer`, as for `Corpus.load`."""

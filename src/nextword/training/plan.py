@@ -55,19 +55,12 @@ class TimePlan(Settings):
 
 @dataclass(frozen=True)
 class Plan:
-    """The number of steps of a run, in rounds of equal length.
+    """The number of steps of a run, in rounds of equal length."""
 
-    Attributes:
-        steps_per_epoch: Steps to read the text once.
-        round_steps: Steps in each round; if the clock decides, the last round may have fewer.
-        planned_steps: Total steps as planned before each round so far; one entry if epochs decide.
-        time: The time plan if the clock decides; `None` if epochs decide.
-    """
-
-    steps_per_epoch: int
-    round_steps: int
-    planned_steps: tuple[int, ...]
-    time: TimePlan | None = None
+    steps_per_epoch: int  # steps to read the text once
+    round_steps: int  # steps in each round; if the clock decides, the last round may have fewer
+    planned_steps: tuple[int, ...]  # total steps as planned before each round so far; one entry if epochs decide
+    time: TimePlan | None = None  # the time plan if the clock decides; `None` if epochs decide
 
     @classmethod
     def of(cls, options: TrainingOptions, steps_per_epoch: int, time: TimePlan | None = None) -> Self:
@@ -135,17 +128,11 @@ def require_schedule_ending_at_zero(options: TrainingOptions) -> None:
 
 @dataclass(frozen=True)
 class MixturePlan:
-    """What the mixture of a run is fitted to, and whether its perplexity on the test split is measured.
+    """What the mixture of a run is fitted to, and whether its perplexity on the test split is measured."""
 
-    Attributes:
-        effort: How much of the training and the validation split.
-        measures_test: Whether there is time to read the test split once more.
-        seconds: About how long both take.
-    """
-
-    effort: Effort
-    measures_test: bool
-    seconds: float
+    effort: Effort  # how much of the training and the validation split
+    measures_test: bool  # whether there is time to read the test split once more
+    seconds: float  # about how long both take
 
     @classmethod
     def of(cls, options: TrainingOptions, text: Corpus) -> Self | None:

@@ -74,29 +74,17 @@ class TrainingPoint:
 
 @dataclass(frozen=True)
 class TrainingProgress:
-    """The counters that a checkpoint stores beside the weights.
+    """The counters that a checkpoint stores beside the weights."""
 
-    Attributes:
-        records: One for each round.
-        seconds_before: Time of the weight initialization, before the first round.
-        start_perplexity: Validation perplexity of a start from a base, which counts as round 0; `None` without a base.
-        best_round: The round with the lowest validation perplexity; 0 before the first.
-        rate_factor: Factor of the learning rate under the plateau schedule.
-        rounds_on_plateau: Rounds since the last improvement or the last cut of the learning rate.
-        averaging_since: The round at whose end `triggered` averaging began; 0 before.
-        finished: Whether the planned length or the patience is reached.
-        points: The training loss within the rounds.
-    """
-
-    records: tuple[RoundRecord, ...] = ()
-    seconds_before: float = 0.0
-    start_perplexity: float | None = None
-    best_round: int = 0
-    rate_factor: float = 1.0
-    rounds_on_plateau: int = 0
-    averaging_since: int = 0
-    finished: bool = False
-    points: tuple[TrainingPoint, ...] = ()
+    records: tuple[RoundRecord, ...] = ()  # one for each round
+    seconds_before: float = 0.0  # time of the weight initialization, before the first round
+    start_perplexity: float | None = None  # validation perplexity of a base, which counts as round 0
+    best_round: int = 0  # the round with the lowest validation perplexity; 0 before the first
+    rate_factor: float = 1.0  # factor of the learning rate under the plateau schedule
+    rounds_on_plateau: int = 0  # rounds since the last improvement or the last cut of the learning rate
+    averaging_since: int = 0  # the round at whose end `triggered` averaging began; 0 before
+    finished: bool = False  # whether the planned length or the patience is reached
+    points: tuple[TrainingPoint, ...] = ()  # the training loss within the rounds
 
     @property
     def rounds(self) -> int:

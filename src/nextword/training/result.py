@@ -48,19 +48,12 @@ _SHARES = (1.0, 0.75, 0.5)
 
 @dataclass(frozen=True)
 class FinishedRun:
-    """The result of a run.
-
-    Attributes:
-        bundle: The model.
-        corpus: The name of the text.
-        metrics: Metrics on the valid and the test split, one row each.
-        progress: The record of each round.
-    """
+    """The result of a run."""
 
     bundle: Bundle
-    corpus: str
-    metrics: tuple[SplitMetrics, ...]
-    progress: TrainingProgress
+    corpus: str  # the name of the text
+    metrics: tuple[SplitMetrics, ...]  # metrics on the valid and the test split, one row each
+    progress: TrainingProgress  # the record of each round
 
     def __repr__(self) -> str:
         return f"FinishedRun({self.bundle.name!r} on {self.corpus!r}, {summary_of(self.metrics)})"

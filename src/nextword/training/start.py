@@ -40,24 +40,17 @@ class Run:
     `begin` and `open` return a context with a run. Within it, the directory is locked, and the processes of the run
     work together. The training framework is loaded after the text is read, so that mistakes are found at once.
 
-    Attributes:
-        directory: The run directory of this process.
-        text: The text.
-        context: Observer, messages and folders.
-        prepared: Settings, windows, teacher and plan.
-        model: A model of the user's, trained in place (default: a new one).
-
     Example:
         >>> with Run.begin(config, "my-text.txt", Path("runs/mine")) as run:  # doctest: +SKIP
         ...     run.train()
         ...     finished = run.finish()
     """
 
-    directory: RunDirectory
+    directory: RunDirectory  # the run directory of this process
     text: TrainingText
-    context: RunContext
-    prepared: "Preparation"
-    model: "LanguageModel | None" = None
+    context: RunContext  # observer, messages and folders
+    prepared: "Preparation"  # settings, windows, teacher and plan
+    model: "LanguageModel | None" = None  # a model of the user's, trained in place (default: a new one)
     _trained: "TrainingRun | None" = None
 
     @classmethod

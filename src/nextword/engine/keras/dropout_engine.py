@@ -36,18 +36,11 @@ _BLOCK = 32
 
 
 class DropoutState(NamedTuple):
-    """The state after part of a text.
+    """The state after part of a text."""
 
-    Attributes:
-        before: The recurrent state at the beginning of the current block; each array is `(S, B, ...)`, with the samples
-            as first axis.
-        inputs: The inputs of the current block so far `(B, n)`, int32.
-        block: Index of the block in the text.
-    """
-
-    before: State
-    inputs: NDArray[np.int32]
-    block: int
+    before: State  # the recurrent state at the beginning of the current block, by samples `(S, B, ...)`
+    inputs: NDArray[np.int32]  # the inputs of the current block so far `(B, n)`, int32
+    block: int  # index of the block in the text
 
 
 class DropoutEngine(DistributionEngine):

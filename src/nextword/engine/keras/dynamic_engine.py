@@ -97,19 +97,12 @@ def _adder(model: LanguageModel) -> Callable[..., tuple[Weights, State]]:
 
 
 class DynamicState(NamedTuple):
-    """The state after part of a text.
+    """The state after part of a text."""
 
-    Attributes:
-        weights: The current weights.
-        before: The recurrent state at the beginning of the current segment.
-        after: The recurrent state after the last input.
-        inputs: The inputs of the current segment so far, int32; a full segment waits for the next token.
-    """
-
-    weights: Weights
-    before: State
-    after: State
-    inputs: NDArray[np.int32]
+    weights: Weights  # the current weights
+    before: State  # the recurrent state at the beginning of the current segment
+    after: State  # the recurrent state after the last input
+    inputs: NDArray[np.int32]  # of the current segment so far, int32; a full segment waits for the next token
 
 
 class DynamicEngine(DistributionEngine):

@@ -40,18 +40,11 @@ OPTIONS_TYPES: tuple[type[Settings], ...] = (*(method.options_type for method in
 
 @dataclass(frozen=True)
 class AppliedMethods:
-    """A model with methods applied.
+    """A model with methods applied."""
 
-    Attributes:
-        model: The model, or the first member of the ensemble, with the outermost engine.
-        settings: For each method, for the ensemble, and for the mixture of a model, its name and its settings: one, or
-            one for each member.
-        tuned: Names of the settings that were tuned on the validation split.
-    """
-
-    model: TextModel
-    settings: tuple[tuple[str, tuple[Settings, ...]], ...] = ()
-    tuned: tuple[str, ...] = ()
+    model: TextModel  # the model, or the first member of the ensemble, with the outermost engine
+    settings: tuple[tuple[str, tuple[Settings, ...]], ...] = ()  # each name with settings: one, or one a member
+    tuned: tuple[str, ...] = ()  # names of the settings that were tuned on the validation split
 
     @property
     def description(self) -> str:

@@ -12,45 +12,27 @@ from nextword.text.batching.window import TokenIds
 
 @dataclass(frozen=True)
 class Splits:
-    """The splits that a method may read, loaded on demand; the evaluated split is not among them.
+    """The splits that a method may read, loaded on demand; the evaluated split is not among them."""
 
-    Attributes:
-        train: Returns the ids of the training split.
-        valid: Returns the ids of the validation split, to tune settings on.
-    """
-
-    train: Callable[[], TokenIds]
-    valid: Callable[[], TokenIds]
+    train: Callable[[], TokenIds]  # returns the ids of the training split
+    valid: Callable[[], TokenIds]  # returns the ids of the validation split, to tune settings on
 
 
 class AppliedMethod[Options: Settings](NamedTuple):
-    """A method applied to an engine.
-
-    Attributes:
-        engine: The outer engine.
-        options: The settings, including tuned values.
-    """
+    """A method applied to an engine."""
 
     engine: Engine
-    options: Options
+    options: Options  # the settings, including tuned values
 
 
 class Method[Options: Settings](ABC):
-    """Base class of a method that changes the predictions of a model, but not its stored weights.
-
-    Attributes:
-        name: Name of the method.
-        options_type: Class of its settings.
-        tunable: Names of the settings that can be tuned on the validation split.
-        is_innermost: Whether it must be applied to the model itself: to each member of an ensemble.
-        learns: Whether it learns from the text that it reads; then the score of a line depends on earlier lines.
-    """
+    """Base class of a method that changes the predictions of a model, but not its stored weights."""
 
     name: ClassVar[str]
     options_type: ClassVar[type[Settings]]
-    tunable: ClassVar[tuple[str, ...]] = ()
-    is_innermost: ClassVar[bool] = False
-    learns: ClassVar[bool] = False
+    tunable: ClassVar[tuple[str, ...]] = ()  # names of the settings that can be tuned on the validation split
+    is_innermost: ClassVar[bool] = False  # whether it is applied to the model itself: to each member of an ensemble
+    learns: ClassVar[bool] = False  # whether the score of a line depends on earlier lines
 
     @abstractmethod
     def apply(

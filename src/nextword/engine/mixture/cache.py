@@ -92,17 +92,11 @@ class _Entries:
 
 
 class Memory(NamedTuple):
-    """The recent context of a text; nothing that a memory shows is ever changed.
+    """The recent context of a text; nothing that a memory shows is ever changed."""
 
-    Attributes:
-        entries: Hidden states and their followers, shared with other branches of the text; `None` without any.
-        num_entries: How many of them belong to this branch, the latest last.
-        latest: The hidden state after the latest input `(H,)`, whose follower is not read yet; `None` at the start.
-    """
-
-    entries: _Entries | None = None
-    num_entries: int = 0
-    latest: Floats | None = None
+    entries: _Entries | None = None  # shared with other branches of the text; `None` without any
+    num_entries: int = 0  # how many of them belong to this branch, the latest last
+    latest: Floats | None = None  # the hidden state after the latest input `(H,)`, whose follower is not read yet
 
     def after(self, inputs: TokenIds, hidden: Floats, size: int) -> Self:
         """Return the memory of `size` tokens after more inputs `(T,)`, with the hidden states after each `(T, H)`."""
@@ -125,18 +119,11 @@ class Memory(NamedTuple):
 
 
 class Matches(NamedTuple):
-    r"""The remembered tokens for each query of a window.
+    r"""The remembered tokens for each query of a window."""
 
-    Attributes:
-        similarity: $h_t^\top h_i$ of each query with each entry `(T, N)`, float32.
-        followers: The token after each entry `(N,)`.
-        visible: Which entries a query may see: the latest `size` of those whose follower it has read, without the
-            latest `delay` `(T, N)`; `None` if it may see all.
-    """
-
-    similarity: Floats
-    followers: TokenIds
-    visible: NDArray[np.bool_] | None
+    similarity: Floats  # $h_t^\top h_i$ of each query with each entry `(T, N)`, float32
+    followers: TokenIds  # the token after each entry `(N,)`
+    visible: NDArray[np.bool_] | None  # which entries a query may see `(T, N)`; `None` if it may see all
 
     @classmethod
     def of(cls, memory: Memory, hidden: Floats, size: int, delay: int = 0) -> Self:

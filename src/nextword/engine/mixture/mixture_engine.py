@@ -28,13 +28,9 @@ _LEAST = np.finfo(np.float32).tiny
 
 
 class Part(Protocol):
-    """What is mixed with an engine. Its state is an argument and a result, as in an engine.
+    """What is mixed with an engine. Its state is an argument and a result, as in an engine."""
 
-    Attributes:
-        numbers_per_token: How many numbers it takes for a token of a window, besides the distribution.
-    """
-
-    numbers_per_token: int
+    numbers_per_token: int  # how many numbers it takes for a token of a window, besides the distribution
 
     def start(self, batch_size: int) -> Any:
         """Return the state before a text."""

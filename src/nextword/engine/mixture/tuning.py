@@ -47,15 +47,10 @@ _MIN_ROW_TOKENS = 500
 
 
 class CacheTrial(NamedTuple):
-    """What a cache of some size and theta says of a text.
+    """What a cache of some size and theta says of a text."""
 
-    Attributes:
-        hits: The probability of each token under the cache alone `(N,)`.
-        log_totals: The logarithm of the weight of all entries at each `(N,)`; -inf for an empty cache.
-    """
-
-    hits: NDArray[np.float32]
-    log_totals: NDArray[np.float32]
+    hits: NDArray[np.float32]  # the probability of each token under the cache alone `(N,)`
+    log_totals: NDArray[np.float32]  # the logarithm of the weight of all entries `(N,)`; -inf for an empty cache
 
     @classmethod
     def of(cls, matches: Matches, targets: TokenIds, theta: float) -> Self:
@@ -135,17 +130,13 @@ def _sentinels(trial: CacheTrial) -> list[float]:
 class Effort(NamedTuple):
     """How much text a mixture is fitted to.
 
-    Attributes:
-        train_tokens: How many of the latest training tokens are counted, at most.
-        valid_tokens: How many validation tokens decide the settings, at most.
-
     Example:
         >>> Effort.within(12.0)
         Effort(train_tokens=1500000, valid_tokens=20000)
     """
 
-    train_tokens: int = 5_000_000
-    valid_tokens: int = 20_000
+    train_tokens: int = 5_000_000  # how many of the latest training tokens are counted, at most
+    valid_tokens: int = 20_000  # how many validation tokens decide the settings, at most
 
     @classmethod
     def within(cls, seconds: float) -> Self:
@@ -168,18 +159,11 @@ _COUNTING_SHARE = 0.6
 
 
 class FittedMixture(NamedTuple):
-    """A mixture, and what a person wants to know of it.
+    """A mixture, and what a person wants to know of it."""
 
-    Attributes:
-        mixture: What to mix; `None` if nothing helps.
-        counted_tokens: Training tokens that its n-grams were counted in.
-        pruning_cost: How much higher the perplexity is than with all n-grams, on the validation text with the n-grams
-            alone mixed in, as a fraction.
-    """
-
-    mixture: Mixture | None
-    counted_tokens: int = 0
-    pruning_cost: float = 0.0
+    mixture: Mixture | None  # what to mix; `None` if nothing helps
+    counted_tokens: int = 0  # training tokens that its n-grams were counted in
+    pruning_cost: float = 0.0  # rise of the perplexity on the validation text, as a fraction
 
     @property
     def facts(self) -> dict[str, str]:

@@ -144,19 +144,12 @@ def _read_counts(lines: ArpaLines) -> list[int]:
 
 
 class _Section(NamedTuple):
-    """The n-grams of one length, `G` of them as the file has them.
+    """The n-grams of one length, `G` of them as the file has them."""
 
-    Attributes:
-        first_line: The line of the first.
-        words: The words of each at each place, `G` by length.
-        log10_probs: The probabilities `(G,)`.
-        log10_backoffs: The backoff weights `(G,)`, 0 if left out.
-    """
-
-    first_line: int
-    words: list[Sequence[bytes]]
-    log10_probs: Floats
-    log10_backoffs: Floats
+    first_line: int  # the line of the first
+    words: list[Sequence[bytes]]  # the words of each at each place, `G` by length
+    log10_probs: Floats  # the probabilities `(G,)`
+    log10_backoffs: Floats  # the backoff weights `(G,)`, 0 if left out
 
 
 def _sections(lines: ArpaLines, length: int, count: int) -> Iterator[_Section]:

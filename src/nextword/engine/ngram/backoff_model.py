@@ -45,16 +45,11 @@ class BackoffTable:
     """The n-grams of one length, sorted by context and word.
 
     Arrays have one element more than there are n-grams, for the number `ABSENT`, -1.
-
-    Attributes:
-        table: Finds the number of an n-gram.
-        log10_probs: Logarithm to the base 10 of each probability `(G + 1,)`.
-        log10_backoffs: Logarithm to the base 10 of each backoff weight `(G + 1,)`; the last is 0.
     """
 
-    table: CountTable
-    log10_probs: Floats
-    log10_backoffs: Floats
+    table: CountTable  # finds the number of an n-gram
+    log10_probs: Floats  # logarithm to the base 10 of each probability `(G + 1,)`
+    log10_backoffs: Floats  # logarithm to the base 10 of each backoff weight `(G + 1,)`; the last is 0
 
     def __len__(self) -> int:
         return len(self.table.keys)
@@ -62,15 +57,10 @@ class BackoffTable:
 
 @dataclass(frozen=True, eq=False)
 class BackoffModel:
-    """A distribution over the next word from the last `order - 1` words, in backoff form.
+    """A distribution over the next word from the last `order - 1` words, in backoff form."""
 
-    Attributes:
-        words: The words by their ids, `<s>`, `</s>` and `<unk>` among them `(V,)`.
-        tables: The n-grams of each length from 1 to the order.
-    """
-
-    words: tuple[str, ...]
-    tables: tuple[BackoffTable, ...]
+    words: tuple[str, ...]  # the words by their ids, `<s>`, `</s>` and `<unk>` among them `(V,)`
+    tables: tuple[BackoffTable, ...]  # the n-grams of each length from 1 to the order
 
     @property
     def order(self) -> int:
@@ -259,19 +249,12 @@ def _words_of(tokens: Sequence[str], *, end: str, unknown: str) -> list[str]:
 
 
 class BackoffScore(NamedTuple):
-    """The probability of a word.
+    """The probability of a word."""
 
-    Attributes:
-        log10_prob: Logarithm to the base 10 of the word's probability.
-        ngram_length: Length of the n-gram that gave it, the word included.
-        is_known: Whether the model holds the word.
-        after: The context after the word.
-    """
-
-    log10_prob: float
-    ngram_length: int
-    is_known: bool
-    after: BackoffContext
+    log10_prob: float  # logarithm to the base 10 of the word's probability
+    ngram_length: int  # length of the n-gram that gave it, the word included
+    is_known: bool  # whether the model holds the word
+    after: BackoffContext  # the context after the word
 
 
 class BackoffContext:

@@ -29,16 +29,13 @@ Floats = NDArray[np.float64]
 class CountTable:
     """N-grams of one length. Each is a shorter n-gram, its context, and the token after it.
 
-    Attributes:
-        vocabulary_size: `V`.
-        keys: `context * V + token` of each n-gram, ascending `(G,)`. The number of an n-gram is the place of its key;
-            the number of a single token is its id. A context is a number in the table of the next shorter length.
-        counts: The count of each n-gram `(G,)`; empty in a table that only finds n-grams.
+    The number of an n-gram is the place of its key, that of a single token its id. A context is a number in the table
+    of the next shorter length.
     """
 
-    vocabulary_size: int
-    keys: Integers
-    counts: Integers
+    vocabulary_size: int  # `V`
+    keys: Integers  # `context * V + token` of each n-gram, ascending `(G,)`
+    counts: Integers  # the count of each n-gram `(G,)`; empty in a table that only finds n-grams
 
     @property
     def tokens(self) -> Integers:
@@ -63,22 +60,14 @@ class Level(NamedTuple):
     r"""The n-grams of one length, `G` of them after `C` contexts.
 
     Each array has one element more, which the number `ABSENT`, -1, finds: with it, the shorter context decides alone.
-
-    Attributes:
-        table: The n-grams.
-        tokens: The last token of each `(G + 1,)`.
-        shares: The share of each in its context, $s(u w)$ `(G + 1,)`.
-        left_over: The weight of the shorter context, $\gamma(u)$ `(C + 1,)`.
-        begins: The number of the first n-gram of each context `(C + 1,)`.
-        sizes: Number of n-grams of each context `(C + 1,)`.
     """
 
     table: CountTable
-    tokens: Integers
-    shares: Floats
-    left_over: Floats
-    begins: Integers
-    sizes: Integers
+    tokens: Integers  # the last token of each `(G + 1,)`
+    shares: Floats  # the share of each in its context, $s(u w)$ `(G + 1,)`
+    left_over: Floats  # the weight of the shorter context, $\gamma(u)$ `(C + 1,)`
+    begins: Integers  # the number of the first n-gram of each context `(C + 1,)`
+    sizes: Integers  # number of n-grams of each context `(C + 1,)`
 
     @classmethod
     def of(cls, table: CountTable, shares: Floats, left_over: Floats) -> Self:
@@ -95,19 +84,12 @@ class Level(NamedTuple):
 
 
 class NgramEntries(NamedTuple):
-    """The n-grams of one length in a model, `G` of them, in the order of their numbers.
+    """The n-grams of one length in a model, `G` of them, in the order of their numbers."""
 
-    Attributes:
-        contexts: The number of each one's context `(G,)`; 0 for single tokens.
-        tokens: The last token of each `(G,)`.
-        probabilities: The interpolated probability of that token after the context `(G,)`.
-        weights: The weight of the shorter context if the n-gram is the context `(G,)`.
-    """
-
-    contexts: Integers
-    tokens: Integers
-    probabilities: Floats
-    weights: Floats
+    contexts: Integers  # the number of each one's context `(G,)`; 0 for single tokens
+    tokens: Integers  # the last token of each `(G,)`
+    probabilities: Floats  # the interpolated probability of that token after the context `(G,)`
+    weights: Floats  # the weight of the shorter context if the n-gram is the context `(G,)`
 
 
 class InterpolatedModel:

@@ -13,31 +13,18 @@ from nextword.model.ops.cross_entropy import Candidates, TokenLosses, linear_cro
 
 
 class TokenBatch(NamedTuple):
-    """Hidden states and targets of flattened windows, with the options of the loss.
+    """Hidden states and targets of flattened windows, with the options of the loss."""
 
-    Attributes:
-        hidden: Hidden states `(N, H)`.
-        targets: Ids `(N,)`, int32.
-        weights: Weights of the targets in the loss `(N,)`.
-        embeddings: Embedding matrix `(V, E)` if the projection is tied.
-        num_steps: Steps of each window; with locked dropout they share a mask.
-        training: Whether to apply dropout and use the layer's `compute_dtype`.
-        ranks: Whether to return the ranks of the targets; the result is then not differentiable.
-        candidates: Tokens of a sampled softmax; default: the whole vocabulary.
-        label_smoothing: See `nextword.model.ops.cross_entropy.linear_cross_entropy`.
-        z_loss: See `nextword.model.ops.cross_entropy.linear_cross_entropy`.
-    """
-
-    hidden: Any
-    targets: Any
-    weights: Any
-    embeddings: Any = None
-    num_steps: int = 1
-    training: bool = False
-    ranks: bool = False
-    candidates: Candidates | None = None
-    label_smoothing: float = 0.0
-    z_loss: float = 0.0
+    hidden: Any  # hidden states `(N, H)`
+    targets: Any  # ids `(N,)`, int32
+    weights: Any  # weights of the targets in the loss `(N,)`
+    embeddings: Any = None  # embedding matrix `(V, E)` if the projection is tied
+    num_steps: int = 1  # steps of each window; with locked dropout they share a mask
+    training: bool = False  # whether to apply dropout and use the layer's `compute_dtype`
+    ranks: bool = False  # whether to return the ranks of the targets; the result is then not differentiable
+    candidates: Candidates | None = None  # tokens of a sampled softmax; default: the whole vocabulary
+    label_smoothing: float = 0.0  # see `nextword.model.ops.cross_entropy.linear_cross_entropy`
+    z_loss: float = 0.0  # see `nextword.model.ops.cross_entropy.linear_cross_entropy`
 
 
 class Projection(InitializedLayer, ABC):

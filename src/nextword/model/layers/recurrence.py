@@ -15,13 +15,9 @@ from nextword.model.ops.lstm import LSTMState
 
 
 class HiddenState(NamedTuple):
-    """Recurrent state of a layer without a memory cell.
+    """Recurrent state of a layer without a memory cell."""
 
-    Attributes:
-        hidden: Output of the last step `(B, H)`.
-    """
-
-    hidden: Any
+    hidden: Any  # output of the last step `(B, H)`
 
 
 RecurrentState = LSTMState | HiddenState

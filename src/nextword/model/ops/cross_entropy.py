@@ -15,20 +15,12 @@ if keras.backend.backend() == "jax":
 
 
 class TokenLosses(NamedTuple):
-    """How well each target was predicted.
+    """How well each target was predicted."""
 
-    Attributes:
-        total: Weighted sum of the losses in nats, a scalar. Only this attribute has a gradient.
-        negative_log_likelihood: Loss of each target `(N,)`, in nats.
-        hit: Whether no token is more probable than the target `(N,)`, boolean.
-        rank: Rank of the target among all tokens `(N,)`, int32. The most probable token has rank 1; ties go in order
-            of id. `None` unless requested.
-    """
-
-    total: Any
-    negative_log_likelihood: Any
-    hit: Any
-    rank: Any = None
+    total: Any  # weighted sum of the losses in nats, a scalar. Only this attribute has a gradient
+    negative_log_likelihood: Any  # loss of each target `(N,)`, in nats
+    hit: Any  # whether no token is more probable than the target `(N,)`, boolean
+    rank: Any = None  # rank of the target among all tokens `(N,)`, int32; 1 is the most probable, ties go by id
 
 
 def linear_cross_entropy(
@@ -118,18 +110,11 @@ def linear_cross_entropy_reference(
 
 
 class Candidates(NamedTuple):
-    """The `C` tokens in the softmax of a training step.
+    """The `C` tokens in the softmax of a training step."""
 
-    Attributes:
-        ids: Ids of the candidates `(C,)`, int32; an id may occur more than once.
-        log_weights: Terms added to the logits `(C,)`: minus the logarithm of the expected count of each candidate. It
-            is 0 for a token that is always a candidate, and close to minus infinity for a duplicate.
-        places: Index of each target among the candidates `(N,)`, int32.
-    """
-
-    ids: Any
-    log_weights: Any
-    places: Any
+    ids: Any  # ids of the candidates `(C,)`, int32; an id may occur more than once
+    log_weights: Any  # added to the logits `(C,)`: minus the log of a candidate's expected count
+    places: Any  # index of each target among the candidates `(N,)`, int32
 
 
 def sampled_cross_entropy(

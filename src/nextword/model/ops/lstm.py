@@ -15,15 +15,10 @@ elif keras.backend.backend() == "torch":
 
 
 class LSTMState(NamedTuple):
-    """Recurrent state of an LSTM layer.
+    """Recurrent state of an LSTM layer."""
 
-    Attributes:
-        hidden: Output of the last step `(B, H)`.
-        cell: Memory of the layer `(B, H)`.
-    """
-
-    hidden: Any
-    cell: Any
+    hidden: Any  # output of the last step `(B, H)`
+    cell: Any  # memory of the layer `(B, H)`
 
 
 def lstm(

@@ -23,17 +23,11 @@ _MIN_ROWS = 16
 
 
 class PaddedSentences(NamedTuple):
-    """A batch of sentences, padded at their ends.
+    """A batch of sentences, padded at their ends."""
 
-    Attributes:
-        inputs: Ids `(B, T)`, int32.
-        targets: Token that follows each input `(B, T)`, int32.
-        lengths: Number of targets in each row `(B,)`; 0 for a padding row.
-    """
-
-    inputs: TokenIds
-    targets: TokenIds
-    lengths: NDArray[np.int64]
+    inputs: TokenIds  # ids `(B, T)`, int32
+    targets: TokenIds  # token that follows each input `(B, T)`, int32
+    lengths: NDArray[np.int64]  # number of targets in each row `(B,)`; 0 for a padding row
 
 
 @dataclass(frozen=True)

@@ -12,35 +12,23 @@ TokenIds = NDArray[np.int32]
 
 
 class Window(NamedTuple):
-    """The data of one training step: `B` rows of `T` time steps.
+    """The data of one training step: `B` rows of `T` time steps."""
 
-    Attributes:
-        inputs: Token ids `(B, T)`, int32.
-        targets: Token that follows each input `(B, T)`, int32.
-        weights: 1 for a target, 0 for padding and burn-in `(B, T)`, float32.
-        reset: Rows whose carried state is cleared before the window `(B,)`, bool.
-    """
-
-    inputs: TokenIds
-    targets: TokenIds
-    weights: NDArray[np.float32]
-    reset: NDArray[np.bool_]
+    inputs: TokenIds  # token ids `(B, T)`, int32
+    targets: TokenIds  # token that follows each input `(B, T)`, int32
+    weights: NDArray[np.float32]  # 1 for a target, 0 for padding and burn-in `(B, T)`, float32
+    reset: NDArray[np.bool_]  # rows whose carried state is cleared before the window `(B,)`, bool
 
 
 class Windows(ABC):
     """An infinite sequence of windows, indexed by training step.
 
     A window depends only on its step, so a resumed run continues exactly where it stopped.
-
-    Attributes:
-        batch_size: Number of rows in every window.
-        num_steps: Number of time steps in every window; approximate for variable lengths.
-        steps_per_epoch: Number of windows that read the text once.
     """
 
-    batch_size: int
-    num_steps: int
-    steps_per_epoch: int
+    batch_size: int  # number of rows in every window
+    num_steps: int  # number of time steps in every window; approximate for variable lengths
+    steps_per_epoch: int  # number of windows that read the text once
 
     @property
     def words_per_step(self) -> int:

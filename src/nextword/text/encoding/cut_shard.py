@@ -41,29 +41,17 @@ IDS, UNITS, PRE_TOKENS, COUNTS, REPORT = "ids.int32", "units.txt", "pieces.txt",
 
 @dataclass(frozen=True, kw_only=True)
 class ShardTask:
-    """A shard to cut.
-
-    Attributes:
-        path: The file.
-        start: Offset of its first byte in the file.
-        stop: Offset after its last byte.
-        shown: How to name the file in messages.
-        kind: The tokenizer.
-        line_ends: Whether `<eos>` ends each line or each paragraph.
-        on_bad_bytes: Whether bad bytes are refused or replaced.
-        sha256: The SHA-256 digest of the shard, in hexadecimal; empty if it is not known.
-        folder: Where the cut shard will be.
-    """
+    """A shard to cut."""
 
     path: str
-    start: int
-    stop: int
-    shown: str
+    start: int  # offset of its first byte in the file
+    stop: int  # offset after its last byte
+    shown: str  # how to name the file in messages
     kind: TokenizerKind
-    line_ends: LineEnds
-    on_bad_bytes: OnBadBytes
-    sha256: str
-    folder: str
+    line_ends: LineEnds  # whether `<eos>` ends each line or each paragraph
+    on_bad_bytes: OnBadBytes  # whether bad bytes are refused or replaced
+    sha256: str  # the SHA-256 digest of the shard, in hexadecimal; empty if it is not known
+    folder: str  # where the cut shard will be
 
     @property
     def num_bytes(self) -> int:

@@ -115,23 +115,14 @@ class CutText:
 
 @dataclass(frozen=True)
 class Cutting:
-    """A text that is to be cut.
-
-    Attributes:
-        part: The text.
-        kind: The tokenizer.
-        line_ends: Whether `<eos>` ends each line or each paragraph.
-        on_bad_bytes: Whether bytes that are not UTF-8 are refused or replaced.
-        cache: The cache folder.
-        is_guess: Whether `line_ends` is what the beginning of the text suggests, to be changed if the whole says so.
-    """
+    """A text that is to be cut."""
 
     part: TextRange
     kind: TokenizerKind
-    line_ends: LineEnds
-    on_bad_bytes: OnBadBytes
+    line_ends: LineEnds  # whether `<eos>` ends each line or each paragraph
+    on_bad_bytes: OnBadBytes  # whether bytes that are not UTF-8 are refused or replaced
     cache: Path
-    is_guess: bool = False
+    is_guess: bool = False  # whether the beginning of the text suggests `line_ends`; the whole may say otherwise
 
     @classmethod
     def by_text(cls, part: TextRange, kind: TokenizerKind, on_bad_bytes: OnBadBytes, cache: Path) -> Self:

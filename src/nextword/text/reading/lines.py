@@ -19,19 +19,12 @@ _REPLACEMENT = "\N{REPLACEMENT CHARACTER}"
 
 
 class Chunk(NamedTuple):
-    """Whole lines of a stream.
+    """Whole lines of a stream."""
 
-    Attributes:
-        offset: Offset of its first byte in the file.
-        data: Its bytes, without a byte order mark.
-        text: The same as text.
-        lines: Its lines without their ends.
-    """
-
-    offset: int
-    data: bytes
-    text: str
-    lines: list[str]
+    offset: int  # offset of its first byte in the file
+    data: bytes  # its bytes, without a byte order mark
+    text: str  # the same as text
+    lines: list[str]  # its lines without their ends
 
 
 def split_lines(text: str) -> list[str]:
@@ -188,15 +181,10 @@ _BLOCK = 2**16
 
 
 class LinePlace(NamedTuple):
-    """Where a line is.
+    """Where a line is."""
 
-    Attributes:
-        source: The file as the user named it; `-` for standard input.
-        line: Its number in the file, from 1.
-    """
-
-    source: str
-    line: int
+    source: str  # the file as the user named it; `-` for standard input
+    line: int  # its number in the file, from 1
 
 
 class InputLines:

@@ -20,17 +20,11 @@ _MEGABYTE = 10**6
 
 
 class ReadingProgress(NamedTuple):
-    """How far a task is.
+    """How far a task is."""
 
-    Attributes:
-        doing: The task in words, such as `cutting the text`.
-        done: Bytes of the text that are done.
-        total: All of them; `None` if that is not known yet, as in a packed file.
-    """
-
-    doing: str
-    done: int
-    total: int | None
+    doing: str  # the task in words, such as `cutting the text`
+    done: int  # bytes of the text that are done
+    total: int | None  # all of them; `None` if that is not known yet, as in a packed file
 
     @property
     def megabytes(self) -> tuple[int, int | None]:

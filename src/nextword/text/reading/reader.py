@@ -28,19 +28,12 @@ _IS_SPACE = np.array([chr(byte).isspace() and byte < 128 for byte in range(256)]
 
 @dataclass(frozen=True)
 class TextRange:
-    """The bytes of a plain file from `start` up to, but not including, `stop`.
-
-    Attributes:
-        path: The file.
-        start: Offset of the first byte.
-        stop: Offset after the last byte.
-        shown: How to name the file in messages if it was made of another, such as a packed one; empty if not.
-    """
+    """The bytes of a plain file from `start` up to, but not including, `stop`."""
 
     path: Path
-    start: int
-    stop: int
-    shown: str = ""
+    start: int  # offset of the first byte
+    stop: int  # offset after the last byte
+    shown: str = ""  # how to name the file in messages if it was made of another, such as a packed one; empty if not
 
     @classmethod
     def whole(cls, path: Path) -> "TextRange":

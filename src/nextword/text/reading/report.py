@@ -26,39 +26,22 @@ _JOINED: Mapping[str, Callable[[Any, Any], Any]] = {
 
 @dataclass(kw_only=True)
 class ReadCounts:
-    """The counts of one range of a file. They depend on the text alone, not on the tokenizer.
+    """The counts of one range of a file. They depend on the text alone, not on the tokenizer."""
 
-    Attributes:
-        num_bytes: Bytes of the range.
-        num_lines: Lines, including a last line without line end.
-        num_words: Runs of characters between white space, plus one for each line end.
-        num_characters: Characters. A line end counts as one, a byte order mark as none.
-        longest_line: Characters of the longest line.
-        num_written_unknown: Tokens of pretokenized text that are written as `<unk>`.
-        num_invalid: Sequences of bytes that are not UTF-8, each replaced by U+FFFD.
-        first_invalid: Offset of the first such sequence in the file.
-        num_nul: NULs, each replaced by U+FFFD.
-        first_nul: Offset of the first NUL in the file.
-        num_crlf: Line ends that are a carriage return with a line feed.
-        num_lone_cr: Line ends that are a carriage return alone.
-        has_byte_order_mark: Whether a byte order mark at the start of the file was dropped.
-        lacks_last_line_end: Whether a line end was added to the last line.
-    """
-
-    num_bytes: int = 0
-    num_lines: int = 0
-    num_words: int = 0
-    num_characters: int = 0
-    longest_line: int = 0
-    num_written_unknown: int = 0
-    num_invalid: int = 0
-    first_invalid: int | None = None
-    num_nul: int = 0
-    first_nul: int | None = None
-    num_crlf: int = 0
-    num_lone_cr: int = 0
-    has_byte_order_mark: bool = False
-    lacks_last_line_end: bool = False
+    num_bytes: int = 0  # bytes of the range
+    num_lines: int = 0  # lines, including a last line without line end
+    num_words: int = 0  # runs of characters between white space, plus one for each line end
+    num_characters: int = 0  # characters. A line end counts as one, a byte order mark as none
+    longest_line: int = 0  # characters of the longest line
+    num_written_unknown: int = 0  # tokens of pretokenized text that are written as `<unk>`
+    num_invalid: int = 0  # sequences of bytes that are not UTF-8, each replaced by U+FFFD
+    first_invalid: int | None = None  # offset of the first such sequence in the file
+    num_nul: int = 0  # NULs, each replaced by U+FFFD
+    first_nul: int | None = None  # offset of the first NUL in the file
+    num_crlf: int = 0  # line ends that are a carriage return with a line feed
+    num_lone_cr: int = 0  # line ends that are a carriage return alone
+    has_byte_order_mark: bool = False  # whether a byte order mark at the start of the file was dropped
+    lacks_last_line_end: bool = False  # whether a line end was added to the last line
 
     def add(self, after: "ReadCounts") -> None:
         """Add the counts of the range that follows."""
@@ -69,19 +52,12 @@ class ReadCounts:
 
 @dataclass(frozen=True)
 class SplitReport:
-    """The counts of one split.
-
-    Attributes:
-        read: The counts of its text.
-        num_tokens: Number of ids, including those of `<eos>`.
-        num_unknown: Number of ids that are `<unk>`.
-        spelling_log_prob: Natural log-probability of the spellings of all tokens out of vocabulary.
-    """
+    """The counts of one split."""
 
     read: ReadCounts
-    num_tokens: int
-    num_unknown: int
-    spelling_log_prob: float = 0.0
+    num_tokens: int  # number of ids, including those of `<eos>`
+    num_unknown: int  # number of ids that are `<unk>`
+    spelling_log_prob: float = 0.0  # natural log-probability of the spellings of all tokens out of vocabulary
 
     @property
     def num_out_of_vocabulary(self) -> int:
@@ -101,21 +77,13 @@ class SplitReport:
 
 @dataclass(frozen=True)
 class TextReport:
-    """The counts of a corpus.
+    """The counts of a corpus."""
 
-    Attributes:
-        how_split: How the text was read and split, in one sentence.
-        how_cut: How it was cut into tokens, in one sentence.
-        splits: The report of each split by its name.
-        left: Which files of a folder are not read, in one sentence; empty if all are.
-        line_ends: What `<eos>` stands for, and the other choice, in one sentence; empty unless the choice is close.
-    """
-
-    how_split: str
-    how_cut: str
-    splits: Mapping[str, SplitReport]
-    left: str = ""
-    line_ends: str = ""
+    how_split: str  # how the text was read and split, in one sentence
+    how_cut: str  # how it was cut into tokens, in one sentence
+    splits: Mapping[str, SplitReport]  # the report of each split by its name
+    left: str = ""  # which files of a folder are not read, in one sentence; empty if all are
+    line_ends: str = ""  # what `<eos>` stands for, and the other choice; empty unless the choice is close
 
     def remarks(self) -> list[str]:
         """Return what to know before training: a short text, files that are not read, a close choice."""

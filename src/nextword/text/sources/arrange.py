@@ -34,19 +34,12 @@ _COUNTS = "counts.json"
 
 @dataclass(kw_only=True)
 class ArrangementCounts:
-    """What became of the documents.
+    """What became of the documents."""
 
-    Attributes:
-        num_documents: Documents that were kept.
-        num_repeated_documents: Documents that were dropped, because an equal one was before them.
-        num_repeated_lines: Long lines that were dropped, because an equal one was before them.
-        split: The kept documents of each split; empty if the text is not split by documents.
-    """
-
-    num_documents: int = 0
-    num_repeated_documents: int = 0
-    num_repeated_lines: int = 0
-    split: dict[str, int] = dataclasses.field(default_factory=dict)
+    num_documents: int = 0  # documents that were kept
+    num_repeated_documents: int = 0  # documents that were dropped, because an equal one was before them
+    num_repeated_lines: int = 0  # long lines that were dropped, because an equal one was before them
+    split: dict[str, int] = dataclasses.field(default_factory=dict)  # kept documents; empty if not split by documents
 
     def describe(self, options: TextOptions) -> list[str]:
         """Return the counts in words."""

@@ -57,44 +57,25 @@ _SHOWN = "the text in memory"
 
 @dataclass(frozen=True)
 class TextSource:
-    """Where the splits of a text are.
+    """Where the splits of a text are."""
 
-    Attributes:
-        name: Name of the sample, or the last part of the path; `text` for a text that was in memory.
-        stored_name: The name by which the text is found again, from any folder.
-        parts: The bytes of each split; under "all", those of a text that is not to be split.
-        pretokenized: Whether the text is known by its names to hold tokens between spaces (PTB, WikiText).
-        how_split: How the text was read and split, in one sentence.
-        left: Which files of a folder are not read, in one sentence; empty if all are.
-    """
-
-    name: str
-    stored_name: str
-    parts: Mapping[SplitOrAll, TextRange]
-    pretokenized: bool
-    how_split: str
-    left: str = ""
+    name: str  # name of the sample, or the last part of the path; `text` for a text that was in memory
+    stored_name: str  # the name by which the text is found again, from any folder
+    parts: Mapping[SplitOrAll, TextRange]  # under "all", those of a text that is not to be split
+    pretokenized: bool  # whether the text is known by its names to hold tokens between spaces (PTB, WikiText)
+    how_split: str  # how the text was read and split, in one sentence
+    left: str = ""  # which files of a folder are not read, in one sentence; empty if all are
 
 
 @dataclass(frozen=True)
 class _Found:
-    """What a user's text stands for.
-
-    Attributes:
-        name: See `TextSource`.
-        stored_name: See `TextSource`; empty if only the plain text in the cache can be named.
-        description: In words, which files it is.
-        sources: The files or rows of each split; under "all", those of a text without splits.
-        joined: How messages name several files as one text; empty for one file and for rows.
-        left: See `TextSource`.
-        is_pretokenized: See `TextSource`.
-    """
+    """What a user's text stands for."""
 
     name: str
-    stored_name: str
-    description: str
-    sources: Mapping[SplitOrAll, Sequence[Source]]
-    joined: str = ""
+    stored_name: str  # see `TextSource`; empty if only the plain text in the cache can be named
+    description: str  # in words, which files it is
+    sources: Mapping[SplitOrAll, Sequence[Source]]  # under "all", those of a text without splits
+    joined: str = ""  # how messages name several files as one text; empty for one file and for rows
     left: str = ""
     is_pretokenized: bool = False
 

@@ -37,15 +37,10 @@ _SAVED_BYTES = 2**26
 
 
 class PlainText(NamedTuple):
-    """A text as ranges of plain files.
+    """A text as ranges of plain files."""
 
-    Attributes:
-        ranges: All of it, or its splits.
-        description: In words, what became of its documents; empty if nothing did.
-    """
-
-    ranges: Mapping[SplitOrAll, TextRange]
-    description: str = ""
+    ranges: Mapping[SplitOrAll, TextRange]  # all of it, or its splits
+    description: str = ""  # in words, what became of its documents; empty if nothing did
 
 
 def plain_range(file: TextFile, cache: Path) -> TextRange:

@@ -51,19 +51,12 @@ def _packaged(name: str) -> Path:
 
 @dataclass(frozen=True)
 class Download:
-    """A corpus to download, file by file or as one archive.
+    """A corpus to download, file by file or as one archive."""
 
-    Attributes:
-        base_url: Address of the folder of the files, or of a zip archive.
-        digests: SHA-256 of each file.
-        folder: Folder of the files in the archive.
-        archive_digest: SHA-256 of the archive; empty if the files are downloaded one by one.
-    """
-
-    base_url: str
-    digests: Mapping[str, str]
-    folder: str = ""
-    archive_digest: str = ""
+    base_url: str  # address of the folder of the files, or of a zip archive
+    digests: Mapping[str, str]  # SHA-256 of each file
+    folder: str = ""  # folder of the files in the archive
+    archive_digest: str = ""  # SHA-256 of the archive; empty if the files are downloaded one by one
 
 
 DOWNLOADS = {

@@ -19,22 +19,13 @@ _MAX_CHARACTERS = 2**20
 
 
 class EncodedLine(NamedTuple):
-    """A line and its ids.
+    """A line and its ids."""
 
-    Attributes:
-        number: Its number among all lines, from 1.
-        text: The line.
-        ids: Its tokens and the `<eos>` at its end `(N,)`, int32.
-        out_of_vocabulary: Which of them the vocabulary lacks `(N,)`. An `<unk>` written in the text does not count.
-        spelling_log_probs: Natural log-probability of the spelling of each unknown token, given that it is unknown; 0
-            for the others `(N,)`.
-    """
-
-    number: int
+    number: int  # its number among all lines, from 1
     text: str
-    ids: NDArray[np.int32]
-    out_of_vocabulary: NDArray[np.bool_]
-    spelling_log_probs: NDArray[np.float64]
+    ids: NDArray[np.int32]  # its tokens and the `<eos>` at its end `(N,)`, int32
+    out_of_vocabulary: NDArray[np.bool_]  # `(N,)`; an `<unk>` written in the text does not count
+    spelling_log_probs: NDArray[np.float64]  # of each unknown token, given that it is unknown; else 0 `(N,)`
 
 
 def encoded_windows(tokenizer: Tokenizer, lines: Iterable[str], *, max_lines: int) -> Iterator[list[EncodedLine]]:

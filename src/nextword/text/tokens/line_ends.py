@@ -55,26 +55,16 @@ class LineRuns:
     """Counts of blank lines and of the runs of lines between them, by which the meaning of `<eos>` is chosen.
 
     The counts of some lines can be added to those of the lines that follow.
-
-    Attributes:
-        num_lines: Lines.
-        num_blank: Lines of white space.
-        num_runs: Runs of lines that are not blank.
-        num_long_runs: Runs of several lines.
-        first: Lines of the run that begins with the first line; 0 if it is blank.
-        last: Lines of the run that ends with the last line; 0 if it is blank.
-        num_capital: Lines that begin with a capital letter.
-        num_characters: Characters of all lines, without the white space around each.
     """
 
     num_lines: int = 0
-    num_blank: int = 0
-    num_runs: int = 0
-    num_long_runs: int = 0
-    first: int = 0
-    last: int = 0
-    num_capital: int = 0
-    num_characters: int = 0
+    num_blank: int = 0  # lines of white space
+    num_runs: int = 0  # runs of lines that are not blank
+    num_long_runs: int = 0  # runs of several lines
+    first: int = 0  # lines of the run that begins with the first line; 0 if it is blank
+    last: int = 0  # lines of the run that ends with the last line; 0 if it is blank
+    num_capital: int = 0  # lines that begin with a capital letter
+    num_characters: int = 0  # characters of all lines, without the white space around each
 
     @classmethod
     def of(cls, lines: Iterable[str]) -> Self:

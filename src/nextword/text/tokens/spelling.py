@@ -70,18 +70,14 @@ class Followers(NamedTuple):
 class SpellingModel:
     """The probability of a word's spelling, given that the word is not in the vocabulary.
 
-    Attributes:
-        followers: How often each character follows each context; `fit` counts them.
-        log_unknown: Natural logarithm of the share of all spellings that are not in the vocabulary.
-
     Example:
         >>> model = SpellingModel.fit(["walked", "talked", "talking"], known=["walking"])
         >>> model.log_prob("walled") > model.log_prob("wkkzzz")
         True
     """
 
-    followers: Mapping[str, Followers]
-    log_unknown: float = 0.0
+    followers: Mapping[str, Followers]  # how often each character follows each context; `fit` counts them
+    log_unknown: float = 0.0  # natural logarithm of the share of all spellings that are not in the vocabulary
 
     @classmethod
     def fit(cls, words: Iterable[str], known: Collection[str] = ()) -> Self:

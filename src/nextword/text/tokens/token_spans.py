@@ -28,33 +28,20 @@ _WORDS: dict[TokenizerKind, re.Pattern[str]] = {
 
 
 class TokenSpan(NamedTuple):
-    """A token of a text.
+    """A token of a text."""
 
-    Attributes:
-        text: The token as it is written; `<eos>` for the end of a line or paragraph.
-        token_id: Its id.
-        start: Place of its first character in the text.
-        end: Place after its last character.
-    """
-
-    text: str
+    text: str  # the token as it is written; `<eos>` for the end of a line or paragraph
     token_id: int
-    start: int
-    end: int
+    start: int  # place of its first character in the text
+    end: int  # place after its last character
 
 
 class Segment(NamedTuple):
-    """A line or a paragraph of a text, which `<eos>` ends.
+    """A line or a paragraph of a text, which `<eos>` ends."""
 
-    Attributes:
-        text: Its characters; the lines of a paragraph are joined by spaces.
-        places: Place of each character in the whole text `(N,)`.
-        end: Place after its last character.
-    """
-
-    text: str
-    places: NDArray[np.intp]
-    end: int
+    text: str  # its characters; the lines of a paragraph are joined by spaces
+    places: NDArray[np.intp]  # place of each character in the whole text `(N,)`
+    end: int  # place after its last character
 
 
 def text_segments(tokenizer: Tokenizer, text: str) -> list[Segment]:

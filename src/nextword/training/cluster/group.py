@@ -34,18 +34,13 @@ _LAUNCHERS = (
 class ProcessGroup:
     """The processes of one training run.
 
-    Attributes:
-        num_processes: Number of processes.
-        process_id: Number of this process, from 0.
-        address: `HOST:PORT` of process 0; `None` if JAX finds it, as under Slurm.
-
     Raises:
         SettingError: `process_id` is not below `num_processes`.
     """
 
     num_processes: int
-    process_id: int
-    address: str | None = None
+    process_id: int  # number of this process, from 0
+    address: str | None = None  # `HOST:PORT` of process 0; `None` if JAX finds it, as under Slurm
 
     def __post_init__(self) -> None:
         if not 0 <= self.process_id < self.num_processes:

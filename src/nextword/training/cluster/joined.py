@@ -195,21 +195,12 @@ def losses_named() -> Iterator[None]:
 
 @dataclass(frozen=True)
 class MachineName:
-    """What one process tells the others about the name of its machine.
+    """What one process tells the others about the name of its machine."""
 
-    Attributes:
-        process_id: Number of the process.
-        name: Name of the machine.
-        address: The address that the machine finds for its own name, which Gloo tells the other processes; `None` if it
-            finds none.
-        route: The address from which the machine reaches process 0; `None` if it does not. Processes that share a
-            machine share it.
-    """
-
-    process_id: int
-    name: str
-    address: str | None
-    route: str | None
+    process_id: int  # number of the process
+    name: str  # name of the machine
+    address: str | None  # what the machine finds for its own name, which Gloo tells the others; `None` if nothing
+    route: str | None  # its address on the way to process 0, the same for all processes of a machine
 
     @classmethod
     def here(cls, process_id: int, first: str, name: str | None = None) -> Self:

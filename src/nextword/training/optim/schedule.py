@@ -23,17 +23,11 @@ _CYCLE_RISE, _CYCLE_FALL, _CYCLE_MOMENTUM_DROP = 25.0, 1e4, 0.1
 
 @dataclass(frozen=True, eq=False)
 class LinearToZero(schedules.LearningRateSchedule):
-    """Linear warm-up to the peak, then linear decay to zero at the last step.
+    """Linear warm-up to the peak, then linear decay to zero at the last step."""
 
-    Attributes:
-        peak: The highest learning rate.
-        warmup_steps: Steps before the peak.
-        total_steps: Steps of the whole run.
-    """
-
-    peak: float
-    warmup_steps: int
-    total_steps: int
+    peak: float  # the highest learning rate
+    warmup_steps: int  # steps before the peak
+    total_steps: int  # steps of the whole run
 
     def __call__(self, step: Any) -> Any:
         """Return the learning rate of `step`, counted from 0."""
@@ -45,19 +39,12 @@ class LinearToZero(schedules.LearningRateSchedule):
 
 @dataclass(frozen=True, eq=False)
 class StepDecay(schedules.LearningRateSchedule):
-    """Constant for some epochs, then multiplied by a factor at the beginning of each epoch (Zaremba et al. 2014).
+    """Constant for some epochs, then multiplied by a factor at the beginning of each epoch (Zaremba et al. 2014)."""
 
-    Attributes:
-        initial: Learning rate of the first epochs.
-        factor: Factor of each later epoch.
-        constant_epochs: Number of epochs at the initial learning rate.
-        steps_per_epoch: Number of steps in an epoch.
-    """
-
-    initial: float
-    factor: float
-    constant_epochs: int
-    steps_per_epoch: int
+    initial: float  # learning rate of the first epochs
+    factor: float  # factor of each later epoch
+    constant_epochs: int  # number of epochs at the initial learning rate
+    steps_per_epoch: int  # number of steps in an epoch
 
     def __call__(self, step: Any) -> Any:
         """Return the learning rate of `step`, counted from 0."""
@@ -74,23 +61,15 @@ class OneCycle(schedules.LearningRateSchedule):
 
     $p$ is the fraction of the phase that is done, and $v_0$ and $v_1$ are the values at its two ends. In one cycle the
     learning rate goes up and down, and the momentum down and up.
-
-    Attributes:
-        start: Value of the first step.
-        middle: Value at the end of the warm-up.
-        end: Value after the last step.
-        warmup_steps: Steps from start to middle.
-        total_steps: Steps of the whole run.
-
     Source:
         Smith (2018), "A disciplined approach to neural network hyper-parameters"; the cosines are those of fastai.
     """
 
-    start: float
-    middle: float
-    end: float
-    warmup_steps: int
-    total_steps: int
+    start: float  # value of the first step
+    middle: float  # value at the end of the warm-up
+    end: float  # value after the last step
+    warmup_steps: int  # steps from start to middle
+    total_steps: int  # steps of the whole run
 
     def __call__(self, step: Any) -> Any:
         """Return the value of `step`, counted from 0."""
@@ -109,14 +88,10 @@ class RescaledByLength(schedules.LearningRateSchedule):
 
     The mean loss of a short window has a gradient as large as that of a long window. Without scaling, each of its few
     tokens would weigh more. A loss that is summed over time needs no scaling.
-
-    Attributes:
-        schedule: The learning rate or its schedule.
-        relative_lengths: Length of each step's window over the usual length `(total_steps,)`; the last value repeats.
     """
 
-    schedule: Rate
-    relative_lengths: ArrayLike
+    schedule: Rate  # the learning rate or its schedule
+    relative_lengths: ArrayLike  # of each step's window to the usual length `(total_steps,)`; the last value repeats
 
     def __call__(self, step: Any) -> Any:
         """Return the learning rate of `step`, counted from 0."""
@@ -180,15 +155,10 @@ class ScheduleProgress:
 
 @dataclass(frozen=True, eq=False)
 class ReplannedSchedule(schedules.LearningRateSchedule):
-    """A schedule over a number of steps that is replanned every round.
+    """A schedule over a number of steps that is replanned every round."""
 
-    Attributes:
-        schedule: The schedule over `progress.total_steps` steps.
-        progress: The fraction of it that is done.
-    """
-
-    schedule: Callable[[Any], Any]
-    progress: ScheduleProgress
+    schedule: Callable[[Any], Any]  # the schedule over `progress.total_steps` steps
+    progress: ScheduleProgress  # the fraction of it that is done
 
     def __call__(self, step: Any) -> Any:
         """Return the value of `step`, counted from 0."""

@@ -56,15 +56,10 @@ _MIN_PATIENCE = 5
 
 @dataclass(frozen=True)
 class Budget:
-    """The time of a run, from the command to the bundle.
+    """The time of a run, from the command to the bundle."""
 
-    Attributes:
-        seconds: Total time.
-        began: Start time, by `time.monotonic`.
-    """
-
-    seconds: float
-    began: float
+    seconds: float  # total time
+    began: float  # start time, by `time.monotonic`
 
     @property
     def spent(self) -> float:
@@ -163,17 +158,11 @@ def _max_epochs(num_words: int, *, has_base: bool = False) -> float:
 
 @dataclass(frozen=True)
 class _Costs:
-    """About how long the parts of a run take.
+    """About how long the parts of a run take."""
 
-    Attributes:
-        step: Seconds of a step.
-        reading: Seconds in which the validation split is read once.
-        passes: How often a validation reads it: once for each weight average.
-    """
-
-    step: float
-    reading: float
-    passes: int
+    step: float  # seconds of a step
+    reading: float  # seconds in which the validation split is read once
+    passes: int  # how often a validation reads it: once for each weight average
 
     @classmethod
     def of(cls, config: RunConfig, text: TrainingText, words_per_second: float) -> Self:

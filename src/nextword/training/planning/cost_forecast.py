@@ -24,21 +24,13 @@ StrategyName = Literal["one-host", "data-parallel", "local-steps", "population"]
 
 @dataclass(frozen=True, kw_only=True)
 class Cluster:
-    """Machines of one kind in one network.
+    """Machines of one kind in one network."""
 
-    Attributes:
-        hosts: Number of machines `N`.
-        network_gbps: Bandwidth of each machine's link in each direction, in Gb/s.
-        latency_ms: Time of a small message from one machine to another, in milliseconds.
-        price_per_hour: Price of a machine for an hour; `None` if unknown.
-        collective_gbps: Speed at which a machine copies and sums the gradients that it receives, in Gb/s.
-    """
-
-    hosts: int
-    network_gbps: float
-    latency_ms: float
-    price_per_hour: float | None = None
-    collective_gbps: float = math.inf
+    hosts: int  # number of machines `N`
+    network_gbps: float  # bandwidth of each machine's link in each direction, in Gb/s
+    latency_ms: float  # time of a small message from one machine to another, in milliseconds
+    price_per_hour: float | None = None  # price of a machine for an hour; `None` if unknown
+    collective_gbps: float = math.inf  # at which a machine copies and sums the gradients that it receives, in Gb/s
 
     def all_reduce_seconds(self, num_bytes: int) -> float:
         """Return the time of a ring that sums arrays of `num_bytes` over all machines.
@@ -72,23 +64,14 @@ class Cluster:
 
 @dataclass(frozen=True, kw_only=True)
 class Work:
-    """What each machine computes and sends.
+    """What each machine computes and sends."""
 
-    Attributes:
-        num_parameters: Trainable parameters of the model.
-        batch_size: Rows of a batch `B`.
-        num_steps: Words of a row `T`.
-        local_steps: Steps between two averages with `local-steps`, `H`.
-        words_per_second: Throughput of one machine with whole batches.
-        split_words_per_second: Throughput of one machine with its share of a batch, for `data-parallel`.
-    """
-
-    num_parameters: int
-    batch_size: int
-    num_steps: int
-    local_steps: int
-    words_per_second: float
-    split_words_per_second: float
+    num_parameters: int  # trainable parameters of the model
+    batch_size: int  # rows of a batch `B`
+    num_steps: int  # words of a row `T`
+    local_steps: int  # steps between two averages with `local-steps`, `H`
+    words_per_second: float  # throughput of one machine with whole batches
+    split_words_per_second: float  # throughput of one machine with its share of a batch, for `data-parallel`
 
     @property
     def num_bytes(self) -> int:
@@ -98,25 +81,15 @@ class Work:
 
 @dataclass(frozen=True, kw_only=True)
 class StrategyForecast:
-    """What one strategy does with a text.
-
-    Attributes:
-        strategy: Its name.
-        hosts: Number of machines.
-        text_words_per_second: Words of the text for each second.
-        efficiency: Words that all machines train on, relative to machines without traffic.
-        exchange_seconds: Time of one exchange between the machines.
-        words_per_exchange: Words of the text between two exchanges; `None` if there is one, at the end.
-        price_per_hour: Price of all machines for an hour; `None` if unknown.
-    """
+    """What one strategy does with a text."""
 
     strategy: StrategyName
     hosts: int
-    text_words_per_second: float
-    efficiency: float = 1.0
-    exchange_seconds: float = 0.0
-    words_per_exchange: int | None = None
-    price_per_hour: float | None = None
+    text_words_per_second: float  # words of the text for each second
+    efficiency: float = 1.0  # words that all machines train on, relative to machines without traffic
+    exchange_seconds: float = 0.0  # time of one exchange between the machines
+    words_per_exchange: int | None = None  # words of the text between two exchanges; `None` if there is one, at the end
+    price_per_hour: float | None = None  # price of all machines for an hour; `None` if unknown
 
     def seconds(self, num_words: float) -> float:
         """Return the time to train on a text of `num_words` words once, in seconds."""

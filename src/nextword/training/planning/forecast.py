@@ -28,41 +28,23 @@ _MEASURED_SECONDS = 2.0
 
 @dataclass(frozen=True, kw_only=True)
 class Forecast:
-    """What a run would do.
-
-    Attributes:
-        run: The run directory.
-        text: The name of the text.
-        tokens: Number of tokens of each split.
-        vocabulary_size: Number of tokens in the vocabulary.
-        tokenizer: How the text is split into tokens.
-        model: Cell and widths of the layers.
-        num_parameters: Number of trainable parameters.
-        steps: Training steps; with `minutes` an estimate.
-        rounds: Rounds, each with a validation and a checkpoint.
-        epochs: Passes over the text.
-        minutes: The time that the run may take; `None` if epochs decide.
-        seconds: About how long the run takes; `None` if unknown.
-        memory_bytes: About how much memory it takes, with its teacher.
-        available_memory_bytes: How much is available; `None` if unknown.
-        base: What the base of the run knows of the text, in words; empty without a base.
-    """
+    """What a run would do."""
 
     run: str
-    text: str
-    tokens: dict[str, int]
-    vocabulary_size: int
-    tokenizer: str
-    model: str
-    num_parameters: int
-    steps: int
-    rounds: int
-    epochs: float
-    minutes: float | None
-    seconds: float | None
-    memory_bytes: int
-    available_memory_bytes: int | None
-    base: str = ""
+    text: str  # the name of the text
+    tokens: dict[str, int]  # number of tokens of each split
+    vocabulary_size: int  # number of tokens in the vocabulary
+    tokenizer: str  # how the text is split into tokens
+    model: str  # cell and widths of the layers
+    num_parameters: int  # number of trainable parameters
+    steps: int  # training steps; with `minutes` an estimate
+    rounds: int  # rounds, each with a validation and a checkpoint
+    epochs: float  # passes over the text
+    minutes: float | None  # the time that the run may take; `None` if epochs decide
+    seconds: float | None  # about how long the run takes; `None` if unknown
+    memory_bytes: int  # about how much memory it takes, with its teacher
+    available_memory_bytes: int | None  # how much is available; `None` if unknown
+    base: str = ""  # what the base of the run knows of the text, in words; empty without a base
 
     @classmethod
     def of(cls, prepared: Preparation, corpus: Corpus, root: Path) -> Self:

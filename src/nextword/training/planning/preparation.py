@@ -29,29 +29,17 @@ Fit = Callable[[RunConfig, WindowsOf, Teacher | None], RunConfig]
 
 @dataclass(frozen=True)
 class Preparation:
-    """What a run needs before its first step.
+    """What a run needs before its first step."""
 
-    Attributes:
-        config: The settled settings.
-        text: The text.
-        processes: The processes that train.
-        train: The training windows of this process; of a batch that several share, they hold all rows.
-        valid: The validation windows.
-        teacher: The models whose predictions are learned, or `None`.
-        plan: The rounds, as planned before the first one.
-        start: The weights before the first step, if the run has a base.
-        known: What the base knows of the text of a new run, in words.
-    """
-
-    config: RunConfig
+    config: RunConfig  # the settled settings
     text: TrainingText
-    processes: Solo
-    train: Windows
-    valid: Windows
-    teacher: Teacher | None
-    plan: Plan
-    start: Bundle | None = None
-    known: str = ""
+    processes: Solo  # the processes that train
+    train: Windows  # the training windows of this process; of a batch that several share, they hold all rows
+    valid: Windows  # the validation windows
+    teacher: Teacher | None  # the models whose predictions are learned, or `None`
+    plan: Plan  # the rounds, as planned before the first one
+    start: Bundle | None = None  # the weights before the first step, if the run has a base
+    known: str = ""  # what the base knows of the text of a new run, in words
 
     def new_model(self) -> LanguageModel:
         """Return a model with random weights, or with those that the run starts from."""

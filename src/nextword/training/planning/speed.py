@@ -23,21 +23,13 @@ _MAX_STEPS = 2000
 
 @dataclass(frozen=True, kw_only=True)
 class TrainingSpeed:
-    """The throughput of real training steps on random tokens.
+    """The throughput of real training steps on random tokens."""
 
-    Attributes:
-        compute_dtype: Precision of the matrix products.
-        num_steps: Timed training steps, without those that compile.
-        seconds: Time of these steps.
-        words_per_second: Training throughput.
-        flops_per_second: Floating-point operations per second of the matrix products.
-    """
-
-    compute_dtype: str
-    num_steps: int
-    seconds: float
-    words_per_second: float
-    flops_per_second: float
+    compute_dtype: str  # precision of the matrix products
+    num_steps: int  # timed training steps, without those that compile
+    seconds: float  # time of these steps
+    words_per_second: float  # training throughput
+    flops_per_second: float  # floating-point operations per second of the matrix products
 
     @property
     def minutes_per_ptb_epoch(self) -> float:

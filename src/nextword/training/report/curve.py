@@ -23,17 +23,11 @@ _AHEAD = 2.0
 
 @dataclass
 class GrowingCurve:
-    """The training and the validation perplexity of a run so far.
+    """The training and the validation perplexity of a run so far."""
 
-    Attributes:
-        train: Epoch and training perplexity of each interval of steps.
-        valid: Epoch and validation perplexity of each round.
-        epochs: Planned epochs of the run; 0 if they are not known.
-    """
-
-    train: list[Place] = field(default_factory=list)
-    valid: list[Place] = field(default_factory=list)
-    epochs: float = 0.0
+    train: list[Place] = field(default_factory=list)  # epoch and training perplexity of each interval of steps
+    valid: list[Place] = field(default_factory=list)  # epoch and validation perplexity of each round
+    epochs: float = 0.0  # planned epochs of the run; 0 if they are not known
 
     @classmethod
     def of(cls, records: Sequence[RoundRecord], points: Sequence[TrainingPoint]) -> Self:

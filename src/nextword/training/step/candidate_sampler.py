@@ -28,17 +28,13 @@ class AliasTable(NamedTuple):
         Walker (1977), "An Efficient Method for Generating Discrete Random Variables with General Distributions";
         Vose (1991), "A Linear Algorithm for Generating Random Numbers with a Given Distribution".
 
-    Attributes:
-        thresholds: $q$, `(N,)`, float32.
-        aliases: $a$, `(N,)`, int32.
-
     Example:
         >>> AliasTable.of(np.array([0.25, 0.75]))
         AliasTable(thresholds=array([0.5, 1. ], dtype=float32), aliases=array([1, 1], dtype=int32))
     """
 
-    thresholds: NDArray[np.float32]
-    aliases: NDArray[np.int32]
+    thresholds: NDArray[np.float32]  # $q$, `(N,)`, float32
+    aliases: NDArray[np.int32]  # $a$, `(N,)`, int32
 
     @classmethod
     def of(cls, probabilities: NDArray[np.floating[Any]]) -> "AliasTable":

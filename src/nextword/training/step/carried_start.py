@@ -34,21 +34,13 @@ Ids = NDArray[np.int64]
 
 @dataclass(frozen=True, eq=False)
 class _Pass:
-    """What one pass of the base over the text gives. `W` is the width of what a row of the output is multiplied with.
+    """What one pass of the base over the text gives; `W` is the width of the vectors before the output."""
 
-    Attributes:
-        counts: How often each word of the merged vocabulary was predicted `(V,)`.
-        probabilities: Mean probability of each word of the base `(U,)`.
-        contexts: Sum of what each word was predicted from `(V, W)`.
-        sample: Some of these vectors `(S, W)`.
-        log_normalizers: The logarithm of the softmax's denominator at each of them `(S,)`.
-    """
-
-    counts: Floats
-    probabilities: Floats
-    contexts: Floats
-    sample: Floats
-    log_normalizers: Floats
+    counts: Floats  # how often each word of the merged vocabulary was predicted `(V,)`
+    probabilities: Floats  # mean probability of each word of the base `(U,)`
+    contexts: Floats  # sum of what each word was predicted from `(V, W)`
+    sample: Floats  # some of these vectors `(S, W)`
+    log_normalizers: Floats  # the logarithm of the softmax's denominator at each of them `(S,)`
 
 
 def carried_weights(base: Bundle, tokenizer: Tokenizer, ids: TokenIds, *, start: str) -> dict[str, NDArray[np.float32]]:

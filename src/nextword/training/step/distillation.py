@@ -35,20 +35,14 @@ _MIN_WEIGHT = 1e-30
 class Teacher:
     """The weighted mixture of finished models, whose predictions a run learns; see `DistilledStreamModel`.
 
-    Attributes:
-        models: The members of the mixture. Their weights do not change.
-        weights: Weight of each member; they sum to one.
-        tokenizer: The tokenizer that all members share.
-        sha256: SHA-256 of everything that the predictions depend on.
-
     Raises:
         SettingError: The members have different tokenizers.
     """
 
-    models: tuple[LanguageModel, ...]
-    weights: tuple[float, ...]
-    tokenizer: Tokenizer
-    sha256: str
+    models: tuple[LanguageModel, ...]  # the members of the mixture. Their weights do not change
+    weights: tuple[float, ...]  # weight of each member; they sum to one
+    tokenizer: Tokenizer  # the tokenizer that all members share
+    sha256: str  # SHA-256 of everything that the predictions depend on
 
     @classmethod
     def open(cls, path: str | Path) -> Self:

@@ -25,38 +25,23 @@ _LENGTHS_AHEAD = 4
 
 @dataclass(frozen=True)
 class TrainingMetrics:
-    """Figures of the training steps of a round.
+    """Figures of the training steps of a round."""
 
-    Attributes:
-        num_steps: Steps taken; fewer than requested if a user callback stopped the round.
-        perplexity: Training perplexity over the round, with dropout, while the weights change.
-        accuracy: Fraction of the targets that had the highest probability, measured the same way.
-        seconds: Time of all steps.
-        step_seconds: Mean time of a step; the first step of the round is excluded if there are others.
-    """
-
-    num_steps: int
-    perplexity: float
-    accuracy: float
-    seconds: float
-    step_seconds: float
+    num_steps: int  # steps taken; fewer than requested if a user callback stopped the round
+    perplexity: float  # training perplexity over the round, with dropout, while the weights change
+    accuracy: float  # fraction of the targets that had the highest probability, measured the same way
+    seconds: float  # time of all steps
+    step_seconds: float  # mean time of a step; the first step of the round is excluded if there are others
 
 
 @dataclass(frozen=True)
 class ValidationMetrics:
-    """Figures of a validation.
+    """Figures of a validation."""
 
-    Attributes:
-        perplexity: Perplexity of the validation split.
-        accuracy: Fraction of its tokens that had the highest probability.
-        seconds: Time of the validation.
-        averaged_steps: Steps in the weight average that was validated; 0 for the weights themselves.
-    """
-
-    perplexity: float
-    accuracy: float
-    seconds: float
-    averaged_steps: int
+    perplexity: float  # perplexity of the validation split
+    accuracy: float  # fraction of its tokens that had the highest probability
+    seconds: float  # time of the validation
+    averaged_steps: int  # steps in the weight average that was validated; 0 for the weights themselves
 
 
 class TrainingStep:

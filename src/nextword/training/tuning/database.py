@@ -26,15 +26,10 @@ _SECRETS = ("password", "passwd", "sslpassword")
 
 @dataclass(frozen=True)
 class Database:
-    """A database that SQLAlchemy can open.
+    """A database that SQLAlchemy can open."""
 
-    Attributes:
-        url: Its SQLAlchemy URL, with a password or without.
-        address: The URL without a password, to store and to show.
-    """
-
-    url: str = field(repr=False)
-    address: str
+    url: str = field(repr=False)  # its SQLAlchemy URL, with a password or without
+    address: str  # the URL without a password, to store and to show
 
     @classmethod
     def of(cls, url: str) -> Self:
@@ -143,17 +138,11 @@ STATES = {
 
 @dataclass(frozen=True)
 class Outcome:
-    """The outcome of a trial.
+    """The outcome of a trial."""
 
-    Attributes:
-        kind: "complete", "pruned" (ended early), or "failed" (could not be trained).
-        perplexity: The best validation perplexity of a complete trial.
-        why: The reason for any other outcome, to show to the user.
-    """
-
-    kind: Literal["complete", "pruned", "failed"]
-    perplexity: float | None = None
-    why: str = ""
+    kind: Literal["complete", "pruned", "failed"]  # "pruned": ended early; "failed": could not be trained
+    perplexity: float | None = None  # the best validation perplexity of a complete trial
+    why: str = ""  # the reason for any other outcome, to show to the user
 
 
 class Claim:

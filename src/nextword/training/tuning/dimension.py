@@ -147,17 +147,11 @@ def read_domain(table: Any) -> Domain:
 
 @dataclass(frozen=True)
 class Dimension:
-    """One dimension of a search space: a setting, or in a subclass several settings.
+    """One dimension of a search space: a setting, or in a subclass several settings."""
 
-    Attributes:
-        name: Name in Optuna, tables and messages, such as `training.learning_rate`.
-        domain: The possible values.
-        targets: The settings that it changes, each as `group.setting`.
-    """
-
-    name: str
-    domain: Domain
-    targets: tuple[str, ...]
+    name: str  # name in Optuna, tables and messages, such as `training.learning_rate`
+    domain: Domain  # the possible values
+    targets: tuple[str, ...]  # the settings that it changes, each as `group.setting`
 
     def tables(self, value: Any) -> Tables:
         """Return the settings for a value, by group."""
@@ -170,13 +164,9 @@ class Dimension:
 
 @dataclass(frozen=True)
 class ScaledSettings(Dimension):
-    """Several settings multiplied by one factor, such as all dropout rates; its name is `scale.NAME`.
+    """Several settings multiplied by one factor, such as all dropout rates; its name is `scale.NAME`."""
 
-    Attributes:
-        originals: The value of each setting for the factor 1.
-    """
-
-    originals: Mapping[str, float]
+    originals: Mapping[str, float]  # the value of each setting for the factor 1
 
     def tables(self, value: float) -> Tables:
         """Return the multiplied settings; whole numbers are rounded."""

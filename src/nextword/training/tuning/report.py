@@ -21,40 +21,24 @@ _MAX_SHOWN = 10
 
 @dataclass(frozen=True)
 class TrialRow:
-    """One trial of a report.
+    """One trial of a report."""
 
-    Attributes:
-        number: Its number.
-        state: "complete", "pruned", "failed" or "running".
-        perplexity: The best reported validation perplexity; `None` before the first.
-        rounds: Number of reported rounds.
-        minutes: Minutes from its first start to its end, including pauses; `None` while it runs.
-        values: The value of each dimension.
-        why: The reason why it is not complete.
-    """
-
-    number: int
-    state: str
-    perplexity: float | None
-    rounds: int
-    minutes: float | None
-    values: Mapping[str, Any]
-    why: str
+    number: int  # its number
+    state: str  # "complete", "pruned", "failed" or "running"
+    perplexity: float | None  # the best reported validation perplexity; `None` before the first
+    rounds: int  # number of reported rounds
+    minutes: float | None  # minutes from its first start to its end, including pauses; `None` while it runs
+    values: Mapping[str, Any]  # the value of each dimension
+    why: str  # the reason why it is not complete
 
 
 @dataclass(frozen=True)
 class StudyReport:
-    """The results of a study.
+    """The results of a study."""
 
-    Attributes:
-        rows: The trials: first the complete ones, best first, then the others.
-        importances: The importance of each dimension for the perplexity, as a fraction of 1.
-        train_command: The command that trains the best settings; empty if no trial is complete.
-    """
-
-    rows: Sequence[TrialRow]
-    importances: Mapping[str, float]
-    train_command: str
+    rows: Sequence[TrialRow]  # the trials: first the complete ones, best first, then the others
+    importances: Mapping[str, float]  # the importance of each dimension for the perplexity, as a fraction of 1
+    train_command: str  # the command that trains the best settings; empty if no trial is complete
 
     @classmethod
     def of(cls, study: Study) -> "StudyReport":

@@ -106,15 +106,10 @@ _NOT_SEARCHED = {
 
 @dataclass(frozen=True)
 class SearchSpace:
-    """The search space of a sweep.
+    """The search space of a sweep."""
 
-    Attributes:
-        dimensions: The dimensions that vary.
-        base: The settings around which they vary.
-    """
-
-    dimensions: tuple[Dimension, ...]
-    base: RunConfig
+    dimensions: tuple[Dimension, ...]  # the dimensions that vary
+    base: RunConfig  # the settings around which they vary
 
     @classmethod
     def read(cls, tables: Mapping[str, Any], base: RunConfig) -> "SearchSpace":

@@ -57,19 +57,12 @@ class SweepOptions(Settings):
 
 @dataclass(frozen=True)
 class StudySettings:
-    """The common settings of all trials, fixed when the study begins.
+    """The common settings of all trials, fixed when the study begins."""
 
-    Attributes:
-        options: The settings of the sweep.
-        text: Path of the text, or name of a sample.
-        base: The settings around which trials vary.
-        search: The tables of the search space.
-    """
-
-    options: SweepOptions
-    text: str
-    base: RunConfig
-    search: Mapping[str, Any]
+    options: SweepOptions  # the settings of the sweep
+    text: str  # path of the text, or name of a sample
+    base: RunConfig  # the settings around which trials vary
+    search: Mapping[str, Any]  # the tables of the search space
 
     @property
     def space(self) -> SearchSpace:
@@ -165,16 +158,13 @@ def _flattened(prefix: str, table: Mapping[str, Any]) -> Iterator[tuple[str, Any
 class StudyDirectory:
     """The directory of one study, shared by the processes of one machine.
 
-        DIR/study.toml    text, base settings and search space
-        DIR/journal.log   all trials with their values and reports, one line per operation; without a database only
-        DIR/best.toml     the settings of the best trial so far, for `nextword train --config`
-        DIR/trials/0007/  a run without a model: config.toml, log.jsonl, log.csv; checkpoints until it ends
-
-    Attributes:
-        root: Its path.
+    DIR/study.toml    text, base settings and search space
+    DIR/journal.log   all trials with their values and reports, one line per operation; without a database only
+    DIR/best.toml     the settings of the best trial so far, for `nextword train --config`
+    DIR/trials/0007/  a run without a model: config.toml, log.jsonl, log.csv; checkpoints until it ends
     """
 
-    root: Path
+    root: Path  # its path
 
     @property
     def study_file(self) -> Path:

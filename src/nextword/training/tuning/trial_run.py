@@ -32,22 +32,14 @@ class StudyText:
 
     The test split is never opened, and a folder need not contain it. Settings chosen by a split are fitted to it, so it
     can no longer measure how good they are.
-
-    Attributes:
-        name: Name of the sample, file or folder.
-        stored_name: The name by which the study finds it.
-        options: The resolved text settings.
-        tokenizer: The tokenizer of the ids.
-        train: The ids to train on.
-        valid: The ids to compare settings on.
     """
 
-    name: str
-    stored_name: str
-    options: TextOptions
+    name: str  # name of the sample, file or folder
+    stored_name: str  # the name by which the study finds it
+    options: TextOptions  # the resolved text settings
     tokenizer: Tokenizer
-    train: TokenStore
-    valid: TokenStore
+    train: TokenStore  # the ids to train on
+    valid: TokenStore  # the ids to compare settings on
 
     @classmethod
     def load(
@@ -108,17 +100,11 @@ class PruningCallback(keras.callbacks.Callback):
 
 @dataclass(frozen=True)
 class TrialRun:
-    """Trains the trials of a study.
-
-    Attributes:
-        text: The text.
-        options: The settings of the sweep.
-        context: Observer and messages.
-    """
+    """Trains the trials of a study."""
 
     text: StudyText
-    options: SweepOptions
-    context: RunContext
+    options: SweepOptions  # the settings of the sweep
+    context: RunContext  # observer and messages
 
     def train(self, config: RunConfig, root: Path, report: Report) -> Outcome:
         """Train in the directory `root`, from the last saved round if there is one, and return the outcome.

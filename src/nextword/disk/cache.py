@@ -78,16 +78,7 @@ def cache_key(*dependencies: str | int | None) -> str:
 
 
 def cached_folder(folder: Path, build: Callable[[Path], None]) -> Path:
-    """Return `folder`, built if it is absent or damaged.
-
-    Args:
-        folder: Where the result is or will be.
-        build: Writes the files into the empty folder that it gets.
-
-    Raises:
-        StorageError: The folder cannot be written.
-        SettingError: `NEXTWORD_CACHE_GB` is not a number.
-    """
+    """Return `folder`; if it is absent or damaged, `build` writes the files into the empty folder that it gets."""
     mark_used(folder)
     if _is_sound(folder):
         return folder
@@ -107,13 +98,9 @@ def cached_folder(folder: Path, build: Callable[[Path], None]) -> Path:
 
 
 def cached_content(cache: Path, prefix: str, write: Callable[[Path], None], *key: str | int) -> Path:
-    """Return a folder that is named by its content, because its source has no name that tells it from others.
+    """Return a folder named by its content, since its source has no name that tells it from others; `key` is in it too.
 
-    Args:
-        cache: The cache folder.
-        prefix: How the folder's name begins.
-        write: Writes the files into the empty folder that it gets. It is always called.
-        *key: What the name depends on besides the names and bytes of the files.
+    `write` is always called, and writes the files into the empty folder that it gets.
     """
 
     def take(empty: Path) -> None:

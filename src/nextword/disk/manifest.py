@@ -89,13 +89,7 @@ def decode(data: bytes) -> Manifest:
 
 @contextmanager
 def opened_regular_file(path: Path, directory: HeldDirectory, name: str, max_bytes: int) -> Iterator[BufferedReader]:
-    """Open a regular file of at most `max_bytes` for reading.
-
-    Args:
-        path: The directory as the user named it, for messages.
-        directory: The same directory, held open.
-        name: The file's name in it.
-        max_bytes: The largest size that is accepted.
+    """Open a regular file of at most `max_bytes` in a directory held open, which messages call `path`.
 
     Raises:
         StorageError: The file is missing, is not regular, is too large, or cannot be read.

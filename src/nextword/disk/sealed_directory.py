@@ -69,11 +69,7 @@ class Sealed:
         return data
 
     def check(self, name: str) -> None:
-        """Check a file against the manifest without loading it whole.
-
-        Raises:
-            StorageError: The manifest does not name the file, or its size or its digest differs.
-        """
+        """Check a file against the manifest without loading it whole."""
         with opened_regular_file(self.path, self._directory, name, self._seal(name).size) as stream:
             self._require(name, seal_of_stream(stream))
 
@@ -106,11 +102,7 @@ def opened(path: Path) -> Iterator[Sealed]:
 
 
 def read(path: Path) -> dict[str, bytes]:
-    """Return the checked content of every file of a sealed directory.
-
-    Raises:
-        StorageError: The directory is damaged; the message names the file and the damage.
-    """
+    """Return the checked content of every file of a sealed directory."""
     with opened(path) as sealed:
         return {name: sealed.read(name) for name in sealed.manifest}
 
@@ -148,9 +140,7 @@ def write(path: Path, files: Mapping[str, bytes], *, replace: bool = False) -> N
 def build(path: Path, fill: Callable[[Path], None]) -> None:
     """Write a sealed directory file by file, for content that is too large for memory. `path` must not exist yet.
 
-    Args:
-        path: The directory.
-        fill: Writes the files into the empty directory that it gets; what it raises is passed on.
+    `fill` writes the files into the empty directory that it gets; what it raises is passed on.
     """
     _install(path, partial(_sync_files, fill))
 
@@ -165,11 +155,7 @@ def remove(path: Path) -> None:
 
 
 def names(parent: Path) -> list[str]:
-    """Return the sorted names in `parent`, without what interrupted writes left behind.
-
-    Raises:
-        StorageError: The disk refused.
-    """
+    """Return the sorted names in `parent`, without what interrupted writes left behind."""
     with disk.disk_errors(parent, "read"):
         found = {entry.name.removeprefix(_ASIDE) for entry in parent.iterdir()}
     return sorted(name for name in found if not disk.TEMPORARY_NAME.fullmatch(name))

@@ -24,10 +24,6 @@ def parse(data: bytes, *, max_bytes: int = 2**16, max_depth: int = 8, only_whole
     Raises:
         ValueError: The text is refused. The message is a clause such as "must not name `size` twice"; the caller puts
             the name of the file before it.
-
-    Example:
-        >>> parse(b'{"sizes": [1, 2.5]}')
-        {'sizes': [1, 2.5]}
     """
     if len(data) > max_bytes:
         raise ValueError(f"must be at most {max_bytes} bytes long, but is {len(data)}")

@@ -18,13 +18,6 @@ _MAX_NUMBERS = 20_000_000
 def select_rows(state: State, rows: Rows) -> State:
     """Select rows of each array in nested tuples.
 
-    Args:
-        state: An array, or a tuple or named tuple of arrays and tuples.
-        rows: Indices of the rows, in the order of the result; an index may repeat.
-
-    Raises:
-        TypeError: A part of `state` is neither an array nor a tuple.
-
     Example:
         >>> import numpy as np
         >>> select_rows((np.array([[1], [2], [3]]), ()), np.array([2, 0, 0]))
@@ -39,18 +32,7 @@ def select_rows(state: State, rows: Rows) -> State:
 
 
 def join_rows(states: Sequence[State]) -> State:
-    """Return the rows of several states one after the other: the reverse of `select_rows`.
-
-    Args:
-        states: Arrays, or tuples or named tuples of arrays and tuples, all of the same structure.
-
-    Example:
-        >>> import numpy as np
-        >>> join_rows([(np.array([[1]]), ()), (np.array([[2], [3]]), ())])
-        (array([[1],
-               [2],
-               [3]]), ())
-    """
+    """Return the rows of several states one after the other: the reverse of `select_rows`."""
     first = states[0]
     if isinstance(first, tuple):
         parts = [join_rows(part) for part in zip(*states, strict=True)]
@@ -59,13 +41,7 @@ def join_rows(states: Sequence[State]) -> State:
 
 
 class DistributionEngine(ABC):
-    """Base class of an engine that only implements `start` and `predict_window`.
-
-    Args:
-        vocabulary_size: Number of tokens `V`.
-        end_id: The id of `<eos>`.
-        compiles_each_shape: See `Engine.compiles_each_shape`.
-    """
+    """Base class of an engine that only implements `start` and `predict_window`."""
 
     def __init__(self, *, vocabulary_size: int, end_id: int, compiles_each_shape: bool = False) -> None:
         self.vocabulary_size = vocabulary_size

@@ -131,18 +131,7 @@ def score_in_pieces(
     state: State,
     pieces: Iterable[slice],
 ) -> tuple[TokenScores, State]:
-    """Score a window `(B, T)` in pieces, with the state carried from piece to piece.
-
-    Args:
-        score: Scores one piece, such as `Engine.score_window`.
-        inputs: The tokens to read `(B, T)`.
-        targets: The token after each `(B, T)`.
-        state: The state before the first input.
-        pieces: The steps of each piece; at least one piece.
-
-    Returns:
-        The scores of all targets, and the state after the last input.
-    """
+    """Score a window `(B, T)` in pieces, with the state carried from piece to piece."""
     scored = []
     for piece in pieces:
         scores, state = score(inputs[:, piece], targets[:, piece], state)

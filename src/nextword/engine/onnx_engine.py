@@ -35,19 +35,10 @@ class OnnxEngine(DistributionEngine):
     In int8, each row of a batch is rounded to its own steps, and products are sums of integers. The other texts of a
     batch therefore do not change the log-probabilities of a text, and windows give what steps give.
 
-    Args:
-        data: The content of the file.
-        architecture: The architecture of the model.
-        end_id: The id of `<eos>`.
-        num_threads: Threads for one call (default: the processors of this process).
-
     Raises:
         BundleError: The file is not such a model, refers to another file, or onnxruntime cannot load it.
         MissingExtraError: onnxruntime is missing or too old.
         SettingError: `num_threads` is below 1.
-
-    Attributes:
-        precision: Precision of the stored weights.
     """
 
     def __init__(self, data: bytes, *, architecture: Architecture, end_id: int, num_threads: int | None = None) -> None:

@@ -61,13 +61,7 @@ def _started(bundle: Bundle, engine: EngineName, num_threads: int | None) -> Loa
 def open_model(
     path: Path, engine: EngineName = "auto", *, num_threads: int | None = None, method: UsedMethod = "mixture"
 ) -> LoadedModel:
-    """Read a bundle and start its engine; see `start_engine`.
-
-    Raises:
-        BundleError: The directory is not a valid bundle, or `engine` is "onnx" but it has no `model.onnx`.
-        MissingExtraError: No library that can run the model is installed.
-        SettingError: The engine or the method is unknown, or `num_threads` is below 1.
-    """
+    """Read a bundle and start its engine; see `start_engine`."""
     defer_weights = engine != "keras" and _is_installed("onnxruntime")
     bundle = read_bundle(path, defer_weights=defer_weights)
     return start_engine(bundle, engine, num_threads=num_threads, method=method)

@@ -51,19 +51,7 @@ class PredictedWindow(NamedTuple):
 def scored_tokens(
     engine: Engine, ids: TokenIds, *, batch_size: int, num_steps: int, ranks: bool = True
 ) -> Iterator[ScoredTokens]:
-    """Yield the scores of each token of a text exactly once, in windows of at most `batch_size * num_steps` tokens.
-
-    Args:
-        engine: The engine.
-        ids: The tokens of the text `(N,)`.
-        batch_size: Rows to read in parallel.
-        num_steps: Tokens of a row in each window.
-        ranks: Whether to find the ranks; see `Engine.score_window`.
-
-    Raises:
-        EvaluationError: An id is outside the vocabulary, or a log-probability is NaN.
-        SettingError: `batch_size` or `num_steps` is out of range, or the text has fewer tokens than rows.
-    """
+    """Yield the scores of each token of a text exactly once, in windows of at most `batch_size * num_steps` tokens."""
     require_at_least("batch_size", batch_size, 1)
     require_at_least("num_steps", num_steps, 1)
     require_known(engine, ids)
@@ -83,11 +71,7 @@ def scored_tokens(
 
 
 def predictions(engine: Engine, ids: TokenIds, start: int) -> Iterator[NDArray[np.float32]]:
-    """Yield the predicted log-probabilities `(V,)` of the token at `start` and of each token after it.
-
-    Raises:
-        EvaluationError: An id is outside the vocabulary.
-    """
+    """Yield the predicted log-probabilities `(V,)` of the token at `start` and of each token after it."""
     require_known(engine, ids)
     inputs = np.concatenate(([engine.end_id], ids[:-1])).astype(np.int32)
     state = engine.start(1)
@@ -103,16 +87,7 @@ def predictions(engine: Engine, ids: TokenIds, start: int) -> Iterator[NDArray[n
 
 
 def predicted_windows(engine: Engine, texts: TokenIds, *, numbers_per_step: int = 0) -> Iterator[PredictedWindow]:
-    """Yield the windows of texts that are read side by side, each as one stream, with full distributions.
-
-    Args:
-        engine: The engine.
-        texts: The tokens of the texts `(B, N)`.
-        numbers_per_step: How many numbers the caller keeps for each token, besides the distribution.
-
-    Raises:
-        EvaluationError: There are no tokens, or an id is outside the vocabulary.
-    """
+    """Yield the windows of texts that are read side by side, each as one stream, with full distributions."""
     require_known(engine, texts.ravel())
     batch_size, length = texts.shape
     inputs = np.concatenate((np.full((batch_size, 1), engine.end_id), texts[:, :-1]), axis=1).astype(np.int32)
@@ -151,13 +126,7 @@ def require_numbers(scores: TokenScores) -> TokenScores:
 
 
 def _places(inputs: TokenIds, end_id: int, before: NDArray[np.int64]) -> NDArray[np.int64]:
-    """Return the position in its sentence of the token after each input `(B, T)`.
-
-    Args:
-        inputs: The tokens read `(B, T)`.
-        end_id: The id of `<eos>`.
-        before: The position of the last token of the previous window `(B,)`.
-    """
+    """Return the place in its sentence of the token after each input `(B, T)`, from that of the last before `(B,)`."""
     steps = np.arange(inputs.shape[1])
     begins = np.where(inputs == end_id, steps, -before[:, None])
     return steps - np.maximum.accumulate(begins, axis=1) + 1

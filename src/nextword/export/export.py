@@ -167,12 +167,7 @@ def require_free_keras_path(path: Path) -> None:
 
 
 def write_keras_file(path: Path, model: LanguageModel) -> None:
-    """Save a model with Keras. `keras.saving.load_model` reads it after `from nextword import LanguageModel`.
-
-    Raises:
-        SettingError: See `require_free_keras_path`.
-        StorageError: The disk refused. No file is left behind.
-    """
+    """Save a model with Keras. `keras.saving.load_model` reads it after `from nextword import LanguageModel`."""
     require_free_keras_path(path)
     partial = path.with_name(f".{path.stem}-{secrets.token_hex(6)}.keras")
     with disk_errors(path, "written"):

@@ -19,17 +19,7 @@ _IR_VERSION = 8  # the version that belongs to opset 17
 
 
 def add_projection(builder: GraphBuilder, architecture: Architecture, weights: Weights, hidden: str) -> str:
-    """Add the output projection.
-
-    Args:
-        builder: The graph, with the embedding matrix as the constant `embeddings`.
-        architecture: Selects the projection.
-        weights: The weights of the projection, by their names without `projection/`.
-        hidden: The name of the hidden states `(N, H)`.
-
-    Returns:
-        The name of the log-probabilities `(N, V)`.
-    """
+    """Add the output projection to hidden states `(N, H)`, and return the name of the log-probabilities `(N, V)`."""
     constants = {
         name: (builder.matrix if weight.ndim == 2 else builder.constant)(f"projection_{name}", weight)
         for name, weight in weights.items()
@@ -78,13 +68,7 @@ def _add_adaptive(builder: GraphBuilder, architecture: Architecture, constants: 
 
 
 def language_model_graph(architecture: Architecture, weights: Weights, *, int8: bool = False) -> onnx.ModelProto:
-    """Return the ONNX model of `nextword.bundle.onnx.file`, for any batch size and any number of steps.
-
-    Args:
-        architecture: Any architecture with a cell in `nextword.export.recurrence_graph.GRAPHS`.
-        weights: By the names of `architecture.weight_shapes()`.
-        int8: Whether it stores its matrices in eight bits and multiplies by them in integers.
-    """
+    """Return the ONNX model of `nextword.bundle.onnx.file`, for any batch size and any number of steps."""
     builder = Int8GraphBuilder() if int8 else GraphBuilder()
     hidden, state = _add_stack(builder, architecture, weights)  # (B, T, H)
     rows = builder.add("Reshape", hidden, builder.integers(-1, architecture.hidden_sizes[-1]))

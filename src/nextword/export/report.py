@@ -30,12 +30,6 @@ class Agreement(NamedTuple):
 def require_agreement(exported: Engine, original: Engine, text: TokenIds, tolerance: float = TOLERANCE) -> Agreement:
     """Compare the log-probabilities of all tokens after random ids and after a text, in windows and step by step.
 
-    Args:
-        exported: The engine to check.
-        original: The engine that it must agree with.
-        text: Ids of a text `(N,)`; the first 256 are used.
-        tolerance: The largest allowed difference.
-
     Raises:
         ExportError: A log-probability differs by more.
     """

@@ -26,10 +26,6 @@ class ModelOptions(Settings):
             - `tied` needs a last layer as wide as the embedding, a mixture or `narrowed_output`.
             - `latent_dropout_rate` needs a mixture or `narrowed_output`, which exclude each other.
             - `adaptive_cutoffs` must increase, and exclude `tied`, a mixture and `narrowed_output`.
-
-    Example:
-        >>> ModelOptions(embedding_size=500, hidden_sizes=(500, 500)).build(vocabulary_size=10_000).num_parameters
-        14014000
     """
 
     group: ClassVar[str] = "model"
@@ -159,11 +155,7 @@ class ModelOptions(Settings):
             raise SettingError(f"`adaptive_cutoffs` must increase from each id to the next, but are {list(cutoffs)}")
 
     def build(self, vocabulary_size: int) -> "Architecture":
-        """Return the architecture for a vocabulary of `vocabulary_size` tokens.
-
-        Raises:
-            SettingError: The options do not fit a vocabulary of this size.
-        """
+        """Return the architecture for a vocabulary of `vocabulary_size` tokens."""
         return Architecture(vocabulary_size=vocabulary_size, **vars(self))
 
 

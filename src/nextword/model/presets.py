@@ -17,12 +17,7 @@ _FOLDER = resources.files("nextword.model").joinpath("presets")
 
 
 def preset_names() -> list[str]:
-    """Return the names of all presets.
-
-    Example:
-        >>> "tutorial" in preset_names()
-        True
-    """
+    """Return the names of all presets."""
     return sorted(file.name.removesuffix(".toml") for file in _FOLDER.iterdir() if file.name.endswith(".toml"))
 
 

@@ -56,18 +56,6 @@ class RecurrentStack(InitializedLayer):
 
     With skip connections, the output is the sum of the outputs of all layers, and the last dropout acts on the sum.
     Each layer still reads the layer below it (Melis, Dyer and Blunsom 2018).
-
-    Args:
-        architecture: Cell, sizes, connections and dropout rates.
-        options: Arguments of `nextword.model.layers.initialization.InitializedLayer`.
-
-    Call arguments:
-        inputs: Embedded tokens `(B, T, E)`.
-        state: State of each layer: an `LSTMState`, or the state type of its cell.
-        training: Whether to apply dropout.
-
-    Returns:
-        The hidden states of the last layer, or their sum, `(B, T, H)`, and the state after the last step.
     """
 
     def __init__(self, architecture: Architecture, **options: Any) -> None:
@@ -123,28 +111,10 @@ class RecurrentStack(InitializedLayer):
 
 @keras.saving.register_keras_serializable("nextword")
 class CarriedState(keras.layers.Layer):
-    """Keeps the state of each recurrent layer in non-trainable weights during `fit`.
+    """Keeps the state of each recurrent layer in non-trainable weights during `fit`; a call starts a window with it.
 
     `keras.layers.LSTM(stateful=True)` keeps its state where the JAX trainer does not see it: every batch of `fit` and
     `evaluate` silently begins with zeros. Every backend carries, saves and restores weights.
-
-    Args:
-        hidden_sizes: Width of each recurrent layer.
-        batch_size: Number of rows.
-        cell: Kind of recurrent layer, which determines the state type.
-
-    Call arguments:
-        reset: Rows that begin with zeros `(B,)`, bool.
-
-    Returns:
-        The state at the beginning of the window.
-
-    Example:
-        >>> from nextword.model.ops.lstm import LSTMState
-        >>> carried = CarriedState((4,), batch_size=2)
-        >>> carried.assign((LSTMState(ops.ones((2, 4)), ops.ones((2, 4))),))
-        >>> carried(ops.array([True, False]))[0].hidden[:, 0].tolist()
-        [0.0, 1.0]
     """
 
     def __init__(

@@ -51,10 +51,6 @@ def tokenizer_for(
         cache: The cache folder.
         ahead: Other splits whose ids will be asked for; they are cut beside a large training split.
         base: A vocabulary to merge with the words of the text (default: none). Subwords are kept as they are.
-
-    Raises:
-        TextError: The text cannot be read or is refused.
-        StorageError: The cache cannot be written.
     """
     blank = Tokenizer(options.kind, "line", Vocabulary((UNKNOWN, END)))
     limits = (MAX_PRE_TOKENS,) if options.kind == "subword" else ()

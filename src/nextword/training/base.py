@@ -29,11 +29,7 @@ class Base:
 
     @classmethod
     def open(cls, path: str | Path) -> Self:
-        """Return the model of a run, a bundle or a sample.
-
-        Raises:
-            BundleError: There is no model, or it is damaged.
-        """
+        """Return the model of a run, a bundle or a sample."""
         root = find_model(path)
         origin, sample = Origin.of_bundle(root), sample_model_name(root)
         before = RunConfig.of_run(RunDirectory(origin.run)).origin if origin.run else {}

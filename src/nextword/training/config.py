@@ -54,10 +54,6 @@ class RunConfig:
 
         Raises:
             SettingError: The preset, a table or a setting is unknown, or a value is out of range.
-
-        Example:
-            >>> RunConfig.of("tutorial", {"training": {"epochs": 2}}).training.epochs
-            2.0
         """
         tables = {name: table for name, table in read_preset(preset).items() if isinstance(table, dict)}
         given: dict[str, dict[str, Any]] = {}
@@ -99,12 +95,7 @@ class RunConfig:
 
     @classmethod
     def of_run(cls, directory: RunDirectory) -> Self:
-        """Return the original settings of a run.
-
-        Raises:
-            CheckpointError: The directory holds no run.
-            SettingError: The settings are damaged.
-        """
+        """Return the original settings of a run."""
         directory.require_run()
         return cls.read(directory.config_file)
 
@@ -218,12 +209,7 @@ def tables_of(settings: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
 
 
 def member_tables(tables: Mapping[str, Any]) -> list[Tables]:
-    """Return what a file of settings says about each member of a population; empty if it says nothing.
-
-    Example:
-        >>> member_tables({"training": {"epochs": 2}, "member": [{}, {"training": {"learning_rate": 0.002}}]})
-        [{}, {'training': {'learning_rate': 0.002}}]
-    """
+    """Return what a file of settings says about each member of a population; empty if it says nothing."""
     members = tables.get(MEMBER, [])
     if not isinstance(members, list) or not all(isinstance(member, dict) for member in members):
         raise SettingError(f"`{MEMBER}` must be a list of tables, but is {members!r}; write [[{MEMBER}]] above each")

@@ -156,11 +156,6 @@ def _total_steps(time: TimePlan, records: Sequence[RoundRecord], planned: int) -
     With $t$ seconds left, $a$ seconds per step and $b$ seconds per round end, add the largest $n$ with
     $n a + \lceil n / R \rceil b \le t$ for rounds of $R$ steps. If all planned steps are done, the learning rate is
     zero and the run ends. Otherwise there is at least one more round, however short.
-
-    Args:
-        time: The time, and the steps of an earlier run.
-        records: The rounds so far.
-        planned: Total steps, as planned before the last of these rounds.
     """
     if records[-1].step >= planned:
         return records[-1].step

@@ -91,11 +91,7 @@ class FinishedRun:
         }
 
     def write(self, directory: RunDirectory, preset: str, context: RunContext) -> None:
-        """Write bundle, metrics and curves to the directory of the run.
-
-        Raises:
-            StorageError: Bundle or metrics cannot be written.
-        """
+        """Write bundle, metrics and curves to the directory of the run."""
         _write_model(directory.model, self.bundle)
         write_file(directory.metrics_file, (json.dumps(self.to_table(), indent=2) + "\n").encode())
         records, points = self.progress.records, self.progress.points

@@ -39,11 +39,6 @@ class Run:
 
     `begin` and `open` return a context with a run. Within it, the directory is locked, and the processes of the run
     work together. The training framework is loaded after the text is read, so that mistakes are found at once.
-
-    Example:
-        >>> with Run.begin(config, "my-text.txt", Path("runs/mine")) as run:  # doctest: +SKIP
-        ...     run.train()
-        ...     finished = run.finish()
     """
 
     directory: RunDirectory  # the run directory of this process
@@ -186,9 +181,6 @@ class Run:
 
     def finish(self, *, write: bool = True) -> "FinishedRun":
         """Evaluate the best weights so far, and write the model. A run that is not at its end can be opened again.
-
-        Args:
-            write: Whether to write bundle, metrics and curves.
 
         Raises:
             CheckpointError: No round is finished yet.

@@ -52,10 +52,6 @@ class DropoutEngine(DistributionEngine):
 
     The hidden states are the means over the samples.
 
-    Args:
-        engine: The engine of the model, on the JAX backend.
-        options: Number of samples, kind of mean, and seed.
-
     Raises:
         SettingError: The model has no dropout.
     """

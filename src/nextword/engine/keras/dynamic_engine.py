@@ -62,9 +62,6 @@ def root_mean_square_gradients(
 
     Returns:
         RMS, an array for each trainable variable of the model, in their order.
-
-    Raises:
-        SettingError: The text is empty.
     """
     batch_size = max(1, min(batch_size, len(ids) // num_steps))
     streams = Streams(ids, batch_size=batch_size, num_steps=num_steps, first_input=end_id)
@@ -114,11 +111,6 @@ class DynamicEngine(DistributionEngine):
     result.
 
     A segment is short, so all its logits fit in memory; the chunked loss would take ten times as long.
-
-    Args:
-        engine: The engine of the trained model, on the JAX backend.
-        root_mean_squares: The result of `root_mean_square_gradients` on the training text.
-        options: Learning rate, decay and segment length.
     """
 
     def __init__(self, engine: KerasEngine, root_mean_squares: Weights, options: "DynamicOptions") -> None:

@@ -23,9 +23,7 @@ Weights = tuple[Any, ...]
 class KerasEngine:
     """Runs a `LanguageModel` in float32, compiled if the backend compiles.
 
-    Args:
-        model: The model. Its weights are read at every call, so the engine can follow a model in training.
-        end_id: The id of `<eos>`.
+    The weights are read at every call, so the engine can follow a model in training.
     """
 
     compiles_each_shape = True

@@ -202,10 +202,6 @@ def methods_of(names: Sequence[str]) -> list[Method[Any]]:
 
     Raises:
         SettingError: A name is unknown, or the methods cannot be combined.
-
-    Example:
-        >>> [method.name for method in methods_of(["cache", "temperature"])]
-        ['cache', 'temperature']
     """
     for name in names:
         if name not in METHODS and name not in USED_METHODS:

@@ -38,13 +38,7 @@ class Method[Options: Settings](ABC):
     def apply(
         self, engine: Engine, options: Options, splits: Splits, to_tune: Collection[str]
     ) -> AppliedMethod[Options]:
-        """Return an engine around `engine`.
-
-        Args:
-            engine: The inner engine.
-            options: The settings.
-            splits: The splits that the method may read.
-            to_tune: Names of the settings to tune on the validation split first.
+        """Return an engine around `engine`; settings of the names in `to_tune` are first tuned on the validation split.
 
         Raises:
             SettingError: The method does not work with this engine.

@@ -31,13 +31,6 @@ class NgramModelEngine(DistributionEngine):
     """Predicts with an n-gram model and nothing else.
 
     A state holds the last tokens read `(B, order - 1)`, int32, never changed in place.
-
-    Example:
-        >>> model = KneserNeyModel.fit(np.array([1, 2, 0, 1, 2, 0], np.int32), 3, vocabulary_size=4, end_id=0)
-        >>> engine = NgramModelEngine(model, end_id=0)
-        >>> log_probs, _ = engine.step(np.array([1]), engine.start(1))
-        >>> int(log_probs.argmax())
-        2
     """
 
     def __init__(self, model: KneserNeyModel | BackoffTokens, *, end_id: int) -> None:
@@ -59,11 +52,7 @@ class NgramModelEngine(DistributionEngine):
 
 
 def arpa_model(path: Path) -> TextModel:
-    """Read an ARPA file as a text model whose tokens are words between spaces, with the scores of `nextword.kenlm`.
-
-    Raises:
-        TextError: The file cannot be read, or is not an ARPA file.
-    """
+    """Read an ARPA file as a text model whose tokens are words between spaces, with the scores of `nextword.kenlm`."""
     model = read_arpa(path)
     words = [number for number, word in enumerate(model.words) if word != BEGIN]
     tokens = (END if model.words[number] == SENTENCE_END else model.words[number] for number in words)

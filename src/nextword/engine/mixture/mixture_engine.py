@@ -63,10 +63,6 @@ class NgramPart:
 
     A state is the numbers of the n-grams that end with the latest token, of each length up to `order - 1`
     `(B, order - 1)`, never changed in place.
-
-    Args:
-        model: The n-gram model.
-        weight: $\lambda$, from 0 to 1.
     """
 
     numbers_per_token = 0
@@ -142,17 +138,8 @@ class MixtureState(NamedTuple):
 class MixtureEngine(OuterEngine):
     """Mixes the probabilities of a network with other predictors, one after the other.
 
-    Args:
-        engine: The engine to mix with: a network, or a mixture, which gets more parts.
-        parts: What is mixed with it, in this order.
-
     Raises:
         SettingError: An n-gram model has another vocabulary.
-
-    Example:
-        >>> import nextword
-        >>> MixtureEngine(nextword.load("austen").network, [CachePart(CacheOptions())]).vocabulary_size
-        9878
     """
 
     def __init__(self, engine: Engine, parts: Sequence[Part]) -> None:

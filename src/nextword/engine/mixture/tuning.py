@@ -70,14 +70,10 @@ Trials = Mapping[tuple[int, float], CacheTrial]
 def read_with_caches(
     engine: Engine, texts: TokenIds, sizes: Sequence[int], thetas: Sequence[float], *, delay: int = 0
 ) -> tuple[Doubles, Trials]:
-    """Return the probability of each token of some texts under an engine `(B * N,)`, and trials of caches.
+    """Return the probability of each token of some texts `(B, N)` under an engine `(B * N,)`, and trials of caches.
 
-    Args:
-        engine: An engine; without hidden states there are no trials.
-        texts: The tokens of the texts, each read from its start with a cache of its own `(B, N)`.
-        sizes: Sizes of the cache.
-        thetas: Values of theta.
-        delay: How many of the latest tokens the caches leave out.
+    Each text is read from its start, with caches of its own that leave out the latest `delay` tokens. An engine without
+    hidden states gives no trials.
     """
     own: list[NDArray[np.float32]] = []
     parts = {(size, theta): [list[CacheTrial]() for _ in texts] for size in sizes for theta in thetas}
@@ -101,14 +97,7 @@ def read_with_caches(
 def best_cache(
     own: Doubles, trials: Trials, *, weights: Sequence[float] | None = None, sentinels: Sequence[float] | None = None
 ) -> tuple[float, CacheOptions]:
-    """Return the highest mean log-probability of a text with a cache, and the cache's settings.
-
-    Args:
-        own: The probability of each token without a cache `(N,)`.
-        trials: Caches to choose from.
-        weights: Weights to choose from (default: from 0.02 to 0.99).
-        sentinels: Sentinels to choose from (default: none, and some that suit the similarities in the text).
-    """
+    """Return the highest mean log-probability of a text `(N,)` with one of the caches tried, and the settings of it."""
     found = [
         (float(np.log(trial.mixed(own, weight, sentinel)).mean()), size, theta, weight, sentinel)
         for (size, theta), trial in trials.items()
@@ -128,12 +117,7 @@ def _sentinels(trial: CacheTrial) -> list[float]:
 
 
 class Effort(NamedTuple):
-    """How much text a mixture is fitted to.
-
-    Example:
-        >>> Effort.within(12.0)
-        Effort(train_tokens=1500000, valid_tokens=20000)
-    """
+    """How much text a mixture is fitted to."""
 
     train_tokens: int = 5_000_000  # how many of the latest training tokens are counted, at most
     valid_tokens: int = 20_000  # how many validation tokens decide the settings, at most
@@ -176,15 +160,7 @@ class FittedMixture(NamedTuple):
 def fitted_mixture(
     engine: Engine, train: TokenIds, valid: TokenIds, *, max_bytes: int, effort: Effort
 ) -> FittedMixture:
-    """Return what to mix with an engine: n-grams of the training text, and a cache.
-
-    Args:
-        engine: The network alone.
-        train: The training text `(N,)`.
-        valid: A text that the network did not learn from `(M,)`.
-        max_bytes: The largest size of the n-grams.
-        effort: How much of the texts is read.
-    """
+    """Return what to mix with an engine: n-grams of the training text, and a cache."""
     counted, texts = train[max(0, len(train) - effort.train_tokens) :], _rows_of(valid[: max(1, effort.valid_tokens)])
     reading = _Reading.of(engine, texts)
     if not len(counted):
@@ -276,14 +252,7 @@ def mean_log_prob(weights: NDArray[np.float64], probabilities: NDArray[np.floati
 def mixture_log_prob(
     own: NDArray[np.float64], other: NDArray[np.floating], weight: float | None, *, at_most: float = 1.0
 ) -> tuple[float, float]:
-    """Return the mean log-probability per token under a mixture of two distributions, and the weight of the second.
-
-    Args:
-        own: Probability of each token under the first distribution `(N,)`.
-        other: Probability of each token under the second `(N,)`.
-        weight: Weight of the second; `None` to find the best.
-        at_most: Maximum of the best weight.
-    """
+    """Return the mean log-probability per token `(N,)` under a mixture, and the given or best weight of the second."""
     both = np.stack((own, other))
     if weight is None:
         weight = min(round(float(mixture_weights(both)[1]), 4), at_most)

@@ -49,11 +49,7 @@ _UNKNOWN_LOG10_PROB = -100.0
 
 
 def write_arpa(path: Path, model: BackoffModel) -> None:
-    """Write a model as an ARPA file, packed with gzip if its name ends in `.gz`.
-
-    Raises:
-        StorageError: The disk refused; a former file is whole.
-    """
+    """Write a model as an ARPA file, packed with gzip if its name ends in `.gz`."""
     with replacing(path) as temporary, temporary.open("wb") as file:
         packed = (
             gzip.GzipFile(path.name, "wb", compresslevel=6, fileobj=file, mtime=0) if path.suffix == ".gz" else None

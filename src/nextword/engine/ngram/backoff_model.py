@@ -92,15 +92,7 @@ class BackoffModel:
         return self.ids.get(word, self.unknown_id)
 
     def score(self, word_ids: Integers) -> tuple[Floats, Integers]:
-        """Score each word of a row after all words before it.
-
-        Args:
-            word_ids: The ids `(T,)`; `<s>` at the start of a sentence.
-
-        Returns:
-            Logarithm to the base 10 of each word's probability `(T,)`, and the length of the n-gram that gave it
-            `(T,)`.
-        """
+        """Return the log10 probability of each word `(T,)` after all before it, and the length of its n-gram `(T,)`."""
         numbers = word_ids.astype(np.int64)  # of the n-gram of the current length that begins at each position
         log10_probs = self.tables[0].log10_probs[numbers]
         lengths = np.ones(len(word_ids), np.int64)
@@ -152,12 +144,7 @@ class BackoffModel:
 
 
 class BackoffTokens:
-    """A model in backoff form over the tokens of a vocabulary; `<eos>` is `</s>` as a prediction and `<s>` as context.
-
-    Args:
-        model: The model.
-        words: The id in the model of each token `(V,)`.
-    """
+    """A backoff model over the tokens of a vocabulary; `<eos>` is `</s>` as a prediction and `<s>` as context."""
 
     def __init__(self, model: BackoffModel, words: Integers) -> None:
         self.order, self.vocabulary_size = model.order, len(words)
@@ -177,17 +164,9 @@ class BackoffTokens:
 def sorted_table(
     vocabulary_size: int, contexts: Integers, words: Integers, log10_probs: Floats, log10_backoffs: Floats
 ) -> tuple[BackoffTable, Integers]:
-    """Build the table of the n-grams of one length, `G` of them in any order.
+    """Return the table of the n-grams of one length, `G` of them in any order, and the number in it of each `(G,)`.
 
-    Args:
-        vocabulary_size: `V`.
-        contexts: The number of each n-gram without its last word, in the table of the next shorter length `(G,)`.
-        words: The id of the last word `(G,)`.
-        log10_probs: Logarithm to the base 10 of the probability `(G,)`.
-        log10_backoffs: Logarithm to the base 10 of the weight of the n-gram as a context `(G,)`.
-
-    Returns:
-        The table, and the number in it of each n-gram `(G,)`.
+    A context is the number of the n-gram without its last word, in the table of the next shorter length.
     """
     keys = contexts * vocabulary_size + words
     order = np.argsort(keys, kind="stable")
@@ -205,15 +184,6 @@ def backoff_form(model: KneserNeyModel, tokens: Sequence[str], *, end: str, unkn
     """Return a Kneser-Ney model in backoff form, with the same probabilities.
 
     The line end of the tokenizer becomes `</s>` as a word that is predicted, and `<s>` as a context.
-
-    Args:
-        model: The model.
-        tokens: The tokens by their ids `(V,)`.
-        end: The token for the line end.
-        unknown: The token for what the vocabulary lacks.
-
-    Raises:
-        TextError: A token cannot be written as a word of an ARPA file.
     """
     words = [*_words_of(tokens, end=end, unknown=unknown), BEGIN]
     end_id, begin_id = tokens.index(end), len(tokens)
@@ -258,15 +228,7 @@ class BackoffScore(NamedTuple):
 
 
 class BackoffContext:
-    """The words before a word; immutable.
-
-    Args:
-        model: The model.
-        word_ids: The words that have been read. Only those that later probabilities depend on are kept.
-
-    Attributes:
-        word_ids: These words.
-    """
+    """The words before a word; immutable. Only those that later probabilities depend on are kept."""
 
     def __init__(self, model: BackoffModel, word_ids: tuple[int, ...]) -> None:
         self.word_ids = model.shortest_context(word_ids)

@@ -95,14 +95,7 @@ class NgramEntries(NamedTuple):
 class InterpolatedModel:
     """A distribution over the next token given the last `order - 1` tokens.
 
-    Args:
-        singles: The probability of each token after no context `(V,)`.
-        levels: The n-grams of each length from 2 on.
-
-    Attributes:
-        order: Length of the longest n-grams.
-        vocabulary_size: `V`.
-        num_ngrams: How many n-grams of each length from 1 to `order` there are.
+    It has the probability of each token after no context `(V,)`, and the n-grams of each length from 2 on.
     """
 
     def __init__(self, singles: Floats, levels: Sequence[Level]) -> None:

@@ -27,12 +27,6 @@ class Dropout(keras.layers.Dropout):
 
     Source:
         Srivastava et al. (2014); between the layers of an LSTM, Zaremba, Sutskever and Vinyals (2014).
-
-    Example:
-        >>> from keras import ops
-        >>> dropped = Dropout(0.5, noise_shape=(None, 1, None), seed=1)(ops.ones((2, 3, 8)), training=True)
-        >>> bool(ops.all(dropped[:, 0] == dropped[:, 2]))
-        True
     """
 
     has_rows = True
@@ -113,25 +107,8 @@ class WeightDrop(Dropout):
     On the recurrent kernel $V$ of a layer, it regularizes the recurrent connections without masking the states, so the
     recurrence is as fast as without it. The computation is that of `Dropout`, applied to weights.
 
-    Args:
-        rate: $p$, the part of the weights to drop.
-        seed: Seed of the masks.
-
-    Call arguments:
-        inputs: The weights.
-        training: Whether to apply dropout.
-
-    Returns:
-        The weights after dropout; the remaining ones are scaled by $1 / (1 - p)$.
-
     Source:
         Wan et al. (2013); on recurrent weights, Merity, Keskar and Socher (2018), section 2.
-
-    Example:
-        >>> from keras import ops
-        >>> dropped = WeightDrop(0.5, seed=1)(ops.ones((4, 4)), training=True)
-        >>> sorted(set(ops.convert_to_numpy(dropped).ravel().tolist()))
-        [0.0, 2.0]
     """
 
     has_rows = False

@@ -35,27 +35,8 @@ class GRU(Recurrence):
 
     Its state is the hidden state.
 
-    Args:
-        hidden_size: Width `H` of the hidden state.
-        options: Arguments of `nextword.model.layers.recurrence.Recurrence`.
-
-    Call arguments:
-        inputs: `(B, T, I)`.
-        state: `HiddenState` of one array `(B, H)`.
-        training: Whether to apply dropout and use `compute_dtype`.
-
-    Returns:
-        The hidden states `(B, T, H)` and the state after the last step.
-
     Source:
         Cho et al. (2014), equations 5 to 8; Keras has it as `GRU(reset_after=False)`.
-
-    Example:
-        >>> from keras import ops
-        >>> layer = GRU(8)
-        >>> outputs, state = layer(ops.ones((2, 5, 3)), layer.initial_state(2))
-        >>> outputs.shape, layer.count_params()
-        ((2, 5, 8), 288)
     """
 
     kind = CELLS["gru"]

@@ -72,14 +72,6 @@ class LSTM(Recurrence):
         layer_normalization: Whether to normalize gates and cell (Ba, Kiros and Hinton 2016, equations 20 to 22).
         options: Arguments of `nextword.model.layers.recurrence.Recurrence`.
 
-    Call arguments:
-        inputs: `(B, T, I)`.
-        state: `LSTMState` of two arrays `(B, H)`, from `initial_state` or the previous call.
-        training: Whether to apply dropout and use `compute_dtype`.
-
-    Returns:
-        The hidden states `(B, T, H)` and the `LSTMState` after the last step.
-
     Example:
         >>> from keras import ops
         >>> layer = LSTM(8)

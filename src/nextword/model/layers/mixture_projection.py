@@ -19,32 +19,11 @@ class MixtureProjection(OutputProjection):
 
     The logits of a softmax over a linear projection have rank `E` at most, for any number of contexts. The logarithm
     of a mixture does not have this limit. $W$ is a weight of the layer, or the transposed embedding matrix that the
-    caller passes. The hidden state may have any width.
-
-    Args:
-        vocabulary_size: `V`.
-        mixture_size: `K`.
-        latent_size: `E`, the width of the latent vectors $z_k$; the width of the embedding if `tied`.
-        options: Arguments of `nextword.model.layers.output_projection.OutputProjection`; the precision applies to the
-            products with $W$.
-
-    Call arguments:
-        hidden: `(..., H)`; `(B, T, H)` with dropout.
-        embeddings: Embedding matrix `(V, E)` if `tied`.
-        training: Whether to apply dropout.
-
-    Returns:
-        The log-probabilities `(..., V)`, which can be used as logits. A call holds the logits `(..., K, V)` in memory;
-        `losses_of` does not.
+    caller passes. The hidden state may have any width. Log-probabilities take the place of the logits. A call holds
+    the logits `(..., K, V)` in memory; `losses_of` does not.
 
     Source:
         Yang, Dai, Salakhutdinov and Cohen (2018), "Breaking the softmax bottleneck: a high-rank RNN language model".
-
-    Example:
-        >>> layer = MixtureProjection(7, mixture_size=3, latent_size=4)
-        >>> log_probs = layer(ops.ones((2, 5, 6)))
-        >>> log_probs.shape, bool(ops.all(ops.abs(ops.sum(ops.exp(log_probs), axis=-1) - 1) < 1e-5))
-        ((2, 5, 7), True)
     """
 
     unsupported_terms = ("candidates", "label_smoothing", "z_loss")

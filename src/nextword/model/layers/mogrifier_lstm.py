@@ -70,24 +70,8 @@ class MogrifierLSTM(Recurrence):
         cap_input_gate: Whether to cap the input gate at $1 - f$.
         options: Arguments of `nextword.model.layers.recurrence.Recurrence`.
 
-    Call arguments:
-        inputs: `(B, T, I)`.
-        state: `LSTMState` of two arrays `(B, H)`.
-        training: Whether to apply dropout and use `compute_dtype`.
-
-    Returns:
-        The hidden states `(B, T, H)` and the `LSTMState` after the last step.
-
     Source:
         Melis, Kočiský and Blunsom (2020), equations 1 and 2; google-deepmind/lamb.
-
-    Example:
-        >>> from keras import ops
-        >>> layer = MogrifierLSTM(8, num_rounds=2, rank=4)
-        >>> outputs, state = layer(ops.ones((2, 5, 3)), layer.initial_state(2))
-        >>> [weight.name for weight in layer.weights[3:]]  # doctest: +NORMALIZE_WHITESPACE
-        ['modulation_1_left', 'modulation_1_right', 'modulation_1_bias',
-         'modulation_2_left', 'modulation_2_right', 'modulation_2_bias']
     """
 
     kind = CELLS["mogrifier_lstm"]

@@ -28,12 +28,7 @@ class TokenBatch(NamedTuple):
 
 
 class Projection(InitializedLayer, ABC):
-    """A layer from hidden states to the vocabulary that returns logits, or the loss without holding all logits.
-
-    Args:
-        vocabulary_size: `V`.
-        options: Arguments of `nextword.model.layers.initialization.InitializedLayer`.
-    """
+    """A layer from hidden states to the vocabulary that returns logits, or the loss without holding all logits."""
 
     unsupported_terms: ClassVar[tuple[str, ...]] = ()
     """Terms of the loss that this class does not support: fields of `TokenBatch`."""
@@ -85,7 +80,7 @@ class Projection(InitializedLayer, ABC):
 
 @keras.saving.register_keras_serializable("nextword")
 class OutputProjection(Projection):
-    r"""A linear layer to the vocabulary that returns logits, or the loss without holding all logits.
+    """A linear layer to the vocabulary that returns logits, or the loss without holding all logits.
 
     $z = h W + b$, where $W$ is a weight of the layer, or the transposed embedding matrix that the caller passes (tied
     weights: Press and Wolf 2017; Inan et al. 2017). With a `latent_size`, $z = (h P) W + b$. A tied embedding can then
@@ -107,11 +102,6 @@ class OutputProjection(Projection):
 
     Returns:
         The logits `(..., V)`.
-
-    Example:
-        >>> layer = OutputProjection(7, latent_size=4)
-        >>> layer(ops.ones((2, 5, 6))).shape, layer.narrowing_kernel.shape, layer.kernel.shape
-        ((2, 5, 7), (6, 4), (4, 7))
     """
 
     def __init__(

@@ -29,7 +29,8 @@ STATE_TYPES: dict[tuple[str, ...], type[RecurrentState]] = {kind._fields: kind f
 class Recurrence(InitializedLayer):
     """A recurrent layer whose state is an argument and a result; subclasses define the step.
 
-    The arrays of its state are `(B, H)` and have the names in its row of the table of cells.
+    The arrays of its state are `(B, H)` and have the names in its row of the table of cells. A call takes inputs
+    `(B, T, I)` and the state before them, and returns the hidden states `(B, T, H)` and the state after the last step.
 
     Args:
         hidden_size: Width `H` of the hidden state and the cell.

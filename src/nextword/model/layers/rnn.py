@@ -28,27 +28,8 @@ class RNN(Recurrence):
     The kernel $W$ is `(I, H)`, the recurrent kernel $U$ `(H, H)` and the bias $b$ `(H,)`. Its state is the hidden
     state.
 
-    Args:
-        hidden_size: Width `H` of the hidden state.
-        options: Arguments of `nextword.model.layers.recurrence.Recurrence`.
-
-    Call arguments:
-        inputs: `(B, T, I)`.
-        state: `HiddenState` of one array `(B, H)`.
-        training: Whether to apply dropout and use `compute_dtype`.
-
-    Returns:
-        The hidden states `(B, T, H)` and the state after the last step.
-
     Source:
         Elman (1990).
-
-    Example:
-        >>> from keras import ops
-        >>> layer = RNN(8)
-        >>> outputs, state = layer(ops.ones((2, 5, 3)), layer.initial_state(2))
-        >>> outputs.shape, layer.count_params()
-        ((2, 5, 8), 96)
     """
 
     kind = CELLS["rnn"]

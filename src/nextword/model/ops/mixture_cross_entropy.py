@@ -26,23 +26,13 @@ def mixture_cross_entropy(
 ) -> TokenLosses:
     r"""Return the loss of predicting `targets` with a mixture of softmaxes that share their projection.
 
-    Row $n$ has the latent vectors $z_{nk}$, the priors $\pi_{nk}$ of its softmaxes, the target $y_n$ and the weight
-    $w_n$:
+    Row $n$ has the latent vectors $z_{nk}$ `(N, K, E)`, the log-priors $\log \pi_{nk}$ of its softmaxes `(N, K)`, the
+    target $y_n$ and the weight $w_n$:
 
     $$p_n(v) = \sum_k \pi_{nk} \, \mathrm{softmax}(z_{nk} W + b)_v, \quad \text{total} = -\sum_n w_n \log p_n(y_n)$$
 
-    The fast path holds the logits and their gradient for one chunk of rows `(n, K, V)` at a time.
-
-    Args:
-        latents: $z$, `(N, K, E)`.
-        log_priors: $\log \pi$, `(N, K)`.
-        targets: `(N,)`, int32.
-        weights: `(N,)`, without a gradient.
-        kernel: $W$, `(E, V)`; the embedding matrix `(V, E)` if `tied`.
-        bias: $b$, `(V,)`.
-        tied: Whether `kernel` is stored transposed, like an embedding.
-        compute_dtype: Precision of the matrix products on the fast path; everything else is float32.
-        ranks: Whether to return the ranks of the targets; the result is then not differentiable.
+    The fast path holds the logits and their gradient for one chunk of rows `(n, K, V)` at a time. All other arguments
+    are those of `nextword.model.ops.cross_entropy.linear_cross_entropy`.
 
     Source:
         Yang, Dai, Salakhutdinov and Cohen (2018), "Breaking the softmax bottleneck", section 2.4.

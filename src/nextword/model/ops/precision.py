@@ -31,16 +31,7 @@ _TURNS = 4
 
 
 def shortest_seconds(run: Callable[[], object], *, repeats: int = 7) -> float:
-    """Return the shortest time of `repeats` runs in seconds, after one warm-up run.
-
-    Args:
-        run: Does the work, and returns only when it is done.
-        repeats: Number of timed runs.
-
-    Example:
-        >>> 0 < shortest_seconds(lambda: sum(range(1000))) < 1
-        True
-    """
+    """Return the shortest time of `repeats` runs in seconds, after one warm-up run."""
     return min(timeit.repeat(run, number=1, repeat=1 + repeats, timer=time.perf_counter)[1:])
 
 

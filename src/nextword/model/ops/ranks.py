@@ -6,14 +6,9 @@ from keras import ops
 
 
 def ranks_of(scores: Any, target_scores: Any, targets: Any) -> Any:
-    """Return the rank of each target among all tokens `(N,)`, int32.
+    """Return the rank of each target `(N, 1)` among all tokens `(N,)`, int32, by scores `(N, V)`.
 
     The highest score has rank 1; ties go in order of id.
-
-    Args:
-        scores: Logits or other scores that increase with the probability `(N, V)`.
-        target_scores: Scores of the targets `(N, 1)`.
-        targets: Ids `(N, 1)`, int32.
 
     Example:
         >>> ranks_of(ops.array([[0.5, 2.0, 0.5]]), ops.array([[0.5]]), ops.array([[2]])).tolist()

@@ -66,9 +66,6 @@ class Streams(_RowsOfText):
     With `burn_in`, every row except the first begins that many tokens earlier, with weight 0, to warm up its state.
     Parallel evaluation uses it; training does not.
 
-    Raises:
-        SettingError: The text has fewer tokens than rows.
-
     Example:
         >>> streams = Streams(np.arange(14, dtype=np.int32), batch_size=3, num_steps=2, first_input=99)
         >>> streams.window(0).targets.tolist(), streams.window(0).inputs.tolist()
@@ -113,9 +110,6 @@ class VariedStreams(_RowsOfText):
 
     The lengths are drawn once and permuted in every epoch, so all epochs have the same number of steps. A window
     depends only on its step and the seed.
-
-    Raises:
-        SettingError: The text has fewer tokens than rows.
 
     Example:
         >>> options = BatchOptions(batch_size=2, num_steps=3, shuffle="partial")
@@ -199,9 +193,6 @@ def make_windows(ids: TokenIds, options: BatchOptions, *, end_id: int) -> Window
     """Return the windows over `ids` for the given options.
 
     `end_id` is the id of `<eos>`, the input for the first token of the text.
-
-    Raises:
-        SettingError: The text has too few tokens for a window.
     """
     if options.varied:
         return VariedStreams(ids, options, first_input=end_id)

@@ -68,9 +68,6 @@ class SuccessiveWindows(Windows):
     of zeros. As in the tutorial, the last tokens may never be targets, and an epoch has
     `len(text) // (batch_size * num_steps)` steps for every skip.
 
-    Raises:
-        SettingError: The text has too few tokens for one window and its targets.
-
     Example:
         >>> windows = SuccessiveWindows(np.arange(14, dtype=np.int32), batch_size=2, num_steps=3, skip_step=3)
         >>> windows.window(1).inputs.tolist()

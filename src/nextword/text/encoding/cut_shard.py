@@ -59,12 +59,7 @@ class ShardTask:
         return self.stop - self.start
 
     def run(self) -> None:
-        """Cut the shard.
-
-        Raises:
-            TextError: The shard cannot be read, or holds something refused.
-            OSError: The disk refused.
-        """
+        """Cut the shard."""
         mark_used(Path(self.path).parent)
         sealed_directory.build(Path(self.folder), partial(_write, self))
 

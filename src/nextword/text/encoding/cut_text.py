@@ -139,10 +139,6 @@ class Cutting:
             ahead: Texts that later calls will ask for. If this one is large, they are cut beside it, because the
                 processes have started and one may be idle. What is wrong with them is reported by their own calls.
             processes: How many processes to use (default: one for each core). The result is the same for all numbers.
-
-        Raises:
-            TextError: The text cannot be read, has changed, or holds something refused.
-            OSError: The disk refused.
         """
         self.cache.mkdir(parents=True, exist_ok=True)
         with ExitStack() as locks:

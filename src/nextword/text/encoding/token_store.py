@@ -135,12 +135,7 @@ def _write(folder: Path, cutting: Cutting, tokenizer: Tokenizer) -> None:
 
 
 class _UnitIds:
-    """A table from the units of a shard to token ids.
-
-    Args:
-        tokenizer: The tokenizer.
-        units: The units in the order of their numbers from 1; number 0 is a line end.
-    """
+    """A table from the units of a shard to token ids."""
 
     def __init__(self, tokenizer: Tokenizer, units: Sequence[str]) -> None:
         self._tokenizer, self._units = tokenizer, units

@@ -70,11 +70,7 @@ class TidySegments:
         self._held: list[str] = []  # lines of a paragraph that has not ended
 
     def of(self, text: str) -> Iterator[str]:
-        """Yield the segments of whole lines in parts of bounded size; an incomplete paragraph is kept.
-
-        Args:
-            text: The lines, without NULs; the last line of a text may lack its end.
-        """
+        """Yield the segments of whole lines in parts of bounded size; an incomplete paragraph is kept."""
         tidied = tidied_lines(text, self._kind)
         ended = tidied if self._line_ends == "line" else self._paragraphs(tidied)
         yield from filter(None, slices(ended, self._kind, _SLICE))

@@ -90,9 +90,6 @@ def lines_of(blocks: Iterable[bytes], source: str, on_bad_bytes: OnBadBytes) -> 
     """Yield the lines of a stream without their ends. With "replace", bad bytes are kept as surrogates.
 
     They are replaced and counted when the plain text is read.
-
-    Raises:
-        TextError: With "strict", a byte is not UTF-8 or is a NUL; the message gives line and byte.
     """
     for chunk in read_lines(blocks, source, on_bad_bytes=on_bad_bytes):
         text = chunk.data.decode("utf-8", "surrogateescape") if on_bad_bytes == "replace" else chunk.text
@@ -188,19 +185,10 @@ class LinePlace(NamedTuple):
 
 
 class InputLines:
-    r"""The lines of several sources without their line ends; can be iterated once.
+    """The lines of several sources without their line ends, `-` or nothing for standard input; can be iterated once.
 
-    Lines end at `\n`, `\r\n` and lone `\r`. A packed source is unpacked, standard input
-    too. Memory holds one block of a source and its longest line. A line is yielded as soon as it arrives.
-
-    Args:
-        sources: Names of files, `-` for standard input. If there are none, standard input is read.
-        on_bad_bytes: With "strict", bytes that are not UTF-8 and NULs are refused; with "replace", each invalid
-            sequence and each NUL becomes one U+FFFD.
-
-    Raises:
-        TextError: There is no such file. While iterating: a source cannot be read, is damaged, or holds a refused
-            byte; the lines before it have been yielded.
+    A packed source is unpacked, standard input too. Memory holds one block of a source and its longest line. A line is
+    yielded as soon as it arrives.
     """
 
     def __init__(self, sources: Sequence[str] = (), *, on_bad_bytes: OnBadBytes = "strict") -> None:

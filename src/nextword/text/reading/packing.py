@@ -111,12 +111,7 @@ class _Hashed(io.RawIOBase):
 
 
 def unpacked_stream(stream: BinaryIO | io.RawIOBase, shown: str, *, block: int = BLOCK) -> Iterator[bytes]:
-    """Yield the bytes of an open stream as they come, unpacked if they are packed.
-
-    Raises:
-        TextError: The stream is packed, and damaged or incomplete.
-        OSError: The stream cannot be read.
-    """
+    """Yield the bytes of an open stream as they come, unpacked if they are packed."""
     file = stream if isinstance(stream, io.BufferedReader) else io.BufferedReader(stream, BLOCK)  # type: ignore[type-var]
     try:
         yield from _unpacked(file, shown, block)

@@ -28,12 +28,7 @@ class ReadingProgress(NamedTuple):
 
     @property
     def megabytes(self) -> tuple[int, int | None]:
-        """What is done, and all of it, in megabytes.
-
-        Example:
-            >>> ReadingProgress("cutting the text", 33_554_432, 4_294_967_296).megabytes
-            (33, 4294)
-        """
+        """What is done, and all of it, in megabytes."""
         return self.done // _MEGABYTE, None if self.total is None else self.total // _MEGABYTE
 
 
@@ -44,12 +39,7 @@ _receiver: ContextVar[Receiver | None] = ContextVar("reading_receiver", default=
 
 @contextmanager
 def reporting_to(receiver: Receiver | None) -> Iterator[None]:
-    """Report to a receiver within the block, about twice a second and only of what takes longer.
-
-    Example:
-        >>> with reporting_to(print):
-        ...     _ = list(reported([b"short"], "reading", 5))
-    """
+    """Report to a receiver within the block, about twice a second and only of what takes longer."""
     token = _receiver.set(receiver)
     try:
         yield

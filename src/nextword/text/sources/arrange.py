@@ -167,12 +167,7 @@ def _side(digest: bytes, options: TextOptions) -> int:
 def arranged_text(
     sources: Sequence[Source], options: TextOptions, cache: Path, *, shown: str, splits: Sequence[SplitName]
 ) -> PlainText:
-    """Return the documents of some files, or of rows in memory, as the options arrange them.
-
-    Raises:
-        TextError: A source cannot be read, changes while it is read, or holds something refused.
-        StorageError: The cache cannot be written.
-    """
+    """Return the documents of some files, or of rows in memory, as the options arrange them."""
     unit: DocumentUnit = "file" if len(sources) > 1 else "paragraph"
     if options.document != "auto":
         unit = options.document

@@ -28,22 +28,14 @@ class Document(NamedTuple):
 
 
 def documents_of_rows(rows: Iterable[Any], field: str, shown: str) -> Iterator[Document]:
-    """Yield the documents of an iterable.
-
-    Raises:
-        TextError: A row is neither, or lacks the field; the message gives its number, from 1.
-    """
+    """Yield the documents of an iterable."""
     for number, row in enumerate(rows, start=1):
         location = f"{shown}, row {number}"
         yield Document(location, row if isinstance(row, str) else _field(row, field, location))
 
 
 def documents_of_json_lines(lines: Iterable[str], field: str, shown: str) -> Iterator[Document]:
-    """Yield the documents of JSON Lines; blank lines are skipped.
-
-    Raises:
-        TextError: A line is not JSON, or lacks the field; the message gives its number.
-    """
+    """Yield the documents of JSON Lines; blank lines are skipped."""
     for number, line in enumerate(lines, start=1):
         if line.strip():
             location = f"`{shown}`, line {number}"
@@ -51,11 +43,7 @@ def documents_of_json_lines(lines: Iterable[str], field: str, shown: str) -> Ite
 
 
 def documents_of_table(lines: Iterable[str], delimiter: str, field: str, shown: str) -> Iterator[Document]:
-    """Yield the documents of a CSV or TSV file. Its first line names the columns.
-
-    Raises:
-        TextError: It lacks the column, or a row is damaged; the message gives the line at which the row ends.
-    """
+    """Yield the documents of a CSV or TSV file. Its first line names the columns."""
     csv.field_size_limit(max(csv.field_size_limit(), _LONGEST_FIELD))  # else a long document is refused
     rows = csv.DictReader((f"{line}\n" for line in lines), delimiter=delimiter, strict=True)
     try:
@@ -70,12 +58,7 @@ def documents_of_table(lines: Iterable[str], delimiter: str, field: str, shown: 
 
 
 def documents_of_parquet(path: Path, field: str, shown: str) -> Iterator[Document]:
-    """Yield the documents of a Parquet file. Memory holds some thousand rows of the one column.
-
-    Raises:
-        MissingExtraError: pyarrow is not installed.
-        TextError: The file cannot be read or is damaged, or lacks the column, or a row holds no string.
-    """
+    """Yield the documents of a Parquet file. Memory holds some thousand rows of the one column."""
     if find_spec("pyarrow") is None:
         raise MissingExtraError.of("reading Parquet needs pyarrow", None, "data")
     from pyarrow import ArrowException, parquet  # slow to import, and rarely needed
@@ -98,14 +81,6 @@ def documents_of_parquet(path: Path, field: str, shown: str) -> Iterator[Documen
 
 def plain_text(documents: Iterable[Document], on_bad_bytes: OnBadBytes) -> Iterator[bytes]:
     r"""Yield the lines of documents as UTF-8.
-
-    Args:
-        documents: The documents.
-        on_bad_bytes: With "strict", halves of surrogate pairs and NULs are refused. With "replace" they are written as
-            they are, and replaced and counted when the plain text is read.
-
-    Raises:
-        TextError: A document holds something refused; the message says where it is.
 
     Example:
         >>> documents = [Document("row 1", "one"), Document("row 2", "two\nlines\n"), Document("row 3", "three")]

@@ -50,12 +50,7 @@ class Source(ABC):
 
     @abstractmethod
     def documents(self, unit: DocumentUnit) -> Iterator[Document]:
-        """Yield its records, or the files, paragraphs or lines of plain text.
-
-        Raises:
-            TextError: It cannot be read, has changed, or holds something refused.
-            MissingExtraError: It is Parquet, and pyarrow is not installed.
-        """
+        """Yield its records, or the files, paragraphs or lines of plain text."""
 
     def blocks(self) -> Iterator[bytes]:
         """Yield its plain text; bytes that are no text are refused only in records."""
@@ -81,9 +76,6 @@ def rows_of(text: Any, options: TextOptions) -> dict[SplitOrAll, Rows]:
         text: An iterable of strings, or of mappings with the key `options.field`; or a mapping from the names of
             splits to such iterables, such as a `datasets.DatasetDict`.
         options: Which field to read, and what to do with bad characters.
-
-    Raises:
-        TextError: The text is none of these.
     """
     text = _with_keys(text)
     keys = list(text.keys()) if hasattr(text, "keys") and hasattr(text, "__getitem__") else []

@@ -44,12 +44,7 @@ class PlainText(NamedTuple):
 
 
 def plain_range(file: TextFile, cache: Path) -> TextRange:
-    """Return the plain text of a file: the file itself, or what was made of it in the cache.
-
-    Raises:
-        TextError: The file cannot be read, is damaged, changes while it is read, or a record of it is refused.
-        StorageError: The cache cannot be written.
-    """
+    """Return the plain text of a file: the file itself, or what was made of it in the cache."""
     if file.is_plain:
         return file.whole
     folder = cache / f"text-{cache_key(FORMAT, *file.made_by)}"
@@ -57,12 +52,7 @@ def plain_range(file: TextFile, cache: Path) -> TextRange:
 
 
 def joined_range(files: Sequence[TextFile], options: TextOptions, cache: Path, *, shown: str) -> TextRange:
-    """Return files as one text, with a blank line between two.
-
-    Raises:
-        TextError: A file cannot be read, changes while it is read, or holds something refused.
-        StorageError: The cache cannot be written.
-    """
+    """Return files as one text, with a blank line between two."""
     made_by = [part for file in files for part in (file.made_by if file.has_records else file.made_by[-1:])]
     key = cache_key(FORMAT, "joined", options.on_bad_bytes, *made_by)
     partial = cache / f"{_JOINING}{key}"
@@ -118,17 +108,7 @@ def _write(blocks: Iterable[bytes], path: Path) -> None:
 
 
 def write_joined(files: Sequence[TextFile], partial: Path, target: Path) -> None:
-    """Write files one after another, with a blank line between two. An interrupted call resumes with its last file.
-
-    Args:
-        files: The files.
-        partial: A folder for what is unfinished; what an interrupted call left there is used.
-        target: The folder for the text.
-
-    Raises:
-        TextError: A file cannot be read, has changed, or holds something refused.
-        StorageError: The cache cannot be written.
-    """
+    """Write files one after another, with a blank line between two. An interrupted call resumes with its last file."""
     try:
         partial.mkdir(exist_ok=True)
         _join(files, partial)

@@ -27,10 +27,6 @@ def sample_path(name: str, *, data_dir: Path | None = None, cache_dir: Path | No
 
     `austen` is part of the package. The others are looked for as folders `ptb` and `wikitext-2` in `data_dir`, or in
     the folder that the variable `NEXTWORD_DATA` names if there is no `data_dir`, and then among earlier downloads.
-
-    Raises:
-        MissingExtraError: The sample must be downloaded, and pooch is not installed.
-        TextError: The sample was not found and cannot be downloaded.
     """
     if name == "austen":
         return _packaged("austen.txt")

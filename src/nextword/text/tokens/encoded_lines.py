@@ -32,17 +32,8 @@ def encoded_windows(tokenizer: Tokenizer, lines: Iterable[str], *, max_lines: in
     r"""Yield all lines in their order, at most `max_lines` at a time, and read no more than are yielded next.
 
     Each line is encoded by itself and ended by `<eos>`; a model of paragraphs takes it for a paragraph. A line end `\n`
-    or `\r\n` at the end of a line is removed, so `lines` may be an open file.
-
-    Args:
-        tokenizer: The tokenizer of the model.
-        lines: The lines, iterated once.
-        max_lines: Most lines of a window. A window also ends when it has a million characters.
-
-    Raises:
-        SettingError: The lines are one string, or a line is no string.
-        TextError: A line holds a line end, half of a surrogate pair or, if pretokenized, `<eos>` as a token. The lines
-            before it have been yielded.
+    or `\r\n` at the end of a line is removed, so `lines` may be an open file. A window also ends when it has a million
+    characters. Lines before one that is refused have been yielded.
     """
     require_several("lines", lines)
     number = 1
@@ -52,14 +43,7 @@ def encoded_windows(tokenizer: Tokenizer, lines: Iterable[str], *, max_lines: in
 
 
 def surface(tokenizer: Tokenizer, line: str) -> list[str]:
-    """Return the pre-tokens of a line as they are written, one for each token except `<eos>`.
-
-    Example:
-        >>> from nextword.text.tokens.vocabulary import Vocabulary
-        >>> tokenizer = Tokenizer("word", "line", Vocabulary(("<eos>", "<unk>", "said", ", ")))
-        >>> surface(tokenizer, "He said, no")
-        ['He', 'said', ', ', 'no']
-    """
+    """Return the pre-tokens of a line as they are written, one for each token except `<eos>`."""
     return [pre_token for pre_token, _ in _cut(tokenizer, line)]
 
 

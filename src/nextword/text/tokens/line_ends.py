@@ -86,12 +86,7 @@ class LineRuns:
         )
 
     def __add__(self, after: "LineRuns") -> "LineRuns":
-        """Return the counts of these lines and those that follow.
-
-        Example:
-            >>> LineRuns.of(["a", "", "b"]) + LineRuns.of(["c"]) == LineRuns.of(["a", "", "b", "c"])
-            True
-        """
+        """Return the counts of these lines and those that follow."""
         meet = bool(self.last and after.first)
         was_long = (self.last > 1) + (after.first > 1)
         return LineRuns(

@@ -85,10 +85,6 @@ class SpellingModel:
 
         Most words of a text are rare, so a model of all of them, each counted once, is a model of rare words. An n-gram
         of three characters or more must occur in two words, so no word can be read back from the model.
-
-        Args:
-            words: The words; `sample` of them if there are more than 50,000.
-            known: The vocabulary, whose spellings are impossible.
         """
         found = sample(words)
         counts = Counter(ngram for word in found if len(word) <= _LONGEST for ngram in _ngrams(f"{_EDGE}{word}{_EDGE}"))

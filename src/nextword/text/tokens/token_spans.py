@@ -45,14 +45,7 @@ class Segment(NamedTuple):
 
 
 def text_segments(tokenizer: Tokenizer, text: str) -> list[Segment]:
-    r"""Return the lines or paragraphs of a text with their places; nothing for what follows the last line end.
-
-    Example:
-        >>> from nextword.text.tokens.vocabulary import Vocabulary
-        >>> tokenizer = Tokenizer("word", "paragraph", Vocabulary(("<eos>", "<unk>", "so")))
-        >>> [(segment.text, segment.end) for segment in text_segments(tokenizer, "It is\r\nso\n\n\nNo\n")]
-        [('It is so', 9), ('No', 14)]
-    """
+    """Return the lines or paragraphs of a text with their places; nothing for what follows the last line end."""
     lines = list(_lines(text))
     if lines[-1][0] == lines[-1][1]:
         lines.pop()

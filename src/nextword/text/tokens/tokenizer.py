@@ -269,13 +269,7 @@ class Tokenizer:
 
 
 def spelling_of(pre_tokens: Iterable[str], kind: TokenizerKind, vocabulary: Vocabulary) -> SpellingModel:
-    """Return the spelling model of a text.
-
-    Args:
-        pre_tokens: Those of the text, each once. Unknown subwords are characters, so only these are taken there.
-        kind: The tokenizer.
-        vocabulary: The tokens.
-    """
+    """Return the spelling model of pre-tokens of a text. Unknown subwords are characters, so only these count there."""
     words = (pre_token for pre_token in vocabulary.tokens if len(pre_token) == 1) if kind == "subword" else pre_tokens
     return SpellingModel.fit(words, vocabulary.tokens)
 

@@ -76,17 +76,7 @@ class Vocabulary:
     def from_parts(
         cls, parts: Iterable[Mapping[str, int]], *, minimum_count: int = 1, maximum_size: int | None = None
     ) -> Self:
-        """Build the vocabulary of `from_counts` from counts that are too many for memory.
-
-        Args:
-            parts: The counts in parts that have no token in common. Memory holds one of them and twice the vocabulary.
-            minimum_count: Fewest occurrences that keep a token.
-            maximum_size: Most tokens to keep, the two special ones included.
-
-        Example:
-            >>> Vocabulary.from_parts([{"the": 3, "a": 1}, {"cat": 1, "<eos>": 2}], minimum_count=2).tokens
-            ('the', '<eos>', '<unk>')
-        """
+        """Build the vocabulary of `from_counts` from parts without a common token; memory holds two vocabularies."""
         kept = {UNKNOWN: 0, END: 0}
         for part in parts:
             found = {token: count for token, count in part.items() if count >= minimum_count or token in (UNKNOWN, END)}
@@ -110,14 +100,8 @@ class Vocabulary:
     ) -> Self:
         """Build a vocabulary of the tokens of a base and of a text, sorted by (-count, id in the base, token).
 
-        The tokens that the text lacks are last, in the order of the base, so `maximum_size` drops the rarest of them
-        first.
-
-        Args:
-            base: Its tokens are kept, however rare they are in the text.
-            parts: The counts of the text; see `from_parts`.
-            minimum_count: Fewest occurrences that keep a token which the base lacks.
-            maximum_size: Most tokens to keep, the two special ones included.
+        All tokens of the base are kept, however rare. Those that the text lacks are last, in the order of the base, so
+        `maximum_size` drops the rarest of them first.
 
         Example:
             >>> base = Vocabulary(("the", "<eos>", "a", "<unk>", "dog"))

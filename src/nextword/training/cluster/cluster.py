@@ -31,11 +31,7 @@ _LOCK = ".lock-ensemble"
 
 
 class Member(Solo):
-    """One of several processes, each of which trains a model by itself.
-
-    Args:
-        group: The processes; `None` for a member that has begun.
-    """
+    """One of several processes, each of which trains a model by itself; without a `group`, one that has begun."""
 
     def __init__(self, group: ProcessGroup | None = None) -> None:
         self._group = group or ProcessGroup(1, 0)

@@ -65,11 +65,6 @@ class RowsOfProcess(Windows):
     Process `i` of `n` reads the rows from `i * B / n` to `(i + 1) * B / n`. If `B` is not a multiple of `n`, rows
     without weight fill up the last parts.
 
-    Args:
-        windows: The windows of the whole batch.
-        num_processes: Number of parts `n`.
-        process_id: The part `i`, from 0.
-
     Example:
         >>> from nextword.text.batching.streams import Streams
         >>> streams = Streams(np.arange(14, dtype=np.int32), batch_size=3, num_steps=2, first_input=99)

@@ -32,11 +32,7 @@ _LAUNCHERS = (
 
 @dataclass(frozen=True)
 class ProcessGroup:
-    """The processes of one training run.
-
-    Raises:
-        SettingError: `process_id` is not below `num_processes`.
-    """
+    """The processes of one training run."""
 
     num_processes: int
     process_id: int  # number of this process, from 0
@@ -116,12 +112,7 @@ class Collective(Protocol):
 
 
 class Group(Solo):
-    """Several processes that train one model together. Process 0 decides, writes and reports.
-
-    Args:
-        group: Number of processes, and of this one.
-        collective: What joins them (default: JAX, when the context begins).
-    """
+    """Several processes that train one model together. Process 0 decides, writes and reports."""
 
     def __init__(self, group: ProcessGroup, collective: Collective | None = None) -> None:
         self.num_processes, self.process_id = group.num_processes, group.process_id

@@ -204,13 +204,7 @@ class MachineName:
 
     @classmethod
     def here(cls, process_id: int, first: str, name: str | None = None) -> Self:
-        """Return the name of this machine.
-
-        Args:
-            process_id: Number of this process.
-            first: `HOST:PORT` of process 0.
-            name: The name, if it is not that of the system.
-        """
+        """Return the name of this machine."""
         name = name or socket.gethostname()
         return cls(process_id, name, _address_of(name), _route_to(*first.rsplit(":", 1)))
 
@@ -242,9 +236,6 @@ def exchange_names(group: ProcessGroup, seconds: float) -> list[MachineName]:
     """Return the names of the machines of all processes, in a group that JAX has joined; all must call this.
 
     It needs no connection between the processes but that to process 0.
-
-    Raises:
-        RuntimeError: A process did not come.
     """
     from jax._src.distributed import global_state  # JAX has no public way to talk before Gloo connects
 

@@ -156,12 +156,7 @@ class WeightAverages:
 
 
 class AveragingOptimizer(keras.optimizers.Optimizer):
-    """Base class that adds `WeightAverages` to a Keras optimizer; inherit from it first.
-
-    Args:
-        averages: The averages.
-        schedule_progress: Progress of the schedules if the clock decides; `None` if their length is fixed.
-    """
+    """Base class that adds `WeightAverages` to a Keras optimizer; inherit from it first."""
 
     def __init__(
         self,

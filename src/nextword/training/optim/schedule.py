@@ -61,6 +61,7 @@ class OneCycle(schedules.LearningRateSchedule):
 
     $p$ is the fraction of the phase that is done, and $v_0$ and $v_1$ are the values at its two ends. In one cycle the
     learning rate goes up and down, and the momentum down and up.
+
     Source:
         Smith (2018), "A disciplined approach to neural network hyper-parameters"; the cosines are those of fastai.
     """
@@ -128,9 +129,6 @@ class ScheduleProgress:
 
     At step $s$ it is $p_0 + (1 - p_0) \frac{s - s_0}{S - s_0}$. The round began at step $s_0$, when the fraction $p_0$
     was done, and $S$ is the planned total.
-
-    Args:
-        total_steps: The total number of steps in the first plan.
     """
 
     def __init__(self, total_steps: int) -> None:

@@ -49,12 +49,7 @@ class Cluster:
         return messages / self.hosts * (self._seconds(num_bytes) + in_memory) + messages * self.latency_ms / 1000
 
     def gather_seconds(self, num_bytes: int) -> float:
-        """Return the time in which one machine receives `num_bytes` from each of the others.
-
-        Example:
-            >>> Cluster(hosts=3, network_gbps=1, latency_ms=0).gather_seconds(125_000_000)
-            2.0
-        """
+        """Return the time in which one machine receives `num_bytes` from each of the others."""
         others = self.hosts - 1
         return others * self._seconds(num_bytes) + (self.latency_ms / 1000 if others else 0.0)
 
@@ -170,11 +165,6 @@ def training_memory_bytes(
 
     Measured on an x86 processor with JAX 0.12: 0.8 GB for the preset `quick`, 1.0 for `tutorial`, 2.2 for `large`. With
     a teacher of its own size, `quick` takes 1.0 to 1.3 GB, with a mixture of two 1.1 to 1.8.
-
-    Args:
-        architecture: The model.
-        batching: How the text is cut into windows.
-        teachers: The members of the teacher. Their probabilities for a whole window are in memory.
 
     Example:
         >>> quick = Architecture(vocabulary_size=10_000, embedding_size=160, hidden_sizes=(320, 160), tied=True)

@@ -125,10 +125,6 @@ def forecast_run(config: RunConfig, text: str | Path | Corpus, root: Path, conte
     """Return what `Run.begin` would do with the same arguments. Nothing is written, except for the text cache.
 
     The speed of this machine is measured, which takes some seconds.
-
-    Raises:
-        CheckpointError: A run began in `root` already.
-        NextwordError: Text or settings are refused.
     """
     began = time.monotonic()
     RunDirectory(root).require_free()

@@ -71,12 +71,7 @@ class Preparation:
 def prepare_new(
     config: RunConfig, text: TrainingText, processes: Solo, fit: Fit, base: Base | None = None
 ) -> Preparation:
-    """Prepare a new run: settle everything that text, machine and clock decide. Nothing is written.
-
-    Raises:
-        BundleError: There is no teacher.
-        SettingError: The settings do not go with the text, the teacher or the time.
-    """
+    """Prepare a new run: settle everything that text, machine and clock decide. Nothing is written."""
     config = config.resolved(
         text=text.options,
         compute_dtype=resolve_compute_dtype(config.training.compute_dtype),
@@ -107,12 +102,7 @@ def _start_from(base: Base, config: RunConfig, text: TrainingText) -> Bundle:
 
 
 def prepare_again(config: RunConfig, text: TrainingText, processes: Solo, start: Bundle | None = None) -> Preparation:
-    """Prepare a run that has begun.
-
-    Raises:
-        BundleError: Its teacher is gone.
-        SettingError: Its teacher has changed.
-    """
+    """Prepare a run that has begun."""
     teacher = teacher_of(config, text.tokenizer)
     return replace(_prepared(config, text, processes, _windows_of(text, processes), teacher), start=start)
 

@@ -43,15 +43,6 @@ def measure_training(
     """Measure the throughput of the training step of `config` on random tokens.
 
     Compilation takes some seconds more.
-
-    Args:
-        config: The settings, with resolved precision.
-        vocabulary_size: Number of tokens `V`.
-        seconds: About how long to measure.
-        teacher: The teacher of the settings (default: it is opened).
-
-    Raises:
-        SettingError: The settings do not fit the vocabulary.
     """
     architecture = config.model.build(vocabulary_size)
     batching = config.batching.replace(variable_num_steps=False)  # each length would compile during the measurement

@@ -70,14 +70,7 @@ class GrowingCurve:
 def draw_curves(
     records: Sequence[RoundRecord], directory: Path, *, points: Sequence[TrainingPoint] = (), title: str
 ) -> Path:
-    """Draw `curves.svg`, and return its path.
-
-    Args:
-        records: At least one round.
-        directory: Where the picture goes.
-        points: The training loss within the rounds; older runs have none.
-        title: Title of the picture.
-    """
+    """Draw `curves.svg`, and return its path."""
     path = directory / "curves.svg"
     write_file(path, f"{curve_picture(GrowingCurve.of(records, points), title)}\n".encode())
     return path

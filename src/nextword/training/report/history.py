@@ -150,11 +150,7 @@ def read_log(path: Path) -> tuple[RoundRecord, ...]:
 
 
 def read_points(path: Path) -> tuple[TrainingPoint, ...]:
-    """Return the points in a `points.jsonl`; empty if there is no such file, as in older runs.
-
-    Raises:
-        CheckpointError: The file cannot be read, or holds no points.
-    """
+    """Return the points in a `points.jsonl`; empty if there is no such file, as in older runs."""
     return read_rows(path, lambda text: tuple(TrainingPoint(**json.loads(line)) for line in text.splitlines()))
 
 

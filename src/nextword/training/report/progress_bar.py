@@ -24,10 +24,6 @@ class ProgressBar(TrainingObserver):
 
     The live line appears in a terminal, and in a notebook with ipywidgets. A row for each round appears everywhere.
     Neither is wider than 79 columns.
-
-    Args:
-        console: Where to show it. It must leave lines as they are.
-        live: Whether to show the live line where one can be shown.
     """
 
     def __init__(self, console: Console, *, live: bool = True) -> None:

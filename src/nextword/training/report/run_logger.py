@@ -58,12 +58,7 @@ class RunLogger(keras.callbacks.Callback, TrainingObserver, ABC):
 
     @abstractmethod
     def open(self, run: Path, settings: Mapping[str, str | float]) -> int:
-        """Begin or continue the log of a run, and return the last step in it; -1 if it is new.
-
-        Args:
-            run: The run directory.
-            settings: Settings by name, such as `training.learning_rate`.
-        """
+        """Begin or continue the log of a run, and return the last step in it; -1 if it is new."""
 
     @abstractmethod
     def forget_after(self, step: int) -> int:
@@ -185,13 +180,7 @@ def logged(context: RunContext, run: Path, config: RunConfig) -> Iterator[RunCon
 
 
 def rows_of(progress: TrainingProgress) -> list[Row]:
-    """Return the figures of a run by step, in order.
-
-    Example:
-        >>> record = RoundRecord(1, 100, 0.5, 1e-3, 220.0, 0.15, 180.0, 0.17, 9_000.0, 12.0)
-        >>> [(step, sorted(figures)[:2]) for step, figures in rows_of(TrainingProgress((record,)))]
-        [(100, ['epoch', 'train/accuracy'])]
-    """
+    """Return the figures of a run by step, in order."""
     rows: dict[int, dict[str, float]] = {}
     for point in progress.points:
         rows[point.step] = {

@@ -33,11 +33,7 @@ _MIN_WEIGHT = 1e-30
 
 @dataclass(frozen=True, eq=False)
 class Teacher:
-    """The weighted mixture of finished models, whose predictions a run learns; see `DistilledStreamModel`.
-
-    Raises:
-        SettingError: The members have different tokenizers.
-    """
+    """The weighted mixture of finished models, whose predictions a run learns; see `DistilledStreamModel`."""
 
     models: tuple[LanguageModel, ...]  # the members of the mixture. Their weights do not change
     weights: tuple[float, ...]  # weight of each member; they sum to one

@@ -58,12 +58,7 @@ class Intervals:
         self._before = (0, 0.0)
 
     def begin(self, counts: NDArray[np.float64], now: float) -> None:
-        """Begin the round.
-
-        Args:
-            counts: Number of counted tokens of each step; may be filled in until the step is taken.
-            now: The time in seconds.
-        """
+        """Begin the round."""
         self._counts = counts
         self._known = [(0, now)]
 

@@ -63,9 +63,6 @@ class TrainingStep:
 
     Attributes:
         words_per_step: Number of tokens in a training window of all processes, `B * T`.
-
-    Raises:
-        SettingError: `sampled_softmax` is not below the vocabulary size, or the loss does not fit the model's softmax.
     """
 
     def __init__(
@@ -109,12 +106,7 @@ class TrainingStep:
         callbacks: RoundCallbacks | None = None,
         intervals: Intervals | None = None,
     ) -> TrainingMetrics:
-        """Take the steps of a round, starting at window `first_step`.
-
-        Raises:
-            TrainingInterrupted: A signal requested a stop.
-            TrainingDivergedError: `callbacks` found a loss that is not finite.
-        """
+        """Take the steps of a round, starting at window `first_step`."""
         callbacks = callbacks or RoundCallbacks(self.stream)
         round_number = first_step // self.plan.round_steps
         dataset = RoundDataset(self._train, first_step, num_steps)
@@ -139,11 +131,7 @@ class TrainingStep:
         return TrainingMetrics(done, perplexity, accuracy, ended - began, after_first)
 
     def validate(self, callbacks: RoundCallbacks | None = None) -> ValidationMetrics:
-        """Validate the weights, or each weight average that the optimizer keeps; the best result counts.
-
-        Raises:
-            TrainingInterrupted: A signal requested a stop.
-        """
+        """Validate the weights, or each weight average that the optimizer keeps; the best result counts."""
         callbacks = callbacks or RoundCallbacks(self.stream)
         began, done = time.monotonic(), int(self.optimizer.iterations)
         averaged_steps, figures = self.optimizer.averages.validate(lambda: self._evaluate(callbacks), done)
@@ -166,11 +154,7 @@ class TrainingStep:
         return capture(self.stream)
 
     def restore(self, arrays: Arrays) -> None:
-        """Restore the arrays of `capture`.
-
-        Raises:
-            CheckpointError: The arrays belong to another model.
-        """
+        """Restore the arrays of `capture`."""
         restore(self.stream, arrays)
 
     def _evaluate(self, callbacks: RoundCallbacks) -> Mapping[str, float]:

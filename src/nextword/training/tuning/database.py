@@ -35,9 +35,6 @@ class Database:
     def of(cls, url: str) -> Self:
         """Return the database of an SQLAlchemy URL.
 
-        Raises:
-            StorageError: The text is not such a URL.
-
         Example:
             >>> Database.of("postgresql://tuner:secret@host/sweeps")
             Database(address='postgresql://tuner@host/sweeps')
@@ -54,10 +51,6 @@ class Database:
 
         If several processes open an empty database at the same time, all create its tables, and one succeeds. The
         others then find them.
-
-        Args:
-            grace_seconds: Time without a heartbeat after which a trial is retried.
-            max_retries: How often a trial may be retried.
 
         Raises:
             StorageError: The database cannot be used.
@@ -85,11 +78,7 @@ class Database:
 
     @contextmanager
     def errors(self) -> Iterator[None]:
-        """Convert database errors in the block to `StorageError`.
-
-        Raises:
-            StorageError: The database raised an error.
-        """
+        """Convert database errors in the block to `StorageError`."""
         with _errors(self.url):
             yield
 

@@ -21,9 +21,6 @@ class Range:
     """The numbers from `low` to `high`; only whole numbers if both bounds are whole.
 
     With `log`, the logarithm is sampled uniformly.
-
-    Raises:
-        SettingError: `low` is not below `high`, or `log` is set and `low` is not above 0.
     """
 
     low: int | float
@@ -70,11 +67,7 @@ class Range:
 
 @dataclass(frozen=True)
 class Choices:
-    """A list of values without an order.
-
-    Raises:
-        SettingError: There are fewer than two values, or two are equal.
-    """
+    """A list of values without an order."""
 
     values: Sequence[Any]
 
@@ -118,15 +111,7 @@ def _equal_types(value: Any) -> tuple[type, ...]:
 
 
 def read_domain(table: Any) -> Domain:
-    """Return the domain in a TOML table.
-
-    Raises:
-        SettingError: The table is not a domain.
-
-    Example:
-        >>> read_domain({"low": 0.001, "high": 0.01, "log": True})
-        Range(low=0.001, high=0.01, log=True)
-    """
+    """Return the domain in a TOML table."""
     if not isinstance(table, Mapping) or not ({"low", "high"} <= table.keys() or "choices" in table):
         raise SettingError(f"must be a table such as {{low = 1, high = 9}} or {{choices = [1, 3]}}, but is {table!r}")
     allowed = ("choices",) if "choices" in table else ("low", "high", "log")

@@ -43,10 +43,6 @@ def default_space(base: RunConfig) -> dict[str, Any]:
     - Dropout: all nonzero rates times one factor from 0.25 to 4, up to a rate of 0.8.
     - Batch size: half, the same or double.
     - Width of embedding and layers: 0.75, 1 or 1.5 times.
-
-    Example:
-        >>> default_space(RunConfig.of("quick"))["batching"]
-        {'batch_size': {'choices': [16, 32, 64]}}
     """
     values = base_values(base)
     tables = {
@@ -120,12 +116,6 @@ class SearchSpace:
 
         Raises:
             SettingError: A name is unknown, a value is invalid, or a setting is searched twice.
-
-        Example:
-            >>> quick = RunConfig.of("quick")
-            >>> space = SearchSpace.read({"training": {"learning_rate": {"low": 0.001, "high": 0.01}}}, quick)
-            >>> space.base_labels()
-            {'training.learning_rate': 0.006}
         """
         dimensions: list[Dimension] = []
         for group, table in tables.items():

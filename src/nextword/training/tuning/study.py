@@ -39,10 +39,6 @@ class NumberedSampler(BaseSampler):
     """TPE with a random generator that follows from the number of a trial; trial 0 has given values.
 
     The database numbers the trials. Processes that ask for a trial at the same moment thus never get the same values.
-
-    Args:
-        seed: Seed of the study.
-        first: The values of trial 0 as Optuna stores them; TPE suggests those that are missing.
     """
 
     def __init__(self, seed: int, first: Mapping[str, Label]) -> None:
@@ -77,19 +73,7 @@ class NumberedSampler(BaseSampler):
 
 
 class Study:
-    """The trials of a study, shared by all processes that work on it.
-
-    Args:
-        directory: The directory of the study and of the runs of its trials.
-        settings: The settings of the study.
-        database: The database of the settings, with its password; without it, the address in the settings is used.
-
-    Attributes:
-        lock: Lock for changes to shared files and to the list of trials.
-
-    Raises:
-        StorageError: The database cannot be used.
-    """
+    """The trials of a study, shared by all processes that work on it."""
 
     def __init__(self, directory: StudyDirectory, settings: StudySettings, database: Database | None = None) -> None:
         optuna.logging.set_verbosity(optuna.logging.WARNING)

@@ -66,11 +66,7 @@ class StudySettings:
 
     @property
     def space(self) -> SearchSpace:
-        """The search space.
-
-        Raises:
-            SettingError: A name is unknown, a value is invalid, or the settings have a base.
-        """
+        """The search space."""
         if self.base.training.base is not None:
             raise SettingError(
                 f"`base` must not be set in a study, whose trials start from new weights, but is "
@@ -88,11 +84,7 @@ class StudySettings:
 
     @property
     def database(self) -> Database | None:
-        """The database that machines share, without a password; `None` for a journal.
-
-        Raises:
-            StorageError: `storage` is not the URL of a database.
-        """
+        """The database that machines share, without a password; `None` for a journal."""
         return None if self.options.storage is None else Database.of(self.options.storage)
 
     def to_toml(self, *, text_sha256: str) -> str:

@@ -45,13 +45,7 @@ class StudyText:
     def load(
         cls, text: str | Path, options: TextOptions, *, data_dir: Path | None = None, cache_dir: Path | None = None
     ) -> Self:
-        """Read the two splits, from the cache if possible.
-
-        Raises:
-            SettingError: The settings do not fit together.
-            TextError: The text cannot be found, read or used.
-            StorageError: The cache cannot be written.
-        """
+        """Read the two splits, from the cache if possible."""
         cache = cache_root(cache_dir)
         source = resolve_source(text, options, needed=("train", "valid"), data_dir=data_dir, cache_dir=cache_dir)
         options = options.resolved(pretokenized=source.pretokenized)

@@ -5,6 +5,7 @@ import re
 import shutil
 import signal
 import subprocess
+import traceback
 import warnings
 from collections import Counter
 from collections.abc import Callable
@@ -118,5 +119,8 @@ def _act_when_told(act: Callable[[], int], ready: int, go: int) -> None:
         os.close(go)
         os.read(ready, 1)
         os._exit(act())
+    except BaseException:
+        traceback.print_exc()
+        raise
     finally:
         os._exit(99)

@@ -5,10 +5,10 @@ import tomllib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar, Literal, Self, override
 
 import tomli_w
-from filelock import FileLock
+from filelock import AcquireReturnProxy, FileLock
 
 from nextword.bundle.run_directory import RunDirectory
 from nextword.disk.cache import cache_key
@@ -181,4 +181,11 @@ class StudyDirectory:
         """Return a new lock on the study; processes hold it briefly and wait for it."""
         with disk_errors(self.root, "created"):
             make_directory(self.root)
-        return FileLock(self.root / ".lock")
+        return _StudyLock(self.root / ".lock")
+
+
+class _StudyLock(FileLock):
+    @override
+    def acquire(self, *args: Any, **kwargs: Any) -> AcquireReturnProxy[Self]:
+        with disk_errors(Path(self.lock_file), "locked"):
+            return super().acquire(*args, **kwargs)

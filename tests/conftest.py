@@ -36,10 +36,17 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
 
 @pytest.hookimpl(tryfirst=True)  # before the workers begin
 def pytest_sessionstart(session: pytest.Session) -> None:
-    """Let all tests and workers share what JAX compiles, unless the user has set up a cache."""
+    """Let all tests and workers share what Python and JAX compile, unless the user has set up a cache of JAX.
+
+    Some shells forbid bytecode. Then each process would compile all of Keras again, which takes twice its start.
+    """
     config = session.config
     cache = getattr(config, "cache", None)  # there is none with -p no:cacheprovider
-    if cache is not None and not hasattr(config, "workerinput") and "JAX_COMPILATION_CACHE_DIR" not in os.environ:
+    if cache is None or hasattr(config, "workerinput"):
+        return
+    if os.environ.pop("PYTHONDONTWRITEBYTECODE", None):
+        os.environ.setdefault("PYTHONPYCACHEPREFIX", str(cache.mkdir("bytecode")))
+    if "JAX_COMPILATION_CACHE_DIR" not in os.environ:
         config.stash[_COMPILED] = CompiledPrograms(cache.mkdir("compiled"))
         config.stash[_COMPILED].begin()
 

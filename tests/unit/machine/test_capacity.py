@@ -1,9 +1,19 @@
+import os
+import platform
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from nextword.machine import capacity
-from nextword.machine.capacity import ControlGroup, parse_meminfo, parse_vm_stat, read_capacity, read_control_group
+from nextword.machine.capacity import (
+    ControlGroup,
+    parse_meminfo,
+    parse_vm_stat,
+    read_capacity,
+    read_control_group,
+    return_freed_memory,
+)
 
 GIGABYTE = 2**30
 
@@ -91,3 +101,20 @@ def test_no_limit_is_none(tmp_path: Path) -> None:
     write(root / "memory", memory__limit_in_bytes="9223372036854771712", memory__usage_in_bytes="5")
     assert read(tmp_path, "2:cpu:/\n1:memory:/\n0::/\n") == ControlGroup()
     assert read_control_group(tmp_path / "no-linux", root) == ControlGroup()
+
+
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="the allocator is not glibc's")
+def test_the_memory_of_what_nobody_refers_to_is_returned() -> None:
+    """Blocks below one that stays are no part of the heap's end, which malloc returns by itself."""
+    cycle: list[Any] = [bytearray(2000) for _ in range(50_000)]
+    last = bytearray(2000)
+    cycle.append(cycle)
+    del cycle
+    before = _resident_bytes()
+    return_freed_memory()
+    assert before - _resident_bytes() > 80_000_000
+    assert len(last) == 2000
+
+
+def _resident_bytes() -> int:
+    return int(Path("/proc/self/statm").read_text("ascii").split()[1]) * os.sysconf("SC_PAGE_SIZE")

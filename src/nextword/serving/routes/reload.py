@@ -16,6 +16,7 @@ from nextword.errors import BundleError, NextwordError
 from nextword.inference.generation.generator import generate_texts
 from nextword.inference.generation.request import Request as GenerationRequest
 from nextword.inference.generation.sampling import SamplingOptions
+from nextword.machine.capacity import return_freed_memory
 from nextword.serving.http.access import is_loopback
 from nextword.serving.http.body import StrictRoute
 from nextword.serving.http.errors import ApiError
@@ -83,7 +84,10 @@ class Reloader:
                 )
             self._slot.replace(served)
             self._on_replaced()
-            return Reload(served, previous.hash)
+            former_hash = previous.hash
+            del previous  # if requests still use it, the next reload returns its memory
+            await asyncio.to_thread(return_freed_memory)
+            return Reload(served, former_hash)
 
     def _load_tested(self) -> ServedModel:
         served = self._load()

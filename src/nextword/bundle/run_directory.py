@@ -95,6 +95,14 @@ class RunDirectory:
             return False
         return isinstance(table, dict) and table.get("finished") is True
 
+    def drop_figures_as_used(self) -> None:
+        """Remove from the metrics how well the model did with a mixture that it no longer has."""
+        if self.metrics_file.is_file():
+            table = json.loads(self.metrics_file.read_bytes())
+            for row in table["splits"]:
+                row |= {"perplexity_as_used": None, "protocol_as_used": ""}
+            write_file(self.metrics_file, (json.dumps(table, indent=2) + "\n").encode())
+
     def require_free(self) -> None:
         """Raise `CheckpointError` if the directory already holds a run."""
         if not self.is_run:

@@ -12,6 +12,7 @@ from nextword.bundle.files import max_ngram_bytes
 from nextword.bundle.model_card import with_mixture_section
 from nextword.bundle.origin import Origin
 from nextword.bundle.origin_text import OriginText
+from nextword.bundle.run_directory import RunDirectory
 from nextword.bundle.samples import refuse_sample
 from nextword.bundle.store import read_bundle, write_bundle
 from nextword.cli.options.command import command
@@ -72,15 +73,21 @@ def mix(options: _MixOptions) -> None:
     origin = Origin.of(options.run_or_model)
     path, bundle = options.output or origin.bundle, read_bundle(origin.bundle)
     if options.remove:
-        write_bundle(path, bundle.without_mixture(), replace=options.output is None)
+        _write(path, bundle.without_mixture(), options, origin)
         removed = bundle.mixture is not None
         said = f"{path}: {'the network alone now' if removed else 'it had no mixture'}"
         click.echo(json.dumps({"model": str(path), "removed": removed}) if options.as_json else said)
         return
     text = OriginText(origin, options.text, options.data_dir, options.on_bad_bytes)
     result = _Mixed.of(bundle, open_origin(origin, "static").engine, text)
-    write_bundle(path, result.bundle, replace=options.output is None)
+    _write(path, result.bundle, options, origin)
     click.echo(json.dumps(result.to_table(path)) if options.as_json else result.describe(path))
+
+
+def _write(path: Path, bundle: Bundle, options: _MixOptions, origin: Origin) -> None:
+    write_bundle(path, bundle, replace=options.output is None)
+    if options.output is None and origin.run is not None:
+        RunDirectory(origin.run).drop_figures_as_used()
 
 
 class _Mixed(NamedTuple):

@@ -5,6 +5,7 @@ from shutil import copytree
 
 import pytest
 
+from nextword.bundle.run_directory import RunDirectory, read_split_metrics
 from nextword.bundle.store import read_bundle
 from nextword.engine.opening import open_model
 from nextword.engine.stream import token_log_probs
@@ -69,3 +70,14 @@ def test_mistakes_are_told_and_nothing_is_changed(run: Path, other_text: Path, m
     before = read_bundle(run / "model").card
     assert "is not a sample, file or folder" in mistake("mix", run, run / "missing.txt")
     assert read_bundle(run / "model").card == before
+
+
+def test_a_run_forgets_how_well_its_former_mixture_did(run: Path, printed: Command) -> None:
+    metrics = run / "metrics.json"
+    metrics.write_text(
+        metrics.read_text("utf-8").replace('"perplexity_as_used": null', '"perplexity_as_used": 5.0'), "utf-8"
+    )
+    assert any(row.perplexity_as_used == 5.0 for row in read_split_metrics(metrics))
+    printed("mix", run, "--remove")
+    assert not any(row.perplexity_as_used for row in read_split_metrics(metrics))
+    assert RunDirectory(run).is_finished

@@ -18,7 +18,7 @@ DEMO_NEEDS := $(if $(wildcard $(VENV)/with-dev),$(VENV)/with-dev,$(VENV)/with-tr
 WORKERS := $(shell n=$$(getconf _NPROCESSORS_ONLN 2>/dev/null || echo 2); echo $$((n > 4 ? 4 : n)))
 TESTS := $(BIN)/python -m pytest --numprocesses $(WORKERS) --dist worksteal tests src benchmarks/harness
 
-.PHONY: help setup demo test test-slow test-all trust check lint types javascript imports docs commands settings format peers constraints dist sample-model screenshots pictures notebooks clean
+.PHONY: help setup demo test test-slow test-all trust check lint types javascript imports docs commands settings format peers constraints dist sample-model base-model screenshots pictures notebooks clean
 
 help:  ## List the targets.
 	@sed -n 's/^\([a-z-]*\):.*##/\1:/p' $(MAKEFILE_LIST)
@@ -99,6 +99,9 @@ constraints: setup  ## Pin the installed versions in constraints.txt.
 
 sample-model: setup  ## Train the sample model again and put it into the package, in about 15 minutes.
 	$(BIN)/python scripts/sample_model.py
+
+base-model: setup  ## Train a base of general English from free texts that it fetches, in one to two hours.
+	$(BIN)/python scripts/base_model.py
 
 pictures: setup  ## Draw the pictures of the documentation again.
 	PYTHONPATH=benchmarks $(BIN)/python scripts/pictures.py

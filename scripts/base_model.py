@@ -35,7 +35,7 @@ MAX_BYTES = 8_000_000
 _MIN_WORDS = 20
 _NUM_SENTENCES = 5
 _HELD_OUT = 50
-"""One document of so many is for validation, and one for the test."""
+"""One document in fifty is for validation, and one for the test."""
 
 _QUOTES = str.maketrans("\u2018\u2019\u201c\u201d", "''\"\"")
 """Quotation marks as most texts of computers have them."""
@@ -57,7 +57,7 @@ class Source:
 
 
 def paragraphs(text: str) -> list[str]:
-    """Return a text without paragraphs in some: so many sentences each."""
+    """Return a text without paragraphs in some, of five sentences each."""
     sentences = re.split(r"(?<=[.?!])\s+(?=[A-Z\"'])", " ".join(text.split()))
     return [" ".join(sentences[at : at + _NUM_SENTENCES]) for at in range(0, len(sentences), _NUM_SENTENCES)]
 

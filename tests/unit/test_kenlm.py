@@ -5,6 +5,7 @@ import random
 import subprocess
 import sys
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -148,15 +149,17 @@ def test_perplexity_is_by_words_and_the_end(model: kenlm.Model) -> None:
     assert model.perplexity("the cat sat") == pytest.approx(10 ** (-model.score("the cat sat") / 4))
 
 
-def test_states_compare_by_what_was_read(words_model: kenlm.Model) -> None:
-    def state_after(*words: str) -> kenlm.State:
-        state = kenlm.State()
-        words_model.BeginSentenceWrite(state)
-        for word in words:
-            words_model.BaseScore(state, word, state)
-        return state
+def after(model: kenlm.Model, *words: str) -> kenlm.State:
+    """The state after the begin of a sentence and some words."""
+    state = kenlm.State()
+    model.BeginSentenceWrite(state)
+    for word in words:
+        model.BaseScore(state, word, state)
+    return state
 
-    states = [state_after(*words) for words in [(), ("the",), ("the", "cat"), ("cat", "the"), ("the", "cat")]]
+
+def test_states_compare_by_what_was_read(words_model: kenlm.Model) -> None:
+    states = [after(words_model, *words) for words in [(), ("the",), ("the", "cat"), ("cat", "the"), ("the", "cat")]]
     assert states[2] == states[4]
     assert hash(states[2]) == hash(states[4])
     assert len(set(states)) == 4
@@ -272,14 +275,7 @@ def test_an_arpa_file_gives_the_numbers_of_kenlm(
 
 
 def test_the_states_of_an_arpa_file_are_those_of_kenlm(toy: kenlm.Model) -> None:
-    def state_after(*words: str) -> kenlm.State:
-        state = kenlm.State()
-        toy.BeginSentenceWrite(state)
-        for word in words:
-            toy.BaseScore(state, word, state)
-        return state
-
-    null = kenlm.State()
+    state_after, null = partial(after, toy), kenlm.State()
     toy.NullContextWrite(null)
     assert state_after("sat", "on") == state_after("the", "sat", "on") != state_after("on")
     assert state_after("zebra") == state_after("the", "zebra") == state_after("</s>") == null == kenlm.State()

@@ -2,7 +2,6 @@ import importlib.util
 import os
 import re
 import signal
-import socket
 import sys
 from pathlib import Path
 
@@ -10,7 +9,7 @@ import pytest
 
 from nextword.serving.served_model import ModelSource
 from nextword.serving.server import ServerOptions
-from support.commands import Captured, Command, nextword
+from support.commands import Command, nextword
 from support.raw_http import exchange, get, post
 from support.serve_process import serve_process
 
@@ -96,17 +95,6 @@ def test_a_mistake_is_an_error(arguments: list[str], told: str, mistake: Command
 def test_a_bad_variable_is_an_error(monkeypatch: pytest.MonkeyPatch, mistake: Command) -> None:
     monkeypatch.setenv("NEXTWORD_SERVE_QUEUE_LENGTH", "many")
     assert "NEXTWORD_SERVE_QUEUE_LENGTH" in mistake("serve", "austen")
-
-
-def test_a_port_in_use_is_an_error(capsys: Captured) -> None:
-    with socket.socket() as taken:
-        taken.bind(("127.0.0.1", 0))
-        taken.listen()
-        assert nextword("serve", "austen", "--port", str(taken.getsockname()[1])) == 2
-    error = capsys.readouterr().err
-    assert "`--port` must be free" in error
-    assert "--port 0" in error
-    assert "Traceback" not in error
 
 
 def test_the_extra_that_is_missing_is_named(monkeypatch: pytest.MonkeyPatch, mistake: Command) -> None:

@@ -15,14 +15,34 @@ LATER = ("ngram", "dynamic", "mc_dropout")
 ESCAPE = "\x1b"
 
 COMPLETED = """
-import os, sys
+import contextlib, io, json, os, sys
 from nextword.cli.main import main
-try:
-    main([])
-except SystemExit:
-    pass
+for typed in json.loads(sys.argv[1]):
+    os.environ |= {"COMP_WORDS": typed, "COMP_CWORD": str(typed.count(" "))}
+    printed = io.TextIOWrapper(io.BytesIO())
+    with contextlib.redirect_stdout(printed), contextlib.suppress(SystemExit):
+        main([])
+    print(json.dumps(printed.buffer.getvalue().decode().splitlines()))
 print("imported", *sorted({"keras", "jax", "onnxruntime", "optuna"} & sys.modules.keys()))
 """
+
+COMPLETIONS = {
+    "nextword tr": ["train"],
+    "nextword s": ["suggest", "score", "surprise", "serve"],
+    "nextword train --prese": ["--preset"],
+    "nextword train aus": ["austen"],
+    "nextword train austen --preset qu": ["quick"],
+    "nextword presets mog": ["mogrifier"],
+    "nextword generate runs/demo --decoding gr": ["greedy"],
+    "nextword suggest runs/de": ["runs/de"],
+    "nextword suggest aus": ["aus", "austen"],
+    "nextword suggest ": ["", "austen"],
+    "nextword evaluate ": ["", "austen"],
+    "nextword evaluate runs/demo --method te": ["temperature"],
+    "nextword evaluate runs/demo --method cache,": ["cache,temperature", *(f"cache,{name}" for name in LATER)],
+    "nextword evaluate runs/demo --method s": ["static"],
+    "nextword unknown --x": [],
+}
 
 
 @pytest.fixture
@@ -93,38 +113,15 @@ def test_what_is_missing_is_explained(arguments: list[str], message: str, mistak
     assert second in ("hint: did you mean `--max-tokens`?", f"hint: see `nextword {arguments[0]} --help`")
 
 
-@pytest.mark.parametrize(
-    ("typed", "expected"),
-    [
-        ("nextword tr", ["train"]),
-        ("nextword s", ["suggest", "score", "surprise", "serve"]),
-        ("nextword train --prese", ["--preset"]),
-        ("nextword train aus", ["austen"]),
-        ("nextword train austen --preset qu", ["quick"]),
-        ("nextword presets mog", ["mogrifier"]),
-        ("nextword generate runs/demo --decoding gr", ["greedy"]),
-        ("nextword suggest runs/de", ["runs/de"]),
-        ("nextword suggest aus", ["aus", "austen"]),
-        ("nextword suggest ", ["", "austen"]),
-        ("nextword evaluate ", ["", "austen"]),
-        ("nextword evaluate runs/demo --method te", ["temperature"]),
-        ("nextword evaluate runs/demo --method cache,", ["cache,temperature", *(f"cache,{name}" for name in LATER)]),
-        ("nextword evaluate runs/demo --method s", ["static"]),
-        ("nextword unknown --x", []),
-    ],
-)
-def test_the_shell_completes(typed: str, expected: list[str]) -> None:
-    environment = {
-        **os.environ,
-        "_NEXTWORD_COMPLETE": "bash_complete",
-        "COMP_WORDS": typed,
-        "COMP_CWORD": str(len(typed.split(" ")) - 1),
-    }
-    done = subprocess.run(
-        [sys.executable, "-c", COMPLETED], env=environment, capture_output=True, text=True, check=True, timeout=120
-    )
+def test_the_shell_completes() -> None:
+    environment = {**os.environ, "_NEXTWORD_COMPLETE": "bash_complete"}
+    command = [sys.executable, "-c", COMPLETED, json.dumps([*COMPLETIONS])]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=True, timeout=120)
     *found, imported = done.stdout.splitlines()
-    assert [line.split(",", 1)[1] for line in found if line.startswith(("plain", "dir"))] == expected
+    assert {
+        typed: [line.split(",", 1)[1] for line in json.loads(lines) if line.startswith(("plain", "dir"))]
+        for typed, lines in zip(COMPLETIONS, found, strict=True)
+    } == COMPLETIONS
     assert imported == "imported"
     assert done.stderr == ""
 

@@ -54,10 +54,6 @@ def test_the_most_probable_tokens_follow_the_prompt() -> None:
     assert engine.read == [9, 5, 5, 5, 3, 4, 5]  # <eos> first, and nothing after the last token
 
 
-def test_an_empty_prompt_begins_a_text() -> None:
-    assert list(generate(CountingEngine(), [], num_tokens=3, options=GREEDY)) == [0, 1, 2]
-
-
 def test_the_end_token_stops_only_if_requested() -> None:
     assert list(generate(CountingEngine(), [1] * 7, num_tokens=5, options=GREEDY, stop_at_end=True)) == [7, 8]
     assert list(generate(CountingEngine(), [1] * 7, num_tokens=5, options=GREEDY)) == [7, 8, 9, 10, 11]
@@ -329,11 +325,6 @@ def test_forbidding_everything_is_refused(search: SearchOptions) -> None:
     assert text_of(engine, tokenizer, "a", Request(max_tokens=1, search=search, forbid=("a",))).text == "a"
     with pytest.raises(SettingError, match=r"possible.*forbid fewer"):
         generate_texts(TextModel(engine, tokenizer), ["a"], Request(max_tokens=1, search=search, forbid=("a", "aa")))
-
-
-def test_a_single_string_of_prompts_is_refused() -> None:
-    with pytest.raises(SettingError, match="`prompts` must be a list of strings, but is one string"):
-        generate_texts(TextModel(toy_engine(), WORDS), "a b", Request())
 
 
 def test_no_prompts_give_no_texts() -> None:

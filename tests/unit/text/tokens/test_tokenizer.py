@@ -1,5 +1,4 @@
 import json
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -169,28 +168,20 @@ def test_json_of_another_kind_is_refused() -> None:
         Tokenizer.from_json(written, kind="character", line_ends="line")
 
 
-def _with_added_token(table: dict[str, object]) -> None:
-    table["added_tokens"] = [{"id": 0, "content": "a", "special": True}]
-
-
-def _with_normalizer(table: dict[str, object]) -> None:
-    table["normalizer"] = {"type": "Lowercase"}
-
-
-def _with_stranger(table: dict[str, object]) -> None:
-    table["stranger"] = None
-
-
-def _without_version(table: dict[str, object]) -> None:
-    del table["version"]
-
-
-@pytest.mark.parametrize("change", [_with_added_token, _with_normalizer, _with_stranger, _without_version])
-def test_json_that_says_anything_else_is_refused(change: Callable[[dict[str, object]], None]) -> None:
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        ("added_tokens", [{"id": 0, "content": "a", "special": True}]),
+        ("normalizer", {"type": "Lowercase"}),
+        ("stranger", None),
+        ("version", None),
+    ],
+)
+def test_json_that_says_anything_else_is_refused(key: str, value: object) -> None:
     table = json.loads(tokenizer_of_text("a b").to_json())
-    change(table)
+    changed = {**table, key: value} if key != "version" else {name: table[name] for name in table if name != key}
     with pytest.raises(TextError, match="differs from it"):
-        Tokenizer.from_json(json.dumps(table), kind="word", line_ends="line")
+        Tokenizer.from_json(json.dumps(changed), kind="word", line_ends="line")
 
 
 def test_paragraphs_go_with_words_alone() -> None:

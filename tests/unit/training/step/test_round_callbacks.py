@@ -92,15 +92,24 @@ def test_the_speed_leaves_the_first_step_out_and_is_interpolated_between_known_s
     assert speeds == pytest.approx([2.0, 2 / 0.6, 10.0])
 
 
-@pytest.mark.parametrize("perplexity", [math.inf, math.nan])
-def test_a_loss_that_is_not_finite_has_no_point(perplexity: float) -> None:
+@pytest.mark.parametrize(
+    ("steps", "expected"),
+    [
+        ({1: math.inf, 2: 7.0}, (2, 7.0)),
+        ({1: math.nan, 2: 7.0}, (2, 7.0)),
+        ({49: math.exp(5.0), 50: math.exp(20.0)}, (49, 148.413)),  # the last step alone has a loss of 755
+    ],
+)
+def test_a_loss_that_is_not_finite_or_explodes_has_no_point(
+    steps: dict[int, float], expected: tuple[int, float]
+) -> None:
     found: list[tuple[int, float]] = []
-    intervals = Intervals([1, 2], lambda step, value, _speed: found.append((step, round(value, 6))))
-    intervals.begin(np.ones(2), 0.0)
-    intervals.after_step(1, perplexity)
-    intervals.after_step(2, 7.0)
-    intervals.after_report(2, 1.0)
-    assert found == [(2, 7.0)]
+    intervals = Intervals([*steps], lambda step, value, _speed: found.append((step, round(value, 3))))
+    intervals.begin(np.ones(max(steps)), 0.0)
+    for step, perplexity in steps.items():
+        intervals.after_step(step, perplexity)
+    intervals.after_report(max(steps), 1.0)
+    assert found == [expected]
 
 
 def test_the_points_of_a_round_together_are_its_training_perplexity(tmp_path: Path) -> None:
@@ -168,16 +177,6 @@ def test_a_checkpoint_of_an_older_version_has_no_points() -> None:
     table = TrainingProgress().to_table()
     del table["points"]
     assert TrainingProgress.from_table(table) == TrainingProgress()
-
-
-def test_a_loss_that_explodes_has_no_point_and_raises_no_error() -> None:
-    found: list[tuple[int, float]] = []
-    intervals = Intervals([49, 50], lambda step, value, _speed: found.append((step, round(value, 3))))
-    intervals.begin(np.ones(50), 0.0)
-    intervals.after_step(49, math.exp(5.0))
-    intervals.after_step(50, math.exp(20.0))  # the last step alone has a loss of 755
-    intervals.after_report(50, 1.0)
-    assert found == [(49, 148.413)]
 
 
 class Logs(Mapping[str, Any]):

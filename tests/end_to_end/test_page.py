@@ -38,7 +38,7 @@ def _use(page: "Page", tab: str) -> None:
         page.get_by_role("button", name="Write").click()
         page.wait_for_selector(".written[aria-busy=false]")
     elif tab == "inside":
-        page.wait_for_selector(".nearest li")
+        page.wait_for_selector(".word.is-shaded")
 
 
 @pytest.mark.parametrize("tab", TABS)

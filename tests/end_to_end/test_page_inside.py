@@ -1,4 +1,4 @@
-"""The tab Inside: gates, influence and states, computed in the browser."""
+"""The tab Inside: gates and influence, computed in the browser."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -56,22 +56,19 @@ def test_a_cell_is_chosen_by_number_by_layer_and_from_the_list(page: "Page") -> 
     page.get_by_label("Cell", exact=True).fill("100000")
     page.keyboard.press("Enter")
     assert page.get_by_label("Cell", exact=True).input_value() == "207"  # the last one
-    active = page.get_by_role("radiogroup", name="Cells").get_by_role("radio")
-    page.get_by_label("Order").select_option("active")
-    active.first.focus()
+    cells = page.get_by_role("radiogroup", name="Cells").get_by_role("radio")
+    cells.first.focus()
     page.keyboard.press("ArrowDown")
     page.keyboard.press("Enter")
-    assert active.nth(1).get_attribute("aria-checked") == "true"
-    cell = active.nth(1).get_attribute("data-cell")
+    assert cells.nth(1).get_attribute("aria-checked") == "true"
+    cell = cells.nth(1).get_attribute("data-cell")
     assert f"Cell {cell} of layer 2" in (page.locator(".gate-chart svg").get_attribute("aria-label") or "")
 
 
-def test_each_method_shades_the_words(page: "Page") -> None:
+def test_the_words_are_shaded_by_what_they_count(page: "Page") -> None:
     _go_to(page, 3)
-    for label, unit in (("Gradient", "gradient"), ("Left out", "nats")):
-        page.get_by_label(label).check()
-        wait_for(page, f"document.querySelector('.strip .word').title.includes('{unit}')")
-        assert page.locator(".strip .word.is-shaded").count() == 4
+    wait_for(page, "document.querySelector('.strip .word').title.includes('nats')")
+    assert page.locator(".strip .word.is-shaded").count() == 4
 
 
 @pytest.mark.parametrize(("cell", "gates"), [("gru", ("Update gate", "Reset gate")), ("rnn", ("Candidate",))])
@@ -86,14 +83,6 @@ def test_other_cells_show_their_own_gates(
         assert set(gates) <= set(names)
         assert "Forget gate" not in names
         assert page.locator(".diagram dt").all_text_contents() == names
-
-
-def test_words_in_similar_states_are_listed(page: "Page") -> None:
-    _go_to(page, 3)
-    page.wait_for_selector(".nearest li")
-    values = [float(value) for value in page.locator(".near-value").all_text_contents()]
-    assert len(values) == 6
-    assert values == sorted(values, reverse=True)
 
 
 def test_without_a_text_the_tab_says_what_to_do(page: "Page") -> None:

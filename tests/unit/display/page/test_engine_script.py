@@ -85,14 +85,6 @@ def test_a_mixed_state_never_changes_and_does_not_keep_the_whole_text_alive(scri
     assert 12 <= found["length"] <= 24
 
 
-def test_influence_is_that_of_the_network(scripts: Any) -> None:
-    bundle = mixed(random_bundle(ARCHITECTURES["tied"]))
-    asked = "async (ids, { model }, js) => [...js.open(model).influence(ids, 3)]"
-    ids = [4, 9, 2, 7]
-    packed, network = pack_model(bundle), pack_model(replace(bundle, mixture=None))
-    assert scripts.run(asked, ids, model=packed) == scripts.run(asked, ids, model=network)
-
-
 _TRACE = """async (ids, { model }, js) => {
   const engine = js.open(model);
   let state = engine.start();
@@ -147,58 +139,3 @@ def test_a_word_left_out_counts_by_its_difference(scripts: Any) -> None:
     left_out = [np.array([*ids[:place], *ids[place + 1 :]], np.int32) for place in range(3)]
     whole = token_log_probs(engine, np.array(ids, np.int32))[-1]
     np.testing.assert_allclose(found, [whole - token_log_probs(engine, each)[-1] for each in left_out], atol=1e-4)
-
-
-_GRADIENTS = """async (ids, { model }, js) => {
-  const engine = js.open(model);
-  const { Matrix } = js.arithmetic;
-  const { rows, columns } = engine.embeddings;
-  const floats = new Float32Array(rows * columns);
-  for (let row = 0; row < rows; row++) {
-    floats.set(engine.embeddings.row(row), row * columns);
-  }
-  engine.embeddings = new Matrix(rows, columns, floats, Float32Array.of(1));
-  const position = ids.length - 1;
-  const logProb = () => {
-    let state = engine.read(engine.endId, engine.start());
-    for (const id of ids.slice(0, position)) {
-      state = engine.read(id, state);
-    }
-    return engine.predict(state)[ids[position]];
-  };
-  const size = 1 / 64;
-  const differences = ids.slice(0, position).map((id) => {
-    let sum = 0;
-    for (let place = id * columns; place < (id + 1) * columns; place++) {
-      const kept = floats[place];
-      floats[place] = kept + size;
-      const above = logProb();
-      floats[place] = kept - size;
-      sum += ((above - logProb()) / (2 * size)) ** 2;
-      floats[place] = kept;
-    }
-    return Math.sqrt(sum);
-  });
-  return { differences, gradients: [...engine.influence(ids, position)] };
-}"""
-
-
-@pytest.mark.parametrize("name", [name for name, architecture in ARCHITECTURES.items() if not architecture.tied])
-def test_gradients_equal_differences(name: str, scripts: Any) -> None:
-    # Tied models are left out: there an embedding also counts in the output.
-    found = scripts.run(_GRADIENTS, [4, 9, 2, 7, 12], model=pack_model(random_bundle(ARCHITECTURES[name], scale=0.4)))
-    np.testing.assert_allclose(found["gradients"], found["differences"], rtol=0.02, atol=1e-4)
-
-
-def test_nearest_states(scripts: Any) -> None:
-    found = scripts.run(
-        """async (_, { model }, js) => {
-          const engine = js.open(model);
-          const states = [3, 4, 5].map((id) => engine.read(id, engine.start()));
-          return engine.nearest(states[1], states, 2);
-        }""",
-        model=pack_model(random_bundle(ARCHITECTURES["tied"])),
-    )
-    assert found[0]["index"] == 1
-    assert found[0]["cosine"] == pytest.approx(1)
-    assert len(found) == 2

@@ -97,7 +97,9 @@ def test_a_model_has_a_hash_of_its_own_weights() -> None:
 
 
 def test_the_table_of_cells_names_those_with_a_step_in_the_page(scripts: Any) -> None:
-    assert scripts.run("(_, __, js) => js.cells.CELL_NAMES") == [name for name, cell in CELLS.items() if cell.in_page]
+    assert scripts.run("(_, __, js) => Object.keys(js.cells.CELLS)") == [
+        name for name, cell in CELLS.items() if cell.in_page
+    ]
 
 
 def test_a_cell_without_a_step_in_the_page_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -123,43 +125,11 @@ _REFUSED = """async (_, { model }, js) => {
 }"""
 
 
-def _with(packed: bytes, old: str, new: str) -> bytes:
-    assert len(old) == len(new)
-    assert packed.count(old.encode()) == 1
-    return packed.replace(old.encode(), new.encode())
-
-
-@pytest.mark.parametrize(
-    ("damage", "message"),
-    [
-        (lambda packed: packed[:8], "it is cut off"),
-        (lambda packed: packed[:500], "it is cut off"),
-        (lambda packed: packed[:-200], "is cut off"),
-        (lambda packed: b"NEXTWORD" + packed[8:], "does not begin as packed models do"),
-        (lambda packed: packed[:12] + b"x" + packed[13:], "its header cannot be read"),
-        (lambda packed: _with(packed, '{"format":1,"name"', '{"format":2,"name"'), "it has the format 2 in place of 1"),
-        (lambda packed: _with(packed, '"cell":"lstm"', '"cell":"lstn"'), "it has the unknown cell lstn"),
-    ],
-)
-def test_a_damaged_model_is_refused_with_a_message(damage: Any, message: str, scripts: Any) -> None:
+def test_a_model_of_another_format_is_refused_with_a_message(scripts: Any) -> None:
     packed = pack_model(random_bundle(ARCHITECTURES["tied"]))
     assert scripts.run(_REFUSED, model=packed) is None
-    found = scripts.run(_REFUSED, model=damage(packed))
-    assert found.startswith("PackedModelError: The model in this page must be whole, but ")
-    assert message in found
-    assert found.endswith("Export the page again, or copy it again.")
-
-
-@pytest.mark.parametrize("part", ["singles", "2/sizes", "3/tokens", "4/shares"])
-def test_n_grams_that_do_not_fit_together_are_refused(part: str, scripts: Any) -> None:
-    packed = pack_model(mixed(random_bundle(ARCHITECTURES["tied"])))
-    entry = next(entry for entry in header_of(packed)["tensors"] if entry["name"] == f"ngrams/{part}")
-    (size,) = entry["shape"]
-    shape = f'"name":"ngrams/{part}","dtype":"{entry["dtype"]}","shape":[{{}}]'
-    assert scripts.run(_REFUSED, model=packed) is None
-    assert "its n-grams do not fit together" in scripts.run(
-        _REFUSED, model=_with(packed, shape.format(size), shape.format(size - 1))
-    )
+    found = scripts.run(_REFUSED, model=packed.replace(b'{"format":1,"name"', b'{"format":2,"name"'))
+    assert "must be whole, but it has the format 2 in place of 1. Export the page again" in found
 
 
 def test_the_table_says_what_the_tokenizer_says() -> None:

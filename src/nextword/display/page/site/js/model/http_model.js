@@ -89,8 +89,8 @@ export class HttpModel {
     const units = codeUnits(text);
     const tokens = answer.tokens.map((token) => ({
       text: token.text,
-      start: units(token.start),
-      end: units(token.end),
+      start: units[token.start],
+      end: units[token.end],
       logProb: token.log_prob ?? -Infinity,
       rank: token.rank,
       alternatives: token.alternatives,
@@ -193,22 +193,17 @@ async function* eventsOf(body) {
     for (;;) {
       const { value, done } = await reader.read();
       if (done) return;
-      const parts = (waiting + value).split(/\r?\n\r?\n/);
-      waiting = parts.pop() ?? "";
-      for (const part of parts) {
-        const data = dataOf(part);
+      const events = (waiting + value).split("\n\n");
+      waiting = events.pop() ?? "";
+      for (const event of events) {
+        const data = event.slice("data: ".length);
         if (data === "[DONE]") return;
-        if (data) yield JSON.parse(data);
+        yield JSON.parse(data);
       }
     }
   } finally {
     reader.cancel().catch(() => {});
   }
-}
-
-function dataOf(event) {
-  const lines = event.split(/\r?\n/).filter((line) => line.startsWith("data:"));
-  return lines.map((line) => line.slice(5).replace(/^ /, "")).join("\n");
 }
 
 /** Return the end of a long text. Its start moves in steps, so the session reads only what is new after most keys. */
@@ -218,18 +213,11 @@ function recent(text) {
   return text.length <= MAX_CONTEXT ? text : text.slice(start).replace(/^\S*\s/, "");
 }
 
-/** Return a function that gives the UTF-16 offset of a code point offset; ascending questions are quickest. */
+/** Return the UTF-16 offset of each code point of a text, and of its end. */
 function codeUnits(text) {
-  let points = 0;
-  let units = 0;
-  return (offset) => {
-    if (offset < points) points = units = 0;
-    while (points < offset && units < text.length) {
-      units += text.codePointAt(units) > 0xffff ? 2 : 1;
-      points += 1;
-    }
-    return units;
-  };
+  const units = [0];
+  for (const character of text) units.push(units[units.length - 1] + character.length);
+  return units;
 }
 
 /** Return words that this browser keeps, such as those of finished texts; a session of the service forgets them. */

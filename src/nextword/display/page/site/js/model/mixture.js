@@ -1,6 +1,7 @@
 // The model as people use it: the network mixed with n-grams and a cache, as `nextword.engine.mixture` mixes them.
 
-import { dot, Engine } from "./engine.js";
+import { dot } from "./arithmetic.js";
+import { Engine } from "./engine.js";
 
 const ABSENT = -1; // the number of an n-gram that is not in the model
 const LEAST = 2 ** -126; // the probability of what cannot be told from zero, so that its logarithm is a number
@@ -12,7 +13,7 @@ export function engineOf(packed, tokenizer) {
 }
 
 /**
- * An engine whose log-probabilities are those of the mixture. `influence` and `nearest` are of the network alone.
+ * An engine whose log-probabilities are those of the mixture.
  *
  * A state also has `numbers`, of the n-grams that end with the latest token, the shortest first, and `past`: the latest
  * outputs of the network with the token that followed each.

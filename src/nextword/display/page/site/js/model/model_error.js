@@ -1,16 +1,5 @@
 // What goes wrong between the page and the model, in words with what to do.
 
-export class ModelError extends Error {
-  constructor(message, { status, advice, param, code }) {
-    super(message);
-    this.name = "ModelError";
-    this.status = status;
-    this.advice = advice;
-    this.param = param;
-    this.code = code;
-  }
-}
-
 const ADVICE = {
   0: "Check that nextword serve still runs, then try again.",
   400: "Change the text or the settings.",
@@ -19,7 +8,6 @@ const ADVICE = {
   404: "Reload the page: the service may have been updated.",
   413: "Use a shorter text.",
   421: "Open the page by a host name that the service allows.",
-  422: "Change the text or the settings.",
   429: "The service is busy. Wait some seconds, then try again.",
   500: "Try again; if it fails again, read the log of the service.",
   503: "The service starts or stops. Wait some seconds, then try again.",
@@ -35,7 +23,7 @@ const ADVICE_BY_CODE = { no_page_model: "The other tabs work.", above_bound: "Us
 export function statusError(status, { message = "", param = "", code = "" } = {}) {
   const own = status ? `The service answers with status ${status}.` : "The service does not answer.";
   const advice = ADVICE_BY_CODE[code] ?? ADVICE[status] ?? ADVICE[status >= 500 ? 500 : 400];
-  return new ModelError(sentence(message || own), { status, advice, param, code });
+  return Object.assign(new Error(sentence(message || own)), { name: "ModelError", status, advice, param, code });
 }
 
 function sentence(message) {

@@ -1,18 +1,21 @@
 // A text as the engine reads it: gates, states and predictions after every token.
 
-import { pauses } from "./pauses.js";
 import { topK } from "./sampling.js";
+import { pauses } from "./state_tree.js";
 import { stripped } from "./tokenizer.js";
 
 const PIECE = 16; // tokens between two pauses, so that the page stays responsive
 const NUM_PREDICTED = 5;
-const MAX_DISTANCE = 60; // words back that are left out; each one costs a reading of all words after it
+const MAX_DISTANCE = 40; // words back that are left out; each one costs a reading of all words after it
 
 export class Reading {
   /** @param {Engine} engine */
   constructor(engine) {
     this.engine = engine;
     this.first = this.stepOn(engine.endId, engine.start(), []);
+    this.gates = this.first.gates[0]; // the values of the first layer before the text
+    this.numLayers = this.first.gates.length;
+    this.memory = "cell" in this.gates ? "cell" : "hidden"; // some cells have no other memory than their output
     this.ids = [];
     this.steps = [];
     this.words = [];
@@ -54,17 +57,8 @@ export class Reading {
     return id === this.engine.endId ? "¶" : this.engine.tokenizer.pieces[id].trim() || "␣";
   }
 
-  get numLayers() {
-    return this.first.gates.length;
-  }
-
   sizeOf(layer) {
     return this.first.gates[layer].hidden.length;
-  }
-
-  /** The values of the first layer before the text, by gate. */
-  get gates() {
-    return this.first.gates[0];
   }
 
   /** Return the values of a gate of one cell after each token. */
@@ -78,20 +72,13 @@ export class Reading {
     return Object.fromEntries(Object.entries(gates[layer]).map(([gate, values]) => [gate, values[cell]]));
   }
 
-  /** What a cell remembers: its value, or its output if the kind of cell has no other memory. */
-  get memory() {
-    return "cell" in this.gates ? "cell" : "hidden";
-  }
-
-  /** Return cells in order: by mean size ("active"), or by mean change from word to word ("changing"). */
-  ranked(layer, order) {
+  /** Return cells in the order of their mean change from word to word. */
+  ranked(layer) {
     const courses = [this.first, ...this.steps].map((step) => step.gates[layer][this.memory]);
     const totals = new Float64Array(this.sizeOf(layer));
     for (let step = 1; step < courses.length; step += 1) {
       const [before, now] = [courses[step - 1], courses[step]];
-      totals.forEach((total, cell) => {
-        totals[cell] = total + Math.abs(order === "changing" ? now[cell] - before[cell] : now[cell]);
-      });
+      for (const cell of totals.keys()) totals[cell] += Math.abs(now[cell] - before[cell]);
     }
     return [...totals.keys()].sort((a, b) => totals[b] - totals[a]);
   }

@@ -1,7 +1,5 @@
 // Sampling of the next token from log-probabilities, as `nextword.inference.generation.sampling` does it.
 
-import { argmax } from "./engine.js";
-
 /** Returns the distribution (V) of the next token: without forbidden tokens, with temperature, cut by top-p.
  *
  * @param {ArrayLike<number>} logProbs
@@ -11,7 +9,7 @@ export function filtered(logProbs, { temperature = 1, topP = 1, forbidden = [] }
   const allowed = Float64Array.from(logProbs);
   for (const id of forbidden) allowed[id] = -Infinity;
   const left = normalized(allowed);
-  if (temperature === 0) return only(left, [argmax(left)]);
+  if (temperature === 0) return only(left, [left.indexOf(highest(left))]);
   const max = highest(left);
   const warmed = temperature === 1 ? left : normalized(left.map((value) => (value - max) / temperature));
   return topP < 1 ? keepTopP(warmed, topP) : warmed;

@@ -1,10 +1,9 @@
 // Predictions after texts with common beginnings, so that an edit reads only what is new.
 
-import { pauses } from "./pauses.js";
-
 const MAX_OTHER_NODES = 4096; // besides those of the longest text
 const MAX_PREDICTIONS = 64;
 const STRIDE = 8; // tokens between two looks at the clock
+const MAX_TURN = 12; // milliseconds without a pause
 
 export class StateTree {
   constructor(engine) {
@@ -76,4 +75,14 @@ export class StateTree {
 
 function newNode(state) {
   return { state, logProbs: /** @type {Float32Array | null} */ (null), children: new Map() };
+}
+
+/** Returns a function that gives the page time for other work, if its last pause is long ago. */
+export function pauses() {
+  let started = performance.now();
+  return async () => {
+    if (performance.now() - started <= MAX_TURN) return;
+    await new Promise((resolve) => setTimeout(resolve));
+    started = performance.now();
+  };
 }

@@ -11,14 +11,6 @@ const MARKS = { line: "\n", paragraph: "\n\n" };
 /** The white space of a segment that becomes one space, or nothing at its ends. */
 const DROPPED = { pretokenized: /[\t-\r ]+/g, word: SPACES, subword: SPACES, character: /\r\n|\r|\n/g };
 
-/** A text is rejected. */
-export class TextError extends Error {
-  constructor(message) {
-    super(message);
-    this.name = "TextError";
-  }
-}
-
 /** `pieces` is the vocabulary: the token of each id. */
 export class Tokenizer {
   /** @param {PackedTokenizer} tokenizer */
@@ -62,8 +54,7 @@ export class Tokenizer {
    * @param isWhole whether `<eos>` ends the last line or paragraph too
    */
   tokens(text, { isWhole = false } = {}) {
-    if (!text.isWellFormed())
-      throw new TextError("The text must be valid Unicode, but holds half of a surrogate pair.");
+    if (!text.isWellFormed()) throw new Error("The text must be valid Unicode, but holds half of a surrogate pair.");
     const found = [];
     for (const { tidy, offsets, end, isEnded, isBegun } of this.segments(text)) {
       const placed = (token) => ({ ...token, start: offsets[token.start], end: offsets[token.end - 1] + 1 });
@@ -143,7 +134,7 @@ export class Tokenizer {
 
   #token({ text, start, isUnknown = false }) {
     if (this.kind === "pretokenized" && text === END) {
-      throw new TextError("`<eos>` is reserved for line ends, but is in the text; write a line end instead.");
+      throw new Error("`<eos>` is reserved for line ends, but is in the text; write a line end instead.");
     }
     const first = start + Math.max(0, text.search(/[^ ]/));
     const end = first + (stripped(text) || text).length;

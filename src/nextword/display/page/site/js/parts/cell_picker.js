@@ -1,4 +1,4 @@
-// The choice of a cell: by layer and number, or from the most active or most changing ones.
+// The choice of a cell: by layer and number, or from those that change most over the text.
 
 import { fixed } from "../model/numbers.js";
 import { button, drawing, element, fill, labelled } from "./dom.js";
@@ -6,7 +6,6 @@ import { roving } from "./roving.js";
 
 const NUM_ROWS = 10;
 const [SQUARE, HEIGHT, GAP] = [8, 14, 0.6];
-const ORDERS = { changing: "most different", active: "most active" };
 
 export class CellPicker {
   /** @param {() => void} onChoose called after the choice changed */
@@ -14,15 +13,12 @@ export class CellPicker {
     this.onChoose = onChoose;
     this.layerSelect = element("select");
     this.numberInput = element("input", { type: "number", min: 0, value: 0, step: 1 });
-    this.orderSelect = element("select", options(ORDERS));
     this.rows = element("div.cell-rows", { role: "radiogroup", "aria-label": "Cells" });
     this.isUntouched = true;
     roving(this.rows, "[role=radio]");
-    this.layerSelect.addEventListener("change", () => this.reorder());
-    this.orderSelect.addEventListener("change", () => this.reorder());
+    this.layerSelect.addEventListener("change", () => this.choose(this.drawRows()[0] ?? 0));
     this.numberInput.addEventListener("change", () => this.choose(Number(this.numberInput.value)));
-    const controls = { Layer: this.layerSelect, Cell: this.numberInput, Order: this.orderSelect };
-    const fields = Object.entries(controls).map(([label, control]) => labelled(label, control));
+    const fields = [labelled("Layer", this.layerSelect), labelled("Cell", this.numberInput)];
     this.node = element("div.stack", element("div.row", fields), this.rows);
   }
 
@@ -37,21 +33,13 @@ export class CellPicker {
   show(reading) {
     this.reading = reading;
     if (this.layerSelect.options.length !== reading.numLayers) {
-      const layers = Array.from(
-        { length: reading.numLayers },
-        (_, layer) => `${layer + 1} (${reading.sizeOf(layer)} cells)`,
-      );
-      fill(this.layerSelect, options(layers));
+      const optionOf = (_, layer) =>
+        element("option", { value: layer }, `${layer + 1} (${reading.sizeOf(layer)} cells)`);
+      fill(this.layerSelect, Array.from({ length: reading.numLayers }, optionOf));
     }
     const ranked = this.drawRows();
     this.put(this.isUntouched && ranked.length ? ranked[0] : this.cell);
     this.markChosen();
-  }
-
-  reorder() {
-    this.isUntouched = false;
-    const [first] = this.drawRows();
-    this.choose(first ?? 0);
   }
 
   choose(cell) {
@@ -75,11 +63,11 @@ export class CellPicker {
 
   drawRows() {
     const { reading, layer } = this;
-    const ranked = reading.length ? reading.ranked(layer, this.orderSelect.value).slice(0, NUM_ROWS) : [];
+    const ranked = reading.length ? reading.ranked(layer).slice(0, NUM_ROWS) : [];
     const courses = ranked.map((cell) => reading.course(layer, reading.memory, cell));
     const reach = Math.max(1e-6, ...courses.flat().map(Math.abs));
-    const rows = ranked.map((cell, row) => this.row(cell, courses[row], reach));
-    fill(this.rows, rows);
+    const rowOf = (cell, row) => this.row(cell, courses[row], reach);
+    fill(this.rows, ranked.map(rowOf));
     return ranked;
   }
 
@@ -104,8 +92,4 @@ export class CellPicker {
       row.tabIndex = row === (chosen ?? rows[0]) ? 0 : -1;
     }
   }
-}
-
-function options(labels) {
-  return Object.entries(labels).map(([value, label]) => element("option", { value }, label));
 }

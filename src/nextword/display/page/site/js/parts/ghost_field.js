@@ -55,27 +55,15 @@ export class GhostField {
   /** Replace the text; the caret goes after `before`. The browser can undo it where it lets a page insert text. */
   replace(before, after) {
     const { input } = this;
-    const old = input.value;
     const whole = before + after;
-    const same = commonLength(old, whole);
-    const room = Math.min(old.length, whole.length) - same;
-    const kept = Math.min(commonLength(reversed(old), reversed(whole)), room);
+    let same = 0;
+    while (same < whole.length && input.value[same] === whole[same]) same += 1;
     input.focus();
-    input.setSelectionRange(same, old.length - kept);
+    input.setSelectionRange(same, input.value.length);
     this.isReplacing = true;
-    const isDone = document.execCommand("insertText", false, whole.slice(same, whole.length - kept));
+    const isDone = document.execCommand("insertText", false, whole.slice(same));
     this.isReplacing = false;
     if (!isDone || input.value !== whole) input.value = whole;
     input.setSelectionRange(before.length, before.length);
   }
-}
-
-function commonLength(a, b) {
-  let length = 0;
-  while (length < a.length && length < b.length && a[length] === b[length]) length += 1;
-  return length;
-}
-
-function reversed(text) {
-  return text.split("").reverse().join("");
 }

@@ -2,7 +2,7 @@
 
 import { beginningOf } from "../model/example.js";
 import { latestOnly } from "../model/latest.js";
-import { fixed, percent } from "../model/numbers.js";
+import { percent } from "../model/numbers.js";
 import { Reading } from "../model/reading.js";
 import { CellDiagram } from "../parts/cell_diagram.js";
 import { CellPicker } from "../parts/cell_picker.js";
@@ -14,16 +14,12 @@ import { drawBars, shownWord } from "../parts/probability_bars.js";
 import { slider } from "../parts/slider.js";
 
 const MAX_TOKENS_DRAWN = 120; // tokens
-const MAX_TOKENS_OF_PASSAGE = 300; // tokens
 const MAX_EXAMPLE = 160; // characters
 const [READING_PAUSE, INFLUENCE_PAUSE] = [150, 60]; // milliseconds
-const NUM_NEAREST = 6;
-const NUM_AROUND = 4; // words of context
 
 const NOTES = {
   chart: "Each column is a word. Click one, or move the slider.",
   picker: "Each row is a cell, each square its value after a word: blue above zero, orange below.",
-  nearest: "Words after which the network was most like here, by the cosine of its outputs.",
 };
 
 /** @implements {Tab} */
@@ -37,26 +33,23 @@ export class InsideTab {
   engine;
   reading; // of the text in the field
   index; // of the current word
-  others; // the held-out passage, once it is read
 
   /** @param {Model} model @param {Description} description */
   constructor(model, description, problems) {
     this.model = model;
     this.problems = problems;
-    this.passage = description.passage;
     this.input = textArea(2, 1000);
-    this.input.value = exampleOf(this.passage ?? "");
+    this.input.value = exampleOf(description.passage ?? "");
     this.message = element("p.hint", { role: "status" });
     this.picker = new CellPicker(this.drawCell);
     this.chart = new GateChart(this.moveTo);
     this.diagram = new CellDiagram();
     this.askInfluence = latestOnly(INFLUENCE_PAUSE, this.influence, this.showInfluence, problems.show);
-    this.strip = new InfluenceStrip(this.moveTo, this.askInfluence);
+    this.strip = new InfluenceStrip(this.moveTo);
     const wordAt = (index) => this.reading?.words[index] ?? "";
     this.scrub = slider({ label: "After the word", min: 0, max: 0, step: 1, value: 0, format: wordAt });
     this.target = element("p");
     this.predicted = element("ol", { "aria-label": "Next words predicted here" });
-    this.nearest = element("ol.nearest");
     this.spoken = liveRegion();
     this.askReading = latestOnly(READING_PAUSE, this.read, (isNew) => isNew && this.draw(), this.fail);
     this.input.addEventListener("input", () => this.again());
@@ -71,7 +64,7 @@ export class InsideTab {
   }
 
   viewsOfText() {
-    const { strip, scrub, chart, diagram, picker, target, predicted, nearest } = this;
+    const { strip, scrub, chart, diagram, picker, target, predicted } = this;
     const choice = card("Choose a cell", hint(NOTES.picker), picker.node);
     choice.classList.add("more");
     const influence = card("Which words count", target, strip.node);
@@ -82,7 +75,6 @@ export class InsideTab {
       element("div.split.even", { "data-part": "words" }, influence, card("What it predicts here", predicted)),
       element("div", { "data-part": "unit" }, card("One cell over time", hint(NOTES.chart), chart.node)),
       element("div.split.even", { "data-part": "unit" }, card("The cell after this word", diagram.node), choice),
-      element("div", { "data-part": "states" }, card("Similar states", hint(NOTES.nearest), nearest)),
     );
   }
 
@@ -152,57 +144,20 @@ export class InsideTab {
     fill(this.target, "For the prediction ", word, ` (${percent(best.probability)}).`);
     this.strip.show(reading.words, index);
     this.askInfluence();
-    this.showNearest();
   };
 
   influence = () => {
     const { reading, index } = this;
     const { ids } = reading;
     const [{ id: target }] = reading.steps[index].predicted;
-    if (this.strip.method === "gradient") return this.engine.influence(ids, index + 1, { target });
-    const isWanted = () => this.index === index && this.reading.ids === ids && this.strip.method !== "gradient";
-    return reading.differencesWithout(index, target, isWanted);
+    return reading.differencesWithout(index, target, () => this.index === index && reading.ids === ids);
   };
 
   showInfluence = (values) => {
-    const top = this.strip.shade([...values]);
+    const top = this.strip.shade(values);
     const [best] = this.reading.steps[this.index].predicted;
     this.spoken.textContent = `Predicted: ${best.text}, ${percent(best.probability)}. It depends most on ${top.join(", ")}.`;
   };
-
-  async showNearest() {
-    const { index } = this;
-    this.others ??= this.readPassage();
-    const passage = await this.others;
-    if (index !== this.index || index >= this.reading.length) return;
-    const seen = new Set([phraseAt(this.reading, index)]); // the text may be a part of the passage
-    const steps = [this.reading, ...passage].flatMap((reading) =>
-      reading.steps.map(({ state }, at) => ({ reading, at, state })),
-    );
-    const rest = steps.filter(({ reading, at }) => !seen.has(phraseAt(reading, at)) && seen.add(phraseAt(reading, at)));
-    const states = rest.map(({ state }) => state);
-    const found = this.engine.nearest(this.reading.steps[index].state, states, NUM_NEAREST);
-    const rows = found.map(({ index: other, cosine }) => nearRow(rest[other], cosine));
-    fill(this.nearest, rows);
-  }
-
-  async readPassage() {
-    if (!this.passage) return [];
-    const reading = new Reading(this.engine);
-    await reading.read(this.passage, MAX_TOKENS_OF_PASSAGE);
-    return [reading];
-  }
-}
-
-function phraseAt({ words }, at) {
-  return words.slice(Math.max(0, at - NUM_AROUND), at + 1).join(" ");
-}
-
-function nearRow({ reading: { words }, at }, similarity) {
-  const before = words.slice(Math.max(0, at - NUM_AROUND), at).join(" ");
-  const after = element("span.quiet", ` ${words.slice(at + 1, at + 3).join(" ")}`);
-  const text = [`${at > NUM_AROUND ? "… " : ""}${before} `, element("strong", words[at]), after];
-  return element("li", element("span.near-text", text), element("span.near-value", fixed(similarity, 2)));
 }
 
 function exampleOf(text) {

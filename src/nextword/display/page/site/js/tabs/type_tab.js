@@ -31,10 +31,10 @@ export class TypeTab {
     this.keys = 0; // by the rule of `nextword evaluate --keystrokes`: a suggestion with its space costs one
     this.numTaken = 0;
     this.taken = ""; // the text up to a word that was just taken
-    this.list = new SuggestionList(this.take, (index) => this.forget(this.list.words[index].text));
+    this.list = new SuggestionList(this.take, (index) => this.change("forget", this.list.words[index].text));
     this.field = new GhostField({ label: "Your text", placeholder: "Start typing …", rows: 7 });
-    this.words = new OwnWords(this.forget, LEARNED);
-    this.never = new OwnWords(this.allow, FORGOTTEN);
+    this.words = new OwnWords((word) => this.change("forget", word), LEARNED);
+    this.never = new OwnWords((word) => this.change("allow", word), FORGOTTEN);
     this.panel = new NextWordPanel(description);
     this.spoken = liveRegion();
     this.saved = element("p.figure");
@@ -210,17 +210,12 @@ export class TypeTab {
     this.changed();
   };
 
-  forget = async (word) => {
-    await this.model.forget(word);
+  /** @param {"forget" | "allow"} action */
+  async change(action, word) {
+    await this.model[action](word);
     this.showWords(await this.ownWords());
     this.ask(this.field.before);
-  };
-
-  allow = async (word) => {
-    await this.model.allow(word);
-    this.showWords(await this.ownWords());
-    this.ask(this.field.before);
-  };
+  }
 
   async ownWords() {
     return { learned: await this.model.ownWords(), forgotten: await this.model.forgottenWords() };

@@ -80,9 +80,6 @@ export class WriteTab {
   layout(example) {
     const { write, stop, more, copy } = this.buttons;
     const { temperature, topP, length, seed } = this.settings;
-    const dice = button("Pick a seed", () => {
-      seed.value = String(Math.floor(Math.random() * 10000));
-    });
     const actions = element("div.actions", write, stop, more, copy, example);
     return element(
       "div.split",
@@ -90,7 +87,7 @@ export class WriteTab {
       card(
         "How to choose each word",
         [temperature.node, topP.node, length.node],
-        element("div.seed", labelled("Seed", seed, NOTES.seed), dice),
+        labelled("Seed", seed, NOTES.seed),
         element("h3", "The next word at these settings"),
         this.candidates,
         hint(NOTES.candidates),

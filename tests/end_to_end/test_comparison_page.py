@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from nextword.api.trained_model import TrainedModel
-from nextword.display.page.comparison_page import ComparisonFacts, comparison_page
 from nextword.inference.evaluation.comparison import compare
+from nextword.inference.evaluation.comparison_page import ComparisonFacts, comparison_page
 from nextword.text.corpus import Corpus
 from support.page_audit import NAMELESS_CONTROLS, PALE_TEXTS, WRONG_REFERENCES
 from support.page_visit import visit, wait_for

@@ -193,12 +193,7 @@ def _mixture_section(facts: Mapping[str, str]) -> list[str]:
 
 
 def with_mixture_section(card: str, facts: Mapping[str, str]) -> str:
-    r"""Return a card that tells another mixture, or none without facts, and no longer what the former one brings.
-
-    Example:
-        >>> with_mixture_section("# tiny\n\n## Use\n", {"cache": "weight 0.5"}).splitlines()[2:6]
-        ['## Mixture', '', '| property | value |', '| --- | --- |']
-    """
+    r"""Return a card that tells another mixture, or none without facts, and no longer what the former one brings."""
     sections = re.split(r"(?m)^(?=## )", _without_figures_as_used(card))
     others = [section for section in sections if not section.startswith(f"{_MIXTURE_TITLE}\n")]
     if not facts:
@@ -221,7 +216,6 @@ def _without_figures_as_used(card: str) -> str:
 
 
 def _dropout(options: ModelOptions) -> str:
-    """Return the dropout rates that are not zero, with their names."""
     rates = ((title, getattr(options, name)) for name, title in _DROPOUT_RATES.items())
     shown = [f"{title} {rate:g}" for title, rate in rates if rate]
     if shown and options.locked_dropout:
@@ -268,5 +262,4 @@ def _fenced(text: str, language: str) -> str:
 
 
 def _plain(text: str) -> str:
-    """Return `text` on one line, with its Markdown escaped."""
     return _MARKUP.sub(r"\\\1", " ".join(text.split()))

@@ -116,7 +116,6 @@ class RunDirectory:
         )
 
     def _next_free(self) -> Path:
-        """Return a directory of the same name and a number that does not exist."""
         numbered = (self.root.with_name(f"{self.root.name}-{number}") for number in itertools.count(2))
         return next(path for path in numbered if not path.exists())
 
@@ -139,14 +138,6 @@ def run_lock(root: Path) -> Iterator[None]:
     Raises:
         CheckpointError: Another process, named in the message, holds the lock.
         StorageError: The lock cannot be taken.
-
-    Example:
-        >>> import tempfile
-        >>> root = Path(tempfile.mkdtemp())
-        >>> with run_lock(root), run_lock(root):  # doctest: +ELLIPSIS
-        ...     pass
-        Traceback (most recent call last):
-        nextword.errors.CheckpointError: `...` is in use by process ...; wait until it ends, or choose another directory
     """
     from filelock import FileLock, Timeout  # here, because the import takes 15 ms and reading a model needs no lock
 

@@ -259,7 +259,6 @@ def _holds_model(path: Path) -> bool:
 
 
 def _use_of_file(path: Path) -> str:
-    """Return how a file that was given as a model can be used."""
     if _holds_model(path.parent):
         return f"did you mean `{path.parent}`?"
     if is_arpa(path):

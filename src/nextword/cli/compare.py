@@ -22,11 +22,11 @@ from nextword.cli.options.target import engine_option, method_option, open_origi
 from nextword.cli.output.console import evaluation_progress, read_split
 from nextword.cli.output.messages import say
 from nextword.disk.files import write_file
-from nextword.display.page.comparison_page import ComparisonFacts, comparison_page
 from nextword.engine.opening import EngineName
 from nextword.engine.text_model import UsedMethod
 from nextword.inference.evaluation.comparison import ComparedWord, render_comparison
 from nextword.inference.evaluation.comparison import compare as compare_tokens
+from nextword.inference.evaluation.comparison_page import ComparisonFacts, comparison_page
 from nextword.inference.evaluation.perplexity import evaluate
 from nextword.text.options import OnBadBytes
 from nextword.text.sources.names import SplitOrAll

@@ -118,12 +118,7 @@ class Report:
 
 
 def diagnose(preset: str, *, measuring: bool = True, say: Callable[[str], None] = lambda _what: None) -> Report:
-    """Look at the machine and the framework, and measure if asked and possible.
-
-    Example:
-        >>> diagnose("quick", measuring=False).facts.capacity.cores >= 1
-        True
-    """
+    """Look at the machine and the framework, and measure if asked and possible."""
     config = RunConfig.of(preset)
     architecture = config.model.build(_VOCABULARY_SIZE)
     facts = gather_facts(training_memory_bytes(architecture, config.batching), cache_root())

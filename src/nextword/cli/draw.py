@@ -81,8 +81,6 @@ def draw(options: _DrawOptions) -> None:
 
 @dataclass(frozen=True)
 class _Subject:
-    """What can be drawn."""
-
     name: str
     function: Callable[..., Drawing]
     names: Sequence[str]

@@ -31,8 +31,9 @@ from nextword.cli.options.setting_option import (
     option,
 )
 from nextword.cli.options.target import complete_methods, complete_model, engine_option, split_option
-from nextword.cli.output.console import evaluation_progress, table_lines, waiting
+from nextword.cli.output.console import evaluation_progress, waiting
 from nextword.cli.output.messages import warn
+from nextword.display.table import table_lines
 from nextword.engine.methods.chain import OPTIONS_TYPES, AppliedMethods, apply_methods, require_used
 from nextword.engine.methods.ensemble import EnsembleOptions
 from nextword.engine.opening import EngineName
@@ -137,7 +138,6 @@ def evaluate(options: _EvaluateOptions, given: Tables) -> None:
 
 
 def _check(options: _EvaluateOptions) -> None:
-    """Refuse options that do not go together."""
     if options.secret and not options.copied:
         raise SettingError("`--secret` needs `--copied`; add it, or leave `--secret` out")
     if options.keystrokes and options.copied:
@@ -164,8 +164,6 @@ def _columns(options: _EvaluateOptions, given: Tables) -> list[Column]:
 
 
 class _EvaluatedColumn(NamedTuple):
-    """A column with its figures."""
-
     column: Column
     outcome: AppliedMethods
     evaluation: Evaluation
@@ -202,7 +200,6 @@ def _compared(results: Sequence[_EvaluatedColumn], unit: Unit) -> list[Compariso
 
 
 def _to_json(results: Sequence[_EvaluatedColumn], comparisons: Sequence[Comparison]) -> str:
-    """Return one object: the tables of all columns, and of the comparisons with the first."""
     tables = [_table(each) for each in results]
     labels = [each.column.label for each in results]
     significance = [
@@ -226,7 +223,6 @@ def _describe(results: Sequence[_EvaluatedColumn], comparisons: Sequence[Compari
 
 
 def _flags_of(result: _EvaluatedColumn) -> str:
-    """Return the flags that give a column its settings without being tuned again."""
     methods = ",".join(method.name for method in result.column.methods)
     flags = [f"--method {methods}"] if methods else []
     if len(result.column.inputs) > 1:

@@ -110,8 +110,6 @@ def export(options: _ExportOptions, given: Tables) -> None:
 
 
 class _WrittenPage(NamedTuple):
-    """The page that was written."""
-
     path: Path
     num_bytes: int
     has_bigrams: bool
@@ -126,7 +124,6 @@ class _WrittenPage(NamedTuple):
 
     @property
     def described(self) -> str:
-        """What was written, and how to open it."""
         address = self.path.resolve().as_uri()
         lines = [
             f"page: {self.path}, {self.num_bytes / 1e6:.1f} MB",
@@ -137,7 +134,6 @@ class _WrittenPage(NamedTuple):
         return "\n".join(lines)
 
     def to_table(self) -> dict[str, Any]:
-        """Return what was written, for JSON."""
         return {
             "html": str(self.path),
             "html_bytes": self.num_bytes,
@@ -147,7 +143,6 @@ class _WrittenPage(NamedTuple):
 
 
 def _refuse_idle(given: Tables, form: ExportOptions, options: _ExportOptions) -> None:
-    """Refuse an option that would do nothing."""
     if options.split is not None and not form.int8 and (options.html is not None or options.text is None):
         raise SettingError("`--split` needs a TEXT to measure the perplexity on; name one, or leave it out")
     if "max_loss_percent" in given.get(ExportOptions.group, {}) and not form.int8:

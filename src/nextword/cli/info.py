@@ -24,6 +24,7 @@ from nextword.cli.options.command import command
 from nextword.cli.options.setting_option import JsonOptions, option
 from nextword.cli.options.target import run_or_model_argument
 from nextword.cli.output.console import Console
+from nextword.display.table import table_lines
 from nextword.errors import SettingError, printable
 from nextword.model.architecture import ModelOptions
 from nextword.training.base import card_rows
@@ -154,10 +155,9 @@ class ModelInfo:
 
     def print(self) -> None:
         """Print everything for a person."""
-        console, facts = Console(highlight=False, soft_wrap=True), self._facts()
-        width = max(map(len, facts))
-        for name, value in facts.items():
-            console.print(f"{name:<{width}}  {printable(value)}", markup=False)
+        console = Console(highlight=False, soft_wrap=True)
+        for line in table_lines((name, printable(value)) for name, value in self._facts().items()):
+            console.print(line, markup=False)
         if self.metrics:
             console.print(Markdown(figures_table(self.metrics)), soft_wrap=False)
         console.print("\nfiles")

@@ -90,7 +90,6 @@ def _start(words: Sequence[str], group: ProcessGroup) -> subprocess.Popen[bytes]
 
 
 def _echo(number: int, output: IO[bytes] | None) -> None:
-    """Repeat the lines of a process on standard error."""
     with output or nullcontext(()) as lines:
         for line in lines:
             sys.stderr.write(f"[{number}] {line.decode(errors='replace')}")

@@ -119,7 +119,6 @@ class _LazyGroup(click.Group):
             raise _TrainingStoppedError(stop.signal_number) from stop
 
     def format_help(self, context: click.Context, formatter: click.HelpFormatter) -> None:
-        """Write the summary, the way from a text to a model, and the commands."""
         formatter.write_text(self.help or "")
         formatter.write_paragraph()
         formatter.write("Examples:\n" + "".join(f"  {example}\n" for example in _EXAMPLES))

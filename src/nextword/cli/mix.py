@@ -26,6 +26,7 @@ from nextword.cli.options.setting_option import (
 )
 from nextword.cli.options.target import engine_option, open_origin, run_or_model_argument
 from nextword.cli.output.console import read_split, waiting
+from nextword.display.table import table_lines
 from nextword.engine.engine import Engine
 from nextword.engine.mixture.mixture_engine import MixtureEngine, parts_of
 from nextword.engine.mixture.tuning import Effort, fitted_mixture
@@ -91,8 +92,6 @@ def _write(path: Path, bundle: Bundle, options: _MixOptions, origin: Origin) -> 
 
 
 class _Mixed(NamedTuple):
-    """A model with its new mixture, and what it brings on a test split."""
-
     bundle: Bundle
     facts: dict[str, str]
     static: float
@@ -114,14 +113,11 @@ class _Mixed(NamedTuple):
         return cls(replace(bundle, mixture=fitted.mixture, card=card), facts, static, used)
 
     def describe(self, path: Path) -> str:
-        """Return what is mixed now, and what it brings."""
         if not self.facts:
             return f"{path}: the network alone, since neither n-grams nor a cache help on valid"
-        width = max(map(len, self.facts))
-        return "\n".join([f"{path}", *(f"  {name:<{width}}  {value}" for name, value in self.facts.items())])
+        return "\n".join([f"{path}", *(f"  {line}" for line in table_lines(self.facts.items()))])
 
     def to_table(self, path: Path) -> dict[str, Any]:
-        """Return the same for JSON."""
         mixture = self.bundle.mixture
         return {
             "model": str(path),

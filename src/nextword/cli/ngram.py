@@ -21,9 +21,10 @@ from nextword.cli.options.setting_option import (
     given_settings,
     option,
 )
-from nextword.cli.output.console import reading_progress, table_lines, waiting
+from nextword.cli.output.console import reading_progress, waiting
 from nextword.cli.output.messages import say
 from nextword.disk.strict_json import finite
+from nextword.display.table import table_lines
 from nextword.engine.ngram.arpa import write_arpa
 from nextword.engine.ngram.backoff_model import backoff_form
 from nextword.engine.ngram.interpolated_model import contexts_of
@@ -118,8 +119,6 @@ def ngram(options: _NgramOptions, given: Tables) -> None:
 
 @dataclass(frozen=True)
 class _Figures:
-    """How well a split is predicted."""
-
     perplexity: float
     perplexity_without_unknown: float | None
     num_tokens: int
@@ -128,8 +127,6 @@ class _Figures:
 
 @dataclass(frozen=True)
 class _Result:
-    """What the command prints."""
-
     text: str
     order: int
     tokenizer: str
@@ -140,7 +137,6 @@ class _Result:
     arpa: str | None
 
     def to_table(self) -> dict[str, Any]:
-        """Return the result for JSON."""
         splits = {
             name: {key: finite(value) if isinstance(value, float) else value for key, value in asdict(figures).items()}
             for name, figures in self.splits.items()
@@ -148,7 +144,6 @@ class _Result:
         return {**asdict(self), "splits": splits}
 
     def describe(self) -> list[str]:
-        """Return the result as lines of text."""
         rows = [("split", "perplexity", "without <unk>", "tokens", "<unk>")]
         for name, figures in self.splits.items():
             without = figures.perplexity_without_unknown

@@ -105,7 +105,6 @@ def plan(options: _PlanOptions, given: Tables) -> None:
 
 
 def _work(config: RunConfig, architecture: Architecture, hosts: int, words_per_second: float | None) -> Work:
-    """Return what each machine does; its speed is measured unless it is given."""
     batch_size = config.batching.batch_size
     split = max(1, -(-batch_size // hosts))
     if words_per_second is None:
@@ -123,7 +122,6 @@ def _work(config: RunConfig, architecture: Architecture, hosts: int, words_per_s
 
 
 def _measured(config: RunConfig, vocabulary_size: int, batch_sizes: Sequence[int]) -> dict[int, float]:
-    """Return the words per second of this machine, by batch size."""
     for module in ("keras", "jax"):
         if find_spec(module) is None:
             raise MissingExtraError.of(f"measuring the speed of training needs `{module}`", None, "train")

@@ -99,7 +99,6 @@ class RunSummary:
         }
 
     def _progress(self) -> float:
-        """Return how much of the run is done, from 0 to 1."""
         if self.state == "finished" or self.info is None or self.info.run is None:
             return 1.0
         options, done = self.info.run.training, self.info.progress or {}
@@ -121,7 +120,6 @@ def _runs_in(folder: Path) -> list[Path]:
 
 
 def _required(path: Path) -> RunSummary:
-    """Return a run that must be there."""
     RunConfig.of_run(RunDirectory(path))
     return RunSummary(path, _state(path), ModelInfo.of(path))
 

@@ -91,25 +91,20 @@ def _opened(output: Path | None) -> Iterator[TextIO]:
 
 @dataclass(frozen=True)
 class _Rows:
-    """What is printed of each line."""
-
     tokenizer: Tokenizer
     lines: InputLines
     options: _ScoreOptions
 
     @property
     def name_files(self) -> bool:
-        """Whether each row names its file."""
         return len(self.options.files) > 1
 
     @property
     def header(self) -> str:
-        """The names of the columns."""
         names = _TOKEN_COLUMNS if self.options.tokens else _COLUMNS
         return "\t".join(("file", *names) if self.name_files else names) + "\n"
 
     def of(self, scored: LineScore) -> str:
-        """Return the rows of a line."""
         place = self.lines.place_of(scored.number)
         if self.options.as_json:
             table: dict[str, Any] = {"file": place.source} if self.name_files else {}

@@ -80,7 +80,6 @@ def _refuse_session_options(given: Tables) -> None:
 
 
 def _answer(session: SuggestionSession, options: _SuggestOptions) -> None:
-    """Answer each line of standard input with what may come after it."""
     from nextword.text.reading.lines import InputLines  # here, for it costs a cold start 5 ms
 
     for text in InputLines(on_bad_bytes=options.on_bad_bytes):

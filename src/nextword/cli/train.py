@@ -118,7 +118,6 @@ def train(options: _TrainOptions, given: Tables) -> None:
 
 
 def _continue(root: Path, options: _TrainOptions, watched: "_Watched") -> None:
-    """Resume a run, or end it; print its figures if it has ended already."""
     alone = "resume" if options.resume else "finish"
     if others := given_names(alone, "data_dir", "as_json", "live", "tensorboard", "mlflow"):
         raise SettingError(
@@ -133,7 +132,6 @@ def _continue(root: Path, options: _TrainOptions, watched: "_Watched") -> None:
 
 
 def _show_forecast(text: str, settings: RunConfig, directory: Path, options: _TrainOptions) -> None:
-    """Print what a run would be, without training."""
     context = RunContext(say=say, detail=detail, warn=warn, data_dir=options.data_dir)
     own = RunDirectory(directory)
     own.require_free()
@@ -148,7 +146,6 @@ def _show_forecast(text: str, settings: RunConfig, directory: Path, options: _Tr
 
 
 def _loggers(options: _TrainOptions, directory: Path) -> list["RunLogger"]:
-    """Return the loggers that were asked for."""
     loggers: list[RunLogger] = []
     if options.tensorboard is not None:
         require_framework()
@@ -164,10 +161,7 @@ def _loggers(options: _TrainOptions, directory: Path) -> list["RunLogger"]:
 
 
 class _Watched:
-    """Trains with a progress bar, and prints what to do next however it ends.
-
-    With `--json`, everything but the figures goes to standard error.
-    """
+    """Trains with a progress bar, and prints what to do next however it ends; with `--json`, on standard error."""
 
     def __init__(self, options: _TrainOptions) -> None:
         form: dict[str, Any] = {"highlight": False, "soft_wrap": True}
@@ -178,7 +172,6 @@ class _Watched:
         self._bar = live_bar if options.live and has_bar else partial(ProgressBar, live=has_bar)
 
     def context(self, **observers: Any) -> RunContext:
-        """Return the context of a run that prints its messages."""
         say = partial(self._console.print, markup=False)
         shown = partial(click.echo, err=True) if self._verbosity < 0 else say
 
@@ -195,7 +188,6 @@ class _Watched:
         *,
         to_end: bool = True,
     ) -> None:
-        """Train to the end, or end the run now, and print the figures."""
         resume = f"resume with: nextword train --resume {shlex.quote(str(directory.root))}"
         try:
             loggers = _loggers(self._options, directory.root)
@@ -224,7 +216,6 @@ class _Watched:
             self._print(directory, finished.metrics, finished.to_table())
 
     def show_finished(self, directory: RunDirectory) -> None:
-        """Print the figures of a run that has reached its end."""
         self._console.print(f"{directory.root} is finished already; nothing is trained", markup=False)
         table = json.loads(directory.metrics_file.read_bytes())
         self._print(directory, read_split_metrics(directory.metrics_file), table)
@@ -241,7 +232,6 @@ class _Watched:
 
 
 def _next_steps(directory: RunDirectory) -> Iterator[str]:
-    """Return where the model is, and the next commands."""
     yield f"\nmodel   {directory.model}"
     if (curves := directory.root / "curves.svg").is_file():
         yield f"curves  {curves}"

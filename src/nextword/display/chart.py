@@ -28,12 +28,7 @@ def log_bounds(values: Sequence[float]) -> tuple[float, float]:
 
 
 def log_ticks(low: float, high: float, count: int) -> list[float]:
-    """Return round numbers between two others, in order, thinned to at most `count`; more digits if they are close.
-
-    Example:
-        >>> log_ticks(80, 1_200, 5), log_ticks(410, 490, 5)
-        ([100, 200, 500, 1000], [420, 440, 460, 480])
-    """
+    """Return round numbers between two others, in order, thinned to at most `count`; more digits if they are close."""
     first, last = math.floor(math.log10(low)), math.ceil(math.log10(high))
     digits = (1, 2, 5) if high / low > _FAR_APART else (1, 1.5, 2, 3, 4, 5, 7)
     rounded = [digit * 10**power for power in range(first, last + 1) for digit in digits]
@@ -44,12 +39,7 @@ def log_ticks(low: float, high: float, count: int) -> list[float]:
 
 
 def even_ticks(low: float, high: float, count: int) -> list[float]:
-    """Return the multiples of a round number between two others, at most `count`.
-
-    Example:
-        >>> even_ticks(0, 2.3, 4)
-        [0, 1, 2]
-    """
+    """Return the multiples of a round number between two others, at most `count`."""
     return _multiples(_round_step((high - low) / (count - 1)), low, high)
 
 
@@ -59,7 +49,6 @@ def _multiples(step: float, low: float, high: float) -> list[float]:
 
 
 def _round_step(minimum: float) -> float:
-    """Return the smallest round number of at least `minimum`."""
     power = math.floor(math.log10(minimum))
     steps: list[float] = [digit * 10**exponent for exponent in (power, power + 1) for digit in (1, 2, 5)]
     return steps[bisect_left(steps, minimum * (1 - 1e-9))]
@@ -232,7 +221,6 @@ def _text(x: float, y: float, text: str, anchor: str = "start", size: str = "12"
 
 
 def _markup(element: Element) -> str:
-    """Return an element as markup."""
     if isinstance(element, str):
         return element if isinstance(element, Markup) else escape(element, quote=False)
     name, attributes, *content = element

@@ -30,22 +30,12 @@ _BOLD, _ACCENT = 0.11, 0.1
 
 
 def text_width(text: str, size: float, *, bold: bool = False) -> float:
-    """Return an upper bound of the width of a text.
-
-    Example:
-        >>> round(text_width("it", 10), 2)
-        7.2
-    """
+    """Return an upper bound of the width of a text."""
     return size * sum(_advance(character, bold) for character in text)
 
 
 def shortened(text: str, room: float, size: float, *, bold: bool = False) -> str:
-    """Return a text, or its beginning with an ellipsis if it is wider than `room`; empty if nothing fits.
-
-    Example:
-        >>> shortened("incomprehensible", 60, 10)
-        'incompre…'
-    """
+    """Return a text, or its beginning with an ellipsis if it is wider than `room`; empty if nothing fits."""
     if text_width(text, size, bold=bold) <= room:
         return text
     kept = ""

@@ -230,12 +230,7 @@ class Drawing:
 
 
 def number(value: float) -> str:
-    """Return a number with at most two decimals.
-
-    Example:
-        >>> number(1.0), number(-0.001), number(2.345)
-        ('1', '0', '2.35')
-    """
+    """Return a number with at most two decimals."""
     shown = f"{value + 1e-9:.2f}".rstrip("0").rstrip(".")
     return "0" if shown == "-0" else shown
 

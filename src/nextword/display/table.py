@@ -1,10 +1,12 @@
-"""Small HTML tables and bars for notebooks: styles inline, no script, legible on light and dark pages.
+"""Tables as lines of text, and as HTML with bars for notebooks: styles inline, no script, legible on any page.
 
 Text takes the color of the page. Lines and bars are half transparent, so they fit any background.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from html import escape
+
+from rich.cells import cell_len
 
 from nextword.display.tokens import translucent
 
@@ -29,10 +31,6 @@ def html_table(header: Sequence[str], rows: Sequence[Sequence[str]], *, title: s
         rows: The cells: text, or `Markup`.
         title: A line above the table.
         left: How many columns are aligned on the left; all others are numbers.
-
-    Example:
-        >>> "<td" in html_table(["word"], [["<unk>"]]), "&lt;unk&gt;" in html_table(["word"], [["<unk>"]])
-        (True, True)
     """
     head = f'<thead><tr style="border-bottom:{_LINE};background:none">{_cells("th", header, left)}</tr></thead>'
     body = "".join(f'<tr style="background:none">{_cells("td", row, left)}</tr>' for row in rows)
@@ -43,12 +41,7 @@ def html_table(header: Sequence[str], rows: Sequence[Sequence[str]], *, title: s
 
 
 def html_bar(fraction: float) -> Markup:
-    """Return a bar whose length is a fraction of the longest one.
-
-    Example:
-        >>> html_bar(0.5).count("width:4.00em")
-        1
-    """
+    """Return a bar whose length is a fraction of the longest one."""
     width = _BAR_WIDTH * min(max(fraction, 0.0), 1.0)
     color = translucent("any-blue", 0.65)
     return Markup(f'<div style="width:{width:.2f}em;height:.7em;background:{color};border-radius:2px"></div>')
@@ -76,3 +69,25 @@ def _title(title: str) -> str:
 
 def _html(text: str) -> str:
     return text if isinstance(text, Markup) else escape(text)
+
+
+def table_lines(rows: Iterable[Sequence[str]], align: str = "") -> list[str]:
+    """Return rows as lines whose columns begin or end at the same character.
+
+    Args:
+        rows: The cells of each row.
+        align: `<` or `>` for each column; all to the left by default.
+
+    Example:
+        >>> table_lines([("split", "tokens"), ("test", "9")], "<>")
+        ['split  tokens', 'test        9']
+    """
+    rows = list(rows)
+    widths = [max(map(cell_len, column)) for column in zip(*rows, strict=True)]
+    sides = align or "<" * len(widths)
+    return ["  ".join(map(_aligned, row, widths, sides)).rstrip() for row in rows]
+
+
+def _aligned(cell: str, width: int, side: str) -> str:
+    blank = " " * (width - cell_len(cell))
+    return f"{cell}{blank}" if side == "<" else f"{blank}{cell}"

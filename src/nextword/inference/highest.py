@@ -23,12 +23,7 @@ def highest(values: NDArray[Any], count: int) -> NDArray[np.int64]:
 
 
 def highest_first(values: NDArray[Any], count: int) -> NDArray[np.int64]:
-    """Return the indices of the `count` highest values, the highest first.
-
-    Example:
-        >>> highest_first(np.array([0.2, 0.5, 0.2, 0.3]), 3).tolist()
-        [1, 3, 0]
-    """
+    """Return the indices of the `count` highest values, the highest first."""
     indices = highest(values, count)
     return indices[np.argsort(-values[indices], kind="stable")]
 

@@ -79,10 +79,6 @@ class ServingSettings(Settings):
 
         Raises:
             SettingError: A value is not a number or out of range, or a variable is unknown.
-
-        Example:
-            >>> ServingSettings.from_environment({"NEXTWORD_SERVE_MAX_TOKENS": "50"}).max_tokens
-            50
         """
         kinds: dict[str, Any] = get_type_hints(cls)
         _require_known(environment, list(cls.variables()))

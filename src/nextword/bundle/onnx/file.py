@@ -86,12 +86,7 @@ def quantized_names(name: str) -> tuple[str, str]:
 
 
 def state_widths(architecture: Architecture) -> dict[str, int]:
-    """Return the names of the arrays in a state, in order, with the width `H` of each.
-
-    Example:
-        >>> state_widths(Architecture(vocabulary_size=9, embedding_size=2, hidden_sizes=(4, 3)))
-        {'hidden_0': 4, 'cell_0': 4, 'hidden_1': 3, 'cell_1': 3}
-    """
+    """Return the names of the arrays in a state, in order, with the width `H` of each."""
     arrays = CELLS[architecture.cell].state
     return {f"{array}_{index}": width for index, width in enumerate(architecture.hidden_sizes) for array in arrays}
 

@@ -39,8 +39,6 @@ _Names = frozenset[bytes]
 
 
 class _Node(NamedTuple):
-    """A node of a graph."""
-
     operator: bytes
     inputs: list[bytes]
     results: list[bytes]
@@ -60,11 +58,7 @@ class _Scope(NamedTuple):
 
 
 class _Counts:
-    """Counts operators, and refuses one too many.
-
-    Args:
-        most: The largest number of each operator.
-    """
+    """Counts operators, and refuses one too many."""
 
     def __init__(self, most: Mapping[str, int]) -> None:
         self.found: Counter[str] = Counter()
@@ -72,7 +66,6 @@ class _Counts:
         self._most = most
 
     def add(self, operator: bytes) -> None:
-        """Count an operator."""
         name = operator.decode("latin-1")
         if name not in self._most:
             raise ValueError(f"must be made of the operators that nextword uses, but has {operator[:40]!a}")
@@ -174,7 +167,6 @@ def _read_node(data: Value) -> _Node:
 
 
 def _name(data: Value, number: int) -> bytes:
-    """Return the name in a message that describes an input."""
     return bytes(message(dict(fields(data, _VALUE, "an input")).get(number, memoryview(b""))))
 
 

@@ -41,12 +41,7 @@ class PackedMatrix:
 
     @classmethod
     def rounded(cls, rows: NDArray[np.float32]) -> Self:
-        """Return a matrix `(O, I)` with each row rounded to 127 steps in both directions.
-
-        Example:
-            >>> PackedMatrix.rounded(np.array([[1.0, -0.5], [0.0, 0.0]], np.float32)).steps.tolist()
-            [[127, -64], [0, 0]]
-        """
+        """Return a matrix `(O, I)` with each row rounded to 127 steps in both directions."""
         most = np.abs(rows).max(axis=1)
         scales = (most / MAX_STEPS).astype(np.float32)
         divisors = np.where(scales > 0, scales, np.float32(1))
@@ -112,7 +107,6 @@ def _stored_weights(data: bytes, architecture: Architecture, names: Iterable[str
 
 
 def _read_tensors(data: bytes) -> dict[str, Tensor]:
-    """Return the constants of the graph of a model by name."""
     found: dict[str, Tensor] = {}
     for number, graph in fields(memoryview(data), MODEL_FIELDS, "a model"):
         if number != 7:
@@ -136,8 +130,6 @@ def _floats_of(name: str, weight: PackedWeight) -> Floats:
 
 
 class _Reader:
-    """Finds the weights of an architecture among the constants of its graph."""
-
     def __init__(self, tensors: Mapping[str, Tensor], architecture: Architecture) -> None:
         self._tensors = tensors
         self._cell = architecture.cell

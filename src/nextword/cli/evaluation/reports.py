@@ -6,7 +6,8 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from nextword.cli.evaluation.columns import Column, EvaluationInput
-from nextword.cli.output.console import evaluation_progress, read_split, table_lines, waiting
+from nextword.cli.output.console import evaluation_progress, read_split, waiting
+from nextword.display.table import table_lines
 from nextword.engine.methods.chain import AppliedMethods
 from nextword.engine.methods.ngram import NgramModelEngine
 from nextword.engine.ngram.kneser_ney import KneserNeyModel
@@ -33,8 +34,6 @@ _COPIED_PROTOCOL = (
 
 @dataclass(frozen=True)
 class _MeasuredColumn:
-    """A model of a column with its figures."""
-
     label: str
     first: EvaluationInput
     outcome: AppliedMethods | None
@@ -43,16 +42,13 @@ class _MeasuredColumn:
 
     @property
     def protocol(self) -> str:
-        """How the figures were measured."""
         return "; ".join((_KEYSTROKES_PROTOCOL, *self.notes))
 
     @property
     def parts(self) -> list[tuple[bool, Keystrokes]]:
-        """The figures without and with learned words."""
         return [(False, self.evaluation.plain), (True, self.evaluation.learned)]
 
     def to_tables(self) -> list[dict[str, Any]]:
-        """Return the figures for JSON, without and with learned words."""
         model, text = self.first.model, self.first.text
         known = {
             "model": model.name,
@@ -141,7 +137,6 @@ def _kneser_ney(first: EvaluationInput) -> TextModel:
 
 
 def _keystroke_lines(results: Sequence[_MeasuredColumn], missing: Sequence[str]) -> list[str]:
-    """Return the figures under their labels, and the protocols."""
     parts = [(each.label, learned, figures) for each in results for learned, figures in each.parts]
     columns = [
         {"": label, "learned words": "yes" if learned else "no"} | figures.figures()

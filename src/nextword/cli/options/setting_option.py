@@ -29,16 +29,7 @@ _BAD_BYTES = "Refuse bytes that are not UTF-8 and NULs, or replace them with U+F
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class CommandOptions(Settings):
-    """The base class of the flags and arguments of a command: fields made by `option` and `argument`.
-
-    Example:
-        >>> @dataclasses.dataclass(frozen=True, kw_only=True)
-        ... class Options(CommandOptions):
-        ...     text: str = argument(meaning="a text in quotes")
-        ...     top: int = option(5, "-k", help="Number of results.", at_least=1)
-        >>> [parameter.opts for parameter in parameters_of(Options)]
-        [['text'], ['-k', '--top']]
-    """
+    """The base class of the flags and arguments of a command: fields made by `option` and `argument`."""
 
     group: ClassVar[str] = "command"
 
@@ -170,7 +161,6 @@ def _own_argument(field: dataclasses.Field[Any], hint: Any) -> Argument:
 
 
 def _declared(field: dataclasses.Field[Any], hint: Any) -> dict[str, Any]:
-    """Return what flags and arguments have in common, for click."""
     kind = typing.get_args(hint)[0] if _is_many(hint) else hint
     declared = {"type": _parameter_type(kind, field.metadata), **field.metadata["declared"]}
     is_required = field.default is dataclasses.MISSING

@@ -26,8 +26,6 @@ def target_path(argument: str) -> Path:
 
 
 class _RunOrModel(click.Path):
-    """The directory of a run or a model, or the name of a sample model."""
-
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Path:
         return target_path(str(super().convert(value, param, ctx)))
 

@@ -2,12 +2,11 @@
 
 import errno
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import rich.console
-from rich.cells import cell_len
 from rich.progress import Progress
 from rich.status import Status
 
@@ -36,27 +35,6 @@ class Console(rich.console.Console):
         """Fall silent, and raise the error again; the one that is being handled goes with it."""
         self.quiet = True
         raise BrokenPipeError(errno.EPIPE, os.strerror(errno.EPIPE))
-
-
-def table_lines(rows: Sequence[Sequence[str]], align: str = "") -> list[str]:
-    """Return rows as lines whose columns begin or end at the same character.
-
-    Args:
-        rows: The cells of each row.
-        align: `<` or `>` for each column; all to the left by default.
-
-    Example:
-        >>> table_lines([("split", "tokens"), ("test", "9")], "<>")
-        ['split  tokens', 'test        9']
-    """
-    widths = [max(map(cell_len, column)) for column in zip(*rows, strict=True)]
-    sides = align or "<" * len(widths)
-    return ["  ".join(map(_aligned, row, widths, sides)).rstrip() for row in rows]
-
-
-def _aligned(cell: str, width: int, side: str) -> str:
-    blank = " " * (width - cell_len(cell))
-    return f"{cell}{blank}" if side == "<" else f"{blank}{cell}"
 
 
 def message_console() -> Console:

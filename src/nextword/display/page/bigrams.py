@@ -33,11 +33,6 @@ class BigramTable:
 
         Raises:
             SettingError: There are no tokens.
-
-        Example:
-            >>> vocabulary = Vocabulary(("<unk>", "<eos>", "a", "b"))
-            >>> BigramTable.fit(np.array([2, 3, 1, 2, 3, 1], np.int32), vocabulary, k=1).words[2].tolist()
-            [3]
         """
         model = KneserNeyModel.fit(ids, 2, vocabulary_size=len(vocabulary), end_id=vocabulary.end_id)
         singles, pairs = model.entries()

@@ -101,16 +101,11 @@ def bytes_as_text(data: bytes) -> bytes:
     Four bytes cannot be written as they are: NUL and CR, which browsers replace; `<`, which may end the element; and
     `=`, which begins an escape. Each of these is written as `=` and the byte 64 places later, as yEnc does. Base64
     would add a third.
-
-    Example:
-        >>> bytes_as_text(b"a<b")
-        b'a=|b'
     """
     return _CANNOT_STAND.sub(lambda found: bytes((_ESCAPE, found[0][0] + _SHIFT)), data)
 
 
 def _modules(folder: Traversable, prefix: str = "") -> Iterator[tuple[str, str]]:
-    """Yield the path and the text of each module below a folder."""
     for entry in folder.iterdir():
         if entry.is_dir():
             yield from _modules(entry, f"{prefix}{entry.name}/")
@@ -119,7 +114,6 @@ def _modules(folder: Traversable, prefix: str = "") -> Iterator[tuple[str, str]]
 
 
 def _policy(script: str, style: str) -> str:
-    """Return what the page may do: run its own script, and show its own style."""
     rules = (
         "default-src 'none'",
         f"script-src '{_sha256(script)}'",
@@ -177,11 +171,6 @@ def one_script(sources: Mapping[str, str], entry: str) -> str:
 
     Raises:
         ExportError: A module does not follow the convention.
-
-    Example:
-        >>> sources = {"a.js": 'import { b } from "./c/b.js";\\nalert(b);\\n', "c/b.js": "export const b = 1;\\n"}
-        >>> "const { b } = module_c_b;" in one_script(sources, "a.js")
-        True
     """
     parts = [_as_function(name, sources[name]) for name in _in_order(sources, entry)]
     script = in_ascii('"use strict";\n(() => {\n' + "".join(parts) + "})();\n")
@@ -191,12 +180,7 @@ def one_script(sources: Mapping[str, str], entry: str) -> str:
 
 
 def in_ascii(script: str) -> str:
-    r"""Return JavaScript with all other characters as escapes of UTF-16 units.
-
-    Example:
-        >>> in_ascii('"…"')
-        '"\\u2026"'
-    """
+    r"""Return JavaScript with all other characters as escapes of UTF-16 units."""
     units = (character.encode("utf-16-be") if character > "~" else b"" for character in script)
     return "".join(
         "".join(f"\\u{pair[0]:02x}{pair[1]:02x}" for pair in zip(unit[::2], unit[1::2], strict=True)) or character
@@ -205,7 +189,6 @@ def in_ascii(script: str) -> str:
 
 
 def _in_order(sources: Mapping[str, str], entry: str) -> list[str]:
-    """Return the modules, each after those that it imports."""
     order: list[str] = []
     open_modules: list[str] = []
 

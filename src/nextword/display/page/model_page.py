@@ -54,7 +54,6 @@ class ModelPage:
         return PageFacts.of(bundle, metrics=metrics, curve=curve, model_hash=model_hash)
 
     def _bigrams(self, bundle: Bundle) -> BigramTable | None:
-        """Return the bigrams of the training text, if it can be read."""
         if self.text.source is None:
             self.say("The training text is not known; the page has no bigrams. Name it as TEXT to have them.")
             return None

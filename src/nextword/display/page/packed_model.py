@@ -30,12 +30,7 @@ _SURROGATES = range(0xD800, 0xE000)
 
 @cache
 def word_character_ranges() -> tuple[int, ...]:
-    """Return the ranges of code points: the gap before each range and its length, by turns.
-
-    Example:
-        >>> word_character_ranges()[:4]  # the digits begin at 48, then the letters A to Z at 65
-        (48, 10, 7, 26)
-    """
+    """Return the ranges of code points: the gap before each range and its length, by turns."""
     points = [point for point in range(0x110000) if point not in _SURROGATES]
     runs = Split(Regex(_OTHERS), "removed").pre_tokenize_str("".join(map(chr, points)))
     found = [both for _, (start, stop) in runs for both in _joined(points[start:stop])]

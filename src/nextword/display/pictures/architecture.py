@@ -129,13 +129,7 @@ _SYMBOLS = (
 
 
 def draw_architecture(architecture: Architecture, name: str) -> Drawing:
-    """Draw the layers of a model from token ids down to predictions.
-
-    Example:
-        >>> tutorial = Architecture(vocabulary_size=10_000, embedding_size=500, hidden_sizes=(500, 500))
-        >>> "14,014,000 parameters" in draw_architecture(tutorial, "preset tutorial").to_svg()
-        True
-    """
+    """Draw the layers of a model from token ids down to predictions."""
     stages = stages_of(architecture)
     total = f"{architecture.num_parameters:,} parameters"
     told = "; ".join(f"{stage.title}: {stage.num_parameters:,} weights, returns {stage.shape}" for stage in stages)

@@ -57,11 +57,6 @@ class LSTMSteps:
             recurrent_kernel: $U$, `(H, 4H)`.
             bias: $b$, `(4H,)`.
             cap_input_gate: Whether $\min(i, 1 - f)$ replaces $i$.
-
-        Example:
-            >>> steps = LSTMSteps.run(np.ones((3, 2)), np.zeros((2, 4)), np.zeros((1, 4)), np.array([0, 0, 1, 0]))
-            >>> steps.f[:, 0].tolist(), steps.c[:, 0].round(2).tolist()
-            ([0.5, 0.5, 0.5], [0.38, 0.57, 0.67])
         """
         hidden_size = len(recurrent_kernel)
         weights, projected = recurrent_kernel.astype(np.float64), inputs @ kernel.astype(np.float64) + bias
@@ -197,11 +192,6 @@ class CellNumbers:
 
 
 def signed(value: float) -> str:
-    """Return a number with two decimals and a true minus sign.
-
-    Example:
-        >>> signed(-0.5), signed(-0.001)
-        ('−0.50', '0.00')
-    """
+    """Return a number with two decimals and a true minus sign."""
     shown = f"{abs(value):.2f}"
     return f"−{shown}" if value < 0 and shown != "0.00" else shown

@@ -20,10 +20,6 @@ def draw_network(text: str = DEFAULT_TEXT) -> Drawing:
 
     Raises:
         SettingError: The text has too few or too many words.
-
-    Example:
-        >>> draw_network("it is so").to_svg()[:4]
-        '<svg'
     """
     words = words_of(text, at_least=2, at_most=MAX_WORDS, what="the picture of a network")
     num_steps = len(words) - 1

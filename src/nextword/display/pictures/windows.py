@@ -71,8 +71,6 @@ def draw_windows(text: str = DEFAULT_TEXT, *, batch_size: int = 2, num_steps: in
 
 @dataclass(frozen=True)
 class _Table:
-    """Draws batches side by side."""
-
     drawing: Drawing
     words: list[str]
     num_steps: int
@@ -82,7 +80,6 @@ class _Table:
         return (_WIDTH - 2 * _LEFT - _STATE - _BETWEEN - _END) / (_NUM_BATCHES * self.num_steps)
 
     def left_of(self, batch: int) -> float:
-        """Return the left edge of the words of a batch."""
         return _LEFT + _STATE + batch * (self.num_steps * self.cell_width + _BETWEEN)
 
     def draw(self, top: float, title: str, says: tuple[str, str], windows: list[Window]) -> float:

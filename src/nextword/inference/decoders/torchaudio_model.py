@@ -118,8 +118,6 @@ def torchaudio_model(model: TextModel, words: Sequence[str]) -> Any:
         ) from error
 
     class NextwordLM(decoder.CTCDecoderLM):
-        """A model of nextword in torchaudio's decoder."""
-
         def __init__(self) -> None:
             decoder.CTCDecoderLM.__init__(self)
             self.scorer = TorchaudioScorer(model, words, new_state=new_state)

@@ -10,10 +10,9 @@ from typing import Any, NamedTuple, Self
 
 import numpy as np
 from numpy.typing import NDArray
-from rich.cells import cell_len
 
 from nextword.disk.strict_json import finite
-from nextword.display.table import html_bar, html_table
+from nextword.display.table import html_bar, html_table, table_lines
 from nextword.engine.engine import Engine
 from nextword.engine.stream import predictions
 from nextword.errors import EvaluationError
@@ -172,8 +171,7 @@ def render_comparison(words: Iterable[ComparedWord]) -> list[str]:
     """Return a comparison as lines with aligned columns, beginning with a header; surprisal is in bits."""
     rows = [("position", "actual", "predicted", "rank", "surprisal")]
     rows += [(f"{w.position:,}", w.actual, w.predicted, _shown_rank(w), f"{w.surprisal_bits:.2f}") for w in words]
-    widths = [max(map(cell_len, column)) for column in zip(*rows, strict=True)]
-    return ["  ".join(map(_align, row, widths, (False, True, True, False, False))) for row in rows]
+    return table_lines(rows, "><<>>")
 
 
 def _shown_rank(word: ComparedWord) -> str:
@@ -191,8 +189,3 @@ def _compared(
     rank = 0 if actual_id == unknown_id else 1 + int(num_ahead)
     top = tuple(Prediction(int(token), math.exp(log_probs[token])) for token in highest_first(log_probs, num_top))
     return ComparedToken(position, actual_id, float(actual), rank, top)
-
-
-def _align(cell: str, width: int, left: bool) -> str:
-    padding = " " * (width - cell_len(cell))
-    return cell + padding if left else padding + cell

@@ -3,74 +3,21 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
-from typing import Protocol
 
 from nextword.display.table import html_table
 from nextword.engine.text_model import TextModel
 from nextword.errors import EvaluationError
 from nextword.inference.evaluation.keystrokes import COMPLETION_SLOTS, HITS, SLOTS, Keystrokes, SlotSavings
 from nextword.inference.suggestion.letter_case import is_lower_cased
-from nextword.inference.suggestion.ranked_pieces import PieceRanker, typed_pieces
+from nextword.inference.suggestion.ranked_pieces import PieceRanker, PieceRanks, TypedPiece, typed_pieces
 from nextword.inference.suggestion.session_options import SessionOptions
 from nextword.inference.suggestion.user_words import UserWords
 from nextword.settings import require_at_least
 
 
-class CountedPiece(Protocol):
-    """A word, a mark or a line end; see `nextword.inference.suggestion.ranked_pieces.TypedPiece`."""
-
-    @property
-    def text(self) -> str:
-        """The word or mark without spaces."""
-
-    @property
-    def is_word(self) -> bool:
-        """Whether it has a letter or digit."""
-
-    @property
-    def is_end(self) -> bool:
-        """Whether it is a line end."""
-
-    @property
-    def space_before(self) -> bool:
-        """Whether a space is before it."""
-
-    @property
-    def space_after(self) -> bool:
-        """Whether a space is after it."""
-
-    @property
-    def follows_word(self) -> bool:
-        """Whether a word is directly before it."""
-
-
-class Ranks(Protocol):
-    """The ranks of a piece; see `nextword.inference.suggestion.ranked_pieces.PieceRanks`."""
-
-    @property
-    def next_word(self) -> int:
-        """Rank before its first letter, from 1; 0 if it is not suggested."""
-
-    @property
-    def fits(self) -> bool:
-        """Whether it can be taken there."""
-
-    @property
-    def completions(self) -> Sequence[int]:
-        """Rank after each of its letters but the last."""
-
-
 @dataclass
 class _Typist:
-    """Types a text with a number of suggestions.
-
-    Attributes:
-        num_slots: Number of suggestions that are shown.
-        num_keys: Keys so far.
-        saved_by_next_word: Keys saved so far by suggestions before the first letter of a word.
-        saved_by_completion: Keys saved so far by suggestions after a letter.
-        has_space: Whether the piece before was taken, which has brought a space.
-    """
+    """Types a text with `num_slots` suggestions; `has_space` after a piece that was taken, which brings a space."""
 
     num_slots: int
     num_keys: int = 0
@@ -78,8 +25,7 @@ class _Typist:
     saved_by_completion: int = 0
     has_space: bool = False
 
-    def type(self, piece: CountedPiece, ranks: Ranks) -> None:
-        """Type a piece that is not a line end."""
+    def type(self, piece: TypedPiece, ranks: PieceRanks) -> None:
         can_see = self.has_space or not piece.follows_word
         if piece.space_before and not self.has_space:
             self.num_keys += 1
@@ -97,12 +43,10 @@ class _Typist:
         self.num_keys += len(piece.text)
 
     def end_line(self) -> None:
-        """Type a line end."""
         self.num_keys += 1
         self.has_space = False
 
     def savings(self) -> SlotSavings:
-        """Return what was saved."""
         return SlotSavings(self.num_slots, self.num_keys, self.saved_by_next_word, self.saved_by_completion)
 
     def _is_shown(self, rank: int) -> bool:
@@ -126,7 +70,7 @@ class KeystrokeTally:
     _next_word_hits: list[int] = field(default_factory=lambda: [0] * len(HITS))
     _typists: list[_Typist] = field(default_factory=lambda: [_Typist(number) for number in SLOTS])
 
-    def add(self, piece: CountedPiece, ranks: Ranks, *, is_known: bool) -> None:
+    def add(self, piece: TypedPiece, ranks: PieceRanks, *, is_known: bool) -> None:
         """Count the next piece of the text."""
         if piece.is_end:
             self.num_keys += 1
@@ -152,7 +96,7 @@ class KeystrokeTally:
             completion_hits=self.completion_hits,
         )
 
-    def _count_word(self, piece: CountedPiece, ranks: Ranks, *, is_known: bool) -> None:
+    def _count_word(self, piece: TypedPiece, ranks: PieceRanks, *, is_known: bool) -> None:
         self.num_words += 1
         if not is_known:
             self.num_out_of_vocabulary += 1
@@ -172,10 +116,6 @@ def completion_rate(ranks: Sequence[int]) -> float:
 
     Args:
         ranks: Rank $r_m$ after each letter but the last; at least one.
-
-    Example:
-        >>> completion_rate([0, 4, 2])
-        0.5
 
     Source:
         FleksySDK/kebbie, `sample_partial_word`.

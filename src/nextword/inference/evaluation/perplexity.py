@@ -25,7 +25,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nextword.disk.strict_json import finite
-from nextword.display.table import html_stack, html_table
+from nextword.display.table import html_stack, html_table, table_lines
 from nextword.engine.engine import Engine
 from nextword.engine.stream import BURN_IN, ScoredTokens, scored_tokens
 from nextword.text.batching.window import TokenIds
@@ -84,12 +84,7 @@ class TokenGroup:
 
 
 class GroupTally:
-    """Counts tokens in groups of numbers up to each of `bounds`; the last group holds all larger numbers.
-
-    Example:
-        >>> [group.label for group in GroupTally((1, 2, 5)).groups()]
-        ['1', '2', '3-5', 'over 5']
-    """
+    """Counts tokens in groups of numbers up to each of `bounds`; the last group holds all larger numbers."""
 
     def __init__(self, bounds: tuple[int, ...]) -> None:
         self._bounds = bounds
@@ -261,9 +256,7 @@ class Evaluation:
 
     def describe(self) -> list[str]:
         """Return the formatted metrics as aligned lines, followed by the protocol."""
-        figures = self.figures()
-        width = max(map(len, figures))
-        return [*(f"{name:<{width}}  {figure}" for name, figure in figures.items()), f"({self.protocol})"]
+        return [*table_lines(self.figures().items()), f"({self.protocol})"]
 
 
 def evaluate(

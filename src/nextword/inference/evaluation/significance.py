@@ -20,7 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nextword.disk.strict_json import finite
-from nextword.display.table import html_stack, html_table
+from nextword.display.table import html_stack, html_table, table_lines
 from nextword.errors import EvaluationError, MissingExtraError, SettingError
 from nextword.settings import require_at_least
 from nextword.text.batching.window import TokenIds
@@ -141,9 +141,7 @@ class Comparison:
 
     def describe(self) -> list[str]:
         """Return the formatted values as aligned lines."""
-        figures = self.figures()
-        width = max(map(len, figures))
-        return [*(f"{name:<{width}}  {figure}" for name, figure in figures.items()), f"({self._protocol()})"]
+        return [*table_lines(self.figures().items()), f"({self._protocol()})"]
 
     def _between(self, low: float, high: float, form: str) -> str:
         return f"{100 * self.confidence:.4g} % interval {low:{form}} to {high:{form}}"
@@ -194,12 +192,6 @@ def compare_lines(
         EvaluationError: The models have scores for different lines, or there are fewer than two units.
         MissingExtraError: SciPy is not installed.
         SettingError: An argument is out of range.
-
-    Example:
-        >>> first = LineScores(np.array([-20.0, -31.0, -12.0]), np.array([5, 8, 3]))
-        >>> second = LineScores(np.array([-18.0, -30.0, -11.0]), np.array([5, 8, 3]))
-        >>> compare_lines(first, second).difference
-        0.25
     """
     _require_comparable(first, second, confidence, resamples)
     same_tokens = np.array_equal(first.num_tokens, second.num_tokens)

@@ -81,7 +81,6 @@ def with_methods(
 
 
 def _counted(evaluation: Evaluation, text: TokenStore | str, tokenizer: Tokenizer) -> Evaluation:
-    """Return an evaluation with the counts of its text: words, characters, unknown words and their spelling."""
     if isinstance(text, TokenStore):
         return evaluation.with_counts(text)
     lines = split_lines(text)
@@ -148,7 +147,6 @@ def unknown_id_of(text: TokenStore | str, tokenizer: Tokenizer) -> int | None:
 
 
 def _method_of(options: Settings) -> str:
-    """Return the name of the method that takes these options."""
     for method in METHODS.values():
         if isinstance(options, method.options_type):
             return method.name

@@ -51,12 +51,7 @@ def after_prompt(tokenizer: Tokenizer, prompt: str, pieces: Iterable[str]) -> It
 
 
 def characters_of(text: str) -> list[str]:
-    r"""Split a text into characters that a reader perceives (grapheme clusters).
-
-    Example:
-        >>> len(characters_of("e\u0301te\u0301"))
-        3
-    """
+    r"""Split a text into characters that a reader perceives (grapheme clusters)."""
     return [character for character, _ in _CHARACTERS.pre_tokenize_str(text)]
 
 

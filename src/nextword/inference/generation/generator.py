@@ -116,8 +116,6 @@ def generate_texts(model: TextModel, prompts: Sequence[str], request: Request | 
 
 
 class _Generation:
-    """Creates the writers for each prompt, and the text from their results."""
-
     def __init__(self, model: TextModel, request: Request) -> None:
         tokenizer = self._tokenizer = model.tokenizer
         self._request = request

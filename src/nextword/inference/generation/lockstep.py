@@ -51,7 +51,6 @@ class _Slot:
         self._first_row = first_row
 
     def next_rows(self) -> Branches | None:
-        """Return the next rows, with parents as indices into the batch."""
         branches = Branches((0,), (self._unread.popleft(),)) if self._unread else self._writer.next_rows()
         if branches is None:
             return None

@@ -101,10 +101,6 @@ def length_normalizer(num_tokens: int, exponent: float) -> float:
 
     Source:
         Wu et al. (2016), "Google's Neural Machine Translation System", equation 14.
-
-    Example:
-        >>> length_normalizer(1, 0.6), length_normalizer(7, 1.0)
-        (1.0, 2.0)
     """
     return float(((5 + num_tokens) / 6) ** exponent)
 
@@ -214,7 +210,6 @@ class Request:
         return self.sampling.replace(temperature=0.0) if self.search.decoding == "greedy" else self.sampling
 
     def _refuse_changed(self, names: Collection[str], why: str) -> None:
-        """Refuse sampling options that are changed but have no effect."""
         for name in names:
             value = getattr(self.sampling, name)
             if value not in (getattr(DEFAULT_SAMPLING, name), getattr(UNCHANGED, name)):

@@ -57,12 +57,7 @@ def draw(
 
 
 def drawn_index(weights: NDArray[np.float64], number: float) -> int:
-    """Return the index at which the cumulated weights pass a number from 0 to 1 times their sum.
-
-    Example:
-        >>> [drawn_index(np.array([1.0, 0.0, 3.0]), number) for number in (0.0, 0.2, 0.3, 0.999)]
-        [0, 0, 2, 2]
-    """
+    """Return the index at which the cumulated weights pass a number from 0 to 1 times their sum."""
     starts = np.arange(0, len(weights), _BLOCK)
     ends = np.cumsum(np.add.reduceat(weights, starts))
     target = number * ends[-1]

@@ -45,10 +45,6 @@ def with_repetition_penalty(log_probs: LogProbs, recent: Collection[int], penalt
     Source:
         Keskar, McCann, Varshney, Xiong and Socher (2019), "CTRL: A Conditional Transformer Language Model for
         Controllable Generation".
-
-    Example:
-        >>> np.exp(with_repetition_penalty(np.log([0.5, 0.5]), [0], 2.0)).round(3).tolist()
-        [0.333, 0.667]
     """
     penalized = normalized(log_probs)
     penalized[list(recent)] *= penalty
@@ -69,12 +65,7 @@ def with_temperature(log_probs: LogProbs, temperature: float) -> NDArray[np.floa
 
 
 def keep_top_k(log_probs: LogProbs, top_k: int) -> NDArray[np.float64]:
-    """Return the distribution over the `top_k` most probable tokens; ties go to the smaller id.
-
-    Example:
-        >>> np.exp(keep_top_k(np.log([0.2, 0.5, 0.3]), 2)).round(3).tolist()
-        [0.0, 0.625, 0.375]
-    """
+    """Return the distribution over the `top_k` most probable tokens; ties go to the smaller id."""
     return _only(log_probs, _by_probability(log_probs)[:top_k])
 
 
@@ -85,10 +76,6 @@ def keep_top_p(log_probs: LogProbs, top_p: float) -> NDArray[np.float64]:
 
     Source:
         Holtzman et al. (2020), "The Curious Case of Neural Text Degeneration".
-
-    Example:
-        >>> np.exp(keep_top_p(np.log([0.2, 0.5, 0.3]), 0.6)).round(3).tolist()
-        [0.0, 0.625, 0.375]
     """
     if top_p >= 1:
         return normalized(log_probs)
@@ -103,10 +90,6 @@ def keep_min_p(log_probs: LogProbs, min_p: float) -> NDArray[np.float64]:
     Source:
         Nguyen, Baker, Neo, Roush, Kirsch and Shwartz-Ziv (2024), "Turning Up the Heat: Min-p Sampling for Creative and
         Coherent LLM Outputs".
-
-    Example:
-        >>> np.exp(keep_min_p(np.log([0.2, 0.5, 0.3]), 0.5)).round(3).tolist()
-        [0.0, 0.625, 0.375]
     """
     if min_p <= 0:
         return normalized(log_probs)
@@ -121,10 +104,6 @@ def keep_typical(log_probs: LogProbs, typical_p: float) -> NDArray[np.float64]:
 
     Source:
         Meister, Pimentel, Wiher and Cotterell (2023), "Locally Typical Sampling".
-
-    Example:
-        >>> np.exp(keep_typical(np.log([0.2, 0.5, 0.3]), 0.4)).round(3).tolist()
-        [0.0, 0.625, 0.375]
     """
     if typical_p >= 1:
         return normalized(log_probs)

@@ -30,12 +30,7 @@ class Phrase(NamedTuple):
     closed: bool = False
 
     def has_begun(self, length: int, ids: Sequence[int]) -> bool:
-        """Return whether a text ends with the first `length` tokens of the phrase.
-
-        Example:
-            >>> Phrase((frozenset([1]), frozenset([2, 3]))).has_begun(2, [7, 1, 3])
-            True
-        """
+        """Return whether a text ends with the first `length` tokens of the phrase."""
         sets = self.sets[:length]
         if self.opened and len(ids) == length - 1:
             sets = sets[1:]

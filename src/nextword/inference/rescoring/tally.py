@@ -28,12 +28,7 @@ class EditCounts(NamedTuple):
 
 
 def word_errors(reference: str, hypotheses: Sequence[str]) -> EditCounts:
-    """Count the word errors of each hypothesis; words are separated by spaces, and case and punctuation count.
-
-    Example:
-        >>> word_errors("the cat sat", ["the cat sat", "a cat", ""]).errors.tolist()
-        [0, 2, 3]
-    """
+    """Count the word errors of each hypothesis; words are separated by spaces, and case and punctuation count."""
     return _edits(_jiwer().process_words([reference] * len(hypotheses), list(hypotheses)))
 
 

@@ -44,13 +44,7 @@ class LineOptimum(NamedTuple):
 
 
 def search_line(features: Features, weights: Floats, direction: Floats, *, low: float, high: float) -> LineOptimum:
-    """Return the `t` in `[low, high]` with the fewest word errors of `weights + t * direction`.
-
-    Example:
-        >>> features = Features(np.array([[1.0, 0.0], [0.0, 1.0]]), np.array([2, 1]), np.array([0, 2]))
-        >>> search_line(features, np.array([1.0, 0.0]), np.array([0.0, 1.0]), low=0.0, high=5.0)
-        LineOptimum(step=3.0, num_errors=1)
-    """
+    """Return the `t` in `[low, high]` with the fewest word errors of `weights + t * direction`."""
     at_zero, slopes = features.values @ weights, features.values @ direction
     chosen = _first_choice(at_zero + low * slopes, slopes, features.begins)
     num_errors = int(features.errors[chosen].sum())

@@ -71,12 +71,7 @@ class Features(NamedTuple):
 
 
 def first_of_highest(values: Floats, begins: Integers) -> Integers:
-    """Return the index of the highest value in each segment of `values` `(N,)`, the first of ties `(U,)`.
-
-    Example:
-        >>> first_of_highest(np.array([1.0, 3.0, 3.0, 2.0]), np.array([0, 3, 4])).tolist()
-        [1, 3]
-    """
+    """Return the index of the highest value in each segment of `values` `(N,)`, the first of ties `(U,)`."""
     highest = np.repeat(np.maximum.reduceat(values, begins[:-1]), np.diff(begins))
     places = np.where(values == highest, np.arange(len(values)), len(values))
     return np.minimum.reduceat(places, begins[:-1])

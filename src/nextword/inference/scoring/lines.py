@@ -62,12 +62,7 @@ _CARRIED_STEPS = 512
 
 @dataclass(frozen=True, kw_only=True)
 class ScoringOptions(Settings):
-    """How lines are scored.
-
-    Example:
-        >>> ScoringOptions(eos=False).to_table()
-        {'bos': True, 'eos': False, 'carry': False, 'spell': True, 'read_ahead': 4096}
-    """
+    """How lines are scored."""
 
     group: ClassVar[str] = "scoring"
     task: ClassVar[str] = "scoring"
@@ -233,7 +228,6 @@ def score_lines(
 def _score_independently(
     engine: Engine, windows: Iterable[Sequence[EncodedLine]], first_input: int, *, eos: bool, ranks: bool
 ) -> Iterator[tuple[EncodedLine, TokenScores]]:
-    """Yield lines with their scores, each scored independently."""
     for window in windows:
         counted = [line.ids if eos else line.ids[:-1] for line in window]
         yield from zip(window, score_sentences(engine, counted, first_input=first_input, ranks=ranks), strict=True)

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from nextword.disk.strict_json import finite
+from nextword.display.table import table_lines
 from nextword.inference.scoring.lines import LN_10, LineScore, perplexity
 
 
@@ -68,5 +69,4 @@ class ScoreSummary:
             "perplexity": f"{self.perplexity:,.2f}" if self.num_tokens else "undefined (no tokens)",
             "perplexity without OOV": f"{self.known_perplexity:,.2f}" if num_known else "undefined (no tokens)",
         }
-        width = max(map(len, figures))
-        return [f"{name:<{width}}  {figure}" for name, figure in figures.items()]
+        return table_lines(figures.items())

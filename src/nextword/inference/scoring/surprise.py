@@ -196,11 +196,7 @@ def _scored(model: TextModel, lines: Iterable[str], options: ScoringOptions) -> 
 
 
 class _Measured:
-    """Measures lines.
-
-    Attributes:
-        counts: How often each unknown word was counted.
-    """
+    """Measures lines; `counts` says how often each unknown word was seen."""
 
     def __init__(self, tokenizer: Tokenizer, measure: Measure, num_words: int) -> None:
         require_one_of("measure", measure, get_args(Measure))

@@ -10,12 +10,7 @@ _MAX_CAPITALIZED = 0.01
 
 
 def is_lower_cased(words: Iterable[str]) -> bool:
-    """Return whether a vocabulary has no capitals: at most 1 % of its words with letters have one.
-
-    Example:
-        >>> is_lower_cased(["the", "london"]), is_lower_cased(["the", "London"])
-        (True, False)
-    """
+    """Return whether a vocabulary has no capitals: at most 1 % of its words with letters have one."""
     lettered = [word for word in words if word.lower() != word.upper()]
     return sum(word != word.lower() for word in lettered) <= _MAX_CAPITALIZED * len(lettered)
 

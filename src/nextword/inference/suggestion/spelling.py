@@ -85,8 +85,6 @@ DEFAULT_BEAM = Beam()
 
 
 class _PartialWord(NamedTuple):
-    """A partial word."""
-
     probability: float
     word: str
     rest: str
@@ -144,7 +142,6 @@ def spell(
 def _extended(
     partial: _PartialWord, probabilities: NDArray[np.float64], row: int, word_parts: WordParts, width: int
 ) -> list[_PartialWord]:
-    """Return the `width` most probable extensions of a partial word by one token."""
     allowed = np.concatenate(word_parts.compatible(partial.rest)) if partial.rest else word_parts.continuing
     best = allowed[np.argsort(-probabilities[allowed], kind="stable")[:width]].tolist()
     return [

@@ -74,12 +74,7 @@ class WordCandidates:
 class _Spellings:
     """The `F` case-folded spellings that begin with a prefix, and the words of each; only these words are looked at.
 
-    Args:
-        lexicon: Words of the vocabulary.
-        prefix: The prefix.
-        known: Probability of each word of the vocabulary `(G,)`, for all prefixes.
-        outside: Probability of each word outside the vocabulary that begins with the prefix.
-        case_weight: Weight of the words with a different case than `prefix`.
+    `known` has the probability of each word of the vocabulary `(G,)`, for all prefixes.
     """
 
     def __init__(

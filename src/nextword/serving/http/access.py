@@ -26,22 +26,12 @@ _HOST = re.compile(r"(?P<name>\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9.-]+)(:[0-9]{1,5})?")
 
 
 def is_open(path: str) -> bool:
-    """Return whether a path needs no key: health, and the files of the page, which hold nothing of the model.
-
-    Example:
-        >>> is_open("/readyz"), is_open("/page/js/app.js"), is_open("/page/model.bin"), is_open("/v1/models")
-        (True, True, False, False)
-    """
+    """Return whether a path needs no key: health, and the files of the page, which hold nothing of the model."""
     return path in _OPEN_PATHS or _STATIC_FILE.fullmatch(path) is not None
 
 
 def is_loopback(host: str) -> bool:
-    """Return whether only programs of this machine reach an address.
-
-    Example:
-        >>> is_loopback("127.0.0.1"), is_loopback("localhost"), is_loopback("0.0.0.0")
-        (True, True, False)
-    """
+    """Return whether only programs of this machine reach an address."""
     address = _address(host)
     return host.lower() == "localhost" if address is None else address.is_loopback
 

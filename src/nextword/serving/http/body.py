@@ -46,12 +46,7 @@ class _StrictRequest(Request):
 
 
 def bad_field(data: bytes) -> str | None:
-    """Return the first field of a JSON object that `strict_json` refuses; `None` if the body is no JSON object.
-
-    Example:
-        >>> bad_field(b'{"n": 1, "temperature": NaN}')
-        'temperature'
-    """
+    """Return the first field of a JSON object that `strict_json` refuses; `None` if the body is no JSON object."""
     repeated: list[str] = []
 
     def table_of(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

@@ -116,7 +116,6 @@ def _of_routing(error: HTTPException, scope: Scope) -> ApiError:
 
 
 def _of_validation(error: RequestValidationError, scope: Scope) -> ApiError:
-    """Return the error for the first field that breaks a rule."""
     first = error.errors()[0]
     param, message = field_name(first["loc"]), field_message(first)
     kind = Headers(scope=scope).get("content-type", "").partition(";")[0].strip().lower()
@@ -155,12 +154,7 @@ def field_message(error: Mapping[str, Any]) -> str:
 
 
 def field_name(location: Sequence[int | str]) -> str | None:
-    """Return the name of a field from its location in a request.
-
-    Example:
-        >>> field_name(("body", "stop", 1))
-        'stop.1'
-    """
+    """Return the name of a field from its location in a request."""
     names = [str(part) for part in location if part not in ("body", "query", "path")]
     return ".".join(names) or None
 

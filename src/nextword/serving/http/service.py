@@ -231,13 +231,7 @@ class Service:
 
 
 def log_line(scope: Scope, status: int, seconds: float) -> str:
-    """Return the line for a request, without its query and its body. One request is one line, whatever it holds.
-
-    Example:
-        >>> scope = {"client": ("127.0.0.1", 1), "method": "GET", "raw_path": b"/a%0Ab"}
-        >>> log_line(scope, 200, 0.0125).split(maxsplit=1)[1]
-        '127.0.0.1 "GET /a%0Ab" 200 0.013 s'
-    """
+    """Return the line for a request, without its query and its body. One request is one line, whatever it holds."""
     client = scope["client"][0] if scope["client"] else "-"
     path = scope["raw_path"][:_MAX_LOGGED].decode("latin-1").encode("unicode_escape").decode("ascii")
     request = f"{scope['method'][:20]} {path}".replace('"', "%22")

@@ -130,7 +130,6 @@ class Batcher:
                 self._fail([task])
 
     def _arrange(self, rows: list[int], joining: Sequence[tuple[TextTask, State]] = ()) -> None:
-        """Keep some rows, and add others."""
         if len(rows) < len(self._rows) or joining:
             self._batch.change(rows, [state for _, state in joining])
             self._rows = [*(self._rows[row] for row in rows), *(task for task, _ in joining)]

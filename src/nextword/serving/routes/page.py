@@ -28,8 +28,6 @@ from nextword.serving.served_model import ServedModel
 
 
 class _PageValue(BaseModel):
-    """A value for JavaScript, with its names."""
-
     model_config = ConfigDict(alias_generator=to_camel, validate_by_name=True)
 
 
@@ -159,12 +157,7 @@ class PageFiles:
         self._root = root
 
     def find(self, name: str) -> PageFile | None:
-        """Return a file, or `None` if there is none of this name.
-
-        Example:
-            >>> PageFiles().find("../serving/server.py") is None
-            True
-        """
+        """Return a file, or `None` if there is none of this name."""
         return self._files.get(name)
 
     @cached_property
@@ -196,12 +189,7 @@ def tag_of(digest: str) -> str:
 
 
 def matches(tag: str, header: str | None) -> bool:
-    """Return whether a header `If-None-Match` names a tag.
-
-    Example:
-        >>> matches('"a"', 'W/"b", W/"a"'), matches('"a"', "*"), matches('"a"', None)
-        (True, True, False)
-    """
+    """Return whether a header `If-None-Match` names a tag."""
     return header is not None and (
         header.strip() == "*" or tag in [known.strip().removeprefix("W/") for known in header.split(",")]
     )

@@ -1,7 +1,5 @@
 """Counted keys are those of a person who types into a session and accepts the right suggestions."""
 
-from typing import NamedTuple
-
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -11,7 +9,7 @@ from nextword.engine.text_model import TextModel
 from nextword.errors import EvaluationError, SettingError
 from nextword.inference.evaluation.keystroke_evaluation import KeystrokeTally, completion_rate, evaluate_keystrokes
 from nextword.inference.evaluation.keystrokes import SLOTS, Keystrokes, SlotSavings
-from nextword.inference.suggestion.ranked_pieces import TypedPiece, typed_pieces
+from nextword.inference.suggestion.ranked_pieces import PieceRanks, TypedPiece, typed_pieces
 from nextword.inference.suggestion.session import SuggestionSession
 from nextword.inference.suggestion.session_options import SessionOptions
 from nextword.inference.suggestion.user_words import UserWords
@@ -179,32 +177,33 @@ def test_a_text_without_words_is_refused() -> None:
         evaluate_keystrokes(toy_model("word", 1), ["the"], max_tokens=0)
 
 
-class Piece(NamedTuple):
-    text: str
-    is_word: bool = True
-    is_end: bool = False
-    space_before: bool = False
-    space_after: bool = False
-    follows_word: bool = False
+def piece(
+    text: str,
+    *,
+    is_word: bool = True,
+    is_end: bool = False,
+    space_before: bool = False,
+    space_after: bool = False,
+    follows_word: bool = False,
+) -> TypedPiece:
+    return TypedPiece(text, is_word, is_end, True, text, space_before, space_after, follows_word)
 
 
-class Ranks(NamedTuple):
-    next_word: int = 0
-    fits: bool = False
-    completions: tuple[int, ...] = ()
+def ranks(next_word: int = 0, *, fits: bool = False, completions: tuple[int, ...] = ()) -> PieceRanks:
+    return PieceRanks(next_word, fits, completions)
 
 
-ANN = (Piece("Ann"), Ranks(completions=(2, 1)))
-COMMA = (Piece(",", is_word=False, space_after=True, follows_word=True), Ranks(1, fits=True))
-AN = (Piece("an", space_before=True, space_after=True), Ranks(4, fits=True, completions=(3,)))
-ANT = (Piece("ant", space_before=True), Ranks(1, fits=True, completions=(0, 5)))
-END = (Piece("\n", is_word=False, is_end=True), Ranks())
+ANN = (piece("Ann"), ranks(completions=(2, 1)))
+COMMA = (piece(",", is_word=False, space_after=True, follows_word=True), ranks(1, fits=True))
+AN = (piece("an", space_before=True, space_after=True), ranks(4, fits=True, completions=(3,)))
+ANT = (piece("ant", space_before=True), ranks(1, fits=True, completions=(0, 5)))
+END = (piece("\n", is_word=False, is_end=True), ranks())
 
 
-def tally(*pieces: tuple[Piece, Ranks]) -> KeystrokeTally:
+def tally(*pieces: tuple[TypedPiece, PieceRanks]) -> KeystrokeTally:
     counted = KeystrokeTally()
-    for piece, ranks in pieces:
-        counted.add(piece, ranks, is_known=piece.text != "ant")
+    for typed, ranked in pieces:
+        counted.add(typed, ranked, is_known=typed.text != "ant")
     return counted
 
 
@@ -229,22 +228,22 @@ def test_every_figure_by_hand() -> None:
 
 
 def test_a_mark_is_suggested_only_if_the_word_before_it_was_taken() -> None:
-    typed = (Piece("Ann"), Ranks(completions=(0, 0)))
+    typed = (piece("Ann"), ranks(completions=(0, 0)))
     for slots in tally(typed, COMMA, END).result().slots:
         assert slots.num_keys == len("Ann,\n")
         assert slots.num_saved_by_next_word == 0
 
 
 def test_a_suggestion_that_would_bring_a_wrong_space_is_a_hit_but_is_not_taken() -> None:
-    found = tally((Piece("known"), Ranks(1, fits=False, completions=(0, 0, 0, 2)))).result()
+    found = tally((piece("known"), ranks(1, fits=False, completions=(0, 0, 0, 2)))).result()
     assert found.next_word_hit_rate(1) == 1
     assert [slots.num_keys for slots in found.slots] == [5, 5, 5]
     assert [slots.num_saved for slots in found.slots] == [0, 0, 0]
 
 
 def test_the_space_of_a_suggestion_is_replaced_by_a_mark_and_a_line_end() -> None:
-    mark = (Piece(",", is_word=False, follows_word=True), Ranks())
-    taken = (Piece("Ann"), Ranks(1, fits=True, completions=(0, 0)))
+    mark = (piece(",", is_word=False, follows_word=True), ranks())
+    taken = (piece("Ann"), ranks(1, fits=True, completions=(0, 0)))
     assert [slots.num_keys for slots in tally(taken, mark, END).result().slots] == [3, 3, 3]
     assert [slots.num_keys for slots in tally(taken, END).result().slots] == [2, 2, 2]
 

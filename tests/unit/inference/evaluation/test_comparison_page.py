@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from nextword.display.page.comparison_page import ComparisonFacts, comparison_page
 from nextword.engine.engine import Engine
 from nextword.errors import EvaluationError
 from nextword.inference.evaluation.comparison import compare
+from nextword.inference.evaluation.comparison_page import ComparisonFacts, comparison_page
 from nextword.text.tokens.tokenizer import Tokenizer
 from nextword.text.tokens.vocabulary import Vocabulary
 

@@ -8,39 +8,16 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import Any, Protocol
+from typing import Any
 
 from nextword.disk.strict_json import finite
 from nextword.display.page.html_file import one_page
 from nextword.errors import EvaluationError
+from nextword.inference.evaluation.comparison import ComparedToken
 from nextword.text.tokens.tokenizer import Tokenizer
 
 _ESCAPES = {ord("<"): "\\u003c", ord(">"): "\\u003e", ord("&"): "\\u0026"}
 _SPACE_BEFORE, _SPACE_AFTER = 1, 2
-
-
-class PredictedToken(Protocol):
-    """A token of a passage with its predictions, such as a `ComparedToken`."""
-
-    @property
-    def position(self) -> int:
-        """Position in the split, counted from 0."""
-
-    @property
-    def actual_id(self) -> int:
-        """Id of the token."""
-
-    @property
-    def rank(self) -> int:
-        """Rank among all tokens; 0 for an unknown word."""
-
-    @property
-    def surprisal_bits(self) -> float:
-        """Surprisal of the token in bits."""
-
-    @property
-    def top(self) -> Sequence[tuple[int, float]]:
-        """The most probable tokens with their probabilities, in descending order."""
 
 
 @dataclass(frozen=True)
@@ -56,7 +33,7 @@ class ComparisonFacts:
     by_position: Sequence[Mapping[str, Any]]
 
 
-def comparison_page(tokens: Sequence[PredictedToken], tokenizer: Tokenizer, facts: ComparisonFacts) -> bytes:
+def comparison_page(tokens: Sequence[ComparedToken], tokenizer: Tokenizer, facts: ComparisonFacts) -> bytes:
     """Return an HTML page that shows a passage colored by surprisal, and the errors of the model.
 
     Args:
@@ -83,7 +60,7 @@ def comparison_page(tokens: Sequence[PredictedToken], tokenizer: Tokenizer, fact
     return one_page("comparison.js", '<script type="application/json" id="data">', written.encode("ascii"))
 
 
-def _passage(tokens: Sequence[PredictedToken], tokenizer: Tokenizer) -> dict[str, Any]:
+def _passage(tokens: Sequence[ComparedToken], tokenizer: Tokenizer) -> dict[str, Any]:
     """Return the passage: words are indices of a list, and an infinite surprisal is null."""
     ids = sorted({token.actual_id for token in tokens} | {token_id for token in tokens for token_id, _ in token.top})
     index_of = {token_id: index for index, token_id in enumerate(ids)}

@@ -57,30 +57,19 @@ class MixtureSettings(Settings):
 
 
 class NgramLevel(NamedTuple):
-    """The n-grams of one length, `G` of them after `C` contexts, which are the n-grams of the next shorter length.
+    """The n-grams of one length, `G` of them after `C` contexts, which are the n-grams of the next shorter length."""
 
-    Attributes:
-        sizes: Number of n-grams of each context `(C,)`.
-        tokens: The last token of each, ascending within a context `(G,)`.
-        shares: The share of each in its context `(G,)`, uint8, in steps of `SHARE_STEP`.
-    """
-
-    sizes: NDArray[np.unsignedinteger]
-    tokens: NDArray[np.unsignedinteger]
-    shares: NDArray[np.uint8]
+    sizes: NDArray[np.unsignedinteger]  # number of n-grams of each context `(C,)`
+    tokens: NDArray[np.unsignedinteger]  # the last token of each, ascending within a context `(G,)`
+    shares: NDArray[np.uint8]  # the share of each in its context `(G,)`, uint8, in steps of `SHARE_STEP`
 
 
 @dataclass(frozen=True, eq=False)
 class PackedNgrams:
-    """An n-gram model of the training text as it is stored.
+    """An n-gram model of the training text as it is stored."""
 
-    Attributes:
-        singles: The probability of each token after no context `(V,)`, float32.
-        levels: The n-grams of each length from 2 on.
-    """
-
-    singles: NDArray[np.float32]
-    levels: tuple[NgramLevel, ...]
+    singles: NDArray[np.float32]  # the probability of each token after no context `(V,)`, float32
+    levels: tuple[NgramLevel, ...]  # the n-grams of each length from 2 on
 
     @property
     def num_ngrams(self) -> list[int]:

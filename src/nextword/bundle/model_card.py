@@ -35,29 +35,17 @@ model.suggest("the text so far", k=5)"""
 
 @dataclass(frozen=True, kw_only=True)
 class SplitMetrics:
-    """The figures of one split.
+    """The figures of one split."""
 
-    Attributes:
-        split: `train`, `valid` or `test`.
-        perplexity: Per token.
-        bits_per_character: Cross-entropy in bits per character of the text, with every word spelled.
-        accuracy: Fraction of tokens that the most probable prediction got right, 0 to 1.
-        num_tokens: Number of tokens that were predicted.
-        num_out_of_vocabulary: How many of them the vocabulary lacks.
-        protocol: One sentence: which tokens count, and how the state is carried.
-        perplexity_as_used: Per token, with the mixture of the model; `None` if it was not measured.
-        protocol_as_used: How that was measured.
-    """
-
-    split: str
+    split: str  # `train`, `valid` or `test`
     perplexity: float
-    bits_per_character: float
-    accuracy: float
-    num_tokens: int
-    num_out_of_vocabulary: int
-    protocol: str
-    perplexity_as_used: float | None = None
-    protocol_as_used: str = ""
+    bits_per_character: float  # cross-entropy in bits per character of the text, with every word spelled
+    accuracy: float  # fraction of tokens that the most probable prediction got right, 0 to 1
+    num_tokens: int  # number of tokens that were predicted
+    num_out_of_vocabulary: int  # how many of them the vocabulary lacks
+    protocol: str  # one sentence: which tokens count, and how the state is carried
+    perplexity_as_used: float | None = None  # per token, with the mixture of the model; `None` if it was not measured
+    protocol_as_used: str = ""  # how that was measured
 
 
 def summary_of(metrics: Sequence[SplitMetrics]) -> str:
@@ -72,34 +60,20 @@ def summary_of(metrics: Sequence[SplitMetrics]) -> str:
 
 @dataclass(frozen=True, kw_only=True)
 class ModelFacts:
-    """The content of a model card.
-
-    Attributes:
-        name: The name of the bundle.
-        architecture: The description of the network.
-        corpus: The name of the training text.
-        corpus_sha256: SHA-256 of the splits' SHA-256 digests, in hexadecimal; see `Corpus.sha256`.
-        tokenizer_kind: The kind of tokenizer.
-        command: The command that trained the model, as it would be typed.
-        seed: The seed of the training run.
-        date: The day of the training run, such as `2018-03-04`.
-        versions: Versions of the software, by name.
-        metrics: The figures, one row for each split.
-        mixture: The properties of the mixture; see `mixture_facts`.
-        base: What the model was started from, as rows of the table of its origin.
-    """
+    """The content of a model card."""
 
     name: str
     architecture: Architecture
     corpus: str
-    corpus_sha256: str
+    corpus_sha256: str  # SHA-256 of the splits' SHA-256 digests, in hexadecimal; see `Corpus.sha256`
     tokenizer_kind: str
-    command: str
+    command: str  # the command that trained the model, as it would be typed
     seed: int
-    date: str
+    date: str  # the day of the training run, such as `2018-03-04`
     versions: Mapping[str, str]
     metrics: Sequence[SplitMetrics]
-    mixture: Mapping[str, str] = field(default_factory=dict)
+    mixture: Mapping[str, str] = field(default_factory=dict)  # the properties of the mixture; see `mixture_facts`
+    # What the model was started from, as rows of the table of its origin.
     base: Mapping[str, str] = field(default_factory=dict)
 
 

@@ -19,20 +19,14 @@ _MAX_CONFIG_BYTES = 2**20
 
 @dataclass(frozen=True)
 class Origin:
-    """A model on disk, and where it comes from.
-
-    Attributes:
-        bundle: The directory of the bundle.
-        run: The directory of its run; `None` if it is not in one.
-        text: The text that it was trained on, as it is found from any folder; `None` if that is not known.
-        options: How that text was read.
-        text_sha256: What that text was then: SHA-256 of its splits' own; `None` for a sample, which does not change.
-    """
+    """A model on disk, and where it comes from."""
 
     bundle: Path
-    run: Path | None = None
+    run: Path | None = None  # the directory of its run; `None` if it is not in one
+    # The text that it was trained on, as it is found from any folder; `None` if that is not known.
     text: str | None = None
-    options: TextOptions = TextOptions()
+    options: TextOptions = TextOptions()  # how that text was read
+    # What that text was then: SHA-256 of its splits' own; `None` for a sample, which does not change.
     text_sha256: str | None = None
 
     @classmethod

@@ -19,18 +19,12 @@ from nextword.text.tokens.tokenizer import Tokenizer
 
 @dataclass(frozen=True)
 class OriginText:
-    """A text to be read for a model. Several threads may use it.
+    """A text to be read for a model. Several threads may use it."""
 
-    Attributes:
-        origin: The model, and the text that it was trained on.
-        named: The text that was named; `None` for the model's own.
-        data_dir: A folder of sample corpora.
-        on_bad_bytes: What happens to bad bytes; `None` for the model's own text as in training, and strict for another.
-    """
-
-    origin: Origin
-    named: str | None = None
-    data_dir: Path | None = None
+    origin: Origin  # the model, and the text that it was trained on
+    named: str | None = None  # the text that was named; `None` for the model's own
+    data_dir: Path | None = None  # a folder of sample corpora
+    # What happens to bad bytes; `None` for the model's own text as in training, and strict for another.
     on_bad_bytes: OnBadBytes | None = None
     _lock: Lock = field(default_factory=Lock, init=False, repr=False, compare=False)
 

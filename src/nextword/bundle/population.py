@@ -36,16 +36,10 @@ def member_directories(root: Path) -> list[Path]:
 
 @dataclass(frozen=True)
 class Ensemble:
-    """The mixture of the members of a population.
+    """The mixture of the members of a population."""
 
-    Attributes:
-        weights: Weight of each member; they sum to one.
-        perplexities: Validation perplexity of each member.
-        perplexity: Validation perplexity of the mixture.
-    """
-
-    weights: tuple[float, ...]
-    perplexities: tuple[float, ...]
+    weights: tuple[float, ...]  # weight of each member; they sum to one
+    perplexities: tuple[float, ...]  # validation perplexity of each member
     perplexity: float
 
     @classmethod

@@ -33,19 +33,12 @@ _VOCABULARY_SIZE = 10_000
 
 @dataclass(frozen=True, kw_only=True)
 class Measurements:
-    """Speeds measured here and now; whatever else is at work at the same time lowers them.
+    """Speeds measured here and now; whatever else is at work at the same time lowers them."""
 
-    Attributes:
-        compute_dtype: Precision of the matrix products in training.
-        reason: Why it is this one.
-        product_peaks_flops_per_second: Speed of the fastest product, by precision; empty without JAX.
-        training: What training comes to; `None` if the backend cannot train.
-    """
-
-    compute_dtype: Literal["float32", "bfloat16"]
-    reason: str
-    product_peaks_flops_per_second: Mapping[str, float]
-    training: "TrainingSpeed | None"
+    compute_dtype: Literal["float32", "bfloat16"]  # precision of the matrix products in training
+    reason: str  # why it is this one
+    product_peaks_flops_per_second: Mapping[str, float]  # speed of the fastest product, by precision; empty without JAX
+    training: "TrainingSpeed | None"  # what training comes to; `None` if the backend cannot train
 
     @property
     def share_of_peak(self) -> float | None:

@@ -69,27 +69,16 @@ def info(options: _InfoOptions) -> None:
 
 @dataclass(frozen=True)
 class ModelInfo:
-    """What a directory of a run or a bundle holds.
-
-    Attributes:
-        path: The directory.
-        run: The settings of the run; `None` for a bundle alone.
-        model: What the bundle says that it is; `None` for a run that has not finished.
-        mixture: What the bundle mixes with the network; `None` for the network alone.
-        options: What the network is; an `Architecture` once the vocabulary is known.
-        rounds: The log of the run.
-        metrics: The figures of the run, a row for each split.
-        files: Number of bytes of each file, checkpoints taken together.
-    """
+    """What a directory of a run or a bundle holds."""
 
     path: Path
-    run: RunConfig | None
-    model: BundleConfig | None
-    mixture: MixtureFacts | None
-    options: ModelOptions
+    run: RunConfig | None  # the settings of the run; `None` for a bundle alone
+    model: BundleConfig | None  # what the bundle says that it is; `None` for a run that has not finished
+    mixture: MixtureFacts | None  # what the bundle mixes with the network; `None` for the network alone
+    options: ModelOptions  # what the network is; an `Architecture` once the vocabulary is known
     rounds: Sequence[RoundRecord]
-    metrics: Sequence[SplitMetrics]
-    files: Mapping[str, int]
+    metrics: Sequence[SplitMetrics]  # the figures of the run, a row for each split
+    files: Mapping[str, int]  # number of bytes of each file, checkpoints taken together
 
     @classmethod
     def of(cls, path: Path) -> "ModelInfo":

@@ -86,40 +86,25 @@ class Axis:
 
 @dataclass(frozen=True)
 class ChartLine:
-    """A line of a chart.
+    """A line of a chart."""
 
-    Attributes:
-        name: What the legend calls it.
-        points: Its points, from left to right.
-        color: A color of CSS.
-        dot: Radius of the dot at each point; 0 for none.
-    """
-
-    name: str
-    points: Sequence[Point]
-    color: str
-    dot: int = 0
+    name: str  # what the legend calls it
+    points: Sequence[Point]  # its points, from left to right
+    color: str  # a color of CSS
+    dot: int = 0  # radius of the dot at each point; 0 for none
 
 
 @dataclass(frozen=True)
 class Chart:
-    """Lines over two axes.
+    """Lines over two axes."""
 
-    Attributes:
-        lines: The lines, each with at least one point.
-        x: The horizontal axis.
-        y: The vertical axis.
-        title: Makes it a file of its own, with this title and its own colors. If empty, text has the color of the page.
-        width: Units of the drawing, pixels at its largest.
-        height: The same, without the title.
-    """
-
-    lines: Sequence[ChartLine]
-    x: Axis
-    y: Axis
+    lines: Sequence[ChartLine]  # the lines, each with at least one point
+    x: Axis  # the horizontal axis
+    y: Axis  # the vertical axis
+    # Makes it a file of its own, with this title and its own colors; if empty, text has the color of the page.
     title: str = ""
-    width: int = 640
-    height: int = 260
+    width: int = 640  # units of the drawing, pixels at its largest
+    height: int = 260  # the same, without the title
 
     def to_element(self) -> list[Any]:
         """Return the chart as an element."""

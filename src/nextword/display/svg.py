@@ -85,21 +85,13 @@ _RULES = {
 
 @dataclass(frozen=True)
 class DrawnText:
-    """Where a text is, estimated from above.
+    """Where a text is, estimated from above."""
 
-    Attributes:
-        content: What is written.
-        left: Its left end.
-        right: Its right end.
-        baseline: Where its letters stand.
-        size: Size of its font.
-    """
-
-    content: str
-    left: float
-    right: float
-    baseline: float
-    size: float
+    content: str  # what is written
+    left: float  # its left end
+    right: float  # its right end
+    baseline: float  # where its letters stand
+    size: float  # size of its font
 
 
 class Drawing:
@@ -109,16 +101,12 @@ class Drawing:
         width: Width in units, which are pixels at the size of the picture.
         title: What it shows, in a few words.
         description: What a reader who cannot see it should know.
-
-    Attributes:
-        texts: All texts drawn so far.
-        height: Height in units, which the drawing code sets.
     """
 
     def __init__(self, width: float, *, title: str, description: str) -> None:
         self.width = width
-        self.height = 0.0
-        self.texts: list[DrawnText] = []
+        self.height = 0.0  # height in units, which the drawing code sets
+        self.texts: list[DrawnText] = []  # all texts drawn so far
         self._title = title
         self._description = description
         self._parts: list[str] = []

@@ -37,31 +37,21 @@ _TURN = 256
 
 @dataclass(frozen=True, eq=False)
 class ServedModel:
-    """A model at work in the service.
+    """A model at work in the service."""
 
-    Attributes:
-        model: Engine and tokenizer, with the methods that were asked for; the threads of `run` take turns with it.
-        bundle: The model as it is stored, without a mixture that is not used.
-        hash: SHA-256 of the stored weights, and of the mixture if it is used, in hexadecimal.
-        methods: Description of the methods; empty for a network without a mixture.
-        text: The text that it was trained on, and its run.
-        max_active: Most texts that the scheduler works on at once.
-        created: When it was loaded, in seconds since 1970.
-        scheduler: Generates and scores texts, all in one batch.
-        turns: The turns of the threads of `run`.
-        may_join: Whether a token can begin with a part of the character before it.
-    """
-
+    # Engine and tokenizer, with the methods that were asked for; the threads of `run` take turns with it.
     model: TextModel
-    bundle: Bundle
-    hash: str
-    methods: str = ""
+    bundle: Bundle  # the model as it is stored, without a mixture that is not used
+    hash: str  # SHA-256 of the stored weights, and of the mixture if it is used, in hexadecimal
+    methods: str = ""  # description of the methods; empty for a network without a mixture
+    # The text that it was trained on, and its run.
     text: OriginText = field(default_factory=lambda: OriginText(Origin(Path())))
-    max_active: int = 64
-    created: int = field(default_factory=lambda: int(time.time()))
-    scheduler: Scheduler = field(init=False)
+    max_active: int = 64  # most texts that the scheduler works on at once
+    created: int = field(default_factory=lambda: int(time.time()))  # when it was loaded, in seconds since 1970
+    scheduler: Scheduler = field(init=False)  # generates and scores texts, all in one batch
+    # The turns of the threads of `run`.
     turns: Turns = field(init=False, default_factory=lambda: Turns(_NUM_THREADS, _TURN))
-    may_join: bool = field(init=False)
+    may_join: bool = field(init=False)  # whether a token can begin with a part of the character before it
     _limiter: CapacityLimiter = field(init=False)
     _made: dict[Callable[["ServedModel"], Any], Future[Any]] = field(init=False, default_factory=dict)
 
@@ -188,25 +178,16 @@ def no_splits(_tokenizer: Tokenizer) -> Splits:
 
 @dataclass(frozen=True)
 class ModelSource:
-    """Loads the model that the service answers with, at the start and at each reload.
-
-    Attributes:
-        path: The directory of the bundle.
-        engine: The engine that runs it.
-        method: How the model is used if there are no methods after training.
-        methods: The methods after training, the innermost first.
-        tables: Settings of the methods, by group.
-        splits: Returns the text that methods may read, for the tokenizer of the model.
-        max_active: Most texts that the engine works on at once.
-    """
+    """Loads the model that the service answers with, at the start and at each reload."""
 
     path: Path
-    engine: EngineName = "auto"
-    method: UsedMethod = "mixture"
-    methods: Sequence[Method[Any]] = ()
-    tables: Tables = field(default_factory=dict)
+    engine: EngineName = "auto"  # the engine that runs it
+    method: UsedMethod = "mixture"  # how the model is used if there are no methods after training
+    methods: Sequence[Method[Any]] = ()  # the methods after training, the innermost first
+    tables: Tables = field(default_factory=dict)  # settings of the methods, by group
+    # Returns the text that methods may read, for the tokenizer of the model.
     splits: Callable[[Tokenizer], Splits] = no_splits
-    max_active: int = 64
+    max_active: int = 64  # most texts that the engine works on at once
 
     def load(self) -> ServedModel:
         """Read the bundle, check it, start its engine and apply the methods.

@@ -43,23 +43,14 @@ def _say_nothing(_message: str) -> None:
 
 @dataclass(frozen=True)
 class ServerOptions:
-    """How the service runs.
+    """How the service runs."""
 
-    Attributes:
-        host: Address to listen on.
-        port: Port to listen on; 0 takes a free one.
-        access: Who may use it.
-        settings: Its bounds.
-        say: Receives messages, such as the address when the service is ready.
-        log: Receives a line for each request.
-    """
-
-    host: str = "127.0.0.1"
-    port: int = 8000
-    access: Access = field(default_factory=Access)
-    settings: ServingSettings = field(default_factory=ServingSettings)
-    say: Log = _say_nothing
-    log: Log | None = None
+    host: str = "127.0.0.1"  # address to listen on
+    port: int = 8000  # port to listen on; 0 takes a free one
+    access: Access = field(default_factory=Access)  # who may use it
+    settings: ServingSettings = field(default_factory=ServingSettings)  # its bounds
+    say: Log = _say_nothing  # receives messages, such as the address when the service is ready
+    log: Log | None = None  # receives a line for each request
 
 
 def serve(source: ModelSource, options: ServerOptions) -> int:
@@ -107,12 +98,7 @@ def bind(host: str, port: int) -> socket.socket:
 
 
 class Server(uvicorn.Server):
-    """uvicorn's server, which loads the model beside and ends without cutting an answer in silence.
-
-    Attributes:
-        signal_number: The signal that ended the service; 0 before.
-        failure: Why the model could not be loaded.
-    """
+    """uvicorn's server, which loads the model beside and ends without cutting an answer in silence."""
 
     def __init__(self, source: ModelSource, listener: socket.socket, options: ServerOptions) -> None:
         self._source = source
@@ -123,8 +109,8 @@ class Server(uvicorn.Server):
         )
         super().__init__(TransportConfig(self.application, _within_limits(options), self._record_refusal))
         self._tasks: set[asyncio.Task[None]] = set()
-        self.signal_number = 0
-        self.failure: Exception | None = None
+        self.signal_number = 0  # the signal that ended the service; 0 before
+        self.failure: Exception | None = None  # why the model could not be loaded
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """Listen, and load the model meanwhile."""

@@ -46,15 +46,10 @@ class _Node(NamedTuple):
 
 
 class _Scope(NamedTuple):
-    """What is known of the names in a graph.
+    """What is known of the names in a graph."""
 
-    Attributes:
-        varying: What depends on the inputs of the model. Everything else is constant.
-        single: Constants of one number.
-    """
-
-    varying: _Names
-    single: _Names
+    varying: _Names  # what depends on the inputs of the model; everything else is constant
+    single: _Names  # constants of one number
 
 
 class _Counts:

@@ -29,15 +29,10 @@ MAX_STEPS = 127
 
 @dataclass(frozen=True, eq=False)
 class PackedMatrix:
-    """A matrix of `O` rows, one for each output of the product: each row of steps, times its scale.
+    """A matrix of `O` rows, one for each output of the product: each row of steps, times its scale."""
 
-    Attributes:
-        steps: Whole numbers `(O, I)`, int8.
-        scales: The size of a step, for each row `(O,)` or for all `(1,)`, float32.
-    """
-
-    steps: NDArray[np.int8]
-    scales: NDArray[np.float32]
+    steps: NDArray[np.int8]  # whole numbers `(O, I)`, int8
+    scales: NDArray[np.float32]  # the size of a step, for each row `(O,)` or for all `(1,)`, float32
 
     @classmethod
     def rounded(cls, rows: NDArray[np.float32]) -> Self:

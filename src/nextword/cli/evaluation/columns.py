@@ -63,19 +63,12 @@ class EvaluationInput:
 
 @dataclass(frozen=True)
 class Column:
-    """One way to predict a text.
+    """One way to predict a text."""
 
-    Attributes:
-        label: What is shown above it.
-        method: The names of its methods, with commas between them.
-        inputs: The model, or the members of the ensemble.
-        methods: What goes around, the first of them the innermost.
-    """
-
-    label: str
-    method: str
-    inputs: tuple[EvaluationInput, ...]
-    methods: tuple[Method[Any], ...]
+    label: str  # what is shown above it
+    method: str  # the names of its methods, with commas between them
+    inputs: tuple[EvaluationInput, ...]  # the model, or the members of the ensemble
+    methods: tuple[Method[Any], ...]  # what goes around, the first of them the innermost
 
     @property
     def first(self) -> EvaluationInput:

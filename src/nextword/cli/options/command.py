@@ -44,19 +44,12 @@ _WIDEST_SPEC = 26
 
 @dataclasses.dataclass(frozen=True)
 class OptionHelp:
-    """What a help says about an option.
+    """What a help says about an option."""
 
-    Attributes:
-        spec: Its names and its value, such as `-k, --top N`.
-        meaning: What it does.
-        facts: Its choices, whether it may be repeated, and whether it must be given.
-        default: Its default in words; empty for a switch, which is off.
-    """
-
-    spec: str
-    meaning: str
-    facts: tuple[str, ...]
-    default: str
+    spec: str  # its names and its value, such as `-k, --top N`
+    meaning: str  # what it does
+    facts: tuple[str, ...]  # its choices, whether it may be repeated, and whether it must be given
+    default: str  # its default in words; empty for a switch, which is off
 
     @classmethod
     def of(cls, option: click.Option, defaults: dict[str, str]) -> Self:
@@ -76,22 +69,16 @@ class Command(click.Command):
 
     A command with `CommandOptions` of its own gets them as `options`, and one with flags for settings gets those that
     are on the command line as `given`: tables by group.
-
-    Attributes:
-        examples: Command lines that the help opens with.
-        own: The class of its options.
-        short: The settings that `--help` shows, by name, while `--help-all` shows all; `None` if both are one.
-        is_common: Whether the command has the options of all commands of `nextword`.
-        defaults: Returns what settings are if they are not given, by name; their own defaults otherwise.
-        variables: Environment variables for `--help-all`, with their meaning.
     """
 
     allow_extra_args = True  # for an error of our own in `parse_args`
-    examples: tuple[str, ...] = ()
-    own: type[CommandOptions] | None = None
+    examples: tuple[str, ...] = ()  # command lines that the help opens with
+    own: type[CommandOptions] | None = None  # the class of its options
+    # The settings that `--help` shows, by name, while `--help-all` shows all; `None` if both are one.
     short: tuple[str, ...] | None = None
-    is_common: bool = True
-    variables: Mapping[str, str] = MappingProxyType({})
+    is_common: bool = True  # whether the command has the options of all commands of `nextword`
+    variables: Mapping[str, str] = MappingProxyType({})  # environment variables for `--help-all`, with their meaning
+    # Returns what settings are if they are not given, by name; their own defaults otherwise.
     defaults: Callable[[click.Context], dict[str, str]] = staticmethod(lambda _context: {})
 
     @override

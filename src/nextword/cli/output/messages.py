@@ -30,17 +30,11 @@ _PARTS = re.compile(
 
 @dataclass
 class Invocation:
-    """What a command line asks of all output.
+    """What a command line asks of all output."""
 
-    Attributes:
-        arguments: The words after `nextword`.
-        verbosity: -1 with `--quiet`, 1 with `--verbose`, else 0.
-        color: Whether colors and bold text are allowed.
-    """
-
-    arguments: Sequence[str] = ()
-    verbosity: int = 0
-    color: bool = True
+    arguments: Sequence[str] = ()  # the words after `nextword`
+    verbosity: int = 0  # -1 with `--quiet`, 1 with `--verbose`, else 0
+    color: bool = True  # whether colors and bold text are allowed
 
     def __post_init__(self) -> None:
         self.color = self.color and not os.environ.get("NO_COLOR")

@@ -17,14 +17,10 @@ MAX_SHARE = 2**16 - 1
 
 @dataclass(frozen=True, eq=False)
 class BigramTable:
-    """The `k` most probable words after each token.
+    """The `k` most probable words after each token."""
 
-    Attributes:
-        words: Id of the first token of each word `(V, k)`, the most probable word first.
-        probabilities: Probability of each word `(V, k)`, summed over its tokens with and without spaces.
-    """
-
-    words: NDArray[np.integer]
+    words: NDArray[np.integer]  # id of the first token of each word `(V, k)`, the most probable word first
+    # Probability of each word `(V, k)`, summed over its tokens with and without spaces.
     probabilities: NDArray[np.float64]
 
     @classmethod
@@ -63,16 +59,10 @@ class BigramTable:
 
 
 class _Words(NamedTuple):
-    """The words of a vocabulary; tokens that differ only in spaces are one word.
+    """The words of a vocabulary; tokens that differ only in spaces are one word."""
 
-    Attributes:
-        word_of: The word of each token `(V,)`; the number of words for `<unk>` and `<eos>`.
-        first_tokens: The first token of each word.
-        num_words: The number of words.
-    """
-
-    word_of: NDArray[np.int64]
-    first_tokens: NDArray[np.int64]
+    word_of: NDArray[np.int64]  # the word of each token `(V,)`; the number of words for `<unk>` and `<eos>`
+    first_tokens: NDArray[np.int64]  # the first token of each word
     num_words: int
 
     @classmethod

@@ -20,17 +20,11 @@ MAX_CHARACTERS = 4000
 
 @dataclass(frozen=True)
 class ModelPage:
-    """The page of a model as one file.
+    """The page of a model as one file."""
 
-    Attributes:
-        text: The model, and its training text if that is known.
-        with_passage: Whether to put a passage of the test split into the page.
-        say: Receives why the page has no bigrams.
-    """
-
-    text: OriginText
-    with_passage: bool
-    say: Callable[[str], None]
+    text: OriginText  # the model, and its training text if that is known
+    with_passage: bool  # whether to put a passage of the test split into the page
+    say: Callable[[str], None]  # receives why the page has no bigrams
 
     def write(self, path: Path) -> tuple[int, bool]:
         """Write the page; return its size in bytes, and whether it has bigrams.

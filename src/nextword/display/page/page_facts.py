@@ -33,15 +33,10 @@ class CurvePoint:
 
 @dataclass(frozen=True)
 class PageFacts:
-    """What the page with a model inside says of it besides what the bundle holds.
+    """What the page with a model inside says of it besides what the bundle holds."""
 
-    Attributes:
-        model_hash: Tells the model from others; by default it is computed from the packed weights.
-        figures: Figures by their label, such as `{"perplexity (test)": "71.20"}`.
-        curve: The rounds of the training run.
-    """
-
-    model_hash: str = ""
+    model_hash: str = ""  # tells the model from others; by default it is computed from the packed weights
+    # Figures by their label, such as `{"perplexity (test)": "71.20"}`.
     figures: Mapping[str, str] = field(default_factory=dict)
     curve: Sequence[CurvePoint] = ()
 

@@ -11,23 +11,14 @@ from nextword.model.cells import CELLS
 
 @dataclass(frozen=True)
 class Stage:
-    """A part of a model that turns one array into the next.
+    """A part of a model that turns one array into the next."""
 
-    Attributes:
-        title: What it is.
-        formula: How its weights are counted, in numbers.
-        num_parameters: Number of its weights; those that it shares are counted where they are first.
-        shape: Shape of what it returns, in symbols.
-        size: The last of these symbols in numbers, such as `E = 500`.
-        dropout_rate: Rate of the dropout on what it returns.
-    """
-
-    title: str
-    formula: str
-    num_parameters: int
-    shape: str
-    size: str
-    dropout_rate: float = 0.0
+    title: str  # what it is
+    formula: str  # how its weights are counted, in numbers
+    num_parameters: int  # number of its weights; those that it shares are counted where they are first
+    shape: str  # shape of what it returns, in symbols
+    size: str  # the last of these symbols in numbers, such as `E = 500`
+    dropout_rate: float = 0.0  # rate of the dropout on what it returns
 
 
 def stages_of(architecture: Architecture) -> list[Stage]:

@@ -31,19 +31,13 @@ STRIP_WIDTH, STRIP_HEIGHT = 80.0, 40.0
 
 @dataclass(frozen=True)
 class CellView:
-    """What of a model the picture shows.
+    """What of a model the picture shows."""
 
-    Attributes:
-        word: Number of the word, the first is 1; `None` for the last.
-        layer: Number of the layer, the first is 1.
-        num_units: How many units are drawn, those that change most over the text.
-        unit: Number of a unit to draw with them and to mark, the first is 0; by default, of those drawn, the unit whose
-            cell changes most at the word.
-    """
-
-    word: int | None = None
-    layer: int = 1
-    num_units: int = NUM_UNITS
+    word: int | None = None  # number of the word, the first is 1; `None` for the last
+    layer: int = 1  # number of the layer, the first is 1
+    num_units: int = NUM_UNITS  # how many units are drawn, those that change most over the text
+    # Number of a unit to draw with them and to mark, the first is 0; by default, of those drawn, the unit whose cell
+    # changes most at the word.
     unit: int | None = None
 
     def __post_init__(self) -> None:
@@ -214,23 +208,14 @@ def _draw_legend(drawing: Drawing, baseline: float, marked: str) -> float:
 
 @dataclass(frozen=True)
 class Strip:
-    """The values of some units, drawn as bars.
+    """The values of some units, drawn as bars."""
 
-    Attributes:
-        name: What they are, for the tips.
-        values: One for each unit.
-        units: The numbers of the units.
-        is_gate: Whether values are from 0 to 1; others have a sign.
-        reach: The value of a bar at full height.
-        marked: Index of the unit that stands out; `None` for none.
-    """
-
-    name: str
-    values: NDArray[np.float64]
-    units: Sequence[int]
-    is_gate: bool
-    reach: float = 1.0
-    marked: int | None = None
+    name: str  # what they are, for the tips
+    values: NDArray[np.float64]  # one for each unit
+    units: Sequence[int]  # the numbers of the units
+    is_gate: bool  # whether values are from 0 to 1; others have a sign
+    reach: float = 1.0  # the value of a bar at full height
+    marked: int | None = None  # index of the unit that stands out; `None` for none
 
     def draw(self, drawing: Drawing, left: float, top: float) -> None:
         """Draw the strip, `STRIP_WIDTH` wide and `STRIP_HEIGHT` high."""

@@ -24,21 +24,13 @@ _NUM_SHADES = len(BITS)
 
 @dataclass(frozen=True)
 class ColoredWord:
-    """A word with its color.
+    """A word with its color."""
 
-    Attributes:
-        word: What is written.
-        look: The classes of the rectangle behind it; empty for none.
-        tip: What a pointer over it shows.
-        bar: Height of the bar below, 0 to 1; `None` for none.
-        below: What is written below.
-    """
-
-    word: str
-    look: str
-    tip: str
-    bar: float | None = None
-    below: str = ""
+    word: str  # what is written
+    look: str  # the classes of the rectangle behind it; empty for none
+    tip: str  # what a pointer over it shows
+    bar: float | None = None  # height of the bar below, 0 to 1; `None` for none
+    below: str = ""  # what is written below
 
 
 class PredictedWord(NamedTuple):

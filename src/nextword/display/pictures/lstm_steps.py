@@ -18,23 +18,14 @@ Doubles = NDArray[np.float64]
 
 @dataclass(frozen=True, eq=False)
 class LSTMSteps:
-    """Gates and state of an LSTM layer at each step; all arrays are `(T, H)`.
+    """Gates and state of an LSTM layer at each step; all arrays are `(T, H)`."""
 
-    Attributes:
-        i: Input gate, 0 to 1.
-        f: Forget gate, 0 to 1.
-        g: Candidate, -1 to 1.
-        o: Output gate, 0 to 1.
-        c: Cell after the step.
-        h: Hidden state after the step, -1 to 1.
-    """
-
-    i: Doubles
-    f: Doubles
-    g: Doubles
-    o: Doubles
-    c: Doubles
-    h: Doubles
+    i: Doubles  # input gate, 0 to 1
+    f: Doubles  # forget gate, 0 to 1
+    g: Doubles  # candidate, -1 to 1
+    o: Doubles  # output gate, 0 to 1
+    c: Doubles  # cell after the step
+    h: Doubles  # hidden state after the step, -1 to 1
 
     @classmethod
     def run(
@@ -145,21 +136,13 @@ Values = NDArray[np.float64]
 
 @dataclass(frozen=True, eq=False)
 class CellNumbers:
-    """Gates and state of some units at one step; arrays are `(N,)` for `N` units.
-
-    Attributes:
-        units: Their numbers in the layer.
-        now: Arrays by the symbols `i`, `f`, `g`, `o`, `c` and `h`.
-        c_before: The cell one step earlier.
-        h_before: The hidden state one step earlier.
-        marked: Index of the unit that stands out.
-    """
+    """Gates and state of some units at one step; arrays are `(N,)` for `N` units."""
 
     units: list[int]
-    now: dict[str, Values]
-    c_before: Values
-    h_before: Values
-    marked: int
+    now: dict[str, Values]  # arrays by the symbols `i`, `f`, `g`, `o`, `c` and `h`
+    c_before: Values  # the cell one step earlier
+    h_before: Values  # the hidden state one step earlier
+    marked: int  # index of the unit that stands out
 
     @classmethod
     def of(cls, steps: LSTMSteps, step: int, units: list[int], marked: int | None = None) -> Self:

@@ -32,22 +32,15 @@ class Prediction(NamedTuple):
 
 @dataclass(frozen=True)
 class ComparedToken:
-    """A token of a text and the predictions for its position.
-
-    Attributes:
-        position: Position in the split, counted from 0.
-        actual_id: Id of the token.
-        log_prob: Natural log-probability of the token.
-        rank: Rank among all tokens; the most probable one has rank 1, and ties go in order of id. An unknown word has
-            rank 0: it cannot be predicted.
-        top: The most probable tokens, in descending order.
-    """
+    """A token of a text and the predictions for its position."""
 
     position: int
     actual_id: int
     log_prob: float
+    # Rank among all tokens; the most probable one has rank 1, and ties go in order of id; an unknown word has rank 0:
+    # it cannot be predicted.
     rank: int
-    top: tuple[Prediction, ...]
+    top: tuple[Prediction, ...]  # the most probable tokens, in descending order
 
     @property
     def surprisal_bits(self) -> float:

@@ -32,40 +32,28 @@ _Hashes = NDArray[np.uint64]
 
 @dataclass(frozen=True)
 class CopiedShare:
-    """How much of a text is in the training text.
-
-    Attributes:
-        num_tokens: Tokens of the text.
-        share: Share of its sequences of `ngram_length` tokens that are in the training text, without sequences that
-            have an unknown word.
-        longest: Tokens of the longest passage that is in the training text, at most 1,000.
-        passages: The longest such passages.
-    """
+    """How much of a text is in the training text."""
 
     num_tokens: int
+    # Share of its sequences of `ngram_length` tokens that are in the training text, without sequences that have an
+    # unknown word.
     share: float
-    longest: int
-    passages: tuple[str, ...]
+    longest: int  # tokens of the longest passage that is in the training text, at most 1,000
+    passages: tuple[str, ...]  # the longest such passages
 
 
 @dataclass(frozen=True)
 class Exposure:
     r"""The rank of a secret among random alternatives of the same shape.
 
-    Attributes:
-        secret: The line with the secret.
-        rank: Its rank by probability, 1 for the most probable.
-        num_candidates: Number of alternatives, the secret included.
-        bits: $\log_2 |R| - \log_2 \text{rank}$: 1.4 on average if the model knows nothing of the secret.
-
     Source:
         Carlini et al. (2019), "The Secret Sharer", arXiv 1802.08232: exposure, estimated from a sample.
     """
 
     secret: str
-    rank: int
-    num_candidates: int
-    bits: float
+    rank: int  # its rank by probability, 1 for the most probable
+    num_candidates: int  # number of alternatives, the secret included
+    bits: float  # $\log_2 |R| - \log_2 \text{rank}$: 1.4 on average if the model knows nothing of the secret
 
 
 @dataclass(frozen=True)

@@ -36,15 +36,10 @@ _MAX_DRAWS = 2**21
 
 
 class LineScores(NamedTuple):
-    """Scores of the lines of a text.
+    """Scores of the lines of a text."""
 
-    Attributes:
-        log_probs: Natural log-probability of each line `(L,)`, float64.
-        num_tokens: Tokens of each line, including `<eos>` `(L,)`.
-    """
-
-    log_probs: NDArray[np.float64]
-    num_tokens: NDArray[np.int64]
+    log_probs: NDArray[np.float64]  # natural log-probability of each line `(L,)`, float64
+    num_tokens: NDArray[np.int64]  # tokens of each line, including `<eos>` `(L,)`
 
 
 @dataclass(frozen=True)

@@ -38,20 +38,14 @@ class BeamGroup:
     are saved, and the first `size` incomplete texts continue. With required words, the beam is divided among the
     degrees of progress instead. More probable texts without the words then cannot displace a text that is about to
     contain them (Post and Vilar 2018, after Hokamp and Liu 2017).
-
-    Attributes:
-        texts: Incomplete texts.
-        parents: Index of the parent of each incomplete text among the previous texts.
-        complete: Complete texts with all required words, best first.
-        rejected: Complete texts without all required words, best first.
     """
 
     def __init__(self, task: SearchTask) -> None:
         self._task = task
-        self.texts = [Continuation()]
-        self.parents = [0]
-        self.complete: list[Continuation] = []
-        self.rejected: list[Continuation] = []
+        self.texts = [Continuation()]  # incomplete texts
+        self.parents = [0]  # index of the parent of each incomplete text among the previous texts
+        self.complete: list[Continuation] = []  # complete texts with all required words, best first
+        self.rejected: list[Continuation] = []  # complete texts without all required words, best first
 
     def advance(self, log_probs: NDArray[np.float32], costs: Floats) -> list[int]:
         """Extend every text by one token.

@@ -204,23 +204,14 @@ class GeneratedText:
 
 
 class Continuation(NamedTuple):
-    """A complete or incomplete text, immutable.
-
-    Attributes:
-        ids: Tokens of the text.
-        log_prob: Log-probability of the tokens by the engine.
-        ending: Reason for the end; `None` if the text is incomplete.
-        tail: Part at the end that can contain a stop string.
-        met: Numbers of the required phrases in the text.
-        progress: Number of tokens of required phrases, including one that is incomplete at the end.
-    """
+    """A complete or incomplete text, immutable."""
 
     ids: tuple[int, ...] = ()
     log_prob: float = 0.0
-    ending: Ending | None = None
-    tail: str = ""
-    met: frozenset[int] = frozenset()
-    progress: int = 0
+    ending: Ending | None = None  # reason for the end; `None` if the text is incomplete
+    tail: str = ""  # part at the end that can contain a stop string
+    met: frozenset[int] = frozenset()  # numbers of the required phrases in the text
+    progress: int = 0  # number of tokens of required phrases, including one that is incomplete at the end
 
     def score(self, exponent: float) -> float:
         """Return the log-probability divided by `length_normalizer`."""

@@ -21,15 +21,10 @@ from nextword.engine.engine import Engine, Rows
 
 
 class Branches(NamedTuple):
-    """The next rows of a text.
+    """The next rows of a text."""
 
-    Attributes:
-        parents: Index of the current row that each next row continues.
-        ids: Token that each next row reads.
-    """
-
-    parents: Sequence[int]
-    ids: Sequence[int]
+    parents: Sequence[int]  # index of the current row that each next row continues
+    ids: Sequence[int]  # token that each next row reads
 
 
 class Writer(Protocol):

@@ -97,13 +97,7 @@ def _num_reaching(relative: NDArray[np.float64], number: int, top_p: float) -> i
 
 
 class SampledText(Writer):
-    """Samples each token from the engine's distribution after the filters of the options; a `Writer` of one row.
-
-    Attributes:
-        ids: Sampled tokens.
-        log_prob: Log-probability of the tokens by the engine, before all filters.
-        ending: Reason for the end; `None` while the text is incomplete.
-    """
+    """Samples each token from the engine's distribution after the filters of the options; a `Writer` of one row."""
 
     def __init__(
         self,
@@ -120,8 +114,8 @@ class SampledText(Writer):
         self._read = list(prompt_ids)
         self._tail = ""
         self.ids: list[int] = []
-        self.log_prob = 0.0
-        self.ending: Ending | None = None
+        self.log_prob = 0.0  # log-probability of the tokens by the engine, before all filters
+        self.ending: Ending | None = None  # reason for the end; `None` while the text is incomplete
 
     @override
     def receive(self, log_probs: NDArray[np.float32]) -> None:

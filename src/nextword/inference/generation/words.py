@@ -17,17 +17,12 @@ type Sets = tuple[frozenset[int], ...]
 
 
 class Phrase(NamedTuple):
-    """A sequence of tokens, with a set of possible tokens for each position.
-
-    Attributes:
-        sets: The sets, in order.
-        opened: Whether the first set is the possible tokens before the phrase. The beginning of a text also counts.
-        closed: Whether the last set is the possible tokens after the phrase. The end of a text also counts.
-    """
+    """A sequence of tokens, with a set of possible tokens for each position."""
 
     sets: tuple[frozenset[int], ...]
+    # Whether the first set is the possible tokens before the phrase; the beginning of a text also counts.
     opened: bool = False
-    closed: bool = False
+    closed: bool = False  # whether the last set is the possible tokens after the phrase; the end of a text also counts
 
     def has_begun(self, length: int, ids: Sequence[int]) -> bool:
         """Return whether a text ends with the first `length` tokens of the phrase."""

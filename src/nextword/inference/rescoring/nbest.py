@@ -46,51 +46,33 @@ class LineSource:
 
 
 class Hypothesis(NamedTuple):
-    """A hypothesis of a recognizer.
-
-    Attributes:
-        text: Its words.
-        first_pass: Its first-pass scores, higher is better, in the order of `NbestFormat.score_names`.
-        record: All columns of its line, for the output.
-    """
+    """A hypothesis of a recognizer."""
 
     text: str
-    first_pass: tuple[float, ...]
-    record: Mapping[str, Any]
+    first_pass: tuple[float, ...]  # its first-pass scores, higher is better, in the order of `NbestFormat.score_names`
+    record: Mapping[str, Any]  # all columns of its line, for the output
 
 
 class NbestList(NamedTuple):
-    """The hypotheses of one utterance.
-
-    Attributes:
-        utterance: Id of the utterance.
-        hypotheses: At least one; the recognizer's best hypothesis is first.
-        reference: The reference transcript, if known.
-    """
+    """The hypotheses of one utterance."""
 
     utterance: str
-    hypotheses: Sequence[Hypothesis]
-    reference: str | None = None
+    hypotheses: Sequence[Hypothesis]  # at least one; the recognizer's best hypothesis is first
+    reference: str | None = None  # the reference transcript, if known
 
 
 @dataclass(frozen=True)
 class NbestFormat:
     """The format of a file of n-best lists.
 
-    Attributes:
-        kind: Tab-separated table, or one JSON object per line.
-        columns: Names of the columns, or of the fields of the objects, in order.
-        score_names: The columns that are first-pass scores.
-        has_header: Whether the first line of a table contains the column names.
-
     Raises:
         TextError: A column is missing, repeated, or has a name that rescoring adds.
     """
 
-    kind: Literal["tsv", "jsonl"]
-    columns: tuple[str, ...]
-    score_names: tuple[str, ...]
-    has_header: bool = True
+    kind: Literal["tsv", "jsonl"]  # tab-separated table, or one JSON object per line
+    columns: tuple[str, ...]  # names of the columns, or of the fields of the objects, in order
+    score_names: tuple[str, ...]  # the columns that are first-pass scores
+    has_header: bool = True  # whether the first line of a table contains the column names
 
     def __post_init__(self) -> None:
         for name in (UTTERANCE, TEXT, *self.score_names):

@@ -17,32 +17,21 @@ FEW = 30
 
 @dataclass(frozen=True)
 class RescoringReport:
-    """Error rates before and after rescoring, and the significance of their difference.
+    """Error rates before and after rescoring, and the significance of their difference."""
 
-    Attributes:
-        nbest: The rescored file.
-        weights: The weights.
-        tuned_on: The file that the weights were tuned on; empty if they were not tuned.
-        is_tuned_on_itself: Whether this is the rescored file.
-        rates: Error rates, by the name of the choice: first pass, rescored, held out, oracle; empty without references.
-        comparison: Comparison of the rescored errors with the first pass; `None` for a single utterance, or if the
-            weights were tuned on these utterances and none were held out.
-        num_utterances: Number of lists.
-        num_hypotheses: Number of hypotheses in all lists.
-        num_changed: Number of lists with another first hypothesis than before.
-        num_unused: Number of references without a list.
-    """
-
-    nbest: str
+    nbest: str  # the rescored file
     weights: RescoringWeights
-    tuned_on: str
-    is_tuned_on_itself: bool
+    tuned_on: str  # the file that the weights were tuned on; empty if they were not tuned
+    is_tuned_on_itself: bool  # whether this is the rescored file
+    # Error rates, by the name of the choice: first pass, rescored, held out, oracle; empty without references.
     rates: Mapping[str, ErrorRates]
+    # Comparison of the rescored errors with the first pass; `None` for a single utterance, or if the weights were tuned
+    # on these utterances and none were held out.
     comparison: Comparison | None
     num_utterances: int
-    num_hypotheses: int
-    num_changed: int
-    num_unused: int
+    num_hypotheses: int  # number of hypotheses in all lists
+    num_changed: int  # number of lists with another first hypothesis than before
+    num_unused: int  # number of references without a list
 
     def describe(self) -> list[str]:
         """Return the report as aligned lines of text."""

@@ -33,15 +33,10 @@ _DIGITS = 6
 
 
 class ScoredList(NamedTuple):
-    """The hypotheses of an utterance with the model's scores.
-
-    Attributes:
-        nbest: The `n` hypotheses.
-        log_probs: Natural log-probability of each as a line, including `<eos>` and the spellings of unknown words
-            `(n,)`, float64.
-    """
+    """The hypotheses of an utterance with the model's scores."""
 
     nbest: NbestList
+    # Natural log-probability of each as a line, including `<eos>` and the spellings of unknown words `(n,)`, float64.
     log_probs: NDArray[np.float64]
 
     def features(self) -> NDArray[np.float64]:

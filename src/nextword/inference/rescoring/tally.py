@@ -16,15 +16,10 @@ BEFORE, AFTER, HELD_OUT, ORACLE = "first pass", "rescored", "held out", "oracle"
 
 
 class EditCounts(NamedTuple):
-    """Edit distances of texts from a reference.
+    """Edit distances of texts from a reference."""
 
-    Attributes:
-        errors: Substitutions, deletions and insertions of each text `(n,)`.
-        length: Length of the reference in words or characters.
-    """
-
-    errors: Integers
-    length: int
+    errors: Integers  # substitutions, deletions and insertions of each text `(n,)`
+    length: int  # length of the reference in words or characters
 
 
 def word_errors(reference: str, hypotheses: Sequence[str]) -> EditCounts:
@@ -78,18 +73,12 @@ class ErrorRates:
 
 @dataclass
 class Tally:
-    """Counts errors list by list, and stores a few numbers for each utterance.
+    """Counts errors list by list, and stores a few numbers for each utterance."""
 
-    Attributes:
-        num_hypotheses: Number of hypotheses so far.
-        words: Number of words of each reference.
-        characters: Number of characters of each reference.
-        errors: For each choice, the word errors and the character errors of each utterance.
-    """
-
-    num_hypotheses: int = 0
-    words: list[int] = field(default_factory=list)
-    characters: list[int] = field(default_factory=list)
+    num_hypotheses: int = 0  # number of hypotheses so far
+    words: list[int] = field(default_factory=list)  # number of words of each reference
+    characters: list[int] = field(default_factory=list)  # number of characters of each reference
+    # For each choice, the word errors and the character errors of each utterance.
     errors: dict[str, list[tuple[int, int]]] = field(default_factory=dict)
 
     @property

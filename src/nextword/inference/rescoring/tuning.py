@@ -96,15 +96,11 @@ def _fewest(num_errors: int, steps: Floats, changes: Integers, low: float, high:
 
 
 class Tuning(NamedTuple):
-    """The result of tuning.
+    """The result of tuning."""
 
-    Attributes:
-        weights: The weights with the fewest word errors.
-        held_out: The hypothesis of each utterance chosen by weights tuned on other utterances `(U,)`; `None` if there
-            are fewer than two utterances.
-    """
-
-    weights: RescoringWeights
+    weights: RescoringWeights  # the weights with the fewest word errors
+    # The hypothesis of each utterance chosen by weights tuned on other utterances `(U,)`; `None` if there are fewer
+    # than two utterances.
     held_out: Integers | None
 
 

@@ -25,17 +25,11 @@ Integers = NDArray[np.int64]
 
 
 class Features(NamedTuple):
-    """The `N` hypotheses of `U` utterances, one list after the other.
+    """The `N` hypotheses of `U` utterances, one list after the other."""
 
-    Attributes:
-        values: The features `(N, F)`: the model's log-probability, the number of words, and the first-pass scores.
-        errors: Word errors of each hypothesis `(N,)`.
-        begins: Index of the first hypothesis of each utterance, and `N` at the end `(U + 1,)`.
-    """
-
-    values: Floats
-    errors: Integers
-    begins: Integers
+    values: Floats  # the features `(N, F)`: the model's log-probability, the number of words, and the first-pass scores
+    errors: Integers  # word errors of each hypothesis `(N,)`
+    begins: Integers  # index of the first hypothesis of each utterance, and `N` at the end `(U + 1,)`
 
     @classmethod
     def of(cls, values: Sequence[Floats], errors: Sequence[Integers]) -> "Features":

@@ -27,33 +27,20 @@ class ReadContext(Protocol):
 
 
 class NextWord(NamedTuple):
-    """The probability of a word after a context.
+    """The probability of a word after a context."""
 
-    Attributes:
-        log10_prob: Logarithm to the base 10 of the probability.
-        ngram_length: How many words it depends on, the word itself included.
-        is_known: Whether the vocabulary holds the word.
-        after: The context after the word.
-    """
-
-    log10_prob: float
-    ngram_length: int
-    is_known: bool
-    after: ReadContext
+    log10_prob: float  # logarithm to the base 10 of the probability
+    ngram_length: int  # how many words it depends on, the word itself included
+    is_known: bool  # whether the vocabulary holds the word
+    after: ReadContext  # the context after the word
 
 
 class SentenceScorer(Protocol):
-    """A model that scores sentences, and words after contexts.
+    """A model that scores sentences, and words after contexts."""
 
-    Attributes:
-        order: Most words that a probability depends on.
-        begin: The context at the start of a sentence.
-        null: The context of which nothing is known.
-    """
-
-    order: int
-    begin: ReadContext
-    null: ReadContext
+    order: int  # most words that a probability depends on
+    begin: ReadContext  # the context at the start of a sentence
+    null: ReadContext  # the context of which nothing is known
 
     def split(self, text: str) -> list[str]:
         """Return the words of a text."""

@@ -38,25 +38,16 @@ _TOKEN = re.compile(r"[^\t\n\x0b\x0c\r ]+")
 
 @dataclass(frozen=True)
 class WordTokens:
-    """The tokens of a word.
+    """The tokens of a word."""
 
-    Attributes:
-        leading: All tokens but the last.
-        continuing: The last token if another word follows.
-        ending: The last token if the sentence ends; usually the same.
-        is_known: Whether all tokens are in the vocabulary.
-        before_next: What is before the next word.
-        branches: Whether the two last tokens are written differently.
-        spelling_log_probs: Natural log-probabilities of the spellings of unknown tokens, given that they are unknown:
-            of all leading ones, of `continuing` and of `ending`.
-    """
-
-    leading: tuple[int, ...]
-    continuing: int
-    ending: int
-    is_known: bool
-    before_next: Before
-    branches: bool = False
+    leading: tuple[int, ...]  # all tokens but the last
+    continuing: int  # the last token if another word follows
+    ending: int  # the last token if the sentence ends; usually the same
+    is_known: bool  # whether all tokens are in the vocabulary
+    before_next: Before  # what is before the next word
+    branches: bool = False  # whether the two last tokens are written differently
+    # Natural log-probabilities of the spellings of unknown tokens, given that they are unknown: of all leading ones, of
+    # `continuing` and of `ending`.
     spelling_log_probs: tuple[float, float, float] = (0.0, 0.0, 0.0)
 
 
@@ -150,32 +141,21 @@ END_WORDS = ("</s>", END)
 
 
 class WordScore(NamedTuple):
-    """The score of a word.
-
-    Attributes:
-        log_prob: Natural log-probability of the word.
-        is_known: Whether all its tokens are in the vocabulary.
-        after: The context after the word.
-    """
+    """The score of a word."""
 
     log_prob: float
-    is_known: bool
-    after: WordContext
+    is_known: bool  # whether all its tokens are in the vocabulary
+    after: WordContext  # the context after the word
 
 
 class WordContext:
-    """The words before the next word. A context is immutable, and the engine reads it only when needed.
-
-    Attributes:
-        num_words: Number of words, including the beginning of the sentence.
-        key: Hash of the words; equal exactly for equal words.
-    """
+    """The words before the next word. A context is immutable, and the engine reads it only when needed."""
 
     def __init__(
         self, tokenizer: WordTokenizer, branches: tuple[_Branch, _Branch], before: Before, num_words: int, key: bytes
     ) -> None:
-        self.num_words = num_words
-        self.key = key
+        self.num_words = num_words  # number of words, including the beginning of the sentence
+        self.key = key  # hash of the words; equal exactly for equal words
         self._tokenizer = tokenizer
         self._continuing, self._ending = branches
         self._before = before

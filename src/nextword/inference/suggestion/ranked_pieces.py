@@ -65,27 +65,16 @@ def needs_space(typed: TypedText, tokenizer: Tokenizer) -> bool:
 
 
 class TypedPiece(NamedTuple):
-    """A word, a mark or a line end.
+    """A word, a mark or a line end."""
 
-    Attributes:
-        text: The word or mark without spaces; the line breaks of a line end.
-        is_word: Whether it has a letter or digit.
-        is_end: Whether it is a line end.
-        can_be_begun: Whether its first letters are completed; a mark of running text is a single key.
-        spaced: The piece with the spaces that belong to its token.
-        space_before: Whether a space is between it and the piece before.
-        space_after: Whether a space is between it and the piece after.
-        follows_word: Whether a word is directly before it, without a space.
-    """
-
-    text: str
-    is_word: bool
-    is_end: bool
-    can_be_begun: bool
-    spaced: str
-    space_before: bool
-    space_after: bool
-    follows_word: bool
+    text: str  # the word or mark without spaces; the line breaks of a line end
+    is_word: bool  # whether it has a letter or digit
+    is_end: bool  # whether it is a line end
+    can_be_begun: bool  # whether its first letters are completed; a mark of running text is a single key
+    spaced: str  # the piece with the spaces that belong to its token
+    space_before: bool  # whether a space is between it and the piece before
+    space_after: bool  # whether a space is between it and the piece after
+    follows_word: bool  # whether a word is directly before it, without a space
 
 
 def typed_pieces(tokenizer: Tokenizer, lines: Iterable[str]) -> Iterator[TypedPiece]:
@@ -126,17 +115,12 @@ def _pieces_of(tokenizer: Tokenizer, tidied: str) -> Iterator[TypedPiece]:
 
 
 class PieceRanks(NamedTuple):
-    """The ranks of a piece among the suggestions, 1 for the first; 0 if it is not among the first `k`.
+    """The ranks of a piece among the suggestions, 1 for the first; 0 if it is not among the first `k`."""
 
-    Attributes:
-        next_word: Rank before its first letter.
-        fits: Whether it is suggested there, and accepting it gives the text; false if a wrong space would come with it.
-        completions: Rank after each of its letters but the last, `len(piece) - 1`.
-    """
-
-    next_word: int
+    next_word: int  # rank before its first letter
+    # Whether it is suggested there, and accepting it gives the text; false if a wrong space would come with it.
     fits: bool
-    completions: tuple[int, ...]
+    completions: tuple[int, ...]  # rank after each of its letters but the last, `len(piece) - 1`
 
     @property
     def can_be_taken(self) -> bool:
@@ -145,19 +129,12 @@ class PieceRanks(NamedTuple):
 
 
 class RankedPiece(NamedTuple):
-    """A typed piece and its ranks.
-
-    Attributes:
-        piece: The piece.
-        is_known: Whether the vocabulary has it, apart from capitals if the vocabulary has none.
-        plain: Its ranks without learned words.
-        learned: Its ranks if the words typed before are learned.
-    """
+    """A typed piece and its ranks."""
 
     piece: TypedPiece
-    is_known: bool
-    plain: PieceRanks
-    learned: PieceRanks
+    is_known: bool  # whether the vocabulary has it, apart from capitals if the vocabulary has none
+    plain: PieceRanks  # its ranks without learned words
+    learned: PieceRanks  # its ranks if the words typed before are learned
 
 
 _ABSENT = PieceRanks(0, False, ())

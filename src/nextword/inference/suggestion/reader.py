@@ -19,38 +19,24 @@ from nextword.text.tokens.pre_tokens import is_word_character
 
 
 class NodePrediction(NamedTuple):
-    """The output of an engine after a text.
+    """The output of an engine after a text."""
 
-    Attributes:
-        log_probs: Natural log-probabilities of the next token `(V,)`, float32.
-        state: State of the engine, batch of one.
-        hidden: Hidden state of the last layer `(H,)`, float32; `None` if not requested or not available.
-    """
-
-    log_probs: NDArray[np.float32]
-    state: State
+    log_probs: NDArray[np.float32]  # natural log-probabilities of the next token `(V,)`, float32
+    state: State  # state of the engine, batch of one
+    # Hidden state of the last layer `(H,)`, float32; `None` if not requested or not available.
     hidden: NDArray[np.float32] | None
 
 
 @dataclass(eq=False, slots=True)
 class Node:
-    """A text, represented by its parent and its last token.
+    """A text, represented by its parent and its last token."""
 
-    Attributes:
-        parent: The text without its last token; `None` for the beginning.
-        token_id: The last token.
-        keeps_hidden: Whether to keep the hidden state after the prediction is dropped.
-        prediction: Prediction after the text; `None` if not read yet, or dropped.
-        hidden: Hidden state of the last layer `(H,)`, if it is kept.
-        children: Longer texts by their next token.
-    """
-
-    parent: "Node | None"
+    parent: "Node | None"  # the text without its last token; `None` for the beginning
     token_id: int
-    keeps_hidden: bool = False
-    prediction: NodePrediction | None = None
-    hidden: NDArray[np.float32] | None = None
-    children: dict[int, "Node"] = field(default_factory=dict)
+    keeps_hidden: bool = False  # whether to keep the hidden state after the prediction is dropped
+    prediction: NodePrediction | None = None  # prediction after the text; `None` if not read yet, or dropped
+    hidden: NDArray[np.float32] | None = None  # hidden state of the last layer `(H,)`, if it is kept
+    children: dict[int, "Node"] = field(default_factory=dict)  # longer texts by their next token
 
 
 class StateTree:
@@ -142,10 +128,6 @@ class TextReader:
     """Keeps engine states and words outside the vocabulary up to date while a text is edited.
 
     It reads nothing before `read` is called. States and words depend only on the text, not on the edits.
-
-    Attributes:
-        typed: The text; read only.
-        cache: Words outside the vocabulary, including those of the text after a call of `read`.
     """
 
     def __init__(
@@ -158,7 +140,8 @@ class TextReader:
         options: SessionOptions,
     ) -> None:
         tokenizer = model.tokenizer
-        self.typed = TypedText(tokenizer, lower_case=lower_case)
+        self.typed = TypedText(tokenizer, lower_case=lower_case)  # the text; read only
+        # Words outside the vocabulary, including those of the text after a call of `read`.
         self.cache = WordCache(
             words, tokenizer.vocabulary, theta=options.user_word_theta, memory=options.user_word_memory, uses=uses
         )

@@ -20,15 +20,10 @@ SPELLED: frozenset[TokenizerKind] = frozenset(["subword", "character"])
 
 
 class Compatible(NamedTuple):
-    """The possible next tokens after letters that are typed but not read yet.
+    """The possible next tokens after letters that are typed but not read yet."""
 
-    Attributes:
-        covering: Tokens that begin with all the letters.
-        partial: Tokens that are a proper prefix of the letters.
-    """
-
-    covering: NDArray[np.intp]
-    partial: NDArray[np.intp]
+    covering: NDArray[np.intp]  # tokens that begin with all the letters
+    partial: NDArray[np.intp]  # tokens that are a proper prefix of the letters
 
 
 class WordParts:
@@ -70,15 +65,10 @@ class WordParts:
 
 @dataclass(frozen=True)
 class Beam:
-    """Limits of the beam search.
+    """Limits of the beam search."""
 
-    Attributes:
-        width: Number of partial words to follow in parallel.
-        max_length: Most tokens of a word after the tokens already read.
-    """
-
-    width: int = 8
-    max_length: int = 24
+    width: int = 8  # number of partial words to follow in parallel
+    max_length: int = 24  # most tokens of a word after the tokens already read
 
 
 DEFAULT_BEAM = Beam()

@@ -31,17 +31,11 @@ class Piece(NamedTuple):
 
 
 class _Anchor(NamedTuple):
-    """A position in the text; later input does not change the pieces before it.
+    """A position in the text; later input does not change the pieces before it."""
 
-    Attributes:
-        position: Number of characters before it.
-        num_pieces: Number of pieces before it.
-        is_spaced: Whether white space within a line or paragraph is directly before it.
-    """
-
-    position: int
-    num_pieces: int
-    is_spaced: bool = False
+    position: int  # number of characters before it
+    num_pieces: int  # number of pieces before it
+    is_spaced: bool = False  # whether white space within a line or paragraph is directly before it
 
 
 class TypedText:

@@ -16,14 +16,10 @@ BASE_WEIGHT = 0.01
 
 
 class WordUse(NamedTuple):
-    """A use of a word outside the vocabulary.
-
-    Attributes:
-        word: The word.
-        hidden: Hidden state of the model before the word `(H,)`; `None` if the engine has none.
-    """
+    """A use of a word outside the vocabulary."""
 
     word: str
+    # Hidden state of the model before the word `(H,)`; `None` if the engine has none.
     hidden: NDArray[np.float32] | None
 
 
@@ -62,11 +58,6 @@ class WordCache:
         memory: Number of latest uses whose context is kept.
         uses: Uses in earlier texts, which the counts of `words` include.
 
-    Attributes:
-        words: The `W` distinct words, those from earlier texts first.
-        forgotten: Words of the vocabulary's lexicon that are not suggested.
-        version: Changes whenever the cache changes.
-
     Source:
         Grave, Joulin and Usunier (2017), "Improving Neural Language Models with a Continuous Cache"; the kernel, and
         words outside the vocabulary: Grave, Cisse and Joulin (2017), "Unbounded cache model for online language
@@ -84,7 +75,9 @@ class WordCache:
     ) -> None:
         self._theta = theta
         self._memory = memory
+        # The `W` distinct words, those from earlier texts first.
         self.words = [word for word in words if word not in vocabulary and not words.is_forgotten(word)]
+        # Words of the vocabulary's lexicon that are not suggested.
         self.forgotten = lexicon_of(vocabulary).words_of(map(folded, words.forgotten))
         self._index_of = {word: index for index, word in enumerate(self.words)}
         self._counts = [words.count_of(word) for word in self.words]
@@ -95,7 +88,7 @@ class WordCache:
         self._uses = [self._index_of[use.word] for use in uses]
         self._contexts = [use.hidden for use in uses]
         self._latest: _Uses | None = None
-        self.version = 0
+        self.version = 0  # changes whenever the cache changes
 
     def learn(self, use: WordUse) -> None:
         """Add a use of a word."""

@@ -65,20 +65,14 @@ def read_api_keys(file: Path | None, environment: Mapping[str, str]) -> list[str
 
 @dataclass(frozen=True)
 class Access:
-    """The rules of access.
+    """The rules of access."""
 
-    Attributes:
-        key_digests: SHA-256 of each API key; without any, no key is needed.
-        names: Host names that requests may be sent to.
-        with_addresses: Whether requests may be sent to any IP address. A foreign page can make a name of its own point
-            to this machine, but not an address.
-        origins: Origins of foreign web pages that may use the service.
-    """
-
-    key_digests: tuple[bytes, ...] = ()
-    names: frozenset[str] = frozenset(("localhost",))
+    key_digests: tuple[bytes, ...] = ()  # SHA-256 of each API key; without any, no key is needed
+    names: frozenset[str] = frozenset(("localhost",))  # host names that requests may be sent to
+    # Whether requests may be sent to any IP address; a foreign page can make a name of its own point to this machine,
+    # but not an address.
     with_addresses: bool = False
-    origins: tuple[str, ...] = ()
+    origins: tuple[str, ...] = ()  # origins of foreign web pages that may use the service
 
     @classmethod
     def of(

@@ -33,16 +33,11 @@ _REASONS: dict[Stage, str] = {
 
 
 class Lifecycle:
-    """The stage of the service, and the requests in work. All methods belong to one event loop.
-
-    Attributes:
-        stage: What the service does now.
-        num_running: Requests in work, without those of `HEALTH_PATHS`.
-    """
+    """The stage of the service, and the requests in work. All methods belong to one event loop."""
 
     def __init__(self, stage: Stage = "loading") -> None:
-        self.stage: Stage = stage
-        self.num_running = 0
+        self.stage: Stage = stage  # what the service does now
+        self.num_running = 0  # requests in work, without those of `HEALTH_PATHS`
         self._idle = asyncio.Event()
         self._idle.set()
         self._cut: asyncio.Future[None] | None = None
@@ -101,22 +96,16 @@ def _refusal(stage: Stage) -> ApiError:
 
 
 class Reply:
-    """Sends a reply, and remembers what has been sent.
-
-    Attributes:
-        status: The HTTP status; `CLIENT_LEFT` before the answer has begun.
-        is_complete: Whether all of it was sent.
-        first_event: When the first event of a stream was sent, by the monotonic clock.
-    """
+    """Sends a reply, and remembers what has been sent."""
 
     def __init__(self, send: Send) -> None:
         self._send = send
         self._is_cut = False
         self._has_begun = False
         self._is_event_stream = False
-        self.status = CLIENT_LEFT
-        self.is_complete = False
-        self.first_event: float | None = None
+        self.status = CLIENT_LEFT  # the HTTP status; `CLIENT_LEFT` before the answer has begun
+        self.is_complete = False  # whether all of it was sent
+        self.first_event: float | None = None  # when the first event of a stream was sent, by the monotonic clock
 
     async def send(self, message: Message) -> None:
         """Send a message of the application. After a cut, nothing more is sent."""

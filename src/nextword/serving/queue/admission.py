@@ -37,11 +37,6 @@ class Admission:
 
     A text that the engine works on takes a slot. A request of more texts than there are slots takes all of them, and
     its texts wait for each other.
-
-    Attributes:
-        num_active: Slots in use.
-        num_rejected: Requests refused since the start, because the queue was full or the wait too long.
-        num_cancelled: Requests since the start whose client left before their end.
     """
 
     def __init__(self, settings: ServingSettings) -> None:
@@ -50,9 +45,9 @@ class Admission:
         self._queue_seconds = settings.queue_seconds
         self._waiting: deque[_Waiting] = deque()
         self._is_closed = False
-        self.num_active = 0
-        self.num_rejected = 0
-        self.num_cancelled = 0
+        self.num_active = 0  # slots in use
+        self.num_rejected = 0  # requests refused since the start, because the queue was full or the wait too long
+        self.num_cancelled = 0  # requests since the start whose client left before their end
 
     @property
     def num_waiting(self) -> int:
@@ -185,9 +180,6 @@ class Turns:
     Args:
         num_threads: Threads that work at once.
         tokens: Tokens of a turn.
-
-    Attributes:
-        num_passed: How often a thread let others go first.
     """
 
     def __init__(self, num_threads: int, tokens: int) -> None:
@@ -196,7 +188,7 @@ class Turns:
         self._lock = threading.Lock()
         self._waiting: deque[threading.Event] = deque()
         self._own = threading.local()
-        self.num_passed = 0
+        self.num_passed = 0  # how often a thread let others go first
 
     @contextmanager
     def taken(self, is_left: Callable[[], bool] = lambda: False) -> Iterator[None]:

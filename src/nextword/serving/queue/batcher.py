@@ -33,10 +33,6 @@ class Batcher:
     ```
     add -> [reading] -> [joining] -> rows, which share the steps -> done
     ```
-
-    Attributes:
-        num_tokens: Tokens generated since the start.
-        num_prompt_tokens: Tokens of prompts read since the start.
     """
 
     def __init__(self, engine: Engine, max_rows: int) -> None:
@@ -48,8 +44,8 @@ class Batcher:
         self._joining: list[tuple[TextTask, State]] = []
         self._rows: list[TextTask] = []
         self._done: list[TextTask] = []
-        self.num_tokens = 0
-        self.num_prompt_tokens = 0
+        self.num_tokens = 0  # tokens generated since the start
+        self.num_prompt_tokens = 0  # tokens of prompts read since the start
 
     @property
     def tasks(self) -> list[TextTask]:

@@ -15,35 +15,22 @@ LogProbs = NDArray[np.float32]
 
 
 class TokenScore(NamedTuple):
-    """A token with its log-probability after all tokens before it.
-
-    Attributes:
-        token_id: The token.
-        log_prob: Its natural log-probability by the model, before all filters.
-        top: The most probable tokens in its place, the most probable first, with their log-probabilities.
-    """
+    """A token with its log-probability after all tokens before it."""
 
     token_id: int
-    log_prob: float
+    log_prob: float  # its natural log-probability by the model, before all filters
+    # The most probable tokens in its place, the most probable first, with their log-probabilities.
     top: tuple[tuple[int, float], ...] = ()
 
 
 class Update(NamedTuple):
-    """What is new of a text since its last update.
+    """What is new of a text since its last update."""
 
-    Attributes:
-        prompt: Scored tokens of the prompt, if they were asked for.
-        tokens: New tokens.
-        ending: Reason for the end; `None` if the text continues, or if nothing was asked for.
-        is_last: Whether there will be no other update.
-        error: What went wrong; then the update is the last one.
-    """
-
-    prompt: tuple[TokenScore, ...] = ()
+    prompt: tuple[TokenScore, ...] = ()  # scored tokens of the prompt, if they were asked for
     tokens: tuple[TokenScore, ...] = ()
-    ending: Ending | None = None
-    is_last: bool = False
-    error: Exception | None = None
+    ending: Ending | None = None  # reason for the end; `None` if the text continues, or if nothing was asked for
+    is_last: bool = False  # whether there will be no other update
+    error: Exception | None = None  # what went wrong; then the update is the last one
 
 
 class Inbox(asyncio.Queue[tuple[int, Update]]):
@@ -72,10 +59,6 @@ class TextTask:
         streams: Whether to send each token at once; otherwise all tokens come in one update.
         num_top: How many alternatives each scored token has.
         scores_prompt: Whether to score the tokens of `read` after the first.
-
-    Attributes:
-        position: How many of the tokens of `read` have been read.
-        is_cancelled: Whether the work shall stop.
     """
 
     def __init__(
@@ -94,8 +77,8 @@ class TextTask:
         self.inbox = inbox
         self.index = index
         self.scores_prompt = scores_prompt
-        self.position = 0
-        self.is_cancelled = False
+        self.position = 0  # how many of the tokens of `read` have been read
+        self.is_cancelled = False  # whether the work shall stop
         self._streams = streams
         self._num_top = num_top
         self._prompt: list[TokenScore] = []

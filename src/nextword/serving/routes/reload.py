@@ -37,17 +37,11 @@ _TOLERANCE = 1e-3
 
 @dataclass(frozen=True)
 class Reload:
-    """The outcome of a reload.
+    """The outcome of a reload."""
 
-    Attributes:
-        served: The model that new requests get, whether it is another one or not.
-        former_hash: Hash of the model before.
-        refused: Why the new model was refused; `None` if it was taken.
-    """
-
-    served: ServedModel
-    former_hash: str
-    refused: str | None = None
+    served: ServedModel  # the model that new requests get, whether it is another one or not
+    former_hash: str  # hash of the model before
+    refused: str | None = None  # why the new model was refused; `None` if it was taken
 
 
 class Reloader:

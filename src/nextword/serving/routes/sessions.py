@@ -29,15 +29,12 @@ class TypingSession:
         name: Its id.
         owner: The client that began it; see `owner_of`.
         words: The words that it has learned.
-
-    Attributes:
-        used: When it was last used, by the clock of `Sessions`.
     """
 
     def __init__(self, name: str, owner: str, words: UserWords) -> None:
         self.name = name
         self.owner = owner
-        self.used = 0.0
+        self.used = 0.0  # when it was last used, by the clock of `Sessions`
         self._words = words
         self._lock = asyncio.Lock()
         self._num_waiting = 0

@@ -18,17 +18,11 @@ FinishReason = Literal["stop", "length"]
 
 
 class Part(NamedTuple):
-    """The next part of a text.
+    """The next part of a text."""
 
-    Attributes:
-        number: Number of the text: those of the first prompt come first.
-        shown: Text and tokens.
-        ending: Reason for the end with the last part, else `None`.
-    """
-
-    number: int
+    number: int  # number of the text: those of the first prompt come first
     shown: ShownText
-    ending: FinishReason | None
+    ending: FinishReason | None  # reason for the end with the last part, else `None`
 
 
 class CompletionRun:

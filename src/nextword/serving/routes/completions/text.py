@@ -20,19 +20,13 @@ from nextword.text.tokens.tokenizer import Tokenizer
 
 @dataclass(frozen=True)
 class Prompt:
-    """A prompt, ready to be read.
-
-    Attributes:
-        ids: Its tokens.
-        read: What the model reads: `<eos>` and the tokens. Token lists that begin with `<eos>` have it already.
-        text: The prompt as text.
-        is_text: Whether it was sent as text.
-    """
+    """A prompt, ready to be read."""
 
     ids: tuple[int, ...]
+    # What the model reads: `<eos>` and the tokens; token lists that begin with `<eos>` have it already.
     read: tuple[int, ...]
     text: str
-    is_text: bool
+    is_text: bool  # whether it was sent as text
 
     @classmethod
     def of_text(cls, tokenizer: Tokenizer, text: str, *, is_complete: bool = False) -> "Prompt":
@@ -73,16 +67,11 @@ class Prompt:
 
 
 class ShownToken(NamedTuple):
-    """A token as the client sees it.
+    """A token as the client sees it."""
 
-    Attributes:
-        text: Its part of the text.
-        log_prob: Its log-probability; `None` for the first token of a prompt.
-        top: The log-probabilities of the most probable tokens at its place and of itself, by text.
-    """
-
-    text: str
-    log_prob: float | None
+    text: str  # its part of the text
+    log_prob: float | None  # its log-probability; `None` for the first token of a prompt
+    # The log-probabilities of the most probable tokens at its place and of itself, by text.
     top: dict[str, float] | None
 
 

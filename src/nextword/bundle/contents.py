@@ -98,11 +98,7 @@ def encode_weights(weights: Weights) -> bytes:
 
 
 def decode_weights(data: bytes, architecture: Architecture) -> Weights:
-    """Return the weights in `data`, as read-only views of it.
-
-    Raises:
-        BundleError: The content is not exactly the weights of the architecture.
-    """
+    """Return the weights in `data`, as read-only views of it."""
     num_bytes, header_length = num_weight_bytes(architecture), int.from_bytes(data[:8], "little")
     try:
         if 8 + header_length + num_bytes != len(data):

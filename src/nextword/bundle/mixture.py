@@ -162,11 +162,7 @@ class MixtureFacts(NamedTuple):
 
 @dataclass(frozen=True, eq=False)
 class Mixture:
-    """What is mixed with the network at work.
-
-    Raises:
-        BundleError: N-grams have a weight, but there are none.
-    """
+    """What is mixed with the network at work."""
 
     settings: MixtureSettings
     ngrams: PackedNgrams | None = None

@@ -128,10 +128,7 @@ def network_facts(options: ModelOptions, tokenizer_kind: str) -> dict[str, str]:
 def mixture_facts(mixture: MixtureFacts, *, counted_tokens: int = 0, pruning_cost: float = 0.0) -> dict[str, str]:
     """Return the properties of a mixture, by name.
 
-    Args:
-        mixture: What is mixed with the network.
-        counted_tokens: Training tokens that the n-grams were counted in; 0 if unknown.
-        pruning_cost: How much higher the perplexity on valid is than with all n-grams, as a fraction.
+    `pruning_cost` says by which fraction the perplexity on valid is higher than with all n-grams.
     """
     settings, facts = mixture.settings, dict[str, str]()
     if settings.ngram_weight:

@@ -73,12 +73,7 @@ class OriginText:
         return Corpus.load_split(self._checked_source(), split, tokenizer, self.options, data_dir=self.data_dir)
 
     def lines(self, split: SplitOrAll, *, pretokenized: bool = False) -> Iterator[str]:
-        """Yield the lines of a split, as they are before they become tokens.
-
-        Args:
-            split: The split.
-            pretokenized: Whether to refuse `<eos>` between spaces.
-        """
+        """Yield the lines of a split, as they are before they become tokens."""
         part = self._part(self._checked_source(), split)
         return iter(LineReader(part, on_bad_bytes=self.options.on_bad_bytes, pretokenized=pretokenized))
 

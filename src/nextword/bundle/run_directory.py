@@ -184,11 +184,7 @@ def _owner(root: Path) -> str:
 
 
 def read_rows[Row](path: Path, parse: Callable[[str], tuple[Row, ...]], *, max_bytes: int = -1) -> tuple[Row, ...]:
-    """Return the rows of a file of a run; empty if there is no such file yet.
-
-    Raises:
-        CheckpointError: The file cannot be read, or `parse` refuses it.
-    """
+    """Return the rows of a file of a run; empty if there is no such file yet."""
     try:
         with path.open("rb") as file:
             return parse(file.read(max_bytes).decode("utf-8"))
@@ -202,11 +198,7 @@ def read_rows[Row](path: Path, parse: Callable[[str], tuple[Row, ...]], *, max_b
 
 
 def read_split_metrics(path: Path) -> tuple[SplitMetrics, ...]:
-    """Return the metrics of each split in a `metrics.json`; empty if there is no such file yet.
-
-    Raises:
-        CheckpointError: The file cannot be read, or holds no metrics.
-    """
+    """Return the metrics of each split in a `metrics.json`; empty if there is no such file yet."""
     return read_rows(path, _split_metrics, max_bytes=_MAX_METRICS_BYTES)
 
 

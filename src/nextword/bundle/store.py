@@ -99,11 +99,7 @@ def read_config(path: Path) -> BundleConfig:
 
 
 def read_mixture(path: Path) -> MixtureFacts | None:
-    """Return the content of a bundle's `mixture.json`; `None` if it has no mixture.
-
-    Raises:
-        BundleError: The directory is not a bundle, or the file is damaged. The n-grams are not read.
-    """
+    """Return the content of a bundle's `mixture.json`; `None` if it has no mixture."""
     with _opened(path) as sealed:
         _read_config(sealed, MAX_BYTES)
         if MIXTURE not in sealed.manifest:
@@ -112,22 +108,14 @@ def read_mixture(path: Path) -> MixtureFacts | None:
 
 
 def read_card(path: Path) -> str:
-    """Return the model card of a bundle, in Markdown.
-
-    Raises:
-        BundleError: The directory is not a bundle, or the card is damaged.
-    """
+    """Return the model card of a bundle, in Markdown."""
     with _opened(path) as sealed:
         _read_config(sealed, MAX_BYTES)
         return _text(sealed, CARD)
 
 
 def identity_of(path: Path, *, with_mixture: bool = True) -> str:
-    """Return the name of a model and the first digits of its SHA-256, which tell it from other models.
-
-    Raises:
-        BundleError: The directory is not a bundle. The content of its other files is not checked.
-    """
+    """Return the name of a model and the first digits of its SHA-256, which tell it from other models."""
     return f"{read_config(path).name} {model_sha256(path, with_mixture=with_mixture)[:12]}"
 
 
@@ -277,11 +265,7 @@ def is_arpa(path: Path) -> bool:
 
 
 def model_path(path: Path) -> Path:
-    """Return the directory of the bundle of a run, or the path itself if it is not a run.
-
-    Raises:
-        BundleError: A run has no model yet.
-    """
+    """Return the directory of the bundle of a run, or the path itself if it is not a run."""
     if not (path / CONFIG_FILE).is_file():
         return path
     if not (path / MODEL_FOLDER).is_dir():

@@ -82,13 +82,7 @@ class ModelInfo:
 
     @classmethod
     def of(cls, path: Path) -> "ModelInfo":
-        """Read what is at `path`, except for the weights.
-
-        Raises:
-            BundleError: There is neither a run nor a bundle, or the bundle is damaged.
-            CheckpointError: The log or the figures of a run are damaged.
-            SettingError: Its settings are.
-        """
+        """Read what is at `path`, except for the weights."""
         require_model_at(path)
         directory, files = RunDirectory(path), _files(path)
         if not directory.is_run:

@@ -174,16 +174,7 @@ def perplexity_chart(
     title: str = "",
     width: int = 640,
 ) -> Chart:
-    """Return the curve of a run: training and validation perplexity, with the best round.
-
-    Args:
-        train: Training perplexities.
-        valid: Validation perplexities, after each round.
-        x: The axis of epochs or rounds.
-        train_name: What the legend calls the training perplexity.
-        title: Makes it a file of its own, with this title.
-        width: Units of the drawing.
-    """
+    """Return the curve of a run: training and validation perplexity, with the best round."""
     best = sorted(valid, key=lambda point: point[1])[:1]
     drawn = (
         (train_name, train, _TRAIN_COLOR, 0),

@@ -62,14 +62,7 @@ def _advance(character: str, bold: bool) -> float:
 
 
 def words_of(text: str, *, at_least: int, at_most: int, what: str) -> list[str]:
-    """Return the words of a text, between white space.
-
-    Args:
-        text: The text.
-        at_least: The fewest words that the picture shows anything with.
-        at_most: The most words that fit into it.
-        what: What draws the words, for the error.
-    """
+    """Return the words of a text, between white space."""
     words = [printable(word) for word in text.split()]
     if not at_least <= len(words) <= at_most:
         raise SettingError(

@@ -13,10 +13,6 @@ from nextword.display.tokens import COLORS, SANS, SERIF
 def style_sheet(colors: Sequence[str], rules: Sequence[str] = ()) -> str:
     """Return the style sheet of a picture.
 
-    Args:
-        colors: Names of the variables that it uses.
-        rules: Its rules, which use `var(--NAME)`.
-
     Example:
         >>> style_sheet(["ink"], ["text{fill:var(--ink)}"]).splitlines()[2]
         'text{fill:var(--ink)}'
@@ -95,13 +91,7 @@ class DrawnText:
 
 
 class Drawing:
-    """A picture in the making. Numbers are written with at most two decimals, so that all machines write the same.
-
-    Args:
-        width: Width in units, which are pixels at the size of the picture.
-        title: What it shows, in a few words.
-        description: What a reader who cannot see it should know.
-    """
+    """A picture in the making. Numbers are written with at most two decimals, so that all machines write the same."""
 
     def __init__(self, width: float, *, title: str, description: str) -> None:
         self.width = width

@@ -26,11 +26,7 @@ class Markup(str):
 def html_table(header: Sequence[str], rows: Sequence[Sequence[str]], *, title: str = "", left: int = 1) -> Markup:
     """Return a table.
 
-    Args:
-        header: The names of the columns; empty for a table without a header.
-        rows: The cells: text, or `Markup`.
-        title: A line above the table.
-        left: How many columns are aligned on the left; all others are numbers.
+    Cells are text, or `Markup`. The first `left` columns are aligned on the left; all others are numbers.
     """
     head = f'<thead><tr style="border-bottom:{_LINE};background:none">{_cells("th", header, left)}</tr></thead>'
     body = "".join(f'<tr style="background:none">{_cells("td", row, left)}</tr>' for row in rows)
@@ -74,9 +70,7 @@ def _html(text: str) -> str:
 def table_lines(rows: Iterable[Sequence[str]], align: str = "") -> list[str]:
     """Return rows as lines whose columns begin or end at the same character.
 
-    Args:
-        rows: The cells of each row.
-        align: `<` or `>` for each column; all to the left by default.
+    `align` has `<` or `>` for each column; by default, all go to the left.
 
     Example:
         >>> table_lines([("split", "tokens"), ("test", "9")], "<>")

@@ -38,12 +38,7 @@ def create_application(
     Routes find what they share in `request.app.state`. With an empty slot, the service is loading until the slot has a
     model and the lifecycle is ready; `Service` sends no request to a route that needs a model meanwhile.
 
-    Args:
-        slot: Holds the model.
-        settings: Bounds of the service.
-        load: Loads the model again, such as `ModelSource.load`; `None` if it is in memory only.
-        access: Who may use it; programs of this machine if left out.
-        log: Receives a line for each request.
+    `load` loads the model again; `None` if it is in memory only. `log` receives a line for each request.
     """
     application = FastAPI(
         title="nextword",

@@ -113,8 +113,7 @@ def _settle[T](future: Future[T], make: Callable[[ServedModel], T], served: Serv
 class ModelSlot:
     """Holds the model that new requests get. A request keeps its model to its end.
 
-    Args:
-        current: The first model; `None` while it is loaded.
+    It is empty while the first model is loaded.
     """
 
     def __init__(self, current: ServedModel | None = None) -> None:

@@ -54,12 +54,7 @@ class ServerOptions:
 
 
 def serve(source: ModelSource, options: ServerOptions) -> int:
-    """Serve a model until a signal ends the service, and return the exit code: 128 + the number of the signal.
-
-    Raises:
-        NextwordError: The model cannot be loaded.
-        SettingError: The address cannot be used.
-    """
+    """Serve a model until a signal ends the service, and return the exit code: 128 + the number of the signal."""
     report_faults()
     listener = bind(options.host, options.port)
     with listener:
@@ -73,11 +68,7 @@ def serve(source: ModelSource, options: ServerOptions) -> int:
 
 
 def bind(host: str, port: int) -> socket.socket:
-    """Return a socket that is bound to an address.
-
-    Raises:
-        SettingError: The address is not one of this machine, or is in use.
-    """
+    """Return a socket that is bound to an address."""
     try:
         addresses = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
     except (OSError, UnicodeError) as error:

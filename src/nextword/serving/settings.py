@@ -75,11 +75,7 @@ class ServingSettings(Settings):
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] = os.environ) -> Self:
-        """Return the settings with the values of `NEXTWORD_SERVE_...`.
-
-        Raises:
-            SettingError: A value is not a number or out of range, or a variable is unknown.
-        """
+        """Return the settings with the values of `NEXTWORD_SERVE_...`."""
         kinds: dict[str, Any] = get_type_hints(cls)
         _require_known(environment, list(cls.variables()))
         table: dict[str, Any] = {}

@@ -84,10 +84,6 @@ class _Counts:
 def check_model(data: memoryview, most: Mapping[str, int]) -> frozenset[str]:
     """Return the names of the operators of a model.
 
-    Args:
-        data: The content of the file.
-        most: The operators that it may have, and how often each.
-
     Raises:
         ValueError: The model is refused. The message continues a sentence that begins with the name of the file.
     """
@@ -188,16 +184,7 @@ def _check_domain(name: Value) -> None:
 
 
 def fields(data: Value, known: frozenset[int], kind: str) -> Iterator[tuple[int, Value]]:
-    """Yield the number and the value of each field of a message: an integer, or a part of `data`.
-
-    Args:
-        data: A memory view of the message.
-        known: The numbers of the fields that are allowed.
-        kind: The kind of message, for errors, such as `"a node"`.
-
-    Raises:
-        ValueError: The message is cut off, or has a field that is not in `known`.
-    """
+    """Yield the number and the value of each field of a message: an integer, or a part of `data`."""
     data, place = message(data), 0
     while place < len(data):
         tag, place = _varint(data, place)

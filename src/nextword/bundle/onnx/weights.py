@@ -74,9 +74,6 @@ def onnx_weights(data: bytes, architecture: Architecture) -> dict[str, PackedWei
     """Return the weights of a `model.onnx`: matrices with one row for each output `(O, I)`, and vectors.
 
     Integers and scales of a matrix in eight bits stay as they are. A matrix in float32 is rounded.
-
-    Raises:
-        BundleError: The file is refused, or a weight is missing or has another size.
     """
     stored = _stored_weights(data, architecture, architecture.weight_shapes())
     return {name: _packed(weight) for name, weight in stored.items()}

@@ -86,9 +86,6 @@ def members_in(arguments: Sequence[str]) -> tuple[tuple[str, ...], tuple[float, 
 
     Returns:
         The arguments, and the fitted weights if there is one population and no other model; otherwise no weights.
-
-    Raises:
-        BundleError: The weights of a population are damaged.
     """
     expanded: list[str] = []
     populations: list[Path] = []
@@ -107,12 +104,7 @@ def members_in(arguments: Sequence[str]) -> tuple[tuple[str, ...], tuple[float, 
 def inputs_of(
     arguments: Sequence[str], split: SplitOrAll | None, data_dir: Path | None, on_bad_bytes: OnBadBytes | None
 ) -> list[EvaluationInput]:
-    """Return the models that a command line names, each with the text that ends it, or the text of the runs.
-
-    Raises:
-        BundleError: A path holds no model.
-        SettingError: No text was given, and the runs have several; or the runs have split one text in several ways.
-    """
+    """Return the models that a command line names, each with the text that ends it, or the text of the runs."""
     paths = list(arguments)
     # The last of several arguments is a model if one is there, and the text if not; `austen` there is the text.
     has_text = len(paths) > 1 and (paths[-1] in SAMPLES or not is_model_at(Path(paths[-1])))
@@ -138,15 +130,8 @@ def columns_of(
 ) -> list[Column]:
     """Return a column for each model, or for the ensemble of all, and each chain of methods.
 
-    Args:
-        inputs: The models.
-        chains: The names of the methods of each chain. Without any, the network of each model is a column, and the
-            model as it is used if that is another one.
-        as_ensemble: Whether to average the networks of all models.
-        only_used: Whether to leave out the networks of models that are used in another way, if there are no chains.
-
-    Raises:
-        SettingError: Methods do not go together, or an ensemble has one member.
+    Without chains, the network of each model is a column, and the model as it is used if that is another one; with
+    `only_used`, the latter alone.
     """
     if as_ensemble and len(inputs) < 2:
         raise SettingError("`--ensemble` needs at least two models, but was given one; name more")
@@ -189,12 +174,7 @@ def require_same_words(columns: Sequence[Column]) -> None:
 
 
 def require_comparable(columns: Sequence[Column], batch_size: int) -> None:
-    """Raise if columns cannot be compared, whatever they read.
-
-    Raises:
-        MissingExtraError: SciPy is missing.
-        SettingError: There is only one column, or they are not read as one stream.
-    """
+    """Raise if columns cannot be compared, whatever they read."""
     if len(columns) < 2:
         raise SettingError(
             "`--significance` needs two columns to compare, but there is one; name another model, or another `--method`"

@@ -77,10 +77,6 @@ def keystrokes_report(
     """Measure the keystrokes that each column saves, and return the figures as a table or as JSON.
 
     A column with a Kneser-Ney model of the same training text follows, if that text is known.
-
-    Raises:
-        SettingError: Tokens of a model are parts of words.
-        TextError: A text cannot be read.
     """
     missing: list[str] = []
     results = []
@@ -159,13 +155,7 @@ def copied_report(
     num_tokens: int,
     as_json: bool,
 ) -> str:
-    """Measure what each column copies from the text that it was trained on, and return it as lines or as JSON.
-
-    Raises:
-        EvaluationError: A text is too short.
-        SettingError: The training text is not known, or a line has no secret.
-        TextError: A text cannot be read.
-    """
+    """Measure what each column copies from the text that it was trained on, and return it as lines or as JSON."""
     lines, tables = [], []
     for column, outcome in zip(columns, outcomes, strict=True):
         first = column.first

@@ -160,17 +160,7 @@ def command(
     is_common: bool = True,
     variables: Mapping[str, str] = MappingProxyType({}),
 ) -> Callable[[Callable[..., Any]], Command]:
-    """Return a decorator that makes a `Command` with a flag for each field of `kinds`, and the common options.
-
-    Args:
-        kinds: The options of the command, and groups of settings.
-        examples: Command lines for the help.
-        without: Names of fields without a flag.
-        short: See `Command`.
-        defaults: See `Command`.
-        is_common: See `Command`; false for a program beside `nextword`.
-        variables: See `Command`.
-    """
+    """Return a decorator that makes a `Command` with a flag for each field of `kinds`, and the common options."""
 
     def decorate(function: Callable[..., Any]) -> Command:
         made: Command = click.command(cls=Command, add_help_option=False)(function)

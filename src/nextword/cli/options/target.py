@@ -107,12 +107,7 @@ class AnswerOptions(JsonOptions):
     engine: EngineName = engine_option()
 
     def open_model(self) -> TextModel:
-        """Start the model of a run or a bundle, or read an ARPA file, to which `method` does not matter.
-
-        Raises:
-            BundleError: There is no sound model.
-            TextError: The ARPA file is damaged.
-        """
+        """Start the model of a run or a bundle, or read an ARPA file, to which `method` does not matter."""
         if not is_arpa(self.run_or_model):
             return open_origin(Origin.of(self.run_or_model), self.method)
         from nextword.engine.methods.ngram import arpa_model  # here, for it would slow the start of all commands

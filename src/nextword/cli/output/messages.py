@@ -73,11 +73,6 @@ def warn(message: str) -> None:
 def error_text(message: str, otherwise: str = "", *, kind: str = "error") -> str:
     """Return an error with a line `error:`, and a line `hint:` for each way to repair it.
 
-    Args:
-        message: The rule, the value and the repairs, separated by semicolons.
-        otherwise: The hint if the message has no repair.
-        kind: "error" or "warning".
-
     Example:
         >>> print(click.unstyle(error_text("`a; b` must be a file, but is a folder; name a file")))
         error: `a; b` must be a file, but is a folder

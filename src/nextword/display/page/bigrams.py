@@ -25,11 +25,7 @@ class BigramTable:
 
     @classmethod
     def fit(cls, ids: TokenIds, vocabulary: Vocabulary, k: int = NUM_FOLLOWERS) -> "BigramTable":
-        """Return the table of a Kneser-Ney model of the ids of a text `(N,)`. `<unk>` and `<eos>` are no words.
-
-        Raises:
-            SettingError: There are no tokens.
-        """
+        """Return the table of a Kneser-Ney model of the ids of a text `(N,)`. `<unk>` and `<eos>` are no words."""
         model = KneserNeyModel.fit(ids, 2, vocabulary_size=len(vocabulary), end_id=vocabulary.end_id)
         singles, pairs = model.entries()
         words = _Words.of(vocabulary)

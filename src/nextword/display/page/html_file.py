@@ -68,13 +68,7 @@ def html_page(packed: bytes) -> bytes:
 
 
 def one_page(entry: str, element: str, content: bytes) -> bytes:
-    """Return the files of the site as one page, in windows-1252.
-
-    Args:
-        entry: The module that opens the page.
-        element: Start tag of the script element that holds what the page shows.
-        content: What it shows, as text of an HTML file in windows-1252.
-    """
+    """Return the files of the site as one page, in windows-1252."""
     site = files("nextword.display.page") / "site"
     script = one_script(dict(_modules(site / "js")), entry)
     style = _css_in_ascii(_text(site / "tokens.css") + _text(site / "style.css"))
@@ -163,15 +157,7 @@ _ENDS_SCRIPT = re.compile(r"</script|<!--|<script", re.IGNORECASE)
 
 
 def one_script(sources: Mapping[str, str], entry: str) -> str:
-    """Return the module `entry` and all that it imports as one classic script, in ASCII.
-
-    Args:
-        sources: The text of each module by its path, such as `model/engine.js`.
-        entry: The path of the module to begin with.
-
-    Raises:
-        ExportError: A module does not follow the convention.
-    """
+    """Return the module `entry` and all that it imports as one classic script, in ASCII."""
     parts = [_as_function(name, sources[name]) for name in _in_order(sources, entry)]
     script = in_ascii('"use strict";\n(() => {\n' + "".join(parts) + "})();\n")
     if found := _ENDS_SCRIPT.search(script):

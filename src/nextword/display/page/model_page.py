@@ -27,13 +27,7 @@ class ModelPage:
     say: Callable[[str], None]  # receives why the page has no bigrams
 
     def write(self, path: Path) -> tuple[int, bool]:
-        """Write the page; return its size in bytes, and whether it has bigrams.
-
-        Raises:
-            ExportError: The model cannot run in a page; the message has the reason.
-            StorageError: Another file is there, or the disk refused.
-            TextError: The text that the passage comes from is not known, or cannot be read.
-        """
+        """Write the page; return its size in bytes, and whether it has bigrams."""
         bundle = read_bundle(self.text.origin.bundle)
         passage = self._passage() if self.with_passage else None
         bigrams = self._bigrams(bundle)
@@ -70,12 +64,7 @@ class ModelPage:
 
 
 def held_out_passage(text: OriginText) -> str:
-    """Return a page of text from the beginning of the test split.
-
-    Raises:
-        SettingError: The text is not known.
-        TextError: It cannot be read, or has changed since training.
-    """
+    """Return a page of text from the beginning of the test split."""
     return passage_of(islice(text.lines("test"), MAX_CHARACTERS))
 
 

@@ -59,12 +59,6 @@ def pack_model(
 ) -> bytes:
     """Return a model as the page reads it; `docs/one-file.md` describes the format.
 
-    Args:
-        bundle: The model, with float32 weights or with `model.onnx` only.
-        bigrams: The words that most often follow each word of the training text.
-        passage: Held-out text to guess the words of.
-        facts: What the page says of the model.
-
     Raises:
         BundleError: `model.onnx` is refused.
         ExportError: The model cannot run in the page; the message has the reason.

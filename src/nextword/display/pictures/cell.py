@@ -49,10 +49,6 @@ def draw_cell(bundle: Bundle, text: str, view: CellView = CellView()) -> Drawing
     """Draw the cell at one word of a text.
 
     The layers run in float64 over `<eos>` and the words, as for a text that begins. Weights in int8 are dequantized.
-
-    Raises:
-        BundleError: `model.onnx` of a slim bundle is refused.
-        SettingError: The text has no words or too many, the model has another cell, or a number is out of range.
     """
     tokenizer = bundle.tokenizer
     ids = ids_of(tokenizer, text, at_most=MAX_TOKENS)

@@ -63,13 +63,7 @@ def draw_word_line(
 ) -> float:
     """Draw a text, with the piece at `place` marked; return the lower edge.
 
-    Args:
-        drawing: The picture.
-        pieces: The words, each with the space before it.
-        place: Which of them is marked; those after it are pale.
-        top: The upper edge.
-        left: The left edge.
-        width: Width of a line. Of a long text, only the lines around the word are drawn.
+    Words after that place are pale. Of a long text, only the lines around the word are drawn.
     """
     rows = _rows(pieces, width)
     at = next(index for index, row in enumerate(rows) if row[0][0] <= place <= row[-1][0])

@@ -44,15 +44,7 @@ class PredictedWord(NamedTuple):
 def draw_unit(bundle: Bundle, text: str, *, unit: int | None = None, layer: int = 1) -> Drawing:
     """Draw a text colored by the cell of one unit of an LSTM, with its forget gate below each word.
 
-    Args:
-        bundle: A model with LSTM layers.
-        text: Up to 300 tokens.
-        unit: Number of the unit, the first is 0; by default, the unit whose cell changes most over the text.
-        layer: Number of the layer, the first is 1.
-
-    Raises:
-        BundleError: `model.onnx` of a slim bundle is refused.
-        SettingError: The text has no words or too many, the model has another cell, or a number is out of range.
+    The layers are counted from 1, the units from 0. By default, the unit is the one whose cell changes most.
 
     Source:
         Karpathy, Johnson and Fei-Fei (2015), Visualizing and Understanding Recurrent Networks.

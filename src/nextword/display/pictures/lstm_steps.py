@@ -65,16 +65,7 @@ class LSTMSteps:
 
     @classmethod
     def of_model(cls, bundle: Bundle, ids: list[int], layer: int) -> Self:
-        """Run the layers of a model up to one over token ids, from the state at the beginning of a text.
-
-        Args:
-            bundle: The model; its weights may be in `model.onnx` only.
-            ids: The tokens `(T,)`.
-            layer: Number of the layer, the first is 1.
-
-        Raises:
-            SettingError: The model has no such layer, or its cells are not those of an LSTM.
-        """
+        """Run the layers of a model up to one over token ids, from the state at the beginning of a text."""
         architecture = bundle.architecture
         require_plain_lstm(architecture)
         if not 1 <= layer <= architecture.num_layers:

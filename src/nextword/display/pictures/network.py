@@ -15,11 +15,7 @@ _LOOP_Y, _CHAIN_Y = 148.0, 416.0
 def draw_network(text: str = DEFAULT_TEXT) -> Drawing:
     """Draw a recurrent network with its loop, and unrolled over a text.
 
-    Args:
-        text: 2 to 12 words. Each but the last is an input, and each but the first is the word to predict.
-
-    Raises:
-        SettingError: The text has too few or too many words.
+    Each of the 2 to 12 words but the last is an input, and each but the first is the word to predict.
     """
     words = words_of(text, at_least=2, at_most=MAX_WORDS, what="the picture of a network")
     num_steps = len(words) - 1

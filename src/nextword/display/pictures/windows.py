@@ -21,13 +21,7 @@ _CELL, _ROW = 50.0, 64.0
 def draw_windows(text: str = DEFAULT_TEXT, *, batch_size: int = 2, num_steps: int = 3) -> Drawing:
     """Draw the first two batches of a text, cut in both ways.
 
-    Args:
-        text: At least `2 * batch_size * num_steps + 1` words; the picture shows the inputs among these.
-        batch_size: Rows in a batch, 1 to 6.
-        num_steps: Words in a row, 2 to 6.
-
-    Raises:
-        SettingError: A number is out of range, or the text has too few words.
+    The text must have `2 * batch_size * num_steps + 1` words; the picture shows the inputs among these.
     """
     for name, value, low, high in (("batch_size", batch_size, 1, MAX_ROWS), ("num_steps", num_steps, 2, MAX_STEPS)):
         if not low <= value <= high:

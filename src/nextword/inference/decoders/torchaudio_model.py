@@ -31,10 +31,7 @@ class TorchaudioScorer:
     The decoder compares states by object identity. So the same word after the same state must give the same object: its
     child. Scores are unweighted natural logarithms; the decoder has its own weights.
 
-    Args:
-        model: The model.
-        words: The word of each index of the decoder, as in its file `lm_dict`.
-        new_state: Makes a state; torchaudio's `CTCDecoderLMState`.
+    `words` has the word of each index of the decoder, as in its file `lm_dict`.
     """
 
     def __init__(self, model: TextModel, words: Sequence[str], *, new_state: Callable[[], DecoderState]) -> None:
@@ -44,21 +41,13 @@ class TorchaudioScorer:
         self._reached: dict[Any, _Reached] = {}
 
     def start(self, start_with_nothing: bool) -> DecoderState:
-        """Return the state at the beginning of an utterance, and discard all other states.
-
-        Args:
-            start_with_nothing: Whether the context is unknown; otherwise a line begins.
-        """
+        """Return the state at the beginning of an utterance, and discard all other states."""
         state = self._new_state()
         self._reached = {state: _Reached(self._model.start(bos=not start_with_nothing), 0.0)}
         return state
 
     def score(self, state: DecoderState, token_index: int) -> tuple[DecoderState, float]:
-        """Return the state after a word, and the natural log-probability of the word.
-
-        Raises:
-            SettingError: The state does not belong to this utterance, or the index is out of range.
-        """
+        """Return the state after a word, and the natural log-probability of the word."""
         if not 0 <= token_index < len(self._words):
             raise SettingError(
                 f"the decoder's word index must be between 0 and {len(self._words) - 1}, but is {token_index}; "
@@ -71,11 +60,7 @@ class TorchaudioScorer:
         return child, self._reached[child].log_prob
 
     def finish(self, state: DecoderState) -> tuple[DecoderState, float]:
-        """Return the state after the end, and the natural log-probability that the line ends here.
-
-        Raises:
-            SettingError: The state does not belong to this utterance.
-        """
+        """Return the state after the end, and the natural log-probability that the line ends here."""
         context = self._context_of(state)
         child = state.child(_END)
         if child not in self._reached:

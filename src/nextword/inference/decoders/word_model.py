@@ -18,9 +18,7 @@ class KnownWords:
     A word of running text may have several tokens. Then all but the last must be known, and a known token must begin
     with the last.
 
-    Args:
-        tokenizer: The tokenizer of the model.
-        words: The known words (default: all words that consist of tokens of the vocabulary).
+    By default, all words that consist of tokens of the vocabulary are known.
 
     Example:
         >>> from nextword.text.tokens.vocabulary import Vocabulary

@@ -59,17 +59,7 @@ def compare(
 ) -> list[ComparedToken]:
     """Compare the tokens of a split, from position `skip` on, with the model's predictions.
 
-    Args:
-        engine: Engine of the model.
-        ids: Tokens of the split `(N,)`; the model reads them from the first one.
-        skip: Number of tokens before the first that is compared.
-        max_tokens: Number of tokens to return.
-        num_top: Number of most probable tokens to return for each position.
-        unknown_id: The id that stands for unknown words, which is no prediction.
-
-    Raises:
-        EvaluationError: The split is too short, or a token is not in the model's vocabulary.
-        SettingError: An argument is out of range.
+    `unknown_id` stands for unknown words, and is no prediction.
     """
     require_at_least("skip", skip, 0)
     require_at_least("max_tokens", max_tokens, 1)

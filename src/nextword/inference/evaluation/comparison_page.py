@@ -36,13 +36,7 @@ class ComparisonFacts:
 def comparison_page(tokens: Sequence[ComparedToken], tokenizer: Tokenizer, facts: ComparisonFacts) -> bytes:
     """Return an HTML page that shows a passage colored by surprisal, and the errors of the model.
 
-    Args:
-        tokens: Tokens at consecutive positions; about 2,000 are easy to read.
-        tokenizer: Tokenizer of the model, to display the tokens.
-        facts: What the page says besides.
-
-    Raises:
-        EvaluationError: There are no tokens.
+    About 2,000 tokens, at consecutive positions, are easy to read.
     """
     if not tokens:
         raise EvaluationError("a page must show at least one token, but has none; compare more tokens")

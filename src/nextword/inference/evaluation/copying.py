@@ -88,12 +88,7 @@ class Copying:
 def measure_copying(
     model: TextModel, train: TokenIds, held_out: TokenIds, *, secrets: Sequence[str] = (), max_tokens: int = 10_000
 ) -> Copying:
-    """Generate text, and measure how much of it is in the training text; the arguments are those of `copying`.
-
-    Raises:
-        EvaluationError: A text is too short.
-        SettingError: `max_tokens` is below 1, or a line has no secret.
-    """
+    """Generate text, and measure how much of it is in the training text; the arguments are those of `copying`."""
     require_at_least("max_tokens", max_tokens, 1)
     candidates = [_candidates(line) for line in secrets]
     num_texts = -(-max_tokens // _TEXT_LENGTH)

@@ -161,18 +161,7 @@ def evaluate_keystrokes(
 
     `nextword.inference.evaluation.keystrokes` has the rules. The lines are one text.
 
-    Args:
-        model: Engine and a tokenizer whose tokens are words.
-        lines: The lines of the text.
-        user_words: Words learned from earlier texts, for `learned` only.
-        options: Options of the session. By default, suggestions begin sentences with a capital if the text has any.
-        max_tokens: Stop after this number of words and marks, line ends included.
-        on_progress: Called after each of them, with the number so far and the total.
-
-    Raises:
-        EvaluationError: There are no words.
-        SettingError: Tokens of the model are parts of words, or `max_tokens` is below 1.
-        TextError: The tokenizer refuses the text.
+    `user_words` count for `learned` only. By default, suggestions begin sentences with a capital if the text has any.
     """
     if max_tokens is not None:
         require_at_least("max_tokens", max_tokens, 1)

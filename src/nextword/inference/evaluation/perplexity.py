@@ -271,19 +271,8 @@ def evaluate(
 ) -> Evaluation:
     """Predict every token of a split once and return the metrics.
 
-    Args:
-        engine: Engine of the model.
-        ids: Tokens of the split `(N,)`.
-        batch_size: Number of rows to read in parallel. With 1, the whole split is one stream. Otherwise each row except
-            the first begins in the initial state, 256 tokens before its first target.
-        num_steps: Tokens of a row to process at once; affects only speed and memory.
-        on_progress: Called after each window.
-        on_scored: Called with the scored tokens of each window, for additional metrics.
-        unknown_id: The id that stands for unknown words, which no prediction gets right.
-
-    Raises:
-        EvaluationError: There are no tokens, a token is not in the vocabulary, or the model's output is not finite.
-        SettingError: An argument is out of range, or there are fewer tokens than rows.
+    With one row (`batch_size`), the whole split is one stream. Otherwise each row except the first begins in the
+    initial state, 256 tokens before its first target. No prediction gets `unknown_id` right.
     """
     by_frequency, by_position = GroupTally(FREQUENCY_RANKS), GroupTally(POSITIONS)
     num_tokens = num_correct = num_in_top_five = 0

@@ -174,19 +174,6 @@ def compare_lines(
 
     If the numbers of tokens differ, the difference is that of the mean log-probability of a line, which does not depend
     on the tokenization. It still favors the model that reads more words as `<unk>`.
-
-    Args:
-        first: Scores of the first model, from `lines_of`.
-        second: Scores of the second model.
-        unit: Unit to resample.
-        confidence: Confidence level of the interval.
-        resamples: Number of resamples for interval and p-value; the p-value is at least `1 / (1 + resamples)`.
-        seed: Seed of the resamples.
-
-    Raises:
-        EvaluationError: The models have scores for different lines, or there are fewer than two units.
-        MissingExtraError: SciPy is not installed.
-        SettingError: An argument is out of range.
     """
     _require_comparable(first, second, confidence, resamples)
     same_tokens = np.array_equal(first.num_tokens, second.num_tokens)

@@ -97,13 +97,7 @@ def _counted(evaluation: Evaluation, text: TokenStore | str, tokenizer: Tokenize
 
 
 def ids_of(text: Text, tokenizer: Tokenizer) -> TokenIds:
-    """Return the ids of a complete text: its last line or paragraph ends with `<eos>`, as that of a file does.
-
-    Raises:
-        EvaluationError: Another tokenizer made the ids of the split.
-        SettingError: It is of another type, or a string that names a file.
-        TextError: The tokenizer refuses the string, or the file cannot be read.
-    """
+    """Return the ids of a complete text: its last line or paragraph ends with `<eos>`, as that of a file does."""
     if isinstance(text, str):
         require_no_path(text)
         ids, end_id = tokenizer.encode(text), tokenizer.vocabulary.end_id

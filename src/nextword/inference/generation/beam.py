@@ -183,10 +183,7 @@ class BeamSearch(Writer):
 
     With a beam of all `V ** num_tokens` texts the search is exhaustive; with a beam of 1 it is greedy.
 
-    Args:
-        task: Parameters of the search.
-        num_groups: Number of groups.
-        diversity: Cost of a token for each text of the earlier groups that has it, in nats.
+    `diversity` is the cost of a token for each text of the earlier groups that has it, in nats.
     """
 
     def __init__(self, task: SearchTask, *, num_groups: int = 1, diversity: float = 0.0) -> None:

@@ -40,9 +40,6 @@ def generate(
     """Yield the tokens after a prompt, each as soon as it is sampled.
 
     The same engine, prompt, options and seed give the same tokens. The first `n` tokens do not depend on `num_tokens`.
-
-    Raises:
-        SettingError: `num_tokens` is below 1.
     """
     require_at_least("num_tokens", num_tokens, 1)
     rule = EndRule(num_tokens, engine.end_id if stop_at_end else None)
@@ -97,11 +94,6 @@ def generate_texts(model: TextModel, prompts: Sequence[str], request: Request | 
     A text depends only on its prompt and the request, which includes the seed. The same prompt twice with a seed gives
     the same text twice. The last bits of an engine's results may depend on the batch size, which may select another
     token if two have almost equal probabilities.
-
-    Raises:
-        SettingError: `prompts` is one string, a required word cannot be spelled or does not fit into the text or the
-            beam, or all continuations are forbidden.
-        TextError: The tokenizer rejects a prompt.
     """
     require_several("prompts", prompts)
     for prompt in prompts:

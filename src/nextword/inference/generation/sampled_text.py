@@ -25,18 +25,7 @@ def draw(
     read: Sequence[int],
     random: np.random.Generator,
 ) -> int:
-    """Sample a token after all filters; a token with probability 0 is never returned.
-
-    Args:
-        log_probs: Log-probabilities of the model `(V,)`.
-        options: Sampling options.
-        forbidden: Forbidden tokens.
-        read: Tokens of prompt and text, for the repetition penalty.
-        random: Random generator; the token uses one number at most.
-
-    Raises:
-        SettingError: All tokens are forbidden, or a log-probability is NaN.
-    """
+    """Sample a token after all filters; a token with probability 0 is never returned."""
     if options.repetition_penalty != 1 or options.typical_p != 1:
         return sample(filtered(log_probs, options, forbidden, read), random)
     allowed = log_probs.copy()

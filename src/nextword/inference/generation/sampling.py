@@ -21,11 +21,7 @@ LogProbs = NDArray[np.floating[Any]]
 
 
 def without(log_probs: LogProbs, forbidden: Collection[int]) -> NDArray[np.float64]:
-    """Return the distribution without forbidden tokens: `p(w) / (1 - p(forbidden))`.
-
-    Raises:
-        SettingError: All tokens are forbidden, or a log-probability is NaN.
-    """
+    """Return the distribution without forbidden tokens: `p(w) / (1 - p(forbidden))`."""
     allowed = log_probs.astype(np.float64)
     allowed[list(forbidden)] = -np.inf
     return normalized(allowed)
@@ -221,11 +217,7 @@ WITHOUT_EFFECT_ON_GREEDY = ("temperature", *FILTERS)
 def filtered(
     log_probs: LogProbs, options: SamplingOptions, forbidden: Collection[int] = (), read: Sequence[int] = ()
 ) -> NDArray[np.float64]:
-    """Return the distribution of the next token after all filters.
-
-    Raises:
-        SettingError: All tokens are forbidden, or a log-probability is NaN.
-    """
+    """Return the distribution of the next token after all filters."""
     left = without(log_probs, forbidden)
     if options.repetition_penalty != 1:
         left = with_repetition_penalty(left, set(read[-options.repetition_window :]), options.repetition_penalty)

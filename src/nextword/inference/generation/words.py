@@ -251,9 +251,7 @@ class ForbiddenWords:
     def after(self, read: Sequence[int], *, is_last: bool) -> frozenset[int]:
         """Return the forbidden next tokens.
 
-        Args:
-            read: Tokens of prompt and text.
-            is_last: Whether the text ends with the next token, which then ends a word.
+        `is_last` says that the text ends with the next token, which then ends a word.
         """
         found = self._always
         for phrase in self._phrases:

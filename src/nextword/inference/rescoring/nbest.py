@@ -25,10 +25,6 @@ _TEXTS = (UTTERANCE, TEXT, REFERENCE)
 class LineSource:
     """The numbered lines of a file or of standard input, compressed or not; iterate once.
 
-    Args:
-        path: The file; `-` for standard input.
-        on_bad_bytes: How to handle bytes that are not UTF-8, and NULs.
-
     Raises:
         TextError: (while iterating) The file cannot be read, or has invalid bytes.
     """
@@ -63,11 +59,7 @@ class NbestList(NamedTuple):
 
 @dataclass(frozen=True)
 class NbestFormat:
-    """The format of a file of n-best lists.
-
-    Raises:
-        TextError: A column is missing, repeated, or has a name that rescoring adds.
-    """
+    """The format of a file of n-best lists."""
 
     kind: Literal["tsv", "jsonl"]  # tab-separated table, or one JSON object per line
     columns: tuple[str, ...]  # names of the columns, or of the fields of the objects, in order
@@ -98,9 +90,7 @@ class _Line(NamedTuple):
 class NbestReader:
     """Reads the n-best lists of a file; iterate once.
 
-    Args:
-        source: The lines.
-        score_names: The columns that are first-pass scores (default: all columns that are not text).
+    By default, all columns that are not text are first-pass scores.
 
     Raises:
         TextError: The file is empty, or a line (while iterating) is invalid; the message has its number.

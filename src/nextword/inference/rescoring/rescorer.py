@@ -64,11 +64,7 @@ def score_lists(model: TextModel, lists: Iterable[NbestList], *, lowercase: bool
 
 
 def line_log_probs(engine: Engine, lines: Sequence[Sequence[int]]) -> NDArray[np.float64]:
-    """Return the log-probability of each line of ids, including the `<eos>` at its end `(N,)`.
-
-    Raises:
-        EvaluationError: A line has probability 0.
-    """
+    """Return the log-probability of each line of ids, including the `<eos>` at its end `(N,)`."""
     ended = [np.array([*line, engine.end_id], np.int32) for line in lines]
     scored = score_sentences(engine, ended, first_input=engine.end_id, ranks=False)
     found = np.array([scores.log_probs.sum(dtype=np.float64) for scores in scored])

@@ -51,11 +51,7 @@ class RescoringRun:
         self._held_out: list[int] = []
 
     def set_weights(self, path: Path | None, given: Mapping[str, Any]) -> None:
-        """Set the weights from a file, with `given` as overrides.
-
-        Raises:
-            SettingError: The file is invalid or for other scores, or a weight is invalid.
-        """
+        """Set the weights from a file, with `given` as overrides."""
         names = self._reader.format.score_names
         if path is not None:
             saved = WeightsFile.read(path)
@@ -69,13 +65,7 @@ class RescoringRun:
         self.weights = RescoringWeights.from_table(merged).for_scores(names)
 
     def tune(self, scored: Iterable[ScoredList], given: Mapping[str, Any]) -> list[ScoredList]:
-        """Tune the weights that are not in `given`, and return all lists.
-
-        Raises:
-            MissingExtraError: jiwer is not installed.
-            SettingError: No weight is left to tune.
-            TextError: A list is invalid, or has no reference.
-        """
+        """Tune the weights that are not in `given`, and return all lists."""
         lists = list(scored)
         if self.weights.first_pass_weights and "first_pass_weights" not in given and not _first_pass_agrees(lists):
             self.notes.append(
@@ -97,11 +87,7 @@ class RescoringRun:
         return lists
 
     def lines(self, scored: Iterable[ScoredList], *, best_alone: bool) -> Iterator[str]:
-        """Yield the lines of the output, and count the errors of each list.
-
-        Raises:
-            TextError: A list is invalid, or has no reference.
-        """
+        """Yield the lines of the output, and count the errors of each list."""
         written_as = self._reader.format
         if not best_alone:
             yield from header_of(written_as)
@@ -120,12 +106,7 @@ class RescoringRun:
         return WeightsFile(self.weights, self._reader.format.score_names, {**self._origin, **counts, **figures})
 
     def report(self) -> RescoringReport:
-        """Return the counts and, if references are known, the error rates.
-
-        Raises:
-            EvaluationError: The references have no words.
-            MissingExtraError: SciPy is not installed.
-        """
+        """Return the counts and, if references are known, the error rates."""
         rates = self._tally.rates() if self._references is not None else {}
         is_tuned_on_itself = self._origin.get(_FINGERPRINT) == self._reader.fingerprint
         # Only held-out utterances can show whether tuned weights help.

@@ -89,11 +89,7 @@ class Tally:
     def add(self, scored: ScoredList, reference: str, counts: EditCounts, chosen: Mapping[str, int]) -> None:
         """Count an utterance.
 
-        Args:
-            scored: Its hypotheses.
-            reference: Its reference.
-            counts: The word errors of all hypotheses.
-            chosen: The index of the chosen hypothesis for each choice except first pass and oracle.
+        `chosen` has the index of the chosen hypothesis for each choice except first pass and oracle.
         """
         places = {BEFORE: 0, **chosen, ORACLE: int(np.argmin(counts.errors))}
         texts = [scored.nbest.hypotheses[place].text for place in places.values()]
@@ -120,12 +116,7 @@ class Tally:
 
 
 class References:
-    """The reference of each utterance, from a table or from the n-best lists themselves.
-
-    Args:
-        texts: Reference by utterance; `None` to use the references in the lists.
-        name: Name of the table in messages.
-    """
+    """The reference of each utterance, from a table or from the n-best lists themselves."""
 
     def __init__(self, texts: Mapping[str, str] | None = None, *, name: str = "") -> None:
         self._texts = texts
@@ -134,11 +125,7 @@ class References:
 
     @classmethod
     def read(cls, source: LineSource) -> "References":
-        r"""Read lines of the form utterance id, tab, reference.
-
-        Raises:
-            TextError: A line does not have this form, an utterance is repeated, or there are no lines.
-        """
+        r"""Read lines of the form utterance id, tab, reference."""
         texts: dict[str, str] = {}
         for number, line in source:
             if not line.strip():

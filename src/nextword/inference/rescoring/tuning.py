@@ -110,14 +110,7 @@ def tune(features: Features, weights: RescoringWeights, *, given: Collection[str
     If no weight is given, and the order of the first pass has fewer errors than all weights, all weights are 0, which
     keeps this order.
 
-    Args:
-        features: The lists, with the errors of each hypothesis.
-        weights: The initial weights; those in `given` keep their values.
-        given: Names of the weights that are not tuned.
-        seed: Seed of the random directions.
-
-    Raises:
-        SettingError: No weight is left to tune.
+    Those of the initial weights that are named in `given` keep their values.
     """
     free = _tuned_weights(weights, given)
     start = weights.vector

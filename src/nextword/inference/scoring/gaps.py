@@ -78,11 +78,6 @@ def rank(
     $$p(c \mid \text{one of } C) = p(t_c) / \sum_{d \in C} p(t_d).$$
 
     A candidate may have several words. A longer text is usually less probable.
-
-    Raises:
-        SettingError: The text does not have exactly one gap, or the candidates are none, a single string, or all
-            impossible.
-        TextError: The tokenizer refuses a text.
     """
     require_several("candidates", candidates)
     before, after = _split_at_gap(text, gap)
@@ -109,11 +104,6 @@ def proposals(model: TextModel, text: str, *, gap: str = GAP, count: int = 200) 
     """Return the most probable words after the text before the gap, as candidates for `rank`.
 
     Punctuation is included; `<unk>` and `<eos>` are not.
-
-    Raises:
-        SettingError: The text does not have exactly one gap, `count` is below 1, or the model has subword or character
-            tokens.
-        TextError: The tokenizer refuses the text.
     """
     require_at_least("count", count, 1)
     tokenizer = model.tokenizer

@@ -30,15 +30,6 @@ def score_sentences(
     """Score the tokens of each sentence; the results are in the order of the sentences.
 
     Sentences of similar length are batched. Long ones are read in pieces, with the state carried.
-
-    Args:
-        engine: The engine.
-        sentences: The ids of each sentence `(N,)`; a sentence may be empty.
-        first_input: The input before the first token: `<eos>` at the beginning of a text.
-        ranks: Whether to find the ranks; see `Engine.score_window`.
-
-    Raises:
-        EvaluationError: A log-probability is NaN.
     """
     nothing = TokenScores(np.zeros(0, np.float32), np.zeros(0, np.int32))
     found = [nothing] * len(sentences)
@@ -172,11 +163,7 @@ class LineScore:
 
 
 def perplexity(log_prob: float, num_tokens: int) -> float:
-    r"""Return $\exp(-\frac{1}{N} \ln p)$.
-
-    Raises:
-        EvaluationError: There are no tokens.
-    """
+    r"""Return $\exp(-\frac{1}{N} \ln p)$."""
     if num_tokens == 0:
         raise EvaluationError("a perplexity needs at least one token, but there is none; count the end of line (`eos`)")
     try:

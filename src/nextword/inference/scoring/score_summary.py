@@ -28,20 +28,12 @@ class ScoreSummary:
 
     @property
     def perplexity(self) -> float:
-        """Perplexity over all tokens.
-
-        Raises:
-            EvaluationError: There are no tokens.
-        """
+        """Perplexity over all tokens."""
         return perplexity(self.log_prob, self.num_tokens)
 
     @property
     def known_perplexity(self) -> float:
-        """Perplexity over the tokens in the vocabulary; the others are read but not counted.
-
-        Raises:
-            EvaluationError: There are no such tokens.
-        """
+        """Perplexity over the tokens in the vocabulary; the others are read but not counted."""
         return perplexity(self.known_log_prob, self.num_tokens - self.num_out_of_vocabulary)
 
     def to_table(self) -> dict[str, Any]:

@@ -66,10 +66,6 @@ class NetworkScorer:
 
     In int8, numbers are rounded by the largest of all that are computed at once. A whole sentence would then differ by
     up to 0.1 from the sum of its words, so it is read word by word.
-
-    Args:
-        model: The model.
-        spell: Whether an unknown word is charged for its spelling; if not, all cost the same, as in KenLM.
     """
 
     order = sys.maxsize

@@ -134,17 +134,7 @@ def surprising_lines(
     If the model reads paragraphs and the lines are prose, with blank lines between paragraphs, the sentences are
     measured instead, wherever their lines end. Blank lines are skipped.
 
-    Args:
-        model: The model.
-        lines: The lines, read once.
-        measure: The excess of a line or of its oddest place, or the mean, the maximum or the sum over its tokens.
-        threshold: Minimum surprisal in bits.
-        num_words: Number of most surprising tokens to return for each line.
-        options: How lines are scored.
-
-    Raises:
-        SettingError: `measure` is unknown, or `num_words` is below 0.
-        TextError: (while iterating) The tokenizer refuses a line.
+    The measure is the excess of a line or of its oddest place, or the mean, the maximum or the sum over its tokens.
     """
     require_at_least("num_words", num_words, 0)
     measured = _Measured(model.tokenizer, measure, num_words)
@@ -165,10 +155,6 @@ def most_surprising_lines(
     """Return the `k` most surprising lines, the most surprising first, with about `50 k` lines in memory.
 
     The other arguments are those of `surprising_lines`. Of lines with equal surprisal, the earlier comes first.
-
-    Raises:
-        SettingError: `measure` is unknown, `k` is below 1, or `num_words` below 0.
-        TextError: The tokenizer refuses a line.
     """
     require_several("lines", lines)
     require_at_least("k", k, 1)

@@ -37,10 +37,6 @@ def sentence_vectors(model: TextModel, lines: Iterable[str], *, pooling: Pooling
     Each line is read independently, after `<eos>`, without the end of the line. With $h_i$ the hidden state of the last
     layer after token $w_i$, the vector is the mean $\frac{1}{n} \sum_{i=1}^{n} h_i$ or the last state $h_n$. The vector
     of a line without tokens is $h_0$, the state after `<eos>`.
-
-    Raises:
-        SettingError: `pooling` is unknown, or (while iterating) the engine has no hidden states.
-        TextError: (while iterating) The tokenizer refuses a line.
     """
     require_one_of("pooling", pooling, get_args(Pooling))
     windows = encoded_windows(model.tokenizer, lines, max_lines=_READ_AHEAD)
@@ -118,10 +114,6 @@ class WordVectors:
 
         The cosine similarity of $u$ and $v$ is $u^\top v / (|u| \, |v|)$, or 0 if one of them is 0. The word itself,
         `<unk>` and `<eos>` are excluded.
-
-        Raises:
-            SettingError: `k` is below 1.
-            TextError: The word is out of vocabulary.
         """
         require_at_least("k", k, 1)
         own = self._id_of(word)

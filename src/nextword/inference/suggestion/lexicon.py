@@ -15,9 +15,6 @@ from nextword.text.tokens.vocabulary import Vocabulary
 class PrefixIndex:
     """Sorted strings with a binary search for prefixes.
 
-    Args:
-        strings: The strings, in any order; duplicates are allowed.
-
     Example:
         >>> index = PrefixIndex(["the", "to", "then", "a"])
         >>> index.strings[index.prefix_range("the")]

@@ -38,13 +38,7 @@ def accepted_text(typed: TypedText, tokenizer: Tokenizer, word: str, log_probs: 
 
 
 def spaced_mark(tokenizer: Tokenizer, word: str, log_probs: NDArray[np.float32]) -> str:
-    """Return a punctuation mark of running text with its most probable spaces; empty for a word or an unknown mark.
-
-    Args:
-        tokenizer: Tokenizer of the model.
-        word: The suggested word or mark.
-        log_probs: Log-probabilities of the next token `(V,)`.
-    """
+    """Return a punctuation mark of running text with its most probable spaces; empty for a word or an unknown mark."""
     variants = variants_of(word, tokenizer) if tokenizer.kind == "word" else []
     if not variants or not is_mark(word):
         return ""

@@ -42,10 +42,7 @@ class Node:
 class StateTree:
     """A tree of texts whose predictions are kept in a least-recently-used cache.
 
-    Args:
-        engine: The engine.
-        history: Number of predictions to keep. A dropped one is recomputed from the longest prefix that is kept.
-        with_hidden: Whether to request hidden states.
+    Of `history` predictions, a dropped one is recomputed from the longest prefix that is kept.
     """
 
     def __init__(self, engine: Engine, *, history: int, with_hidden: bool) -> None:

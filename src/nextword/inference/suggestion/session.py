@@ -236,10 +236,6 @@ def complete(
     """Return the `k` most probable completions of the last word of `text`, or next words if it ends with a space.
 
     For suggestions after every key, a `SuggestionSession` is faster; it returns the same words.
-
-    Raises:
-        SettingError: `k` is below 1.
-        TextError: The tokenizer rejects the text.
     """
     session = SuggestionSession(model, user_words=user_words, options=options)
     session.type(text)

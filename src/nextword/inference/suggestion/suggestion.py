@@ -54,16 +54,6 @@ def suggest(model: TextModel, text: str, k: int = 5, *, restore_case: bool = Tru
     marks that differ only in spaces, such as `","` and `", "`, are one suggestion. A space at the end of the text has
     no effect, except for a character model, which reads it as a character. If the vocabulary has no capital letters,
     unknown words are read in lower case.
-
-    Args:
-        model: Engine and tokenizer.
-        text: The text so far, with a complete last word; empty for the beginning of a text.
-        k: Number of suggestions; fewer if the vocabulary is smaller.
-        restore_case: Whether to capitalize words at the beginning of a sentence if the vocabulary has no capitals.
-
-    Raises:
-        SettingError: `k` is below 1, or the text is not a string.
-        TextError: The tokenizer rejects the text.
     """
     require_text("text", text)
     require_at_least("k", k, 1)

@@ -112,9 +112,6 @@ class TypedText:
 
         Returns:
             The number of leading pieces that did not change.
-
-        Raises:
-            SettingError: The text has fewer characters, or `num_characters` is negative.
         """
         if not 0 <= num_characters <= len(self.text):
             raise SettingError(

@@ -20,11 +20,7 @@ Candidates = list[tuple[str, float]]
 class WordCandidates:
     """The possible words after one text, in the vocabulary and outside it.
 
-    Args:
-        prediction: Prediction of the engine after the text.
-        lexicon: Words of the vocabulary.
-        cache: Words outside the vocabulary; create a new object if it changes.
-        options: Weights of words outside the vocabulary and of case.
+    It is of one state of the cache: create a new object if that changes.
     """
 
     def __init__(self, prediction: NodePrediction, lexicon: Lexicon, cache: WordCache, options: SessionOptions) -> None:

@@ -37,11 +37,7 @@ def is_loopback(host: str) -> bool:
 
 
 def read_api_keys(file: Path | None, environment: Mapping[str, str]) -> list[str]:
-    """Return the API keys of a file, one in a line, and of the environment.
-
-    Raises:
-        SettingError: The file cannot be read, holds no key, or a key is too short. No message shows a key.
-    """
+    """Return the API keys of a file, one in a line, and of the environment."""
     keys = [key for key in re.split(r"[,\s]+", environment.get(API_KEYS_VARIABLE, "")) if key]
     if file is not None:
         try:
@@ -78,11 +74,7 @@ class Access:
     def of(
         cls, host: str, *, keys: Iterable[str] = (), allow_hosts: Sequence[str] = (), allow_origins: Sequence[str] = ()
     ) -> Self:
-        """Return the rules for a service that listens on an address.
-
-        Raises:
-            SettingError: A service that other machines reach has no key, or a name or an origin is not one.
-        """
+        """Return the rules for a service that listens on an address."""
         digests = tuple(_digest(key.encode("ascii")) for key in keys)
         if not is_loopback(host) and not digests:
             raise SettingError(

@@ -51,15 +51,7 @@ _RULES = {
 
 
 class ApiError(Exception):
-    """A request that the service rejects, or cannot answer.
-
-    Args:
-        status: The HTTP status.
-        message: The rule, the value and the fix.
-        param: The field of the request that breaks the rule.
-        code: A short name of the error for programs.
-        headers: Headers of the answer, such as `Retry-After`.
-    """
+    """A request that the service rejects, or cannot answer."""
 
     def __init__(
         self,

@@ -49,11 +49,7 @@ class Lifecycle:
             raise _refusal(self.stage)
 
     async def run(self, work: Awaitable[None]) -> None:
-        """Run the work for a request to its end, or to `cut`.
-
-        Raises:
-            ApiError: It was cut (503).
-        """
+        """Run the work for a request to its end, or to `cut`."""
         task = asyncio.ensure_future(work)
         if self._cut is None:
             self._cut = asyncio.get_running_loop().create_future()
@@ -118,9 +114,7 @@ class Reply:
         A reply that has begun has room for the error if it is a stream of events. Any other one stays incomplete; the
         server then closes the connection, so the client sees that something is missing.
 
-        Args:
-            error: The error.
-            send: Sends the messages by way of `Reply.send`. `None` to cut off work that may still send.
+        Without `send`, work that may still send is cut off.
         """
         if send is None:
             self._is_cut, send = True, self._pass_on

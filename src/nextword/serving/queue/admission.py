@@ -176,10 +176,6 @@ class Turns:
     """Lets a few threads work at once, first come, first served.
 
     A thread that has read `tokens` tokens in its turn goes to the end of the queue if others wait.
-
-    Args:
-        num_threads: Threads that work at once.
-        tokens: Tokens of a turn.
     """
 
     def __init__(self, num_threads: int, tokens: int) -> None:
@@ -194,8 +190,7 @@ class Turns:
     def taken(self, is_left: Callable[[], bool] = lambda: False) -> Iterator[None]:
         """Wait for a turn, and work in the block.
 
-        Args:
-            is_left: Whether nobody waits for the result any more; then the block ends at its next count.
+        If `is_left` says that nobody waits for the result any more, the block ends at its next count.
 
         Raises:
             CancelledError: Nobody does.
@@ -246,12 +241,7 @@ class Turns:
 
 
 class TurnsEngine(OuterEngine):
-    """An engine whose callers take turns.
-
-    Args:
-        engine: The engine.
-        turns: The turns.
-    """
+    """An engine whose callers take turns."""
 
     def __init__(self, engine: Engine, turns: Turns) -> None:
         super().__init__(engine)

@@ -29,9 +29,7 @@ class RowBatch(Protocol):
 class SharedSteps(RowBatch):
     """Rows that share the steps of an engine.
 
-    Args:
-        engine: The engine.
-        smallest: Fewest rows of a step; the last row is repeated to fill it.
+    A step has at least `smallest` rows; the last one is repeated to fill it.
     """
 
     def __init__(self, engine: Engine, *, smallest: int = 1) -> None:

@@ -35,9 +35,7 @@ class Scheduler:
 
     The thread starts with `start` or with the first text. First it tries out whether texts can share steps.
 
-    Args:
-        engine: The engine.
-        max_rows: Most texts in work at once; others wait, first come, first served.
+    At most `max_rows` texts are in work at once; others wait, first come, first served.
     """
 
     def __init__(self, engine: Engine, *, max_rows: int = 64) -> None:

@@ -21,8 +21,7 @@ _SECONDS = (0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 
 class ServingMetrics:
     """The figures of a service, in a registry of their own.
 
-    Args:
-        state: The state of the application: the model, the admission and the lifecycle are read at each scrape.
+    What the parts of the application count themselves is read at each scrape.
     """
 
     def __init__(self, state: State) -> None:

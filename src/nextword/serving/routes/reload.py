@@ -48,11 +48,6 @@ class Reloader:
     """Replaces the model of a slot. Requests that run keep their model to their end.
 
     A model that cannot be loaded, or fails its test, is refused, and the former one serves on.
-
-    Args:
-        slot: Where the model is.
-        load: Returns the new model, checked, or raises.
-        on_replaced: Called on the event loop after each replacement.
     """
 
     def __init__(

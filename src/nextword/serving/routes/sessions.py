@@ -23,13 +23,7 @@ _OPTIONS = SessionOptions(history=8, user_word_memory=200)
 
 
 class TypingSession:
-    """A text being typed by one client, with the words that it taught the model.
-
-    Args:
-        name: Its id.
-        owner: The client that began it; see `owner_of`.
-        words: The words that it has learned.
-    """
+    """A text being typed by one client, with the words that it taught the model."""
 
     def __init__(self, name: str, owner: str, words: UserWords) -> None:
         self.name = name
@@ -135,11 +129,7 @@ class Sessions:
         return session
 
     def end(self, name: str, owner: str) -> None:
-        """End a session and forget its words.
-
-        Raises:
-            ApiError: There is no such session, or it belongs to another owner (404).
-        """
+        """End a session and forget its words."""
         del self._sessions[self.find(name, owner).name]
 
     def discard(self, session: TypingSession) -> None:

@@ -37,12 +37,7 @@ _MAX_TOKENS = 5_000_000
 
 
 class Bigrams:
-    """Next words by the bigrams of the training text, or else by the network when it sees only the last word.
-
-    Args:
-        model: The model.
-        counted: The same with a `NgramModelEngine` of order 2; `None` if the text of the model is not there.
-    """
+    """Next words by the bigrams of the training text, or else by the network when it sees only the last word."""
 
     def __init__(self, model: TextModel, counted: TextModel | None) -> None:
         self._model = model

@@ -48,29 +48,17 @@ class ModelWork:
         self.settings: ServingSettings = request.app.state.settings
 
     def model(self, name: str | None = None) -> ServedModel:
-        """Return the current model, and name it in the headers of the answer.
-
-        Raises:
-            ApiError: It has another name (404).
-        """
+        """Return the current model, and name it in the headers of the answer."""
         served = self._slot.named(name)
         self._response.headers.update(served.headers)
         return served
 
     async def once[T](self, served: ServedModel, make: Callable[[ServedModel], T]) -> T:
-        """Return what is made once of a model; see `ServedModel.once`.
-
-        Raises:
-            ApiError: The client left.
-        """
+        """Return what is made once of a model; see `ServedModel.once`."""
         return await unless_left(self._request.receive, served.once(make))
 
     async def run[T](self, function: Callable[[ServedModel], T], *, model: ServedModel | str | None = None) -> T:
         """Return the result of a function of a model, called in a thread once the request is admitted.
-
-        Args:
-            function: What to do.
-            model: The model, or the name that the request gives; `None` for the current one.
 
         Raises:
             ApiError: The model has another name (404), the service is busy (429) or ends (503), or the client left.
@@ -119,13 +107,7 @@ def require_at_most(
 ) -> None:
     """Reject a request whose field asks for more than a bound of the service.
 
-    Args:
-        settings: The bounds.
-        bound: Name of the bound, a field of `ServingSettings`.
-        param: The field of the request.
-        value: What the field asks for, or how many items it has.
-        unit: What is counted, such as "prompts".
-        is_exact: Whether all items were counted; if not, there are at least `value`.
+    `is_exact` is false if not all items were counted; then there are at least `value`.
     """
     maximum = getattr(settings, bound)
     if value > maximum:
@@ -139,12 +121,7 @@ def require_at_most(
 def require_tokens(
     settings: ServingSettings, tokenizer: Tokenizer, param: str, texts: Iterable[str], bound: str = "max_prompt_tokens"
 ) -> int:
-    """Return how many tokens the texts have in all, and reject a request with too many.
-
-    Raises:
-        ApiError: There are more than the bound (400).
-        TextError: The tokenizer rejects a text.
-    """
+    """Return how many tokens the texts have in all, and reject a request with too many."""
     count = 0
     for text in texts:
         require_at_most(settings, bound, param, count, "tokens", is_exact=False)

@@ -32,21 +32,14 @@ class Prompt:
     def of_text(cls, tokenizer: Tokenizer, text: str, *, is_complete: bool = False) -> "Prompt":
         """Return the prompt of a text.
 
-        Args:
-            tokenizer: The tokenizer of the model.
-            text: The text.
-            is_complete: Whether nothing is generated after it; then its last mark is one that ends a text.
+        `is_complete` says that nothing is generated after it; its last mark is then one that ends a text.
         """
         ids = tuple(tokenizer.encode(text) if is_complete else tokenizer.encode_prompt(text))
         return cls(ids, (tokenizer.vocabulary.end_id, *ids), text, True)
 
     @classmethod
     def of_ids(cls, tokenizer: Tokenizer, ids: Sequence[int]) -> "Prompt":
-        """Return the prompt of a list of tokens.
-
-        Raises:
-            TextError: An id is outside the vocabulary.
-        """
+        """Return the prompt of a list of tokens."""
         end_id = tokenizer.vocabulary.end_id
         read = tuple(ids) if ids and ids[0] == end_id else (end_id, *ids)
         return cls(tuple(ids), read, tokenizer.decode(ids), False)
@@ -92,12 +85,6 @@ class CompletionText:
 
     A token is held back while it may be part of a stop string, or may be half of a character. So a part always ends
     with a whole token, and its tokens are known.
-
-    Args:
-        tokenizer: The tokenizer of the model.
-        prompt: The prompt.
-        stops: Stop strings.
-        may_join: Whether a token can begin with a part of the character before it.
     """
 
     def __init__(self, tokenizer: Tokenizer, prompt: Prompt, stops: Sequence[str], *, may_join: bool) -> None:
@@ -159,13 +146,7 @@ def shown_token(tokenizer: Tokenizer, before: int | None, token: TokenScore, tex
 
 
 def shown_prompt(tokenizer: Tokenizer, prompt: Prompt, scored: Sequence[TokenScore] | None) -> ShownText:
-    """Return the prompt as the beginning of a text; its first token has no log-probability.
-
-    Args:
-        tokenizer: The tokenizer of the model.
-        prompt: The prompt.
-        scored: Scores of the tokens that are read after the first; `None` if they were not asked for.
-    """
+    """Return the prompt as the beginning of a text; its first token has no log-probability."""
     pieces = [] if scored is None else prompt.pieces(tokenizer)
     if scored is None or not pieces:
         return ShownText(prompt.text)

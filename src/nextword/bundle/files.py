@@ -109,22 +109,21 @@ def check_size(name: str, size: int, max_bytes: int) -> None:
 def check_sizes(sizes: Mapping[str, int], architecture: Architecture) -> None:
     """Refuse files that are longer than a model of this architecture can need, or too short to hold it."""
     num_bytes = num_weight_bytes(architecture)
-    check_size(CARD, sizes[CARD], MAX_CARD_BYTES)
-    check_size(TOKENIZER, sizes[TOKENIZER], 2**16 + _BYTES_A_TOKEN * architecture.vocabulary_size)
-    if HISTORY in sizes:
-        check_size(HISTORY, sizes[HISTORY], MAX_HISTORY_BYTES)
-    if SPELLING in sizes:
-        check_size(SPELLING, sizes[SPELLING], spelling.MAX_BYTES)
-    if MIXTURE in sizes:
-        check_size(MIXTURE, sizes[MIXTURE], mixture.MAX_SETTINGS_BYTES)
-    if NGRAMS in sizes:
-        check_size(NGRAMS, sizes[NGRAMS], max_ngram_bytes(architecture))
+    limits = {
+        CARD: MAX_CARD_BYTES,
+        TOKENIZER: 2**16 + _BYTES_A_TOKEN * architecture.vocabulary_size,
+        HISTORY: MAX_HISTORY_BYTES,
+        SPELLING: spelling.MAX_BYTES,
+        MIXTURE: mixture.MAX_SETTINGS_BYTES,
+        NGRAMS: max_ngram_bytes(architecture),
+        WEIGHTS: 8 + MAX_WEIGHTS_HEADER_BYTES + num_bytes,
+        ONNX: max_onnx_bytes(architecture),
+    }
+    for name, most in limits.items():
+        check_size(name, sizes.get(name, 0), most)
     if WEIGHTS in sizes:
-        check_size(WEIGHTS, sizes[WEIGHTS], 8 + MAX_WEIGHTS_HEADER_BYTES + num_bytes)
         _check_holds(WEIGHTS, sizes[WEIGHTS], 8 + num_bytes, f"the {num_bytes} bytes of the architecture's weights")
-    if ONNX in sizes:
-        check_size(ONNX, sizes[ONNX], max_onnx_bytes(architecture))
-    if WEIGHTS not in sizes:
+    else:
         num_weights = architecture.num_parameters
         _check_holds(ONNX, sizes[ONNX], num_weights, f"the architecture's {num_weights} weights, a byte each")
 

@@ -9,6 +9,7 @@ from difflib import get_close_matches
 from pathlib import Path
 from textwrap import shorten
 
+from nextword.bundle import files
 from nextword.bundle.bundle import AbsentWeights, Bundle, DeferredWeights, Weights, check_weights
 from nextword.bundle.contents import (
     BundleConfig,
@@ -17,24 +18,6 @@ from nextword.bundle.contents import (
     decode_weights,
     encode_config,
     encode_weights,
-)
-from nextword.bundle.files import (
-    CARD,
-    CONFIG,
-    HISTORY,
-    MAX_BYTES,
-    MAX_CONFIG_BYTES,
-    MIXTURE,
-    NGRAMS,
-    ONNX,
-    SPELLING,
-    TOKENIZER,
-    WEIGHTS,
-    check_names,
-    check_size,
-    check_sizes,
-    decode_history,
-    encode_history,
 )
 from nextword.bundle.mixture import Mixture, MixtureFacts
 from nextword.bundle.samples import SAMPLE_MODELS, refuse_sample, sample_model_path
@@ -53,7 +36,7 @@ CONFIG_FILE = "config.toml"
 """The settings of a run. A directory that holds this file is a run directory."""
 
 
-def read_bundle(path: Path, *, max_bytes: int = MAX_BYTES, defer_weights: bool = False) -> Bundle:
+def read_bundle(path: Path, *, max_bytes: int = files.MAX_BYTES, defer_weights: bool = False) -> Bundle:
     """Read a bundle and check all of it. Nothing in it is run, imported or followed.
 
     All names, shapes and sizes are computed from the checked `config.json` before anything large is read. The size and
@@ -71,19 +54,19 @@ def read_bundle(path: Path, *, max_bytes: int = MAX_BYTES, defer_weights: bool =
     with _opened(path) as sealed:
         config = _read_config(sealed, max_bytes)
         tokenizer = Tokenizer.from_json(
-            _text(sealed, TOKENIZER), kind=config.tokenizer.kind, line_ends=config.tokenizer.line_ends
+            _text(sealed, files.TOKENIZER), kind=config.tokenizer.kind, line_ends=config.tokenizer.line_ends
         )
-        if SPELLING in sealed.manifest:
-            content = sealed.read(SPELLING)
+        if files.SPELLING in sealed.manifest:
+            content = sealed.read(files.SPELLING)
             tokenizer = replace(tokenizer, spelling=content if defer_weights else SpellingModel.from_json(content))
         return Bundle(
             name=config.name,
             architecture=config.architecture,
             tokenizer=tokenizer,
             weights=_weights(sealed, config, defer=defer_weights),
-            card=_text(sealed, CARD),
-            onnx=sealed.read(ONNX) if ONNX in sealed.manifest else None,
-            history=decode_history(sealed.read(HISTORY)) if HISTORY in sealed.manifest else (),
+            card=_text(sealed, files.CARD),
+            onnx=sealed.read(files.ONNX) if files.ONNX in sealed.manifest else None,
+            history=files.decode_history(sealed.read(files.HISTORY)) if files.HISTORY in sealed.manifest else (),
             mixture=_mixture(sealed, config.architecture.vocabulary_size),
         )
 
@@ -95,23 +78,23 @@ def read_config(path: Path) -> BundleConfig:
         BundleError: The directory is not a bundle. The content of its other files is not checked.
     """
     with _opened(path) as sealed:
-        return _read_config(sealed, MAX_BYTES)
+        return _read_config(sealed, files.MAX_BYTES)
 
 
 def read_mixture(path: Path) -> MixtureFacts | None:
     """Return the content of a bundle's `mixture.json`; `None` if it has no mixture."""
     with _opened(path) as sealed:
-        _read_config(sealed, MAX_BYTES)
-        if MIXTURE not in sealed.manifest:
+        _read_config(sealed, files.MAX_BYTES)
+        if files.MIXTURE not in sealed.manifest:
             return None
-        return MixtureFacts.of(sealed.read(MIXTURE), has_ngrams=NGRAMS in sealed.manifest)
+        return MixtureFacts.of(sealed.read(files.MIXTURE), has_ngrams=files.NGRAMS in sealed.manifest)
 
 
 def read_card(path: Path) -> str:
     """Return the model card of a bundle, in Markdown."""
     with _opened(path) as sealed:
-        _read_config(sealed, MAX_BYTES)
-        return _text(sealed, CARD)
+        _read_config(sealed, files.MAX_BYTES)
+        return _text(sealed, files.CARD)
 
 
 def identity_of(path: Path, *, with_mixture: bool = True) -> str:
@@ -129,9 +112,9 @@ def model_sha256(path: Path, *, with_mixture: bool = True) -> str:
         BundleError: The directory is not a bundle. The content of its files is not checked.
     """
     with _opened(path) as sealed:
-        check_names(sealed.manifest)
-        weights = (sealed.manifest.get(WEIGHTS) or sealed.manifest[ONNX]).sha256
-        names = [name for name in (MIXTURE, NGRAMS) if with_mixture and name in sealed.manifest]
+        files.check_names(sealed.manifest)
+        weights = (sealed.manifest.get(files.WEIGHTS) or sealed.manifest[files.ONNX]).sha256
+        names = [name for name in (files.MIXTURE, files.NGRAMS) if with_mixture and name in sealed.manifest]
         parts = [sealed.manifest[name].sha256 for name in names]
     return hashlib.sha256("".join([weights, *parts]).encode()).hexdigest() if parts else weights
 
@@ -151,39 +134,39 @@ def _opened(path: Path) -> Iterator[Sealed]:
 
 def _read_config(sealed: Sealed, max_bytes: int) -> BundleConfig:
     sizes = {name: seal.size for name, seal in sealed.manifest.items()}
-    check_names(sizes)
+    files.check_names(sizes)
     if sum(sizes.values()) > max_bytes:
         raise BundleError(f"its files must take at most {max_bytes} bytes, but take {sum(sizes.values())}")
-    check_size(CONFIG, sizes[CONFIG], MAX_CONFIG_BYTES)
-    config = decode_config(sealed.read(CONFIG))
-    check_sizes(sizes, config.architecture)
+    files.check_size(files.CONFIG, sizes[files.CONFIG], files.MAX_CONFIG_BYTES)
+    config = decode_config(sealed.read(files.CONFIG))
+    files.check_sizes(sizes, config.architecture)
     return config
 
 
 def _mixture(sealed: Sealed, vocabulary_size: int) -> Mixture | None:
-    if MIXTURE not in sealed.manifest:
+    if files.MIXTURE not in sealed.manifest:
         return None
-    ngrams = sealed.read(NGRAMS) if NGRAMS in sealed.manifest else None
-    return Mixture.from_files(sealed.read(MIXTURE), ngrams, vocabulary_size)
+    ngrams = sealed.read(files.NGRAMS) if files.NGRAMS in sealed.manifest else None
+    return Mixture.from_files(sealed.read(files.MIXTURE), ngrams, vocabulary_size)
 
 
 def _weights(sealed: Sealed, config: BundleConfig, *, defer: bool) -> Weights:
-    if WEIGHTS not in sealed.manifest:
+    if files.WEIGHTS not in sealed.manifest:
         return AbsentWeights(config.name, config.architecture)
-    if ONNX in sealed.manifest and defer:
+    if files.ONNX in sealed.manifest and defer:
         return _deferred(sealed, config.architecture)
-    return decode_weights(sealed.read(WEIGHTS), config.architecture)
+    return decode_weights(sealed.read(files.WEIGHTS), config.architecture)
 
 
 def _deferred(sealed: Sealed, architecture: Architecture) -> Weights:
-    sealed.check(WEIGHTS)
-    path, seal = sealed.path.absolute(), sealed.manifest[WEIGHTS]
+    sealed.check(files.WEIGHTS)
+    path, seal = sealed.path.absolute(), sealed.manifest[files.WEIGHTS]
 
     def read() -> Weights:
         with _opened(path) as again:
-            if again.manifest.get(WEIGHTS) != seal:
-                raise BundleError(f"`{WEIGHTS}` must be unchanged, but was written again; open the model again")
-            weights = decode_weights(again.read(WEIGHTS), architecture)
+            if again.manifest.get(files.WEIGHTS) != seal:
+                raise BundleError(f"`{files.WEIGHTS}` must be unchanged, but was written again; open the model again")
+            weights = decode_weights(again.read(files.WEIGHTS), architecture)
             check_weights(weights, architecture)
             return weights
 
@@ -243,7 +226,7 @@ def similar_model(path: Path) -> str:
 
 
 def _holds_model(path: Path) -> bool:
-    return any((path / name).is_file() for name in (CONFIG_FILE, CONFIG))
+    return any((path / name).is_file() for name in (CONFIG_FILE, files.CONFIG))
 
 
 def _use_of_file(path: Path) -> str:
@@ -286,25 +269,25 @@ def write_bundle(path: Path, bundle: Bundle, *, replace: bool = False) -> None:
             refused.
     """
     refuse_sample(path)
-    if bundle.is_slim and replace and (path / WEIGHTS).exists():
+    if bundle.is_slim and replace and (path / files.WEIGHTS).exists():
         raise BundleError(f"a slim copy must not replace the float32 weights in `{path}`; choose another directory")
     tokenizer = TokenizerConfig(kind=bundle.tokenizer.kind, line_ends=bundle.tokenizer.line_ends)
-    files = {
-        CONFIG: encode_config(BundleConfig(bundle.name, bundle.architecture, tokenizer)),
-        TOKENIZER: bundle.tokenizer.to_json().encode("utf-8"),
-        CARD: bundle.card.encode("utf-8"),
+    contents = {
+        files.CONFIG: encode_config(BundleConfig(bundle.name, bundle.architecture, tokenizer)),
+        files.TOKENIZER: bundle.tokenizer.to_json().encode("utf-8"),
+        files.CARD: bundle.card.encode("utf-8"),
     }
     if not bundle.is_slim:
-        files[WEIGHTS] = encode_weights(bundle.weights)
+        contents[files.WEIGHTS] = encode_weights(bundle.weights)
     if bundle.onnx is not None:
-        files[ONNX] = bundle.onnx
+        contents[files.ONNX] = bundle.onnx
     if bundle.mixture is not None:
-        files[MIXTURE] = bundle.mixture.to_json()
+        contents[files.MIXTURE] = bundle.mixture.to_json()
         if bundle.mixture.ngrams is not None:
-            files[NGRAMS] = bundle.mixture.ngrams.to_bytes()
+            contents[files.NGRAMS] = bundle.mixture.ngrams.to_bytes()
     if bundle.history:
-        files[HISTORY] = encode_history(bundle.history)
+        contents[files.HISTORY] = files.encode_history(bundle.history)
     if (spelling := bundle.tokenizer.spelling_json) is not None:
-        files[SPELLING] = spelling
-    check_sizes({name: len(data) for name, data in files.items()}, bundle.architecture)
-    sealed_directory.write(path, files, replace=replace)
+        contents[files.SPELLING] = spelling
+    files.check_sizes({name: len(data) for name, data in contents.items()}, bundle.architecture)
+    sealed_directory.write(path, contents, replace=replace)

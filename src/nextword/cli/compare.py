@@ -1,24 +1,13 @@
 """`nextword compare`: predicted against actual words."""
 
-import json
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 
-import click
-
-from nextword.bundle.origin import Origin
-from nextword.bundle.origin_text import OriginText
 from nextword.cli.options.command import command
 from nextword.cli.options.parameter_types import OutputFile
-from nextword.cli.options.setting_option import (
-    JsonOptions,
-    argument,
-    bad_bytes_of_splits_option,
-    data_dir_option,
-    option,
-)
-from nextword.cli.options.target import engine_option, method_option, open_origin, run_or_model_argument, split_option
+from nextword.cli.options.setting_option import option
+from nextword.cli.options.target import OriginTextOptions, engine_option, method_option, open_origin, split_option
 from nextword.cli.output.console import evaluation_progress, read_split
 from nextword.cli.output.messages import say
 from nextword.disk.files import write_file
@@ -28,22 +17,17 @@ from nextword.inference.evaluation.comparison import ComparedWord, render_compar
 from nextword.inference.evaluation.comparison import compare as compare_tokens
 from nextword.inference.evaluation.comparison_page import ComparisonFacts, comparison_page
 from nextword.inference.evaluation.perplexity import evaluate
-from nextword.text.options import OnBadBytes
 from nextword.text.sources.names import SplitOrAll
 from nextword.text.tokens.encoded_lines import written_tokens
 
 
 @dataclass(frozen=True, kw_only=True)
-class _CompareOptions(JsonOptions):
-    run_or_model: Path = run_or_model_argument()
-    text: str | None = argument(None)
+class _CompareOptions(OriginTextOptions):
     split: SplitOrAll | None = split_option()
     skip: int = option(0, help="Number of tokens to skip first.", at_least=0)
     max_tokens: int = option(10, help="Number of tokens to show.", at_least=1)
     output: Path | None = option(None, "-o", help="Write an HTML page.", type=OutputFile())
     page_tokens: int = option(1000, help="Number of tokens on the page.", at_least=1)
-    data_dir: Path | None = data_dir_option()
-    on_bad_bytes: OnBadBytes | None = bad_bytes_of_splits_option()
     method: UsedMethod = method_option()
     engine: EngineName = engine_option()
 
@@ -62,7 +46,7 @@ def compare(options: _CompareOptions) -> None:
     TEXT is the text to read (default: the text of the run). For each token the table shows what the model predicted
     instead, the rank of the actual token among all predictions (1 is best), and its surprisal in bits.
     """
-    read = OriginText(Origin.of(options.run_or_model), options.text, options.data_dir, options.on_bad_bytes)
+    read = options.origin_text
     split, model = options.split or read.default_split, open_origin(read.origin, options.method)
     store = read_split(read, split, model.tokenizer)
     unknown_id = model.tokenizer.unknown_id_in(store.report.num_out_of_vocabulary)
@@ -72,17 +56,14 @@ def compare(options: _CompareOptions) -> None:
     lines = read.lines(split, pretokenized=model.tokenizer.kind == "pretokenized")
     written = islice(written_tokens(model.tokenizer, lines), tokens[0].position, None)
     words = [ComparedWord.of(token, model.tokenizer, piece) for token, (piece, _) in zip(tokens, written, strict=False)]
-    if options.as_json:
-        click.echo(json.dumps({"split": split, "words": [word.to_table() for word in words]}))
-    else:
-        click.echo("\n".join(render_comparison(words)))
-        hits = sum(token.rank == 1 for token in tokens)
-        click.echo(f"\n{hits} of {len(tokens)} predicted correctly")
+    hits = sum(token.rank == 1 for token in tokens)
+    shown = [*render_comparison(words), "", f"{hits} of {len(tokens)} predicted correctly"]
+    options.show({"split": split, "words": [word.to_table() for word in words]}, "\n".join(shown))
     if options.output is not None:
         with evaluation_progress(split, store.num_tokens) as on_progress:
             evaluation = evaluate(model.engine, store.ids, on_progress=on_progress, unknown_id=unknown_id)
-        shown = min(options.page_tokens, store.num_tokens)
-        tokens = compare_tokens(model.engine, store.ids, skip=0, max_tokens=shown, unknown_id=unknown_id)
+        most = min(options.page_tokens, store.num_tokens)
+        tokens = compare_tokens(model.engine, store.ids, skip=0, max_tokens=most, unknown_id=unknown_id)
         table = evaluation.to_table()
         facts = ComparisonFacts(
             model.name,

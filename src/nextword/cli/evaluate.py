@@ -1,12 +1,10 @@
 """`nextword evaluate`: how good is the model, as it is or with what can be done after training?"""
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import click
 import numpy as np
 from numpy.typing import NDArray
 
@@ -116,11 +114,10 @@ def evaluate(options: _EvaluateOptions, given: Tables) -> None:
     require_used(given, methods, ensemble=options.ensemble)
     outcomes = [_prepared(column, given, tune=options.tune) for column in columns]  # before the split is read
     if options.keystrokes:
-        click.echo(keystrokes_report(columns, outcomes, max_tokens=options.max_tokens, as_json=options.as_json))
+        options.show(*keystrokes_report(columns, outcomes, max_tokens=options.max_tokens))
         return
     if options.copied:
-        num_tokens = options.max_tokens or _NUM_GENERATED
-        click.echo(copied_report(columns, outcomes, options.secret, num_tokens, options.as_json))
+        options.show(*copied_report(columns, outcomes, options.secret, options.max_tokens or _NUM_GENERATED))
         return
     if options.significance:
         require_same_words(columns)
@@ -134,7 +131,7 @@ def evaluate(options: _EvaluateOptions, given: Tables) -> None:
     for warning in dict.fromkeys(result.evaluation.warning for result in results):
         if warning is not None:
             warn(warning)
-    click.echo(_to_json(results, comparisons) if options.as_json else "\n".join(_describe(results, comparisons)))
+    options.show(_to_table(results, comparisons), "\n".join(_describe(results, comparisons)))
 
 
 def _check(options: _EvaluateOptions) -> None:
@@ -199,14 +196,14 @@ def _compared(results: Sequence[_EvaluatedColumn], unit: Unit) -> list[Compariso
     return [compare_lines(lines[0], other, unit=unit) for other in lines[1:]]
 
 
-def _to_json(results: Sequence[_EvaluatedColumn], comparisons: Sequence[Comparison]) -> str:
+def _to_table(results: Sequence[_EvaluatedColumn], comparisons: Sequence[Comparison]) -> dict[str, Any]:
     tables = [_table(each) for each in results]
     labels = [each.column.label for each in results]
     significance = [
         {"first": labels[0], "second": label, **comparison.to_table()}
         for label, comparison in zip(labels[1:], comparisons, strict=False)
     ]
-    return json.dumps({"evaluations": tables, "significance": significance}, allow_nan=False)
+    return {"evaluations": tables, "significance": significance}
 
 
 def _describe(results: Sequence[_EvaluatedColumn], comparisons: Sequence[Comparison]) -> list[str]:

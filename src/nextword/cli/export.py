@@ -8,36 +8,24 @@ from typing import Any, NamedTuple, Self
 import click
 
 from nextword.bundle.bundle import Bundle
-from nextword.bundle.origin import Origin
 from nextword.bundle.origin_text import OriginText
 from nextword.cli.options.command import command
 from nextword.cli.options.parameter_types import DIRECTORY, OutputFile
-from nextword.cli.options.setting_option import (
-    JsonOptions,
-    Tables,
-    argument,
-    bad_bytes_of_splits_option,
-    data_dir_option,
-    given_settings,
-    option,
-)
-from nextword.cli.options.target import run_or_model_argument
+from nextword.cli.options.setting_option import Tables, given_settings, option
+from nextword.cli.options.target import OriginTextOptions
 from nextword.cli.output.console import read_split, reading_progress
 from nextword.cli.output.messages import say
 from nextword.display.page.html_file import require_replaceable
 from nextword.display.page.model_page import ModelPage
 from nextword.errors import MissingExtraError, SettingError
 from nextword.export.options import ExportOptions
-from nextword.text.options import OnBadBytes
 from nextword.text.sources.names import SplitOrAll
 
 _SPLIT: SplitOrAll = "valid"
 
 
 @dataclass(frozen=True, kw_only=True)
-class _ExportOptions(JsonOptions):
-    run_or_model: Path = run_or_model_argument()
-    text: str | None = argument(None)
+class _ExportOptions(OriginTextOptions):
     split: SplitOrAll | None = option(None, help="Split of the text to measure the perplexity on.", unset=_SPLIT)
     keras_output: Path | None = option(None, help="Write a .keras file too.")
     output: Path | None = option(
@@ -45,8 +33,6 @@ class _ExportOptions(JsonOptions):
     )
     html: Path | None = option(None, help="Write a web page with the model inside.", type=OutputFile())
     passage: bool = option(False, help="Put a passage of the test split into the page, to guess its words.")
-    data_dir: Path | None = data_dir_option()
-    on_bad_bytes: OnBadBytes | None = bad_bytes_of_splits_option()
 
 
 @command(
@@ -71,12 +57,12 @@ def export(options: _ExportOptions, given: Tables) -> None:
     """
     form, html, output = given_settings(given, ExportOptions), options.html, options.output
     _refuse_idle(given, form, options)
-    read = OriginText(Origin.of(options.run_or_model), options.text, options.data_dir, options.on_bad_bytes)
+    read = options.origin_text
     if html is not None:
         require_replaceable(html)
         if not (form.int8 or form.slim or output or options.keras_output):
             alone = _WrittenPage.of(html, read, with_passage=options.passage)
-            click.echo(json.dumps(alone.to_table()) if options.as_json else alone.described)
+            options.show(alone.to_table(), alone.described)
             return
     try:
         from nextword.export.export import NamedText, export_bundle

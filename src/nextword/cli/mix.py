@@ -1,30 +1,20 @@
 """`nextword mix`: n-grams and a cache for a model that was trained already."""
 
-import json
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, NamedTuple, Self
 
-import click
-
 from nextword.bundle.bundle import Bundle
 from nextword.bundle.files import max_ngram_bytes
 from nextword.bundle.model_card import with_mixture_section
-from nextword.bundle.origin import Origin
 from nextword.bundle.origin_text import OriginText
 from nextword.bundle.run_directory import RunDirectory
 from nextword.bundle.samples import refuse_sample
 from nextword.bundle.store import read_bundle, write_bundle
 from nextword.cli.options.command import command
 from nextword.cli.options.parameter_types import DIRECTORY
-from nextword.cli.options.setting_option import (
-    JsonOptions,
-    argument,
-    bad_bytes_of_splits_option,
-    data_dir_option,
-    option,
-)
-from nextword.cli.options.target import engine_option, open_origin, run_or_model_argument
+from nextword.cli.options.setting_option import option
+from nextword.cli.options.target import OriginTextOptions, engine_option, open_origin
 from nextword.cli.output.console import read_split, waiting
 from nextword.display.table import table_lines
 from nextword.engine.engine import Engine
@@ -34,19 +24,14 @@ from nextword.engine.opening import EngineName
 from nextword.errors import SettingError
 from nextword.inference.evaluation.perplexity import perplexity_in_rows
 from nextword.text.encoding.token_store import TokenStore
-from nextword.text.options import OnBadBytes
 
 
 @dataclass(frozen=True, kw_only=True)
-class _MixOptions(JsonOptions):
-    run_or_model: Path = run_or_model_argument()
-    text: str | None = argument(None)
+class _MixOptions(OriginTextOptions):
     remove: bool = option(False, help="Take the mixture out of the model.")
     output: Path | None = option(
         None, "-o", help="Write the model to this new directory.", type=DIRECTORY, unset="RUN_OR_MODEL itself"
     )
-    data_dir: Path | None = data_dir_option()
-    on_bad_bytes: OnBadBytes | None = bad_bytes_of_splits_option()
     engine: EngineName = engine_option()
 
 
@@ -71,24 +56,24 @@ def mix(options: _MixOptions) -> None:
         refuse_sample(options.run_or_model)
     if options.remove and options.text is not None:
         raise SettingError("`--remove` takes the mixture out and reads no TEXT; leave one of them out")
-    origin = Origin.of(options.run_or_model)
-    path, bundle = options.output or origin.bundle, read_bundle(origin.bundle)
+    text = options.origin_text
+    path, bundle = options.output or text.origin.bundle, read_bundle(text.origin.bundle)
     if options.remove:
-        _write(path, bundle.without_mixture(), options, origin)
+        _write(path, bundle.without_mixture(), options)
         removed = bundle.mixture is not None
         said = f"{path}: {'the network alone now' if removed else 'it had no mixture'}"
-        click.echo(json.dumps({"model": str(path), "removed": removed}) if options.as_json else said)
+        options.show({"model": str(path), "removed": removed}, said)
         return
-    text = OriginText(origin, options.text, options.data_dir, options.on_bad_bytes)
-    result = _Mixed.of(bundle, open_origin(origin, "static").engine, text)
-    _write(path, result.bundle, options, origin)
-    click.echo(json.dumps(result.to_table(path)) if options.as_json else result.describe(path))
+    result = _Mixed.of(bundle, open_origin(text.origin, "static").engine, text)
+    _write(path, result.bundle, options)
+    options.show(result.to_table(path), result.describe(path))
 
 
-def _write(path: Path, bundle: Bundle, options: _MixOptions, origin: Origin) -> None:
+def _write(path: Path, bundle: Bundle, options: _MixOptions) -> None:
     write_bundle(path, bundle, replace=options.output is None)
-    if options.output is None and origin.run is not None:
-        RunDirectory(origin.run).drop_figures_as_used()
+    run = options.origin_text.origin.run
+    if options.output is None and run is not None:
+        RunDirectory(run).drop_figures_as_used()
 
 
 class _Mixed(NamedTuple):

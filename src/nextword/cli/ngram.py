@@ -1,12 +1,10 @@
 """`nextword ngram`: train an n-gram model, and write it as an ARPA file."""
 
-import json
 import time
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-import click
 import numpy as np
 
 from nextword.cli.options.command import command
@@ -114,7 +112,7 @@ def ngram(options: _NgramOptions, given: Tables) -> None:
     if arpa is not None and form is not None:
         with waiting(f"writing {arpa}"):
             write_arpa(arpa, form)
-    click.echo(json.dumps(result.to_table(), allow_nan=False) if options.as_json else "\n".join(result.describe()))
+    options.show(result.to_table(), "\n".join(result.describe()))
 
 
 @dataclass(frozen=True)

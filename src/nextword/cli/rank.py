@@ -1,9 +1,6 @@
 """`nextword rank`: what fits into the gap?"""
 
-import json
 from dataclasses import dataclass
-
-import click
 
 from nextword.cli.options.command import command
 from nextword.cli.options.setting_option import LINE, Tables, argument, given_settings, option
@@ -62,13 +59,8 @@ def rank(options: _RankOptions, given: Tables) -> None:
         count = count or 10
         named = proposed(model, text, gap=gap, count=options.proposals or _PROPOSALS)
     ranked = rank_candidates(model, text, named, gap=gap, options=given_settings(given, ScoringOptions))[:count]
-    if options.as_json:
-        click.echo(
-            json.dumps({"text": text, "candidates": [candidate.to_table() for candidate in ranked]}, allow_nan=False)
-        )
-        return
-    for candidate in ranked:
-        click.echo(f"{candidate.probability:8.3%}  {candidate.log_prob:10.3f}  {printable(candidate.candidate)}")
+    lines = (f"{each.probability:8.3%}  {each.log_prob:10.3f}  {printable(each.candidate)}" for each in ranked)
+    options.show({"text": text, "candidates": [each.to_table() for each in ranked]}, "\n".join(lines))
 
 
 def _named(options: _RankOptions) -> list[str] | None:

@@ -1,12 +1,9 @@
 """`nextword surprise`: which lines did the model not expect?"""
 
-import json
 import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
-
-import click
 
 from nextword.cli.options.command import command
 from nextword.cli.options.setting_option import Tables, argument, given_settings, option
@@ -64,8 +61,7 @@ def surprise(options: _SurpriseOptions, given: Tables) -> None:
         surprising = most_surprising_lines(model, lines, count or _DEFAULT_COUNT, threshold=least, **how)
     for line in surprising:
         place = lines.place_of(line.number)
-        table = {"file": place.source, **line.to_table(), "number": place.line}
-        click.echo(json.dumps(table, allow_nan=False) if options.as_json else _shown(line, place))
+        options.show({"file": place.source, **line.to_table(), "number": place.line}, _shown(line, place))
 
 
 def _shown(line: SurprisingLine, place: LinePlace) -> str:

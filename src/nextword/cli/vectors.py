@@ -68,11 +68,8 @@ def vectors(options: _VectorsOptions) -> None:
         _report(output, embeddings.vectors.shape, "the vectors of all words", as_json=as_json)
     elif nearest is not None:
         near = embeddings.nearest(nearest, options.top or _NEAREST)
-        if as_json:
-            click.echo(json.dumps({"word": nearest, "nearest": [vars(other) for other in near]}))
-            return
-        for other in near:
-            click.echo(f"{other.cosine:7.3f}  {other.word}")
+        shown = (f"{other.cosine:7.3f}  {other.word}" for other in near)
+        options.show({"word": nearest, "nearest": [vars(other) for other in near]}, "\n".join(shown))
 
 
 def _report(output: Path, shape: tuple[int, ...], what: str, *, as_json: bool) -> None:

@@ -11,7 +11,7 @@ import click
 import pytest
 
 from nextword.cli.main import nextword
-from nextword.cli.options.command import Command, described
+from nextword.cli.options.command import Command, OptionHelp
 from nextword.cli.options.setting_option import SettingOption
 from nextword.cli.output.messages import COMMON
 
@@ -87,7 +87,7 @@ def test_a_default_is_shown(command: Command) -> None:
 
 
 def check_help(option: click.Option) -> None:
-    told = described(option, {})
+    told = OptionHelp.of(option, {}).sentence
     assert option.help
     assert option.help[0].isupper() or option.help.split(":")[0].isidentifier() or ", " in option.help.split(":")[0]
     assert told.endswith(".")

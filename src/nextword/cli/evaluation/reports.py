@@ -1,6 +1,5 @@
 """Reports that `nextword evaluate` prints in place of its table: keystrokes saved, and text copied from training."""
 
-import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -72,9 +71,9 @@ def require_plain(flag: str, *, significance: bool, batch_size: int) -> None:
 
 
 def keystrokes_report(
-    columns: Sequence[Column], outcomes: Sequence[AppliedMethods], *, max_tokens: int | None, as_json: bool
-) -> str:
-    """Measure the keystrokes that each column saves, and return the figures as a table or as JSON.
+    columns: Sequence[Column], outcomes: Sequence[AppliedMethods], *, max_tokens: int | None
+) -> tuple[dict[str, Any], str]:
+    """Measure the keystrokes that each column saves, and return the figures for JSON and as lines.
 
     A column with a Kneser-Ney model of the same training text follows, if that text is known.
     """
@@ -94,10 +93,8 @@ def keystrokes_report(
             continue
         notes = [f"order {_ORDER}, fitted to the train split of `{first.text.origin.text}`"]
         results.append(_measured(label, first, model, None, notes, max_tokens))
-    if as_json:
-        tables = [table for each in results for table in each.to_tables()]
-        return json.dumps({"keystrokes": tables, "missing": missing}, allow_nan=False)
-    return "\n".join(_keystroke_lines(results, missing))
+    tables = [table for each in results for table in each.to_tables()]
+    return {"keystrokes": tables, "missing": missing}, "\n".join(_keystroke_lines(results, missing))
 
 
 def _measured(
@@ -149,13 +146,9 @@ def _keystroke_lines(results: Sequence[_MeasuredColumn], missing: Sequence[str])
 
 
 def copied_report(
-    columns: Sequence[Column],
-    outcomes: Sequence[AppliedMethods],
-    secrets: Sequence[str],
-    num_tokens: int,
-    as_json: bool,
-) -> str:
-    """Measure what each column copies from the text that it was trained on, and return it as lines or as JSON."""
+    columns: Sequence[Column], outcomes: Sequence[AppliedMethods], secrets: Sequence[str], num_tokens: int
+) -> tuple[dict[str, Any], str]:
+    """Measure what each column copies from the text that it was trained on, and return it for JSON and as lines."""
     lines, tables = [], []
     for column, outcome in zip(columns, outcomes, strict=True):
         first = column.first
@@ -167,9 +160,7 @@ def copied_report(
             found = measure_copying(outcome.model, train, held_out, secrets=secrets, max_tokens=num_tokens)
         lines += [*([column.label] if len(columns) > 1 else []), *_copied_lines(found, first.split)]
         tables.append({"label": column.label, "held_out_split": first.split, **found.to_table()})
-    if as_json:
-        return json.dumps({"copied": tables, "protocol": _COPIED_PROTOCOL})
-    return "\n".join([*lines, f"({_COPIED_PROTOCOL})"])
+    return {"copied": tables, "protocol": _COPIED_PROTOCOL}, "\n".join([*lines, f"({_COPIED_PROTOCOL})"])
 
 
 def _copied_lines(found: Copying, split: str) -> list[str]:

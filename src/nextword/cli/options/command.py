@@ -219,11 +219,6 @@ def _metavar(option: click.Option) -> str:
     return option.type.name.upper()
 
 
-def described(option: click.Option, defaults: dict[str, str]) -> str:
-    """Return the help of an option with its choices and its default."""
-    return OptionHelp.of(option, defaults).sentence
-
-
 def _facts(option: click.Option) -> Iterator[str]:
     """Yield what the help of an option does not say by itself, apart from its default."""
     help_text = option.help or ""

@@ -7,6 +7,7 @@ the fields that several commands share.
 
 import dataclasses
 import inspect
+import json
 import types
 import typing
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -69,6 +70,10 @@ class JsonOptions(CommandOptions):
 
     as_json: bool = option(False, "--json", help="Print JSON.")
 
+    def show(self, table: Any, text: str) -> None:
+        """Print a table as JSON if that was asked for, else the same as text."""
+        click.echo(json.dumps(table, allow_nan=False) if self.as_json else text)
+
 
 def argument(
     default: Any = dataclasses.MISSING, *, meaning: str = "", complete: Complete | None = None, **declared: Any
@@ -86,23 +91,15 @@ def argument(
 
 
 class Option(click.Option):
-    """A flag of one command.
+    """A flag of one command."""
 
-    Attributes:
-        is_rare: Whether the short help leaves it out.
-    """
-
-    is_rare = False
+    is_rare = False  # whether the short help leaves it out
 
 
 class Argument(click.Argument):
-    """An argument of one command.
+    """An argument of one command."""
 
-    Attributes:
-        meaning: What it must be, for the error that it is missing.
-    """
-
-    meaning = ""
+    meaning = ""  # what it must be, for the error that it is missing
 
 
 class SettingOption(click.Option):

@@ -5,7 +5,7 @@ import time
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 from click.shell_completion import CompletionItem
@@ -13,11 +13,22 @@ from click.shell_completion import CompletionItem
 from nextword.bundle.origin import Origin, is_model_at
 from nextword.bundle.samples import SAMPLE_MODELS, sample_model_path
 from nextword.bundle.store import identity_of, is_arpa
-from nextword.cli.options.setting_option import MODEL, JsonOptions, argument, bad_bytes_option, option
+from nextword.cli.options.setting_option import (
+    MODEL,
+    JsonOptions,
+    argument,
+    bad_bytes_of_splits_option,
+    bad_bytes_option,
+    data_dir_option,
+    option,
+)
 from nextword.cli.output.messages import detail
 from nextword.engine.opening import EngineName, open_model
 from nextword.engine.text_model import LoadedModel, TextModel, UsedMethod
 from nextword.text.options import OnBadBytes
+
+if TYPE_CHECKING:
+    from nextword.bundle.origin_text import OriginText
 
 
 def target_path(argument: str) -> Path:
@@ -122,6 +133,23 @@ class AnswerOptions(JsonOptions):
             return identity_of(Origin.of(path).bundle, with_mixture=self.method == "mixture")
         with path.open("rb") as file:
             return f"{path.name} {hashlib.file_digest(file, 'sha256').hexdigest()[:12]}"
+
+
+@dataclass(frozen=True, kw_only=True)
+class OriginTextOptions(JsonOptions):
+    """The options of a command that reads a text for a model: by default, that of its run."""
+
+    run_or_model: Path = run_or_model_argument()
+    text: str | None = argument(None)
+    data_dir: Path | None = data_dir_option()
+    on_bad_bytes: OnBadBytes | None = bad_bytes_of_splits_option()
+
+    @property
+    def origin_text(self) -> "OriginText":
+        """The model, and the text to read for it."""
+        from nextword.bundle.origin_text import OriginText  # here, for it would slow the start of all commands
+
+        return OriginText(Origin.of(self.run_or_model), self.text, self.data_dir, self.on_bad_bytes)
 
 
 def complete_methods(_context: click.Context, _option: click.Parameter, typed: str) -> list[CompletionItem]:

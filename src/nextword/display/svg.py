@@ -1,7 +1,7 @@
 """A picture as SVG: shapes and text with classes, and one style sheet whose colors follow the reader's scheme."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 from xml.sax.saxutils import escape
@@ -178,6 +178,12 @@ class Drawing:
         self._write(x, baseline, markup, kind, anchor)
         self._remember(formula, x, baseline, width, size, anchor)
         return width
+
+    def legend(self, left: float, baseline: float, looks: Mapping[str, str]) -> None:
+        """Draw what each class of rectangles means, from left to right."""
+        for kind, meaning in looks.items():
+            self.rect(left, baseline - 11, 12, 12, kind, radius=2)
+            left += 18 + self.text(left + 18, baseline, meaning, "note") + 14
 
     def to_svg(self) -> str:
         """Return the content of the file."""

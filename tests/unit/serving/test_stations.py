@@ -14,7 +14,7 @@ from nextword import serving
 from nextword.serving import application
 from nextword.serving.http.access import Access
 from nextword.serving.http.body import RequestBody, StrictRoute
-from nextword.serving.routes.work import Answer, Work, origin_of
+from nextword.serving.routes.work import Answer, Work
 from support.raw_http import exchange, post
 from support.served import Served
 from support.text_service import service_of, tiny_model
@@ -64,7 +64,7 @@ def test_a_route_is_its_file_and_a_row_of_the_application(monkeypatch: pytest.Mo
     @router.post("/v1/echo", summary="Echo")
     async def echo(body: Echo, work: Work) -> Answer:
         """Return nothing but the model."""
-        return await work.run(lambda served: Answer(**origin_of(served)))
+        return await work.run(Answer.of)
 
     monkeypatch.setattr(application, "ROUTES", (*application.ROUTES, SimpleNamespace(router=router)))
     key = {"Authorization": f"Bearer {'k' * 16}"}

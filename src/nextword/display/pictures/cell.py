@@ -98,8 +98,10 @@ def _draw(bundle: Bundle, layer: int, numbers: CellNumbers, ids: list[int], plac
     _draw_gates(drawing, numbers)
     source = "its row of the embedding" if layer == 1 else f"as layer {layer - 1} passes it on"
     _draw_states(drawing, numbers, word.removeprefix("the "), source)
-    bottom = _draw_legend(drawing, _BOTTOM + 96, f"unit {numbers.units[numbers.marked]}, computed below")
-    bottom = draw_word_line(drawing, pieces, place, top=bottom + 18, left=8, width=room)
+    marked = f"unit {numbers.units[numbers.marked]}, computed below"
+    looks = {"gate": "gate, 0 to 1", "positive": "above 0", "negative": "below 0", "marked": marked}
+    drawing.legend(8.0, _BOTTOM + 96, looks)
+    bottom = draw_word_line(drawing, pieces, place, top=_BOTTOM + 114, left=8, width=room)
     drawing.height = draw_equations(drawing, numbers, top=bottom + 12, left=8, width=room) + 8
     return drawing
 
@@ -191,15 +193,6 @@ def _draw_state(
         marked=numbers.marked,
     )
     strip.draw(drawing, left + (_BOX_WIDTH - STRIP_WIDTH) / 2, top + 72 - STRIP_HEIGHT - 6)
-
-
-def _draw_legend(drawing: Drawing, baseline: float, marked: str) -> float:
-    x = 8.0
-    legend = {"gate": "gate, 0 to 1", "positive": "above 0", "negative": "below 0", "marked": marked}
-    for kind, says in legend.items():
-        drawing.rect(x, baseline - 11, 12, 12, kind, radius=2)
-        x += 18 + drawing.text(x + 18, baseline, says, "note") + 14
-    return baseline
 
 
 @dataclass(frozen=True)

@@ -1,7 +1,7 @@
 """A text with a color behind each word: a unit's cell while it reads, or how much the words surprised a model."""
 
 from bisect import bisect_right
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -70,11 +70,9 @@ def draw_unit(bundle: Bundle, text: str, *, unit: int | None = None, layer: int 
         title=f"A text colored by the cell of unit {chosen} of layer {layer} while the model {bundle.name} reads it",
         description=" ".join(f"{shown.word} ({shown.tip.partition(': ')[2]})" for shown in words[:60]),
     )
-    drawing.text(_LEFT, 24, f"Unit {chosen} of layer {layer} reads", "heading")
-    drawing.text(_LEFT, 46, f"model {bundle.name}; color: its cell, bar below: its forget gate", "note", room=524)
-    looks = (("positive s4", "cell above 0"), ("negative s4", "cell below 0"), ("gate", "forget gate: full keeps all"))
-    _draw_legend(drawing, 70, looks)
-    _draw_words(drawing, words, 86)
+    note = f"model {bundle.name}; color: its cell, bar below: its forget gate"
+    looks = {"positive s4": "cell above 0", "negative s4": "cell below 0", "gate": "forget gate: full keeps all"}
+    _draw(drawing, f"Unit {chosen} of layer {layer} reads", note, looks, words)
     return drawing
 
 
@@ -94,24 +92,17 @@ def draw_surprisal(words: Sequence[PredictedWord], model: str) -> Drawing:
         title=f"A text colored by how much each word surprised the model {model}",
         description=" ".join(f"{word.actual} ({word.bits:.0f} bits)" for word in words[:100]),
     )
-    drawing.text(_LEFT, 24, "How much each word surprised the model", "heading")
-    drawing.text(_LEFT, 46, f"model {model}; below a word: its first guess, if that was another", "note", room=524)
-    looks = [(f"bits{step}", f"from {bits} bits") for step, bits in enumerate(BITS, 1)]
-    _draw_legend(drawing, 70, looks)
-    _draw_words(drawing, colored, 86)
+    note = f"model {model}; below a word: its first guess, if that was another"
+    looks = {f"bits{step}": f"from {bits} bits" for step, bits in enumerate(BITS, 1)}
+    _draw(drawing, "How much each word surprised the model", note, looks, colored)
     return drawing
 
 
-def _draw_legend(drawing: Drawing, baseline: float, looks: Sequence[tuple[str, str]]) -> None:
-    x = _LEFT
-    for kind, meaning in looks:
-        drawing.rect(x, baseline - 11, 12, 12, kind, radius=2)
-        x += 18 + drawing.text(x + 18, baseline, meaning, "note") + 14
-
-
-def _draw_words(drawing: Drawing, words: Sequence[ColoredWord], top: float) -> None:
-    """Draw the words in lines, and set the height of the picture."""
-    x, room = _LEFT, _WIDTH - 2 * _LEFT
+def _draw(drawing: Drawing, heading: str, note: str, looks: Mapping[str, str], words: Sequence[ColoredWord]) -> None:
+    x, room, top = _LEFT, _WIDTH - 2 * _LEFT, 86.0
+    drawing.text(_LEFT, 24, heading, "heading")
+    drawing.text(_LEFT, 46, note, "note", room=room)
+    drawing.legend(_LEFT, 70, looks)
     below = SIZES["note"] + 5 if any(word.below for word in words) else 0.0
     height = _WORD_HEIGHT + below + (_BAR if any(word.bar is not None for word in words) else 0.0)
     for word in words:

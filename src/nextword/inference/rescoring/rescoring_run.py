@@ -102,7 +102,7 @@ class RescoringRun:
         """Return the weights and their origin, to be saved."""
         rates = self._tally.rates()
         figures = {f"wer_{who.replace(' ', '_')}": round(rates[who].wer, 6) for who in rates}
-        counts = {"num_utterances": self._tally.num_utterances, "num_hypotheses": self._tally.num_hypotheses}
+        counts = {"num_utterances": self._num_utterances, "num_hypotheses": self._num_hypotheses}
         return WeightsFile(self.weights, self._reader.format.score_names, {**self._origin, **counts, **figures})
 
     def report(self) -> RescoringReport:

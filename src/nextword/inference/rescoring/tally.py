@@ -75,16 +75,10 @@ class ErrorRates:
 class Tally:
     """Counts errors list by list, and stores a few numbers for each utterance."""
 
-    num_hypotheses: int = 0  # number of hypotheses so far
     words: list[int] = field(default_factory=list)  # number of words of each reference
     characters: list[int] = field(default_factory=list)  # number of characters of each reference
     # For each choice, the word errors and the character errors of each utterance.
     errors: dict[str, list[tuple[int, int]]] = field(default_factory=dict)
-
-    @property
-    def num_utterances(self) -> int:
-        """Number of utterances so far."""
-        return len(self.words)
 
     def add(self, scored: ScoredList, reference: str, counts: EditCounts, chosen: Mapping[str, int]) -> None:
         """Count an utterance.
@@ -94,7 +88,6 @@ class Tally:
         places = {BEFORE: 0, **chosen, ORACLE: int(np.argmin(counts.errors))}
         texts = [scored.nbest.hypotheses[place].text for place in places.values()]
         characters = character_errors(reference, texts)
-        self.num_hypotheses += len(scored.nbest.hypotheses)
         self.words.append(counts.length)
         self.characters.append(characters.length)
         for (name, place), of_characters in zip(places.items(), characters.errors.tolist(), strict=True):

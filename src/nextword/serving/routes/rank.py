@@ -9,7 +9,7 @@ from nextword.inference.scoring.gaps import GAP, proposals, rank
 from nextword.inference.scoring.lines import ScoringOptions
 from nextword.serving.http.body import FIRST_FAULT, ModelRequest, StrictRoute
 from nextword.serving.http.openapi import ERRORS, NOT_FOUND, example
-from nextword.serving.routes.work import Answer, Work, origin_of, require_at_most, require_tokens
+from nextword.serving.routes.work import Answer, Work, require_at_most, require_tokens
 from nextword.serving.served_model import ServedModel
 from nextword.serving.settings import ServingSettings
 
@@ -86,6 +86,4 @@ def _answer(served: ServedModel, body: RankRequest, settings: ServingSettings) -
     require_at_most(settings, "max_scored_tokens", "candidates", num_scored, "tokens, each with the text around it")
     options = ScoringOptions(bos=body.bos, eos=body.eos, spell=body.spell)
     ranked = rank(model, body.text, named, gap=body.gap, options=options)[:count]
-    return RankAnswer(
-        **origin_of(served), text=body.text, candidates=[Candidate(**candidate.to_table()) for candidate in ranked]
-    )
+    return RankAnswer.of(served, text=body.text, candidates=[Candidate(**candidate.to_table()) for candidate in ranked])

@@ -21,7 +21,7 @@ from nextword.serving.http.access import is_loopback
 from nextword.serving.http.body import StrictRoute
 from nextword.serving.http.errors import ApiError
 from nextword.serving.http.openapi import ERRORS, REFUSED_MODEL
-from nextword.serving.routes.work import EXAMPLE_HASH, Answer, origin_of
+from nextword.serving.routes.work import EXAMPLE_HASH, Answer
 from nextword.serving.served_model import ModelSlot, ServedModel
 
 router = APIRouter(route_class=StrictRoute, tags=["service"], responses=ERRORS)
@@ -140,7 +140,7 @@ async def reload_model(reloader: Annotated[Reloader, Depends(reloader_of)], resp
         message = f"the new model is refused, and the former one serves on: {done.refused}"
         raise ApiError(409, message, code="model_refused")
     response.headers.update(done.served.headers)
-    return ReloadAnswer(**origin_of(done.served), hash=done.served.hash, former_hash=done.former_hash)
+    return ReloadAnswer.of(done.served, hash=done.served.hash, former_hash=done.former_hash)
 
 
 def self_test(model: TextModel) -> None:

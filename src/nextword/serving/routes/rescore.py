@@ -10,7 +10,7 @@ from nextword.inference.rescoring.rescorer import ScoredList, score_lists
 from nextword.inference.rescoring.weights import DEFAULT_WEIGHTS, RescoringWeights
 from nextword.serving.http.body import FIRST_FAULT, ModelRequest, RequestBody, StrictRoute
 from nextword.serving.http.openapi import ERRORS, NOT_FOUND, example
-from nextword.serving.routes.work import Answer, Work, origin_of, require_at_most, require_tokens
+from nextword.serving.routes.work import Answer, Work, require_at_most, require_tokens
 from nextword.serving.served_model import ServedModel
 from nextword.serving.settings import ServingSettings
 
@@ -138,9 +138,7 @@ def _answer(served: ServedModel, body: RescoreRequest, settings: ServingSettings
         NbestList(nbest.utterance, [Hypothesis(one.text, tuple(one.scores), {}) for one in nbest.hypotheses])
         for nbest in body.lists
     ]
-    return RescoreAnswer(
-        **origin_of(served), lists=[_rescored(scored, weights) for scored in score_lists(served.model, lists)]
-    )
+    return RescoreAnswer.of(served, lists=[_rescored(scored, weights) for scored in score_lists(served.model, lists)])
 
 
 def _rescored(scored: ScoredList, weights: RescoringWeights) -> RescoredList:

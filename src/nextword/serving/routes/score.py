@@ -18,7 +18,7 @@ from nextword.inference.scoring.score_summary import ScoreSummary
 from nextword.inference.suggestion.lexicon import lexicon_of
 from nextword.serving.http.body import FIRST_FAULT, ModelRequest, StrictRoute
 from nextword.serving.http.openapi import ERRORS, NOT_FOUND, example
-from nextword.serving.routes.work import Answer, WordProbability, Work, origin_of, require_at_most, require_tokens
+from nextword.serving.routes.work import Answer, WordProbability, Work, require_at_most, require_tokens
 from nextword.serving.served_model import ServedModel
 from nextword.serving.settings import ServingSettings
 from nextword.text.tokens.token_spans import Segment, TokenSpan, line_segment, segment_spans, text_segments
@@ -147,7 +147,7 @@ def _answer(served: ServedModel, body: ScoreRequest, settings: ServingSettings) 
     totals = ScoreSummary()
     for score in scores:
         totals.add(score)
-    answer = ScoreAnswer(**origin_of(served), **totals.to_table())
+    answer = ScoreAnswer.of(served, **totals.to_table())
     tokens = _tokens_of_lines(model, body, segments, scores) if body.with_tokens else [None] * len(scores)
     if body.lines is not None:
         answer.lines = [ScoredLine(**line.to_table(), tokens=its) for line, its in zip(scores, tokens, strict=True)]

@@ -15,15 +15,7 @@ from nextword.inference.suggestion.suggestion import Suggestion, suggest
 from nextword.serving.http.body import FIRST_FAULT, ModelRequest, StrictRoute
 from nextword.serving.http.openapi import ERRORS, NOT_FOUND, example
 from nextword.serving.routes.sessions import Sessions, TypingSession
-from nextword.serving.routes.work import (
-    Answer,
-    ModelWork,
-    WordProbability,
-    Work,
-    origin_of,
-    require_at_most,
-    require_tokens,
-)
+from nextword.serving.routes.work import Answer, ModelWork, WordProbability, Work, require_at_most, require_tokens
 from nextword.serving.served_model import ServedModel
 
 BigramSource = Literal["text", "model"]
@@ -191,7 +183,7 @@ async def _answer_by_bigrams(body: SuggestRequest, work: ModelWork) -> SuggestAn
     def answer(served: ServedModel) -> SuggestAnswer:
         require_tokens(work.settings, served.model.tokenizer, "text", [body.text])
         words = _words(bigrams.suggest(body.text, body.k))
-        return SuggestAnswer(**origin_of(served), suggestions=words, bigram_source=bigrams.source)
+        return SuggestAnswer.of(served, suggestions=words, bigram_source=bigrams.source)
 
     return await work.run(answer, model=model)
 
@@ -229,8 +221,8 @@ async def end_session(session: SessionName, owner: Owner, sessions: AllSessions)
 def _alone(served: ServedModel, body: SuggestRequest, work: ModelWork) -> SuggestAnswer:
     require_tokens(work.settings, served.model.tokenizer, "text", [body.text])
     if body.complete:
-        return SuggestAnswer(**origin_of(served), suggestions=_words(complete(served.model, body.text, body.k)))
-    return SuggestAnswer(**origin_of(served), suggestions=_words(suggest(served.model, body.text, body.k)))
+        return SuggestAnswer.of(served, suggestions=_words(complete(served.model, body.text, body.k)))
+    return SuggestAnswer.of(served, suggestions=_words(suggest(served.model, body.text, body.k)))
 
 
 def _in_session(served: ServedModel, body: SuggestRequest, typing: TypingSession, work: ModelWork) -> SuggestAnswer:
@@ -243,7 +235,7 @@ def _in_session(served: ServedModel, body: SuggestRequest, typing: TypingSession
     if body.finish:
         session.finish()
     learned = list(session.user_words)
-    return SuggestAnswer(**origin_of(served), suggestions=_words(suggestions), session=typing.name, learned=learned)
+    return SuggestAnswer.of(served, suggestions=_words(suggestions), session=typing.name, learned=learned)
 
 
 def _words(suggestions: list[Suggestion]) -> list[WordProbability]:

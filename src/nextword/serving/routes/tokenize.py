@@ -7,7 +7,7 @@ from pydantic import BaseModel, Field
 
 from nextword.serving.http.body import FIRST_FAULT, ModelRequest, StrictRoute
 from nextword.serving.http.openapi import ERRORS, NOT_FOUND, example
-from nextword.serving.routes.work import Answer, Work, origin_of, require_at_most, require_tokens
+from nextword.serving.routes.work import Answer, Work, require_at_most, require_tokens
 from nextword.serving.served_model import ServedModel
 from nextword.text.tokens.token_spans import token_spans
 from nextword.text.tokens.vocabulary import END, UNKNOWN
@@ -94,8 +94,8 @@ async def tokenize(body: TokenizeRequest, work: Work) -> TokenizeAnswer:
             spans = [(span.text, span.token_id, (span.start, span.end)) for span in token_spans(tokenizer, body.prompt)]
         if body.add_special_tokens:
             spans = [(END, end_id, (0, 0)), *spans]
-        return TokenizeAnswer(
-            **origin_of(served),
+        return TokenizeAnswer.of(
+            served,
             tokens=[token_id for _, token_id, _ in spans],
             token_texts=[text for text, _, _ in spans],
             offsets=[list(offsets) for _, _, offsets in spans],
@@ -111,7 +111,7 @@ async def detokenize(body: DetokenizeRequest, work: Work) -> DetokenizeAnswer:
     """Return the text of token ids."""
     require_at_most(work.settings, "max_prompt_tokens", "tokens", len(body.tokens))
     return await work.run(
-        lambda served: DetokenizeAnswer(**origin_of(served), prompt=served.model.tokenizer.decode(body.tokens)),
+        lambda served: DetokenizeAnswer.of(served, prompt=served.model.tokenizer.decode(body.tokens)),
         model=body.model,
     )
 

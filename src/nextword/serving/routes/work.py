@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable
 from functools import partial
-from typing import Annotated, TypedDict
+from typing import Annotated, Any, Self
 
 import anyio.to_thread
 from fastapi import Depends, Request, Response
@@ -28,6 +28,11 @@ class Answer(BaseModel):
         description="Name of the model and the first digits of its hash, which the header `X-Model-Hash` has whole.",
         examples=["austen-6a1713da6ded"],
     )
+
+    @classmethod
+    def of(cls, served: ServedModel, **fields: Any) -> Self:
+        """Return the answer of a model, with the fields of the route."""
+        return cls(model=served.name, system_fingerprint=served.fingerprint, **fields)
 
 
 class WordProbability(BaseModel):
@@ -78,18 +83,6 @@ async def model_work(request: Request, response: Response) -> ModelWork:
 
 Work = Annotated[ModelWork, Depends(model_work)]
 """The parameter of a route."""
-
-
-class Origin(TypedDict):
-    """The fields of `Answer`."""
-
-    model: str
-    system_fingerprint: str
-
-
-def origin_of(served: ServedModel) -> Origin:
-    """Return the fields of `Answer` for a model."""
-    return Origin(model=served.name, system_fingerprint=served.fingerprint)
 
 
 async def off_loop[**P, T](size: int, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:

@@ -12,7 +12,7 @@ import nextword
 from nextword.errors import TextError
 from nextword.serving.application import create_application
 from nextword.serving.http.errors import ApiError
-from nextword.serving.routes.work import Answer, Work, origin_of, require_at_most, require_tokens
+from nextword.serving.routes.work import Answer, Work, require_at_most, require_tokens
 from nextword.serving.served_model import ModelSlot
 from nextword.serving.settings import ServingSettings
 from nextword.text.tokens.tokenizer import Tokenizer
@@ -34,7 +34,7 @@ def _with_route(work_of: Any, settings: ServingSettings | None = None) -> tuple[
 
         def answer(served: Any) -> Answer:
             work_of(work, served)
-            return Answer(**origin_of(served))
+            return Answer.of(served)
 
         return await work.run(answer)
 

@@ -137,11 +137,7 @@ class _DoctorOptions(JsonOptions):
 
 @command(
     _DoctorOptions,
-    examples=[
-        "nextword doctor",
-        "nextword doctor --no-measure",
-        "nextword doctor --preset large --json",
-    ],
+    examples=["nextword doctor", "nextword doctor --no-measure", "nextword doctor --preset large --json"],
 )
 def doctor(options: _DoctorOptions) -> None:
     """Check this machine and report problems.

@@ -42,11 +42,7 @@ class _InfoOptions(JsonOptions):
 
 @command(
     _InfoOptions,
-    examples=[
-        "nextword info austen",
-        "nextword info austen --card",
-        "nextword info runs/demo --json",
-    ],
+    examples=["nextword info austen", "nextword info austen --card", "nextword info runs/demo --json"],
 )
 def info(options: _InfoOptions) -> None:
     """Show a model or a run: figures, files, how to use it.

@@ -32,11 +32,7 @@ class _PresetsOptions(JsonOptions):
 
 @command(
     _PresetsOptions,
-    examples=[
-        "nextword presets",
-        "nextword presets tutorial",
-        "nextword presets tutorial > my.toml",
-    ],
+    examples=["nextword presets", "nextword presets tutorial", "nextword presets tutorial > my.toml"],
 )
 def presets(options: _PresetsOptions) -> None:
     """List the presets, or print the settings of one.

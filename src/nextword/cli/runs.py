@@ -37,11 +37,7 @@ class _RunsOptions(JsonOptions):
 
 @command(
     _RunsOptions,
-    examples=[
-        "nextword runs",
-        "nextword runs experiments --json",
-        "nextword runs runs/first runs/second",
-    ],
+    examples=["nextword runs", "nextword runs experiments --json", "nextword runs runs/first runs/second"],
 )
 def runs(options: _RunsOptions) -> None:
     """List training runs, or compare some.

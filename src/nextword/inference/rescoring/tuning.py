@@ -32,6 +32,7 @@ _MODEL, _FIRST_PASS = 0, 2
 _GRID = (0.0, 0.1, 0.25, 0.5, 1.0, 2.0, 4.0)
 _MAX_POINTS = 256
 _NUM_STARTS = 4
+_SEED = 0
 _MAX_WEIGHT = 100.0
 """Maximum of the weights, as a multiple of the fixed weight, after scaling by the spread of the features."""
 
@@ -104,7 +105,7 @@ class Tuning(NamedTuple):
     held_out: Integers | None
 
 
-def tune(features: Features, weights: RescoringWeights, *, given: Collection[str] = (), seed: int = 0) -> Tuning:
+def tune(features: Features, weights: RescoringWeights, *, given: Collection[str] = ()) -> Tuning:
     """Return the weights with the fewest word errors, and the held-out choices by cross-validation.
 
     If no weight is given, and the order of the first pass has fewer errors than all weights, all weights are 0, which
@@ -114,8 +115,8 @@ def tune(features: Features, weights: RescoringWeights, *, given: Collection[str
     """
     free = _tuned_weights(weights, given)
     start = weights.vector
-    found = _fewest_errors(features, start, free, seed, may_keep_order=not given)
-    return Tuning(RescoringWeights.of_vector(found), _held_out(features, start, free, seed, may_keep_order=not given))
+    found = _fewest_errors(features, start, free, may_keep_order=not given)
+    return Tuning(RescoringWeights.of_vector(found), _held_out(features, start, free, may_keep_order=not given))
 
 
 def _tuned_weights(weights: RescoringWeights, given: Collection[str]) -> NDArray[np.bool_]:
@@ -131,16 +132,14 @@ def _tuned_weights(weights: RescoringWeights, given: Collection[str]) -> NDArray
     return free
 
 
-def _fewest_errors(
-    features: Features, start: Floats, free: NDArray[np.bool_], seed: int, *, may_keep_order: bool
-) -> Floats:
+def _fewest_errors(features: Features, start: Floats, free: NDArray[np.bool_], *, may_keep_order: bool) -> Floats:
     spread = features.spread()
     scales = np.where(spread > 0, spread, 1.0)
     scaled = features._replace(values=features.values / scales)
     start = start * scales
     fixed = np.abs(start[~free]).max(initial=0.0)
     unit = float(fixed) if fixed else 1.0
-    random = np.random.default_rng(seed)
+    random = np.random.default_rng(_SEED)
     points = _grid(start, np.flatnonzero(free & (spread > 0)), unit, random)
     starts = sorted(points, key=lambda point: (scaled.num_errors(point), float(np.abs(point).sum())))[:_NUM_STARTS]
     axes = np.eye(len(start))[free & (spread > 0)]
@@ -205,9 +204,7 @@ def _rounded(features: Features, weights: Floats) -> Floats:
     return weights
 
 
-def _held_out(
-    features: Features, start: Floats, free: NDArray[np.bool_], seed: int, *, may_keep_order: bool
-) -> Integers | None:
+def _held_out(features: Features, start: Floats, free: NDArray[np.bool_], *, may_keep_order: bool) -> Integers | None:
     """Return the choices in each fold by weights tuned on the other folds `(U,)`."""
     if features.num_utterances < 2:
         return None
@@ -215,6 +212,6 @@ def _held_out(
     chosen = np.zeros(features.num_utterances, np.int64)
     for fold in np.unique(fold_of):
         others = features.of_utterances(fold_of != fold)
-        weights = _fewest_errors(others, start, free, seed, may_keep_order=may_keep_order)
+        weights = _fewest_errors(others, start, free, may_keep_order=may_keep_order)
         chosen[fold_of == fold] = features.chosen(weights)[fold_of == fold]
     return chosen

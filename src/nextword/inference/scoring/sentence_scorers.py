@@ -53,6 +53,7 @@ class SentenceScorer(Protocol):
 
     def sentence(self, words: Sequence[str], *, bos: bool, eos: bool) -> float:
         """Return the log10 probability of all words and, with `eos`, of the end after them."""
+        return sum(log10_prob for log10_prob, _, _ in self.words(words, bos=bos, eos=eos))
 
     def words(self, words: Sequence[str], *, bos: bool, eos: bool) -> Iterator[tuple[float, int, bool]]:
         """Yield log10 probability, `ngram_length` and out-of-vocabulary flag for each word and, with `eos`, the end.
@@ -61,7 +62,7 @@ class SentenceScorer(Protocol):
         """
 
 
-class NetworkScorer:
+class NetworkScorer(SentenceScorer):
     """A `SentenceScorer` over a network, which remembers the whole sentence.
 
     In int8, numbers are rounded by the largest of all that are computed at once. A whole sentence would then differ by
@@ -98,7 +99,7 @@ class NetworkScorer:
             options = ScoringOptions(bos=bos, spell=self._spell)
             (line,) = score_lines(self._model, [" ".join(words)], options, ranks=False)
             return line.log10_prob
-        return sum(log10_prob for log10_prob, _, _ in self.words(words, bos=bos, eos=eos))
+        return super().sentence(words, bos=bos, eos=eos)
 
     def words(self, words: Sequence[str], *, bos: bool, eos: bool) -> Iterator[tuple[float, int, bool]]:
         """Yield log10 probability, number of words read, and out-of-vocabulary flag for each word and the end."""
@@ -109,7 +110,7 @@ class NetworkScorer:
             context = scored.after
 
 
-class NgramScorer:
+class NgramScorer(SentenceScorer):
     """A `SentenceScorer` over an n-gram model."""
 
     def __init__(self, model: BackoffModel) -> None:
@@ -130,10 +131,6 @@ class NgramScorer:
         """Return the probability of a word after a context, and the context after it."""
         assert isinstance(context, BackoffContext)  # noqa: S101
         return NextWord(*context.score(word))
-
-    def sentence(self, words: Sequence[str], *, bos: bool, eos: bool) -> float:
-        """Return the log10 probability of all words and, with `eos`, of the end after them."""
-        return sum(log10_prob for log10_prob, _, _ in self.words(words, bos=bos, eos=eos))
 
     def words(self, words: Sequence[str], *, bos: bool, eos: bool) -> Iterator[tuple[float, int, bool]]:
         """Yield log10 probability, length of the n-gram and out-of-vocabulary flag for each word and the end."""

@@ -1,10 +1,13 @@
 """The description of the service as OpenAPI: tags, and the errors that a route can answer with."""
 
+import json
 from typing import Any
 
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 from pydantic import BaseModel, ConfigDict, Field
+
+from nextword.serving.http.errors import ApiError
 
 JSON = "application/json"
 
@@ -24,40 +27,36 @@ class ErrorAnswer(BaseModel):
     error: ErrorDetail
 
 
-def _error(status: int, description: str, message: str, kind: str, code: str, param: str | None = None) -> Any:
-    detail = {"message": message, "type": kind, "param": param, "code": code}
-    content = {JSON: {"example": {"error": detail}}}
+def _error(status: int, description: str, message: str, code: str, param: str | None = None) -> Any:
+    content = {JSON: {"example": json.loads(ApiError(status, message, code=code, param=param).to_json())}}
     return {status: {"model": ErrorAnswer, "description": description, "content": content}}
 
 
-_INVALID, _ABSENT = "invalid_request_error", "not_found_error"
 _ABOVE = "`k` must be at most 100, but is 500; ask for less, or set NEXTWORD_SERVE_MAX_SUGGESTIONS"
 
 ERRORS: dict[int | str, dict[str, Any]] = {
-    **_error(400, "The request breaks a rule.", _ABOVE, _INVALID, "above_bound", "k"),
-    **_error(401, "An API key is required.", "an API key is required", "authentication_error", "invalid_api_key"),
-    **_error(403, "A foreign page sends it.", "pages of other origins may not send this", _INVALID, "foreign_origin"),
-    **_error(408, "The request came too slowly.", "a request must arrive within 10 s", _INVALID, "slow_request"),
-    **_error(413, "The body is too long.", "the body must be at most 1048576 bytes", _INVALID, "body_too_large"),
-    **_error(421, "Host is foreign.", "the header Host names another service", _INVALID, "unknown_host"),
-    **_error(429, "The service is busy.", "the service is busy; try again in 5 s", "overloaded_error", "overloaded"),
-    **_error(503, "The service starts or ends.", "the service ends", "unavailable_error", "closing"),
+    **_error(400, "The request breaks a rule.", _ABOVE, "above_bound", "k"),
+    **_error(401, "An API key is required.", "an API key is required", "invalid_api_key"),
+    **_error(403, "A foreign page sends it.", "pages of other origins may not send this", "foreign_origin"),
+    **_error(408, "The request came too slowly.", "a request must arrive within 10 s", "slow_request"),
+    **_error(413, "The body is too long.", "the body must be at most 1048576 bytes", "body_too_large"),
+    **_error(421, "Host is foreign.", "the header Host names another service", "unknown_host"),
+    **_error(429, "The service is busy.", "the service is busy; try again in 5 s", "overloaded"),
+    **_error(503, "The service starts or ends.", "the service ends", "closing"),
 }
 """Errors that every route can answer with; pass it as `responses`."""
 
 NOT_FOUND: dict[int | str, dict[str, Any]] = _error(
-    404, "There is no such thing.", "there is no such session; begin one", _ABSENT, "no_session", "session"
+    404, "There is no such thing.", "there is no such session; begin one", "no_session", "session"
 )
 """The error of a route that finds nothing."""
 
-NO_PAGE: dict[int | str, dict[str, Any]] = _error(
-    404, "There is no such file.", "the page has no such file", _ABSENT, "no_file"
-)
+NO_PAGE: dict[int | str, dict[str, Any]] = _error(404, "There is no such file.", "the page has no such file", "no_file")
 """The error of a file of the page that is not there."""
 
 REFUSED_MODEL: dict[int | str, dict[str, Any]] = {
-    **_error(403, "Another machine asks, and there are no API keys.", "from this machine only", _INVALID, "not_local"),
-    **_error(409, "The new model is refused.", "the new model is refused", _INVALID, "model_refused"),
+    **_error(403, "Another machine asks, and there are no API keys.", "from this machine only", "not_local"),
+    **_error(409, "The new model is refused.", "the new model is refused", "model_refused"),
 }
 """The errors of a reload."""
 

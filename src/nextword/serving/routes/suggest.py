@@ -1,7 +1,7 @@
 """`/v1/suggest`: the next word or the rest of the word being typed, alone or in a session that learns words."""
 
 import hashlib
-from typing import Annotated, Literal, cast
+from typing import Annotated, Literal, NamedTuple, cast
 
 from fastapi import APIRouter, Depends, Path, Request, Response
 from pydantic import BaseModel, Field, model_validator
@@ -28,23 +28,15 @@ _MAX_TOKENS = 5_000_000
 """Tokens of the training text that are counted, about a second each million."""
 
 
-class Bigrams:
-    """Next words by the bigrams of the training text, or else by the network when it sees only the last word."""
+class Bigrams(NamedTuple):
+    """A model of the bigrams of the training text, or else the network, which then sees only the last word."""
 
-    def __init__(self, model: TextModel, counted: TextModel | None) -> None:
-        self._model = model
-        self._counted = counted
-
-    @property
-    def source(self) -> BigramSource:
-        """Where the figures come from."""
-        return "model" if self._counted is None else "text"
+    model: TextModel
+    source: BigramSource
 
     def suggest(self, text: str, k: int) -> list[Suggestion]:
         """Return the `k` most probable words after the last word of a text, most probable first."""
-        if self._counted is not None:
-            return suggest(self._counted, _ending(text), k)
-        return suggest(self._model, _last_word(text), k)
+        return suggest(self.model, _ending(text) if self.source == "text" else _last_word(text), k)
 
 
 def bigrams_of(served: ServedModel) -> Bigrams:
@@ -53,10 +45,10 @@ def bigrams_of(served: ServedModel) -> Bigrams:
     try:
         ids = served.text.load("train", model.tokenizer).ids[:_MAX_TOKENS]
     except (NextwordError, OSError):
-        return Bigrams(model, None)
+        return Bigrams(model, "model")
     size, end_id = model.engine.vocabulary_size, model.engine.end_id
     counted = KneserNeyModel.fit(ids, _ORDER, vocabulary_size=size, end_id=end_id)
-    return Bigrams(model, model.with_engine(NgramModelEngine(counted, end_id=end_id)))
+    return Bigrams(model.with_engine(NgramModelEngine(counted, end_id=end_id)), "text")
 
 
 def _ending(text: str) -> str:

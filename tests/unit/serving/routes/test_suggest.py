@@ -226,7 +226,7 @@ def test_counted_bigrams_see_only_the_last_word() -> None:
 )
 def test_the_network_reads_the_last_word_alone(text: str, last: str) -> None:
     model = tiny_model()
-    bigrams = Bigrams(model.model, None)
+    bigrams = Bigrams(model.model, "model")
     assert bigrams.source == "model"
     assert bigrams.suggest(text, 4) == suggest(model.model, last, 4, restore_case=True)
     model.scheduler.close()

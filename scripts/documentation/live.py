@@ -88,7 +88,7 @@ VIEWS = {
         "inside",
         "See which words count",
         "The words “Miss Bingley, when she had done writing,” shaded by their influence on the prediction “was”: "
-        "“when”, “writing” and the commas count most",
+        "the last comma counts most, then “Bingley” and “done”",
         521,
         text="Miss Bingley, when she had done writing,",
         part="words",

@@ -6,7 +6,6 @@ $\ln p(h)$ is the model's log-probability of the hypothesis $h$, $|h|$ its numbe
 scores.
 """
 
-import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -18,7 +17,7 @@ from numpy.typing import NDArray
 
 from nextword.disk.files import write_file
 from nextword.errors import SettingError
-from nextword.settings import Settings, setting, unknown_name
+from nextword.settings import Settings, read_tables, setting, unknown_name
 
 Floats = NDArray[np.float64]
 Integers = NDArray[np.int64]
@@ -168,14 +167,7 @@ class WeightsFile:
         Raises:
             SettingError: The file cannot be read or is invalid.
         """
-        try:
-            tables = tomllib.loads(path.read_text(encoding="utf-8"))
-        except OSError as error:
-            raise SettingError(
-                f"`{path}` must be a readable file, but is not: {error.strerror or error}; give another file"
-            ) from error
-        except (ValueError, RecursionError) as error:
-            raise SettingError(f"`{path}` must be valid TOML, but is not: {error}; correct it") from error
+        tables = read_tables(path)
         for name in tables:
             if name not in (_WEIGHTS, _SCORES, _TUNED):
                 raise SettingError(f"`{path}`: {unknown_name('table of weights', name, (_WEIGHTS, _SCORES, _TUNED))}")

@@ -34,7 +34,7 @@ def test_weights_follow_the_order_of_the_scores() -> None:
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("model_weight =", "must be valid TOML, but is not"),
+        ("model_weight =", "must be valid TOML, but are not"),
         ("[rescorin]\n", "`rescorin` is not a table of weights; did you mean `rescoring`"),
         ("[rescoring]\nmodel_wait = 1.0\n", "did you mean `model_weight`"),
         ("[rescoring]\nmodel_weight = 'high'\n", "`model_weight` must be of type float, but is 'high'"),

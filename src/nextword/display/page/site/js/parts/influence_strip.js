@@ -32,7 +32,7 @@ export class InfluenceStrip {
     const reach = Math.max(1e-12, ...known.map((index) => Math.abs(influence[index])));
     for (const index of known) {
       const [word, value] = [this.words[index], influence[index]];
-      const strength = Math.abs(value) / reach;
+      const strength = Math.sqrt(Math.abs(value) / reach);
       word.style.setProperty("--strength", `${(100 * strength).toFixed(1)}%`);
       word.style.setProperty("--underline", `${(4 * strength).toFixed(2)}px`);
       word.classList.add("is-shaded");

@@ -10,7 +10,7 @@ from support.benchmark_runs import benchmark
 @pytest.mark.slow
 def test_each_arm_is_measured_on_one_test_text(tmp_path: Path) -> None:
     text, more = tmp_path / "text.txt", tmp_path / "more.txt"
-    lines = "\n\n".join(["She said that the Zorblax was very much obliged.", "He was not."] * 1500)
+    lines = "\n\n".join(["She said that the Zorblax was very much obliged.", "He was not."] * 250)
     text.write_text(lines, encoding="utf-8")
     more.write_text(lines[:2000], encoding="utf-8")
     common = ("--text", text, "--words", "1000", "--base-text", more, "--epochs", "0.5", "--runs", tmp_path / "runs")

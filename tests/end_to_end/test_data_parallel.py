@@ -61,12 +61,9 @@ def one_process(command_line: CommandLine) -> Path:
     return run
 
 
-@pytest.mark.parametrize("num_processes", [2, 4])
-def test_losses_of_fifty_steps_are_those_of_one_process(
-    command_line: CommandLine, one_process: Path, num_processes: int
-) -> None:
-    run = command_line.folder / f"of-{num_processes}"
-    train(command_line, num_processes, command_line.text, *FIFTY_STEPS, "--strategy", "data-parallel", "--run", run)
+def test_losses_of_fifty_steps_are_those_of_one_process(command_line: CommandLine, one_process: Path) -> None:
+    run = command_line.folder / "of-4"
+    train(command_line, 4, command_line.text, *FIFTY_STEPS, "--strategy", "data-parallel", "--run", run)
     assert np.abs(losses_of(run) - losses_of(one_process)).max() < 1e-5
     ours, theirs = (safetensors.numpy.load_file(each / "model/weights.safetensors") for each in (run, one_process))
     assert all(np.abs(ours[name] - theirs[name]).max() < 1e-4 for name in theirs)

@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from support.benchmark_runs import benchmark
+from support.tiny_bundle import write_tiny_bundle
 
 
 @pytest.mark.slow
@@ -13,9 +14,11 @@ def test_each_arm_is_measured_on_one_test_text(tmp_path: Path) -> None:
     lines = "\n\n".join(["She said that the Zorblax was very much obliged.", "He was not."] * 250)
     text.write_text(lines, encoding="utf-8")
     more.write_text(lines[:2000], encoding="utf-8")
-    common = ("--text", text, "--words", "1000", "--base-text", more, "--epochs", "0.5", "--runs", tmp_path / "runs")
+    base = write_tiny_bundle(tmp_path / "base")
+    common = ("--base", base, "--text", text, "--words", "1000", "--base-text", more, "--epochs", "0.5")
     arms = ("base", "start", "tuned", "nothing", "both")
-    done = benchmark("fine_tuning", *common, *(part for arm in arms for part in ("--arm", arm)))
+    parts = (part for arm in arms for part in ("--arm", arm))
+    done = benchmark("fine_tuning", *common, "--runs", tmp_path / "runs", *parts)
     assert done.code == 0, done.errors
     results = {line["arm"]: line for line in done.lines("result")}
     assert set(arms) <= results.keys()

@@ -68,7 +68,7 @@ _TRAINING_RUNS: dict[str, tuple[str, ...]] = {
     "plateau": (*_QUICK, "--schedule", "plateau", "--learning-rate", "0.5"),
     "shuffled": (
         *(*_QUICK, "--shuffle", "partial", "--reset-rate", "0.1", "--variable-num-steps", "--weight-drop-rate", "0.2"),
-        *("--layer-normalization", "--label-smoothing", "0.1", "--z-loss", "0.001", "--locked-dropout"),
+        *("--layer-normalization", "--locked-dropout"),
     ),
     "rnn-step": (*_QUICK, "--cell", "rnn", "--schedule", "step", "--constant-epochs", "2", "--optimizer", "sgd"),
     "bfloat16": (*_QUICK, "--compute-dtype", "bfloat16"),

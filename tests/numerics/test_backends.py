@@ -38,8 +38,7 @@ def results_of(architecture: Architecture, given: dict[str, Any]) -> dict[str, A
     logits, state = model(given["tokens"])
     hidden, _ = model.hidden_states(given["tokens"])
     losses = model.token_losses(hidden, given["targets"], given["weights"], ranks=True)
-    smooth = {"label_smoothing": 0.1, "z_loss": 0.01} if architecture.mixture_size == 1 else {}
-    in_training = model.token_losses(hidden, given["targets"], given["weights"], training=True, **smooth)
+    in_training = model.token_losses(hidden, given["targets"], given["weights"], training=True)
     engine = KerasEngine(model, end_id=0)
     scores, _ = engine.score_window(given["tokens"], given["targets"], engine.start(len(given["tokens"])))
     log_probs, _ = engine.step(given["tokens"][:, 0], state)

@@ -75,8 +75,6 @@ class RunSettings(TypedDict, total=False):
     loss: Literal["mean", "sum_over_time"]
     activation_regularization: float
     temporal_activation_regularization: float
-    label_smoothing: float
-    z_loss: float
     sampled_softmax: int | None
     teacher: str | None
     teacher_weight: float

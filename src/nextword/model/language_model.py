@@ -179,8 +179,8 @@ class LanguageModel(keras.Model):
         """Return the loss of predicting `targets` `(B, T)` with `weights` `(B, T)` from `hidden` `(B, T, H)`.
 
         Training loss, perplexity and scores all use this method. Losses, hits and ranks are flat, `(B * T,)`. The
-        `options` are other fields of `nextword.model.layers.output_projection.TokenBatch`, such as `training`,
-        `ranks` and `label_smoothing`.
+        `options` are other fields of `nextword.model.layers.output_projection.TokenBatch`, such as `training`
+        and `ranks`.
         """
         batch = TokenBatch(
             ops.reshape(hidden, (-1, self.architecture.hidden_sizes[-1])),

@@ -90,12 +90,6 @@ class TrainingOptions(Settings):
         at_least=0.0,
         task="regularization",
     )
-    label_smoothing: float = rate(
-        help="Share of the target's probability that the loss spreads over all tokens.", task="regularization"
-    )
-    z_loss: float = setting(
-        0.0, help="Penalty on the squared logarithm of the softmax's denominator.", at_least=0.0, task="regularization"
-    )
     sampled_softmax: int | None = setting(
         None,
         help="Train on N candidates and the targets instead of the whole vocabulary; 0 is the whole. Validation always "
@@ -170,11 +164,6 @@ class TrainingOptions(Settings):
         if self.base is None and (self.start == "mean" or not self.epochs):
             name, value = ("start", "mean") if self.start == "mean" else ("epochs", "0")
             raise SettingError(f"`{name}` must not be {value} without `base`, the model to start from; add `base`")
-        if self.sampled_softmax and self.label_smoothing:
-            raise SettingError(
-                f"`label_smoothing` needs the whole vocabulary, but is {self.label_smoothing:g} with `sampled_softmax` "
-                f"{self.sampled_softmax}; leave out one of the two"
-            )
         if self.teacher is not None and (self.sampled_softmax or self.strategy == "data-parallel"):
             name = "sampled_softmax" if self.sampled_softmax else "strategy"
             raise SettingError(
@@ -183,20 +172,16 @@ class TrainingOptions(Settings):
             )
 
     def check_softmax(self, model: ModelOptions) -> None:
-        """Raise if a loss setting does not fit the softmax of a model.
-
-        Raises:
-            SettingError: `sampled_softmax` is set for an adaptive softmax or a mixture, or `label_smoothing` or
-                `z_loss` for a mixture.
-        """
-        if model.adaptive_cutoffs and self.sampled_softmax:
+        """Raise `SettingError` if `sampled_softmax` is set for an adaptive softmax or a mixture."""
+        if not self.sampled_softmax:
+            return
+        if model.adaptive_cutoffs:
             raise SettingError(
                 f"`sampled_softmax` needs a full softmax, but is {self.sampled_softmax} with `adaptive_cutoffs` "
                 f"{list(model.adaptive_cutoffs)}; leave out one of the two"
             )
-        for name in ("sampled_softmax", "label_smoothing", "z_loss"):
-            if model.mixture_size > 1 and getattr(self, name):
-                raise SettingError(
-                    f"`{name}` needs a single softmax, but is {getattr(self, name):g} with `mixture_size` "
-                    f"{model.mixture_size}; leave it out or set `mixture_size` to 1"
-                )
+        if model.mixture_size > 1:
+            raise SettingError(
+                f"`sampled_softmax` needs a single softmax, but is {self.sampled_softmax} with `mixture_size` "
+                f"{model.mixture_size}; leave it out or set `mixture_size` to 1"
+            )

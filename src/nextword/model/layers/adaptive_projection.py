@@ -45,7 +45,7 @@ class AdaptiveProjection(Projection):
         Grave et al. (2017), "Efficient softmax approximation for GPUs".
     """
 
-    unsupported_terms = ("candidates",)
+    can_be_sampled = False
 
     def __init__(
         self, vocabulary_size: int, *, cutoffs: tuple[int, ...], tail_widths: tuple[int, ...], **options: Any
@@ -82,15 +82,13 @@ class AdaptiveProjection(Projection):
 
         In training, a hit is therefore a target with the highest probability in the head, or in its tail if that tail
         has the highest probability in the head. Outside of training, hits and ranks come from all log-probabilities.
-        If a gradient is computed, losses of rows with weight 0 may lack the term of their tail. Label smoothing and
-        z-loss apply to the head and to each tail separately.
+        If a gradient is computed, losses of rows with weight 0 may lack the term of their tail.
         """
         targets = ops.cast(batch.targets, "int32")
         clusters = ops.searchsorted(ops.array(self.cutoffs, "int32"), targets, side="right")  # 0 is the head
         order = ops.argsort(clusters)
         rows = (ops.take(array, order, axis=0) for array in (batch.hidden, targets, batch.weights, clusters))
-        options = {"label_smoothing": batch.label_smoothing, "z_loss": batch.z_loss}
-        total, losses, hits = self._sorted_losses(*rows, compute_dtype=self._precision_for(batch), **options)
+        total, losses, hits = self._sorted_losses(*rows, compute_dtype=self._precision_for(batch))
         inverse = ops.argsort(order)
         losses, hits = ops.take(losses, inverse, axis=0), ops.take(hits, inverse, axis=0)
         if batch.training and not batch.ranks:
@@ -103,12 +101,12 @@ class AdaptiveProjection(Projection):
         return {**super().get_config(), "cutoffs": list(self.cutoffs), "tail_widths": list(self.tail_widths)}
 
     def _sorted_losses(
-        self, hidden: Any, targets: Any, weights: Any, clusters: Any, **options: Any
+        self, hidden: Any, targets: Any, weights: Any, clusters: Any, *, compute_dtype: str
     ) -> tuple[Any, Any, Any]:
         """Return total, losses and hits of rows sorted by the cluster of their targets."""
         classes = ops.where(clusters > 0, self.cutoffs[0] + clusters - 1, targets)
         total, losses, hits, _ = linear_cross_entropy(
-            hidden, classes, weights, kernel=self.head_kernel, bias=self.head_bias, **options
+            hidden, classes, weights, kernel=self.head_kernel, bias=self.head_bias, compute_dtype=compute_dtype
         )
         for cluster, (start, tail) in enumerate(zip(self.cutoffs, self.tails, strict=True), start=1):
             projection, kernel, bias = tail
@@ -119,8 +117,8 @@ class AdaptiveProjection(Projection):
                 ops.where(inside, weights, 0.0),
                 kernel=kernel,
                 bias=bias,
+                compute_dtype=compute_dtype,
                 skip_empty_chunks=True,
-                **options,
             )
             total = total + found.total
             losses = losses + ops.where(inside, found.negative_log_likelihood, 0.0)

@@ -26,7 +26,7 @@ class MixtureProjection(OutputProjection):
         Yang, Dai, Salakhutdinov and Cohen (2018), "Breaking the softmax bottleneck: a high-rank RNN language model".
     """
 
-    unsupported_terms = ("candidates", "label_smoothing", "z_loss")
+    can_be_sampled = False
 
     latent_size: int
 

@@ -23,15 +23,13 @@ class TokenBatch(NamedTuple):
     training: bool = False  # whether to apply dropout and use the layer's `compute_dtype`
     ranks: bool = False  # whether to return the ranks of the targets; the result is then not differentiable
     candidates: Candidates | None = None  # tokens of a sampled softmax; default: the whole vocabulary
-    label_smoothing: float = 0.0  # see `nextword.model.ops.cross_entropy.linear_cross_entropy`
-    z_loss: float = 0.0  # see `nextword.model.ops.cross_entropy.linear_cross_entropy`
 
 
 class Projection(InitializedLayer, ABC):
     """A layer from hidden states to the vocabulary that returns logits, or the loss without holding all logits."""
 
-    unsupported_terms: ClassVar[tuple[str, ...]] = ()
-    """Terms of the loss that this class does not support: fields of `TokenBatch`."""
+    can_be_sampled: ClassVar[bool] = True
+    """Whether a batch may have candidates."""
 
     dropout: Any = None
     """Dropout on the latent vectors, if there are any."""
@@ -43,24 +41,18 @@ class Projection(InitializedLayer, ABC):
     def losses_of(self, batch: TokenBatch) -> TokenLosses:
         """Return the loss of a batch of tokens.
 
-        `nextword.training.options.TrainingOptions.check_softmax` checks the same rules for the settings of a run.
+        `nextword.training.options.TrainingOptions.check_softmax` checks the same for the settings of a run.
 
         Raises:
-            SettingError: The batch has a term of the loss that this class does not support, or candidates together with
-                label smoothing, which needs the whole vocabulary.
+            SettingError: The batch has candidates, but this class needs the whole vocabulary.
         """
-        for term in self.unsupported_terms:
-            if getattr(batch, term):
-                raise SettingError(f"{type(self).__name__} does not support `{term}`; remove it")
-        if batch.candidates is not None and batch.label_smoothing:
-            raise SettingError(
-                f"`label_smoothing` must be 0 with `candidates`, but is {batch.label_smoothing:g}; remove one of them"
-            )
+        if batch.candidates is not None and not self.can_be_sampled:
+            raise SettingError(f"{type(self).__name__} does not support `candidates`; remove them")
         return self._token_losses(batch)
 
     @abstractmethod
     def _token_losses(self, batch: TokenBatch) -> TokenLosses:
-        """Return the loss of a batch whose terms this class supports."""
+        """Return the loss of a batch that this class supports."""
 
     def get_config(self) -> dict[str, Any]:
         """Return the constructor's arguments."""
@@ -157,7 +149,6 @@ class OutputProjection(Projection):
             "kernel": batch.embeddings if self.tied else self.kernel,
             "bias": self.bias,
             "tied": self.tied,
-            "z_loss": batch.z_loss,
         }
         if batch.candidates is not None:
             # Candidates exist only in training, so the precision is that of training.
@@ -169,7 +160,6 @@ class OutputProjection(Projection):
             batch.targets,
             batch.weights,
             compute_dtype=self._precision_for(batch),
-            label_smoothing=batch.label_smoothing,
             ranks=batch.ranks,
             **options,
         )

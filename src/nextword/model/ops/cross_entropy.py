@@ -32,19 +32,14 @@ def linear_cross_entropy(
     bias: Any = None,
     tied: bool = False,
     compute_dtype: str = "float32",
-    label_smoothing: float = 0.0,
-    z_loss: float = 0.0,
     ranks: bool = False,
     skip_empty_chunks: bool = False,
 ) -> TokenLosses:
     r"""Return the loss of predicting `targets` with a softmax over a linear projection.
 
-    Row $h_n$ of `hidden` has the target $y_n$ and the weight $w_n$; $\epsilon$ is the label smoothing and $\zeta$ the
-    factor of the z-loss:
+    Row $h_n$ of `hidden` has the target $y_n$ and the weight $w_n$:
 
-    $$z_n = h_n W + b, \quad Z_n = \log \sum_v \exp z_{nv}, \quad \ell_n = Z_n - z_{n y_n}$$
-    $$\text{total} = \sum_n w_n \Big( (1 - \epsilon) \ell_n + \frac{\epsilon}{V} \sum_v (Z_n - z_{nv})
-    + \zeta Z_n^2 \Big)$$
+    $$z_n = h_n W + b, \quad \ell_n = \log \sum_v \exp z_{nv} - z_{n y_n}, \quad \text{total} = \sum_n w_n \ell_n$$
 
     The fast path holds the logits and their gradient for one chunk at a time.
 
@@ -56,30 +51,19 @@ def linear_cross_entropy(
         bias: $b$, `(V,)`; default: no bias.
         tied: Whether `kernel` is stored transposed, like an embedding.
         compute_dtype: Precision of the matrix products on the fast path; everything else is float32.
-        label_smoothing: $\epsilon$, the part of the target's probability that is spread over all tokens.
-        z_loss: $\zeta$, which keeps $\log Z_n$ near zero.
         ranks: Whether to return the ranks of the targets; the result is then not differentiable.
         skip_empty_chunks: Whether the fast path skips chunks in which all weights are zero, if it computes gradients.
             Put the rows with weights next to each other, and ignore the losses and hits of the other rows.
-
-    Source:
-        Label smoothing: Szegedy et al. (2016), section 7. z-loss: Chowdhery et al. (2022), section 5.
     """
     if keras.backend.backend() != "jax":
-        terms = {"label_smoothing": label_smoothing, "z_loss": z_loss}
         return linear_cross_entropy_reference(
-            hidden, targets, weights, kernel=kernel, bias=bias, tied=tied, ranks=ranks, **terms
+            hidden, targets, weights, kernel=kernel, bias=bias, tied=tied, ranks=ranks
         )
     hidden, kernel, targets, weights = map(ops.convert_to_tensor, (hidden, kernel, targets, weights))
     bias = ops.zeros((kernel.shape[0 if tied else 1],)) if bias is None else ops.convert_to_tensor(bias)
-    options = fast.LossOptions(tied, compute_dtype, 1.0 - label_smoothing, z_loss, skip_empty_chunks)
+    options = fast.LossOptions(tied, compute_dtype, skip_empty_chunks)
     compute = fast.token_ranks if ranks else fast.linear_cross_entropy
-    total, *per_token = compute(fast.LossInputs(hidden, kernel, bias, targets, weights), options)
-    if label_smoothing:
-        # The mean of h W + b over the vocabulary needs no logits: it is h times the mean column, plus the mean bias.
-        mean_logits = hidden @ ops.mean(kernel, axis=0 if tied else 1) + ops.mean(bias)
-        total -= label_smoothing * ops.sum(mean_logits * weights)
-    return TokenLosses(total, *per_token)
+    return TokenLosses(*compute(fast.LossInputs(hidden, kernel, bias, targets, weights), options))
 
 
 def linear_cross_entropy_reference(
@@ -90,23 +74,18 @@ def linear_cross_entropy_reference(
     kernel: Any,
     bias: Any = None,
     tied: bool = False,
-    label_smoothing: float = 0.0,
-    z_loss: float = 0.0,
     ranks: bool = False,
 ) -> TokenLosses:
     """Compute `linear_cross_entropy` with all logits in memory."""
     logits = hidden @ (ops.transpose(kernel) if tied else kernel)
     if bias is not None:
         logits = logits + bias
-    log_partition = ops.logsumexp(logits, axis=-1)
     targets = ops.cast(targets, "int32")[:, None]
     target_logits = ops.take_along_axis(logits, targets, axis=-1)
-    losses = log_partition - target_logits[:, 0]
-    smooth_losses = log_partition - ops.mean(logits, axis=-1)
-    total = (1.0 - label_smoothing) * losses + label_smoothing * smooth_losses + z_loss * log_partition**2
+    losses = ops.logsumexp(logits, axis=-1) - target_logits[:, 0]
     hits = target_logits[:, 0] >= ops.max(logits, axis=-1)
     rank = ranks_of(logits, target_logits, targets) if ranks else None
-    return TokenLosses(ops.sum(total * weights), ops.stop_gradient(losses), hits, rank)
+    return TokenLosses(ops.sum(losses * weights), ops.stop_gradient(losses), hits, rank)
 
 
 class Candidates(NamedTuple):
@@ -126,7 +105,6 @@ def sampled_cross_entropy(
     bias: Any,
     tied: bool = False,
     compute_dtype: str = "float32",
-    z_loss: float = 0.0,
 ) -> TokenLosses:
     r"""Return the loss of the targets, `candidates.places`, with a softmax over the candidates.
 
@@ -148,5 +126,4 @@ def sampled_cross_entropy(
         bias=ops.take(bias, candidates.ids) + candidates.log_weights,
         tied=tied,
         compute_dtype=compute_dtype,
-        z_loss=z_loss,
     )

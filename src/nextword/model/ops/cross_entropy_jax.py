@@ -56,8 +56,6 @@ class LossOptions(NamedTuple):
 
     tied: bool = False
     compute_dtype: str = "float32"
-    target_share: float = 1.0
-    z_loss: float = 0.0
     skip_empty_chunks: bool = False
 
 
@@ -77,43 +75,32 @@ def token_ranks(inputs: LossInputs, options: LossOptions) -> _Arrays:
         logits = matmul(hidden, project, options.compute_dtype) + bias
         target_logits = jnp.take_along_axis(logits, targets[:, None], axis=-1)
         hits = (target_logits >= logits.max(axis=-1, keepdims=True))[:, 0]
-        log_partition = jax.nn.logsumexp(logits, axis=-1)
         ranks = ranks_of(logits, target_logits, targets[:, None])
-        return log_partition - target_logits[:, 0], log_partition, hits, ranks
+        return jax.nn.logsumexp(logits, axis=-1) - target_logits[:, 0], hits, ranks
 
     chunks = in_chunks(hidden, targets, limit=_chunk_rows(bias.shape[0], CHUNK_ROWS))
-    losses, log_partition, hits, ranks = (rows.reshape(-1)[: hidden.shape[0]] for rows in jax.lax.map(score, chunks))
-    return _total(losses, log_partition, weights, options), losses, hits, ranks
+    losses, hits, ranks = (rows.reshape(-1)[: hidden.shape[0]] for rows in jax.lax.map(score, chunks))
+    return (losses * weights).sum(), losses, hits, ranks
 
 
 def _forward(inputs: LossInputs, options: LossOptions) -> tuple[_Arrays, _Arrays]:
     hidden, kernel, _, targets, weights = inputs
     by_token = kernel if options.tied else kernel.T  # (V, H)
     compute = _gradients_by_vocabulary if kernel.size > _LARGE_KERNEL else _gradients_by_rows
-    losses, hits, log_partition, d_hidden, d_by_token, d_bias = compute(inputs._replace(kernel=by_token), options)
-    target_weights = options.target_share * weights
-    d_hidden -= by_token[targets] * target_weights[:, None]
-    d_by_token = d_by_token.at[targets].add(-hidden * target_weights[:, None])
-    d_bias = d_bias.at[targets].add(-target_weights)
+    losses, hits, d_hidden, d_by_token, d_bias = compute(inputs._replace(kernel=by_token), options)
+    d_hidden -= by_token[targets] * weights[:, None]
+    d_by_token = d_by_token.at[targets].add(-hidden * weights[:, None])
+    d_bias = d_bias.at[targets].add(-weights)
     d_kernel = d_by_token if options.tied else d_by_token.T
-    return (_total(losses, log_partition, weights, options), losses, hits), (d_hidden, d_kernel, d_bias)
+    return ((losses * weights).sum(), losses, hits), (d_hidden, d_kernel, d_bias)
 
 
 def _backward(_options: LossOptions, residuals: _Arrays, gradients: _Arrays) -> tuple[LossInputs]:
     return (LossInputs._make((*(gradient * gradients[0] for gradient in residuals), None, None)),)
 
 
-def _total(losses: jax.Array, log_partition: jax.Array, weights: jax.Array, options: LossOptions) -> jax.Array:
-    """Return the weighted sum of $Z - share * z_y + z_loss * Z^2$: log-partition $Z$, logit $z_y$ of the target."""
-    share = options.target_share
-    own_loss = losses if share == 1.0 else log_partition - share * (log_partition - losses)
-    if options.z_loss:
-        own_loss += options.z_loss * log_partition**2
-    return (own_loss * weights).sum()
-
-
 def _gradients_by_vocabulary(inputs: LossInputs, options: LossOptions) -> _Arrays:
-    """Return losses, hits, log-partition, and their gradients for hidden, kernel `(V, H)` and bias."""
+    """Return losses, hits, and the gradients of the log-partition for hidden, kernel `(V, H)` and bias."""
     hidden, by_token, bias, targets, weights = inputs
     compute_dtype = options.compute_dtype
     rows, kernel = hidden.astype(compute_dtype), by_token.astype(compute_dtype)
@@ -135,10 +122,8 @@ def _gradients_by_vocabulary(inputs: LossInputs, options: LossOptions) -> _Array
 
     none = jnp.full(targets.shape, -jnp.inf)
     largest, sums, target_logits = _over_blocks(add_to_sums, (none, jnp.zeros(targets.shape), none), hidden, bias)
-    log_partition = jnp.log(sums) + largest
-    scales = weights * (1.0 + 2.0 * options.z_loss * log_partition) / sums
-    scaled = (hidden * scales[:, None]).T.astype(compute_dtype)
-    scales = scales[:, None]
+    scales = (weights / sums)[:, None]
+    scaled = (hidden * scales).T.astype(compute_dtype)
 
     def add_gradients(found: _Arrays, start: Any, size: int) -> _Arrays:
         d_hidden, d_by_token, d_bias = found
@@ -154,7 +139,7 @@ def _gradients_by_vocabulary(inputs: LossInputs, options: LossOptions) -> _Array
 
     zeros = tuple(jnp.zeros(array.shape, jnp.float32) for array in (hidden, by_token, bias))
     d_hidden, d_by_token, d_bias = _over_blocks(add_gradients, zeros, hidden, bias)
-    return log_partition - target_logits, target_logits >= largest, log_partition, d_hidden, d_by_token, d_bias
+    return jnp.log(sums) + largest - target_logits, target_logits >= largest, d_hidden, d_by_token, d_bias
 
 
 def _over_blocks(
@@ -173,7 +158,7 @@ def _block_tokens(num_rows: int, vocabulary_size: int) -> int:
 
 
 def _gradients_by_rows(inputs: LossInputs, options: LossOptions) -> _Arrays:
-    """Return losses, hits, log-partition, and their gradients for hidden, kernel `(V, H)` and bias."""
+    """Return losses, hits, and the gradients of the log-partition for hidden, kernel `(V, H)` and bias."""
     hidden, by_token, bias, targets, weights = inputs
     compute_dtype, (num_rows, hidden_size) = options.compute_dtype, hidden.shape
     columns = bias_rows(bias, compute_dtype).at[_ONES].set(1.0).T
@@ -189,12 +174,11 @@ def _gradients_by_rows(inputs: LossInputs, options: LossOptions) -> _Arrays:
         back = matmul(exponentials, project_back, compute_dtype)
         sums = back[:, hidden_size + _ONES]
         target_logits = jnp.take_along_axis(logits, targets[:, None], axis=-1)
-        log_partition = jnp.log(sums) + largest[:, 0]
-        scales = weights * (1.0 + 2.0 * options.z_loss * log_partition) / sums
+        scales = weights / sums
         d_project += matmul(hidden_transposed * scales, exponentials, compute_dtype)
         d_hidden = back[:, :hidden_size] * scales[:, None]
-        losses, hits = log_partition - target_logits[:, 0], (target_logits >= largest)[:, 0]
-        return d_project, (losses, hits, log_partition, d_hidden)
+        losses = jnp.log(sums) + largest[:, 0] - target_logits[:, 0]
+        return d_project, (losses, (target_logits >= largest)[:, 0], d_hidden)
 
     limit = _chunk_rows(bias.shape[0], 3 * CHUNK_ROWS)
     ones = jnp.ones((num_rows, _ONES), compute_dtype)
@@ -203,8 +187,8 @@ def _gradients_by_rows(inputs: LossInputs, options: LossOptions) -> _Arrays:
     chunks = (hidden_chunks, hidden_chunks.transpose(0, 2, 1), *others)
     visit = _skipping_empty(score) if options.skip_empty_chunks else score
     d_project, by_row = jax.lax.scan(visit, jnp.zeros(project.shape, jnp.float32), chunks)
-    losses, hits, log_partition, d_hidden = (rows.reshape(-1, *rows.shape[2:])[:num_rows] for rows in by_row)
-    return losses, hits, log_partition, d_hidden, d_project[:hidden_size].T, d_project[hidden_size]
+    losses, hits, d_hidden = (rows.reshape(-1, *rows.shape[2:])[:num_rows] for rows in by_row)
+    return losses, hits, d_hidden, d_project[:hidden_size].T, d_project[hidden_size]
 
 
 def _skipping_empty(

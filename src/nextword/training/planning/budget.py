@@ -271,7 +271,7 @@ def _num_rounds(validations: float) -> int:
 def _with_sampled_softmax(config: RunConfig, vocabulary_size: int) -> RunConfig:
     """Return the settings with candidates in place of a large vocabulary, if they allow it."""
     family, training = read_preset(DEFAULT_PRESET)["candidates"][0], config.training
-    allowed = training.sampled_softmax is None and not (training.label_smoothing or training.teacher)
+    allowed = training.sampled_softmax is None and not training.teacher
     allowed = allowed and not config.model.adaptive_cutoffs and config.model.mixture_size == 1
     if not allowed or vocabulary_size < family["at_least_vocabulary"]:
         return config

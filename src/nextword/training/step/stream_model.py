@@ -36,7 +36,6 @@ class StreamModel(keras.Model):
     Only the loss settings of `options` are used:
 
     - `loss`: `mean` over the counted tokens of a window, or `sum_over_time`, averaged over rows.
-    - `label_smoothing` and `z_loss`, in training only; see `nextword.model.ops.cross_entropy.linear_cross_entropy`.
     - `activation_regularization`, in training only: factor of $\frac{1}{BTH} \sum h_t^2$, where $h_t$ is the last
       layer's output after dropout.
     - `temporal_activation_regularization`, in training only: factor of $\frac{1}{B(T-1)H} \sum (h_{t+1} - h_t)^2$,
@@ -103,8 +102,10 @@ class StreamModel(keras.Model):
     ) -> Any:
         """Return the loss of a window, and update perplexity and accuracy."""
         outputs = StackOutputs(*y_pred)
-        terms = self._training_terms(y) if training else {}
-        losses = self.model.token_losses(outputs.hidden, y, sample_weight, training=training, **terms)
+        candidates = None
+        if training and self.sampler is not None:
+            candidates = self._candidates(self.sampler, ops.reshape(y, (-1,)))
+        losses = self.model.token_losses(outputs.hidden, y, sample_weight, training=training, candidates=candidates)
         weights = ops.reshape(sample_weight, (-1,))
         hits = losses.hit if self.unknown_id is None else losses.hit & (ops.reshape(y, (-1,)) != self.unknown_id)
         self._update_metrics(losses._replace(hit=hits), weights)
@@ -148,13 +149,6 @@ class StreamModel(keras.Model):
             change = outputs.raw[:, 1:] - outputs.raw[:, :-1]
             penalty += options.temporal_activation_regularization * ops.mean(ops.square(change))
         return penalty
-
-    def _training_terms(self, targets: Any) -> dict[str, Any]:
-        factors = {"label_smoothing": self.options.label_smoothing, "z_loss": self.options.z_loss}
-        terms: dict[str, Any] = {name: factor for name, factor in factors.items() if factor}
-        if self.sampler is not None:
-            terms["candidates"] = self._candidates(self.sampler, ops.reshape(targets, (-1,)))
-        return terms
 
     def _candidates(self, sampler: CandidateSampler, targets: Any) -> Candidates:
         candidates: Candidates = sampler(targets)

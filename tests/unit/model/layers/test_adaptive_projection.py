@@ -25,7 +25,6 @@ TARGETS = np.array([0, 8, 3, 7, 2, 4, 5, 1, 3, 6, 0], np.int32)
 WEIGHTS = np.array([1, 0.5, 2, 0, 1, 1, 1, 0, 0.5, 1, 1], np.float32)
 
 NUM_ROWS, HIDDEN_SIZE, VOCABULARY_SIZE, CHUNK_ROWS = 14, 3, 5, 4
-LOSS = {"label_smoothing": 0.1, "z_loss": 0.01}
 
 
 def numbers(*shape: int, seed: int = 0) -> Any:
@@ -127,24 +126,6 @@ def test_total_and_gradients_match_the_formula(chunk_rows: int, monkeypatch: pyt
         np.testing.assert_allclose(gradients[name], slopes(total, exact, name), atol=3e-5, err_msg=name)
 
 
-def test_head_and_tails_are_smoothed_separately() -> None:
-    layer, hidden, smoothing, z_loss = layer_of(), numbers(len(TARGETS), H), 0.1, 0.01
-    expected = 0.0
-    head, *tails = logits_from_formula(exact_weights(layer), hidden)
-    for row, (target, weight) in enumerate(zip(TARGETS, WEIGHTS, strict=True)):
-        cluster = int(np.searchsorted(CUTOFFS, target, side="right"))
-        steps = [(head[row], CUTOFFS[0] + cluster - 1 if cluster else target)]
-        if cluster:
-            steps.append((tails[cluster - 1][row], target - CUTOFFS[cluster - 1]))
-        for logits, place in steps:
-            log_probs = log_softmax(logits)
-            partition = logits[0] - log_probs[0]
-            loss = (1 - smoothing) * log_probs[place] + smoothing * log_probs.mean()
-            expected += float(weight) * (z_loss * partition**2 - loss)
-    losses, _ = gradients_of(layer, hidden, label_smoothing=smoothing, z_loss=z_loss)
-    np.testing.assert_allclose(losses.total, expected, rtol=1e-5)
-
-
 def test_a_cluster_may_have_all_targets_or_none() -> None:
     layer, hidden = layer_of(), numbers(len(TARGETS), H)
     log_probs = log_probs_from_formula(exact_weights(layer), hidden)
@@ -240,9 +221,7 @@ def losses_and_gradients(losses_of: Any, **options: Any) -> tuple[Any, Any]:
     arrays, targets, weights = drawn()
 
     def total(arrays: dict[str, Any]) -> tuple[Any, Any]:
-        losses = losses_of(
-            arrays["hidden"], targets, weights, kernel=arrays["kernel"], bias=arrays["bias"], **LOSS, **options
-        )
+        losses = losses_of(arrays["hidden"], targets, weights, kernel=arrays["kernel"], bias=arrays["bias"], **options)
         return losses.total, losses
 
     (_, losses), gradients = jax.jit(jax.value_and_grad(total, has_aux=True))(arrays)

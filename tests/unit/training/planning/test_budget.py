@@ -176,7 +176,6 @@ def test_a_large_vocabulary_is_sampled_unless_the_text_is_read_often(fixed: Fixe
     [
         {"training": {"sampled_softmax": 300}},
         {"training": {"sampled_softmax": 0}},
-        {"training": {"label_smoothing": 0.1}},
         {"model": {"adaptive_cutoffs": [100, 2000], "tied": False}},
         {"model": {"mixture_size": 2}},
     ],

@@ -161,7 +161,7 @@ def test_a_trial_that_progresses_does_not_fail(study: Study) -> None:
 
 
 def test_settings_that_do_not_fit_together_are_a_failed_trial(tmp_path: Path) -> None:
-    search = {"training": {"label_smoothing": {"choices": [0.0, 0.1]}, "sampled_softmax": {"choices": [4, 5, 6]}}}
+    search = {"model": {"mixture_size": {"choices": [1, 2]}}, "training": {"sampled_softmax": {"choices": [4, 5, 6]}}}
     settings = StudySettings(SweepOptions(trials=12), "story.txt", BASE, search)
     study = Study(StudyDirectory(tmp_path), settings)
     numbers = []
@@ -171,7 +171,7 @@ def test_settings_that_do_not_fit_together_are_a_failed_trial(tmp_path: Path) ->
     failed = [trial for trial in study.trials if trial.state == TrialState.FAIL]
     assert len(numbers) + len(failed) == 12
     assert failed
-    assert all("`label_smoothing` needs the whole vocabulary" in trial.user_attrs["why"] for trial in failed)
+    assert all("`sampled_softmax` needs a single softmax" in trial.user_attrs["why"] for trial in failed)
 
 
 def test_checkpoints_are_deleted_by_default(study: Study) -> None:

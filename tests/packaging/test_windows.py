@@ -14,11 +14,7 @@ import importlib, pkgutil, sys
 import nextword
 for found in pkgutil.walk_packages(nextword.__path__, "nextword."):
     if not found.name.endswith("__main__"):
-        try:
-            importlib.import_module(found.name)
-        except ModuleNotFoundError as error:
-            if error.name != "torch":  # a backend that nextword does not install
-                raise
+        importlib.import_module(found.name)
         print(found.name)
 """
 

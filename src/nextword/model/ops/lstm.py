@@ -10,8 +10,6 @@ from nextword.model.ops.recurrence import masked, sigmoid
 
 if keras.backend.backend() == "jax":
     from nextword.model.ops import lstm_jax
-elif keras.backend.backend() == "torch":
-    from nextword.model.ops import lstm_torch
 
 
 class LSTMState(NamedTuple):
@@ -51,8 +49,7 @@ def lstm(
         bias: $b$, `(4H,)`.
         cap_input_gate: Whether to cap the input gate.
         state_mask: $m$, `(B, H)`, the same at every step, without a gradient.
-        compute_dtype: Precision of the matrix products on JAX, and of the whole recurrence on PyTorch. Everything else
-            is float32, as are the results and all other backends.
+        compute_dtype: Precision of the matrix products on JAX; everything else is float32, and so are other backends.
 
     Returns:
         The hidden states `(B, T, H)`, and the state after the last step.
@@ -64,9 +61,10 @@ def lstm(
     options = {"cap_input_gate": True} if cap_input_gate else {}
     if state_mask is not None:
         options["state_mask"] = ops.convert_to_tensor(state_mask)
-    recurrence = _fast_path(inputs.shape, compute_dtype, plain=not options)
-    if recurrence is None:
+    if keras.backend.backend() != "jax":
         return lstm_reference(inputs, state, kernel=kernel, recurrent_kernel=recurrent_kernel, bias=bias, **options)
+    is_for_cudnn = not options and _suits_cudnn(inputs.shape, compute_dtype)
+    recurrence: Any = lstm_jax.cudnn_recurrence if is_for_cudnn else lstm_jax.lstm_recurrence
     by_time = ops.transpose(inputs, (1, 0, 2))
     tensors = map(ops.convert_to_tensor, (*state, kernel, recurrent_kernel, bias))
     hiddens, hidden, cell = recurrence(by_time, *tensors, compute_dtype, **options)
@@ -75,30 +73,16 @@ def lstm(
 
 def lstm_path() -> str:
     """Return a description of the implementation that this backend and this machine use."""
-    backend = keras.backend.backend()
-    if backend == "torch":
-        return "PyTorch's LSTM"
-    if backend != "jax":
+    if keras.backend.backend() != "jax":
         return "the reference, step by step"
     scan = "a scan with a custom gradient"
     return f"cuDNN for large windows in float32, otherwise {scan}" if lstm_jax.cudnn_is_available() else scan
 
 
-def _fast_path(shape: tuple[int, ...], compute_dtype: str, *, plain: bool) -> Callable[..., Any] | None:
-    """Return the implementation that is faster than the reference for inputs of `shape` `(B, T, I)`, or `None`.
-
-    An LSTM that is not `plain` has options that PyTorch's LSTM and cuDNN lack. Both pack the weights in every call,
-    which is too slow for small windows.
-    """
-    backend, (batch_size, num_steps, _) = keras.backend.backend(), shape
-    fast: Callable[..., Any] | None = None
-    if backend == "jax":
-        suits_cudnn = plain and compute_dtype == "float32" and lstm_jax.cudnn_is_available()
-        large = suits_cudnn and batch_size * num_steps >= lstm_jax.MIN_CUDNN_TOKENS
-        fast = lstm_jax.cudnn_recurrence if large else lstm_jax.lstm_recurrence
-    elif backend == "torch" and plain and num_steps > 1:
-        fast = lstm_torch.lstm_recurrence
-    return fast
+def _suits_cudnn(shape: tuple[int, ...], compute_dtype: str) -> bool:
+    """Return whether cuDNN is faster for a plain LSTM; it packs the weights in every call, too slow for few tokens."""
+    is_large = shape[0] * shape[1] >= lstm_jax.MIN_CUDNN_TOKENS
+    return compute_dtype == "float32" and is_large and lstm_jax.cudnn_is_available()
 
 
 def lstm_reference(

@@ -1,6 +1,5 @@
 """The precision of matrix products: a given one, or the faster one on this processor; and the speed of the fastest."""
 
-import math
 import time
 import timeit
 from collections.abc import Callable
@@ -18,10 +17,6 @@ if keras.backend.backend() == "jax":
     from nextword.model.ops.products import matmul
 
     _peak_product = jax.jit(partial(jnp.matmul, preferred_element_type=jnp.float32))
-elif keras.backend.backend() == "torch":
-    import torch
-
-    from nextword.model.ops import lstm_torch
 
 # A smaller speedup does not justify the loss of precision. Processors without bfloat16 units have a speedup below 1.
 WORTHWHILE_SPEEDUP = 1.3
@@ -46,14 +41,11 @@ def resolve_compute_dtype(requested: ComputeDtype) -> Literal["float32", "bfloat
 def bfloat16_speedup() -> float:
     """Return the measured speedup of bfloat16 over float32 on this processor; 1 on backends without a bfloat16 path.
 
-    JAX runs a matrix product. PyTorch runs its LSTM forward and backward, because its loss is always float32. The two
-    precisions take turns, and the shortest time of each counts. This takes half a second, once a process.
+    The two precisions take turns, and the shortest time of each counts. This takes half a second, once a process.
     """
-    measures = {"jax": _jax_product_seconds, "torch": _torch_lstm_seconds}
-    seconds = measures.get(keras.backend.backend())
-    if seconds is None:
+    if keras.backend.backend() != "jax":
         return 1.0
-    turns = [(seconds("float32"), seconds("bfloat16")) for _ in range(_TURNS)]
+    turns = [(_jax_product_seconds("float32"), _jax_product_seconds("bfloat16")) for _ in range(_TURNS)]
     return min(turn[0] for turn in turns) / min(turn[1] for turn in turns)
 
 
@@ -67,25 +59,6 @@ def _jax_product(compute_dtype: str) -> tuple[Any, Any, Any]:
     """Return a product that is compiled once for all turns, and its operands."""
     product = jax.jit(partial(matmul, compute_dtype=compute_dtype))
     return product, jnp.ones((448, 512), compute_dtype), jnp.ones((512, 2048), compute_dtype)
-
-
-def _torch_lstm_seconds(compute_dtype: str) -> float:
-    inputs, state = keras.ops.ones((32, 32, 256)), keras.ops.ones((32, 256))
-    kernel, bias = keras.ops.ones((256, 1024)), keras.ops.ones((1024,)).requires_grad_()
-
-    def run() -> float:
-        hiddens, _, _ = lstm_torch.lstm_recurrence(inputs, state, state, kernel, kernel, bias, compute_dtype)
-        (gradient,) = torch.autograd.grad(hiddens.sum(), (bias,))
-        return float(gradient[0])  # waits until a GPU has finished
-
-    num_threads = torch.get_num_threads()
-    torch.set_num_threads(1)  # on a busy machine, several threads would wait for each other
-    try:
-        return shortest_seconds(run)
-    except RuntimeError:  # PyTorch raises this if a device has no LSTM in this precision
-        return math.inf
-    finally:
-        torch.set_num_threads(num_threads)
 
 
 # (M, K, N) for a product of (M, K) and (K, N): the shapes of training, and square ones.

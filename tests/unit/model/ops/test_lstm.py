@@ -4,7 +4,6 @@ from typing import Any
 import numpy as np
 import pytest
 
-import nextword.model.ops.lstm as lstm_module
 from nextword.model.ops import lstm_jax
 from nextword.model.ops.lstm import LSTMState, lstm, lstm_path, lstm_reference
 
@@ -23,25 +22,6 @@ def test_other_backends_use_the_reference(monkeypatch: pytest.MonkeyPatch) -> No
     inputs, state, weights = arguments()
     hiddens, _ = lstm(inputs, state, **weights)
     np.testing.assert_array_equal(hiddens, lstm_reference(inputs, state, **weights)[0])
-
-
-def test_torch_uses_pytorchs_lstm_except_for_a_single_step(monkeypatch: pytest.MonkeyPatch) -> None:
-    asked = []
-
-    def spy(*arguments: Any) -> Any:
-        asked.append((arguments[0].shape, arguments[-1]))
-        return lstm_jax.lstm_recurrence(*arguments)
-
-    monkeypatch.setattr("keras.backend.backend", lambda: "torch")
-    monkeypatch.setattr(lstm_module, "lstm_torch", SimpleNamespace(lstm_recurrence=spy), raising=False)
-    inputs, state, weights = arguments()
-    for num_steps in (5, 1):
-        steps = inputs[:, :num_steps]
-        hiddens, after = lstm(steps, state, **weights, compute_dtype="bfloat16")
-        expected, expected_after = lstm_reference(steps, state, **weights)
-        np.testing.assert_allclose(hiddens, expected, atol=4e-2)
-        np.testing.assert_allclose(after.cell, expected_after.cell, atol=4e-2)
-    assert asked == [((5, 2, 3), "bfloat16")]  # time-major
 
 
 # The choice of cuDNN.
@@ -96,9 +76,7 @@ def test_a_distributed_batch_uses_the_scan(monkeypatch: pytest.MonkeyPatch) -> N
     assert not uses_cudnn()
 
 
-@pytest.mark.parametrize(
-    ("backend", "message"), [("jax", "scan"), ("torch", "PyTorch"), ("numpy", "reference"), ("tensorflow", "reference")]
-)
+@pytest.mark.parametrize(("backend", "message"), [("jax", "scan"), ("torch", "reference"), ("numpy", "reference")])
 def test_the_path_has_a_description(monkeypatch: pytest.MonkeyPatch, backend: str, message: str) -> None:
     monkeypatch.setattr("keras.backend.backend", lambda: backend)
     assert message in lstm_path()

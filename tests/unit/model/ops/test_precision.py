@@ -1,9 +1,5 @@
 import math
-import os
-import subprocess
-import sys
 from collections.abc import Iterator
-from importlib.util import find_spec
 from types import SimpleNamespace
 from typing import Any
 
@@ -48,40 +44,6 @@ def test_one_disturbed_measurement_does_not_matter(monkeypatch: pytest.MonkeyPat
     seconds = {"float32": iter([5.0, 2.0, 9.0, 2.0]), "bfloat16": iter([7.0, 7.0, 1.0, 3.0])}
     monkeypatch.setattr(precision, "_jax_product_seconds", lambda dtype: next(seconds[dtype]))
     assert bfloat16_speedup.__wrapped__() == 2.0
-
-
-def test_the_measurement_on_pytorch_uses_its_lstm(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("keras.backend.backend", lambda: "torch")
-    monkeypatch.setattr(precision, "_torch_lstm_seconds", {"float32": 3.0, "bfloat16": 2.0}.__getitem__)
-    assert bfloat16_speedup.__wrapped__() == 1.5
-
-
-ON_PYTORCH = """
-import torch
-from nextword.model.ops import lstm_torch
-from nextword.model.ops.precision import bfloat16_speedup, resolve_compute_dtype
-
-num_threads = torch.get_num_threads()
-assert 0 < bfloat16_speedup() < float("inf")
-assert torch.get_num_threads() == num_threads
-
-def refuse(*arguments):
-    if arguments[-1] == "bfloat16":
-        raise RuntimeError("not implemented for 'BFloat16'")
-    return recurrence(*arguments)
-
-recurrence, lstm_torch.lstm_recurrence = lstm_torch.lstm_recurrence, refuse
-bfloat16_speedup.cache_clear()
-assert bfloat16_speedup() == 0
-assert resolve_compute_dtype("auto") == "float32"
-assert torch.get_num_threads() == num_threads
-"""
-
-
-@pytest.mark.skipif(find_spec("torch") is None, reason="needs torch, which is not installed")
-def test_a_device_without_bfloat16_uses_float32() -> None:
-    environment = {**os.environ, "KERAS_BACKEND": "torch"}
-    subprocess.run([sys.executable, "-c", ON_PYTORCH], env=environment, check=True)
 
 
 def test_the_shortest_run_counts_and_the_first_run_does_not(monkeypatch: pytest.MonkeyPatch) -> None:

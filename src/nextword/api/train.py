@@ -125,7 +125,6 @@ def train(
 def _tables(
     settings: RunSettings | Mapping[str, Any], named: Mapping[str, Any], model: "LanguageModel | None"
 ) -> dict[str, dict[str, Any]]:
-    """Return all settings that the caller gave, by group, with those of a model that exists."""
     given = tables_of({**settings, **{name: value for name, value in named.items() if value is not None}})
     return given if model is None else _with_model(given, model)
 
@@ -159,7 +158,6 @@ def _corpus(
 
 @contextmanager
 def _context(callbacks: Sequence["keras.callbacks.Callback"], verbose: int, live: bool | None) -> Iterator[RunContext]:
-    """Return the context of a run that shows its progress, or with `verbose` 0 shows nothing."""
     context = RunContext(callbacks=callbacks)
     if not verbose:
         yield context
@@ -181,7 +179,6 @@ def _telling(context: RunContext, say: Callable[[str], object], verbose: int) ->
 
 @contextmanager
 def _run_directory(run: str | Path | None) -> Iterator[RunDirectory]:
-    """Return the run directory, a temporary one if none is named."""
     if run is not None:
         yield RunDirectory(Path(run))
         return
@@ -190,7 +187,6 @@ def _run_directory(run: str | Path | None) -> Iterator[RunDirectory]:
 
 
 def _with_model(given: Tables, model: "LanguageModel") -> dict[str, dict[str, Any]]:
-    """Return the settings with those of a model that exists."""
     if named := given.get("model"):
         raise SettingError(
             f"`{next(iter(named))}` must not be given with `model`, which has its own; build the model with it"

@@ -27,9 +27,7 @@ _DEFAULT_GB = 20.0
 _RECENT_SECONDS = 3600
 """A folder that was used within this time is in use. Who maps its files into memory keeps them even without a name."""
 
-_LEFT_SECONDS = 7 * 24 * 3600
-"""Time after which what interrupted work left is removed."""
-
+_LEFT_SECONDS = 7 * 24 * 3600  # time after which what interrupted work left is removed
 _LOCK = ".lock"
 _SCRATCH = "gathering"
 _KINDS = "text|tokens|vocabulary|remote"

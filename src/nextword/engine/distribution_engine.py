@@ -11,8 +11,7 @@ from numpy.typing import NDArray
 from nextword.engine.engine import Engine, Rows, State, TokenScores, WindowPrediction, score_from_start, score_in_pieces
 from nextword.text.batching.window import TokenIds
 
-_MAX_NUMBERS = 20_000_000
-"""Maximum number of probabilities in memory at once: 80 MB in float32."""
+_MAX_NUMBERS = 20_000_000  # maximum number of probabilities in memory at once: 80 MB in float32
 
 
 def select_rows(state: State, rows: Rows) -> State:

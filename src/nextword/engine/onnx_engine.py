@@ -23,8 +23,7 @@ from nextword.machine.capacity import count_cores, read_control_group
 from nextword.model.architecture import Architecture
 from nextword.text.batching.window import TokenIds
 
-_PIECE = 2_000_000
-"""Log-probabilities of a piece of a window: 8 MB, small enough for the processor's cache."""
+_PIECE = 2_000_000  # log-probabilities of a piece of a window: 8 MB, small enough for the processor's cache
 
 
 class OnnxEngine(DistributionEngine):

@@ -24,11 +24,8 @@ from nextword.text.batching.window import TokenIds
 BURN_IN = 256
 """Tokens of context that each row but the first reads before its own tokens, if a split is read as several rows."""
 
-_CONTEXT_STEPS = 512
-"""Tokens of context per call."""
-
-_MAX_TOKENS = 8192
-"""Maximum number of tokens per call; fewer if the vocabulary is large."""
+_CONTEXT_STEPS = 512  # tokens of context per call
+_MAX_TOKENS = 8192  # maximum number of tokens per call; fewer if the vocabulary is large
 
 
 class ScoredTokens(NamedTuple):

@@ -138,7 +138,6 @@ def _checked_graph(bundle: Bundle) -> onnx.ModelProto:
 
 
 def _generated(engine: Engine) -> TokenIds:
-    """Return a text that the model generates, always the same."""
     options = SamplingOptions(seed=0)
     return np.fromiter(generate(engine, [], num_tokens=_GENERATED_TOKENS, options=options), np.int32)
 

@@ -159,7 +159,6 @@ class Int8GraphBuilder(GraphBuilder):
         return self.add("Add", product, bias) if bias else product
 
     def _common_scale(self, rows: str) -> str | None:
-        """Return the scale of bounded rows."""
         if rows in self._bounds:
             largest = self._bounds[rows]
             return self.constant(f"scale_of_{largest:g}", np.array(largest / _MAX_ROUNDED, np.float32))

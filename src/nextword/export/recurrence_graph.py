@@ -159,7 +159,6 @@ def gates_for_onnx(weight: Floats, order: Sequence[int]) -> Floats:
 
 
 def _add_operator(operator: str, layer: Layer) -> Added:
-    """Add a cell for which ONNX has an operator."""
     builder, weights = layer.builder, layer.weights
     order, name = _GATES[operator], builder.new_name(f"{operator.lower()}_weights")
     hidden_size = weights["recurrent_kernel"].shape[0]

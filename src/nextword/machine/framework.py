@@ -18,9 +18,7 @@ ComputeDtype = Literal["auto", "float32", "bfloat16"]
 
 _PACKAGES = ("keras", "jax", "jaxlib", "numpy", "tokenizers")
 _OTHER_BACKENDS = frozenset(["torch", "tensorflow"])
-
-_MAX_BYTES = 2**30
-"""The largest size of the compiled functions on disk."""
+_MAX_BYTES = 2**30  # the largest size of the compiled functions on disk
 
 # Parameters of mallopt(3) and their values: M_ARENA_MAX, M_MMAP_MAX and M_TRIM_THRESHOLD in glibc's malloc.h.
 _MALLOPT = ((-8, 1), (-4, 0), (-1, 2**31 - 1))
@@ -141,7 +139,6 @@ def use_compilation_cache(root: Path) -> Path | None:
 
 
 def _processor_key() -> str:
-    """Return a short name that identifies the features of this processor."""
     try:
         lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
     except OSError:

@@ -27,9 +27,7 @@ from nextword.text.tokens.subwords import MAX_PRE_TOKENS, subword_vocabulary
 from nextword.text.tokens.tokenizer import Tokenizer, spelling_of
 from nextword.text.tokens.vocabulary import END, UNKNOWN, Vocabulary
 
-_FORMAT = 3
-"""Raise this number whenever the same text and options give another vocabulary or other line ends."""
-
+_FORMAT = 3  # raise this number whenever the same text and options give another vocabulary or other line ends
 _FILE = "vocabulary.json"
 
 

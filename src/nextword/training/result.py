@@ -41,9 +41,7 @@ from nextword.training.report.curve import draw_curves
 from nextword.training.step.stream_model import fingerprint
 
 _MAX_BATCH_SIZE = 32
-
-_SHARES = (1.0, 0.75, 0.5)
-"""Shares of what training changed in a base that are tried."""
+_SHARES = (1.0, 0.75, 0.5)  # shares of what training changed in a base that are tried
 
 
 @dataclass(frozen=True)

@@ -16,8 +16,7 @@ from nextword.training.step.round_callbacks import Intervals, RoundCallbacks, in
 from nextword.training.step.step import TrainingMetrics, TrainingStep, ValidationMetrics
 from nextword.training.step.stream_model import fingerprint
 
-_PROCESSES = "processes"
-"""Where a checkpoint of several processes holds their number."""
+_PROCESSES = "processes"  # where a checkpoint of several processes holds their number
 
 
 class TrainingRun:
@@ -178,7 +177,6 @@ class TrainingRun:
         return self.progress
 
     def _train_round(self, steps: int) -> tuple[TrainingMetrics, list[TrainingPoint]]:
-        """Take the steps of a round, and return its figures and the points within it."""
         ends = interval_ends(self.progress.rounds + 1, steps)
         first = self.progress.steps
         rates = dict(zip(ends, self.step.learning_rates([first + end for end in ends]), strict=True))
@@ -194,7 +192,6 @@ class TrainingRun:
         return self.step.train_round(first, steps, self._callbacks, Intervals(ends, end_interval)), points
 
     def _report(self, steps: int, perplexity: float, steps_per_second: float) -> None:
-        """Report the perplexity within a round; raise if it is not finite."""
         step = self.progress.steps + steps
         self._require_finite("training", perplexity, step)
         self._observer.on_step(step, perplexity, steps_per_second * self.step.words_per_step)
@@ -249,7 +246,6 @@ class TrainingRun:
         }
 
     def _resume(self) -> None:
-        """Restore the newest checkpoint, if there is one."""
         checkpoint = self._store.newest()
         if checkpoint is None:
             return

@@ -234,7 +234,6 @@ class Run:
         return run
 
     def _report_start(self, progress: TrainingProgress) -> None:
-        """Report how good the start from a base is, and warn if the words of the text alone are better."""
         from nextword.training.step.carried_start import unigram_perplexity
         from nextword.training.step.count_based_initialization import token_counts
 
@@ -262,7 +261,6 @@ class Run:
         return replace(self.context, observer=Observers((drawer, self.context.observer)))
 
     def _warn_if_lost(self, run: "TrainingRun") -> None:
-        """Report that a run with logged rounds has no checkpoint that can be read, so its rounds are trained again."""
         if not run.progress.has_weights and (self.directory.root / LOG_FILE).is_file():
             self.context.warn(
                 f"`{self.directory.checkpoints}` has no checkpoint that can be read, but `{LOG_FILE}` has finished "

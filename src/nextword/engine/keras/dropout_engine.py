@@ -31,8 +31,7 @@ from nextword.text.batching.window import TokenIds
 if TYPE_CHECKING:
     from nextword.engine.methods.dropout import DropoutOptions
 
-_BLOCK = 32
-"""Number of tokens whose masks are drawn together."""
+_BLOCK = 32  # number of tokens whose masks are drawn together
 
 
 class DropoutState(NamedTuple):

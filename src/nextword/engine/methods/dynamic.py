@@ -43,11 +43,8 @@ class DynamicOptions(Settings):
 
 
 _FACTORS = (2.0, math.sqrt(2))
-_STATISTICS_TOKENS = 200_000
-"""Number of training tokens for the gradient statistics; more tokens hardly change them."""
-
-_MAX_TOKENS = 20_000
-"""Number of tokens from the beginning of the validation split to tune on; reading them is slow."""
+_STATISTICS_TOKENS = 200_000  # number of training tokens for the gradient statistics; more tokens hardly change them
+_MAX_TOKENS = 20_000  # number of tokens from the beginning of the validation split to tune on; reading them is slow
 
 
 class Dynamic(Method[DynamicOptions]):

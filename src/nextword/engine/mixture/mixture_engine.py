@@ -17,8 +17,7 @@ from nextword.text.batching.window import TokenIds
 
 Floats = NDArray[np.float32]
 
-_PIECE = 2_000_000
-"""Probabilities of a piece of a window: 8 MB, small enough for the processor's cache."""
+_PIECE = 2_000_000  # probabilities of a piece of a window: 8 MB, small enough for the processor's cache
 
 _TARGETS = 256
 """Steps of which the targets are mixed at once: with more, a long text would compare too many hidden states at once."""

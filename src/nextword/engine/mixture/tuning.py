@@ -25,9 +25,7 @@ _MAX_ROUNDS = 1000
 _PRECISION = 1e-6
 
 _WEIGHTS = (0.02, 0.04, 0.06, 0.08, 0.1, 0.13, 0.16, 0.2, 0.3, 0.5, 0.7, 0.9, 0.99)
-_SENTINELS = 12
-"""Sentinels besides 0, from well below the similarity that is usual in the text to well above."""
-
+_SENTINELS = 12  # sentinels besides 0, from well below the similarity that is usual in the text to well above
 _ORDER, _LOW_ORDER = 5, 3
 _SMALL_VOCABULARY = 1000
 """In a text of so few tokens, long n-grams may be too rare for their number: both orders are tried."""

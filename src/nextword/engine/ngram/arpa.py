@@ -35,17 +35,11 @@ from nextword.engine.ngram.backoff_model import BEGIN, END, UNKNOWN, BackoffMode
 from nextword.engine.ngram.interpolated_model import ABSENT, Floats, Integers
 from nextword.errors import TextError
 
-_CHUNK = 2**16
-"""Entries parsed at once."""
-
+_CHUNK = 2**16  # entries parsed at once
 _LONGEST_NUMBER = 64
 _MAX_DIGITS = 18
-
-_BINARY = b"mmap lm http://kheafield.com/code"
-"""How the files begin that KenLM's `build_binary` writes."""
-
-_UNKNOWN_LOG10_PROB = -100.0
-"""The log10 probability of `<unk>` if a file lacks it; KenLM uses the same."""
+_BINARY = b"mmap lm http://kheafield.com/code"  # how the files begin that KenLM's `build_binary` writes
+_UNKNOWN_LOG10_PROB = -100.0  # the log10 probability of `<unk>` if a file lacks it; KenLM uses the same
 
 
 def write_arpa(path: Path, model: BackoffModel) -> None:

@@ -8,9 +8,7 @@ from nextword.errors import TextError
 from nextword.text.reading.packing import unpacked_blocks
 
 _LONGEST_LINE = 2**20
-
-_CHUNK_BYTES = 2**24
-"""Bytes after which fewer lines are returned at once."""
+_CHUNK_BYTES = 2**24  # bytes after which fewer lines are returned at once
 
 
 class ArpaLines:

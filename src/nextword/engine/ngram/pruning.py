@@ -20,8 +20,7 @@ from nextword.bundle.mixture import SHARE_STEP, NgramLevel, PackedNgrams, ngram_
 from nextword.engine.ngram.interpolated_model import CountTable, InterpolatedModel, Level, contexts_of
 from nextword.text.batching.window import TokenIds
 
-_LEAST_COUNT = 2
-"""How often an n-gram of three or more tokens must occur to be kept."""
+_LEAST_COUNT = 2  # how often an n-gram of three or more tokens must occur to be kept
 
 Kept = NDArray[np.bool_]
 

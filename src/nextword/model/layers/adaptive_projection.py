@@ -10,8 +10,7 @@ from nextword.model.layers.output_projection import Projection, TokenBatch
 from nextword.model.ops.cross_entropy import TokenLosses, linear_cross_entropy
 from nextword.model.ops.ranks import ranks_of
 
-_CHUNK_LOG_PROBS = 12 * 2**20
-"""Most log-probabilities in memory while ranks are computed: 48 MiB in float32."""
+_CHUNK_LOG_PROBS = 12 * 2**20  # most log-probabilities in memory while ranks are computed: 48 MiB in float32
 
 
 @keras.saving.register_keras_serializable("nextword")

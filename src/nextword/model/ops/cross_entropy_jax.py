@@ -26,16 +26,12 @@ import jax.numpy as jnp
 from nextword.model.ops.products import BIAS_ROWS, CHUNK_LOGITS, CHUNK_ROWS, bias_rows, in_chunks, matmul, rounded
 from nextword.model.ops.ranks import ranks_of
 
-_BLOCK_LOGITS = 4 * 2**20
-"""Most logits of a block of the vocabulary, for all rows: 16 MiB in float32."""
+_BLOCK_LOGITS = 4 * 2**20  # most logits of a block of the vocabulary, for all rows: 16 MiB in float32
 
 _Arrays = tuple[jax.Array, ...]
 
-_ONES = 3
-"""Index of the row of ones among the additional rows of the kernel; the rows before it hold the bias."""
-
-_LARGE_KERNEL = 2**26
-"""A kernel with more weights is cut into blocks of the vocabulary: 256 MiB in float32."""
+_ONES = 3  # index of the row of ones among the additional rows of the kernel; the rows before it hold the bias
+_LARGE_KERNEL = 2**26  # a kernel with more weights is cut into blocks of the vocabulary: 256 MiB in float32
 
 
 class LossInputs(NamedTuple):

@@ -31,8 +31,7 @@ from nextword.model.ops.recurrence import masked, sigmoid
 
 _Arrays = tuple[jax.Array, ...]
 
-_TINY = 1e-30
-"""Less than every non-zero distance of a float32 sigmoid from 1, and more than the smallest bfloat16."""
+_TINY = 1e-30  # less than every non-zero distance of a float32 sigmoid from 1, and more than the smallest bfloat16
 
 MIN_CUDNN_TOKENS = 256
 """Tokens `B * T` of the smallest window for which cuDNN is faster, although each call packs the weights."""

@@ -85,7 +85,6 @@ class _Scan:
 
 
 def _product(rows: jax.Array, kernel: jax.Array, _transposed: jax.Array, _tap: jax.Array) -> jax.Array:
-    """Return `rows @ kernel` in float32."""
     return matmul(rows, kernel, kernel.dtype.name)
 
 

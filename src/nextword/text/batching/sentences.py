@@ -18,8 +18,7 @@ from numpy.typing import NDArray
 
 from nextword.text.batching.window import TokenIds
 
-_MIN_ROWS = 16
-"""Rows of a batch, even if they are long: fewer rows would not keep the processor busy."""
+_MIN_ROWS = 16  # rows of a batch, even if they are long: fewer rows would not keep the processor busy
 
 
 class PaddedSentences(NamedTuple):
@@ -78,7 +77,6 @@ class SentenceBatches:
         return [slice(first, first + steps) for first in range(0, num_steps, steps)]
 
     def _num_joined(self, descending: Sequence[int], first: int) -> int:
-        """Return the size of the batch that begins at index `first` of the sorted lengths."""
         longest = descending[first]
         num_rows = min(self._num_rows(longest), len(descending) - first)
         for count in range(num_rows):
@@ -88,7 +86,6 @@ class SentenceBatches:
         return num_rows
 
     def _num_rows(self, longest: int) -> int:
-        """Return the number of rows of a full batch."""
         steps = _rounded(longest) if self.few_shapes else longest
         return max(min(_MIN_ROWS, self.max_tokens), self.max_tokens // steps)
 

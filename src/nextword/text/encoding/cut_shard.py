@@ -97,7 +97,6 @@ def _cut(reader: LineReader, kind: TokenizerKind, line_ends: LineEnds, file: IO[
 
 
 def _counts(ids: Path, size: int) -> NDArray[np.int64]:
-    """Return how often each number occurs in a file `(size,)`."""
     counts = np.zeros(size, np.int64)
     with ids.open("rb") as file:
         while (block := np.fromfile(file, np.dtype("<i4"), _BLOCK)).size:
@@ -108,7 +107,6 @@ def _counts(ids: Path, size: int) -> NDArray[np.int64]:
 def _pre_tokens(
     units: list[str], counts: NDArray[np.int64], kind: TokenizerKind
 ) -> tuple[list[str], NDArray[np.int64]]:
-    """Return the pre-tokens of units, and how often each occurs."""
     if kind != "subword":
         return units, counts
     cut = pre_tokenizer(kind).pre_tokenize_str

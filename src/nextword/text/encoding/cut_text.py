@@ -33,8 +33,7 @@ from nextword.text.sources.split import shards_of
 from nextword.text.tokens.line_ends import LineRuns
 from nextword.text.tokens.vocabulary import END
 
-_FORMAT = 3
-"""Raise this number whenever the same text gives other shards, units or counts."""
+_FORMAT = 3  # raise this number whenever the same text gives other shards, units or counts
 
 SHARD_BYTES = 2**25
 """Most bytes of a shard, approximately. What a process remembers of one shard, such as its words, grows with it."""

@@ -23,9 +23,7 @@ from nextword.text.reading.reader import TextRange
 from nextword.text.reading.report import ReadCounts, SplitReport
 from nextword.text.tokens.tokenizer import Tokenizer
 
-_FORMAT = 2
-"""Raise this number whenever the same text and tokenizer give other ids or other counts."""
-
+_FORMAT = 2  # raise this number whenever the same text and tokenizer give other ids or other counts
 _IDS = "ids.int32"
 _REPORT = "report.json"
 
@@ -151,7 +149,6 @@ class _UnitIds:
             self._lengths = np.ones(0, np.int64)
 
     def encoded(self, shard: CutShard) -> Iterator[NDArray[np.int32]]:
-        """Yield the token ids of a shard, in arrays of bounded size `(T,)`."""
         starts = np.cumsum(self._lengths) - self._lengths
         for numbers in shard.ids():
             if not self._lengths.size:
@@ -163,7 +160,6 @@ class _UnitIds:
             yield self._table[np.repeat(starts[numbers], lengths) + within]
 
     def spelling_log_prob(self, shard: CutShard) -> float:
-        """Return the natural log-probability of the spellings of all tokens of a shard that are out of vocabulary."""
         if not self._unknown:
             return 0.0
         costs = np.zeros(len(self._units) + 1)

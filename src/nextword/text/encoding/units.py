@@ -24,9 +24,7 @@ from nextword.text.tokens.pre_tokens import slices
 LINE_END = "\n"
 """The unit that becomes `<eos>`; its number is 0."""
 
-_SLICE = 2**17
-"""Characters that are cut at once, approximately."""
-
+_SLICE = 2**17  # characters that are cut at once, approximately
 _PARAGRAPH_END = "\0"  # no text holds one
 _ASCII_SPACES = "\t\x0b\x0c"
 _SPACES = "".join(c for c in map(chr, range(0x3001)) if c.isspace() and c not in " \r\n")

@@ -141,7 +141,6 @@ class WordNumbers:
         return numbers
 
     def _insert(self, new: NDArray[np.uint64]) -> None:
-        """Add distinct keys that are not there."""
         self._by_number.append(new)
         numbers = np.arange(self._num_units + 1, self._num_units + 1 + len(new), dtype=np.int32)
         self._num_units += len(new)

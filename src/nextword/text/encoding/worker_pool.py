@@ -155,7 +155,6 @@ def _listen(stream: IO[str], lines: "SimpleQueue[str]") -> None:
 
 
 def _answer(task: dict[str, Any]) -> dict[str, Any]:
-    """Run a task, and return nothing or the error."""
     try:
         ShardTask(**task).run()
     except TextError as error:

@@ -121,7 +121,6 @@ def require_unicode(text: str) -> None:
 
 
 def _whole_lines(blocks: Iterable[bytes]) -> Iterator[bytes]:
-    """Yield the bytes in blocks of whole lines."""
     held: list[bytes] = []
     for block in blocks:
         # A carriage return at the end of a block may be half of a line end, so it is kept for the next block.
@@ -148,7 +147,6 @@ def _decoded(data: bytes) -> tuple[str, tuple[int, str] | None]:
 
 
 def _first_bad_byte(data: bytes) -> tuple[int, str] | None:
-    """Return the place of the first byte that is not text, and the reason."""
     nul = data.find(b"\0")
     try:
         data.decode("utf-8")
@@ -229,7 +227,6 @@ def _require_file(source: str) -> None:
 
 
 def _blocks_of(source: str) -> Iterator[bytes]:
-    """Yield the unpacked bytes of a source as they arrive."""
     try:
         if source == STANDARD_INPUT:
             yield from unpacked_stream(sys.stdin.buffer, _shown(source), block=_BLOCK)

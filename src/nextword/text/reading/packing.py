@@ -94,17 +94,14 @@ class _Hashed(io.RawIOBase):
         self._digest = hashlib.sha256()
 
     def readable(self) -> bool:
-        """Return that bytes can be read."""
         return True
 
     def readinto(self, buffer: Any, /) -> int:
-        """Read bytes into a buffer, and return how many."""
         num_bytes = self._file.readinto(buffer)
         self._digest.update(memoryview(buffer)[:num_bytes])
         return num_bytes
 
     def digest_of_all(self) -> str:
-        """Return the SHA-256 digest of the whole file in hexadecimal."""
         while self.read(BLOCK):
             pass
         return self._digest.hexdigest()

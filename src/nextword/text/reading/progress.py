@@ -10,12 +10,8 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import NamedTuple
 
-_SECONDS = 0.5
-"""Time between two reports of a task. A task that is done earlier is not reported."""
-
-_SECONDS_OF_A_LINE = 30.0
-"""Time between two lines. A text that is read sooner gets none."""
-
+_SECONDS = 0.5  # time between two reports of a task. A task that is done earlier is not reported
+_SECONDS_OF_A_LINE = 30.0  # time between two lines. A text that is read sooner gets none
 _MEGABYTE = 10**6
 
 

@@ -90,8 +90,6 @@ def write_arranged(
 
 
 class _Output:
-    """One file of the result."""
-
     def __init__(self, folder: Path, name: str, options: TextOptions, stack: ExitStack, *, always_blank: bool) -> None:
         self.num_documents = 0
         self._spacing = DocumentSpacing(always_blank=always_blank)

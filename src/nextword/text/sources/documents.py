@@ -125,7 +125,6 @@ def _parsed(line: str, location: str) -> Any:
 
 
 def _field(row: Any, field: str, location: str) -> str:
-    """Return the text of a record."""
     if not isinstance(row, Mapping):
         raise TextError(f"{location}: must be an object with the field `{field}`, but is {_kind(row)}")
     if field not in row:

@@ -26,9 +26,7 @@ from nextword.text.sources.names import JSON_LINES_SUFFIXES, SPLIT_NAMES, SplitO
 
 FileKind = Literal["plain", "json lines", "table", "parquet", "mails", "json chat", "whatsapp chat"]
 
-_DELIMITERS = {".csv": ",", ".tsv": "\t"}
-"""What separates the columns of a table, by the ending of its name."""
-
+_DELIMITERS = {".csv": ",", ".tsv": "\t"}  # what separates the columns of a table, by the ending of its name
 _KINDS: dict[str, FileKind] = {".parquet": "parquet", ".mbox": "mails", ".json": "json chat"}
 _WHATSAPP = re.compile(r"(_chat|whatsapp.*)\.txt", re.IGNORECASE)
 

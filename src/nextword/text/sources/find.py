@@ -51,8 +51,7 @@ from nextword.text.sources.split import split_whole
 TextLike = str | Path | Iterable[Any] | Mapping[str, Any]
 """A text: a path, pattern, address or sample's name; several paths, strings or rows; or a mapping of splits."""
 
-_SHOWN = "the text in memory"
-"""How messages name it."""
+_SHOWN = "the text in memory"  # how messages name it
 
 
 @dataclass(frozen=True)
@@ -85,7 +84,6 @@ class _Found:
 
     @property
     def shown(self) -> str:
-        """How messages name all of it."""
         return _SHOWN if self.is_in_memory else self.joined or self.sources["all"][0].shown
 
 
@@ -210,7 +208,6 @@ def _rows(text: Any, options: TextOptions, needed: Sequence[SplitOrAll]) -> _Fou
 
 
 def _located(text: str | Path, data_dir: Path | None, cache_dir: Path | None) -> Path:
-    """Return the file or folder that a text is."""
     if text in SAMPLES:
         return sample_path(str(text), data_dir=data_dir, cache_dir=cache_dir)
     if isinstance(text, str) and "\n" in text:

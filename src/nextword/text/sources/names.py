@@ -36,9 +36,7 @@ IN_MEMORY = "text"
 """The name of a text that a program holds in memory."""
 
 _URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+://")
-
-_NEAR = 0.75
-"""How similar, from 0 to 1, a name must be to one that a user typed to be suggested instead."""
+_NEAR = 0.75  # how similar, from 0 to 1, a name must be to one that a user typed to be suggested instead
 
 
 @dataclass(frozen=True)

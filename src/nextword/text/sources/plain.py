@@ -90,11 +90,9 @@ class _CacheFile(io.RawIOBase):
         self._cache = cache
 
     def writable(self) -> bool:
-        """Return that bytes can be written."""
         return True
 
     def write(self, data: Any, /) -> int:
-        """Write bytes."""
         try:
             return self._file.write(data)
         except OSError as error:

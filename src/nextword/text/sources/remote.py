@@ -12,9 +12,7 @@ from nextword.disk.cache import cache_key, cached_content, cached_folder
 from nextword.errors import MissingExtraError, NextwordError, TextError
 from nextword.text.reading.progress import reported
 
-_FORMAT = 1
-"""Raise this number whenever the same address is kept in another way."""
-
+_FORMAT = 1  # raise this number whenever the same address is kept in another way
 _BLOCK = 2**20
 _VERSIONS = (
     "ETag",

@@ -14,8 +14,7 @@ from nextword.text.tokens.pre_tokens import slices, tidy
 from nextword.text.tokens.tokenizer import Tokenizer
 from nextword.text.tokens.vocabulary import END, UNKNOWN
 
-_MAX_CHARACTERS = 2**20
-"""Most characters of a window, its last line not counted."""
+_MAX_CHARACTERS = 2**20  # most characters of a window, its last line not counted
 
 
 class EncodedLine(NamedTuple):

@@ -37,25 +37,16 @@ MAX_BYTES = 300_000
 
 FILE = "spelling.json"
 
-_EDGE = "\n"
-"""The beginning of a word in a context, and its end as a character; no token holds one."""
-
+_EDGE = "\n"  # the beginning of a word in a context, and its end as a character; no token holds one
 _ORDER = 5
-_NUM_CHARACTERS = 0x110000 - 0x800 + 1
-"""All characters of Unicode, without surrogates, and the end sign."""
-
-_LONGEST = 40
-"""Longer words are not counted: addresses, rows of marks."""
+_NUM_CHARACTERS = 0x110000 - 0x800 + 1  # all characters of Unicode, without surrogates, and the end sign
+_LONGEST = 40  # longer words are not counted: addresses, rows of marks
 
 MAX_WORDS = 50_000
 """Most words that a model is fitted to."""
 
-_MAX_KNOWN = 2**17
-"""Largest vocabulary whose share of the spellings is taken away; larger ones would take minutes."""
-
-_SHORT = 8
-"""How much more often the longest n-grams must occur than short ones, if all do not fit."""
-
+_MAX_KNOWN = 2**17  # largest vocabulary whose share of the spellings is taken away; larger ones would take minutes
+_SHORT = 8  # how much more often the longest n-grams must occur than short ones, if all do not fit
 _FORMAT = 1
 
 
@@ -102,7 +93,6 @@ class SpellingModel:
         return sum(math.log(self._probability(text, place)) for place in range(1, len(text))) - self.log_unknown
 
     def _probability(self, text: str, place: int) -> float:
-        """Return the probability of the character at a place, given those before it."""
         character, probability = text[place], 1 / _NUM_CHARACTERS
         for length in range(min(place, _ORDER - 1) + 1):
             found = self._tables.get(text[place - length : place])

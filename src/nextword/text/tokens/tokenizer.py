@@ -23,8 +23,7 @@ from nextword.text.tokens.spelling import SpellingModel
 from nextword.text.tokens.subwords import subword_engine
 from nextword.text.tokens.vocabulary import END, MAXIMUM_SIZE, UNKNOWN, Vocabulary
 
-_BATCH = 2**18
-"""Characters encoded at once, approximately."""
+_BATCH = 2**18  # characters encoded at once, approximately
 
 MAXIMUM_BYTES = 64 * 2**20
 """Most bytes of a `tokenizer.json`."""

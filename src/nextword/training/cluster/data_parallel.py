@@ -181,7 +181,6 @@ class ParallelStreamModel(StreamModel):
         }
 
     def _split_names(self) -> set[str]:
-        """Return the names of the arrays of a checkpoint of which this process has some rows."""
         return {name for name, variable in named_variables(self).items() if id(variable) in self._rows}
 
     @override
@@ -203,7 +202,6 @@ class ParallelStreamModel(StreamModel):
 
     @override
     def _candidates(self, sampler: CandidateSampler, targets: Any) -> Candidates:
-        """Return the candidates of the whole batch, and the places of the targets of these rows."""
         candidates = super()._candidates(sampler, jax.lax.all_gather(targets, AXIS, tiled=True))
         first = jax.lax.axis_index(AXIS) * len(targets)
         places = jax.lax.dynamic_slice_in_dim(candidates.places, first, len(targets))
@@ -274,5 +272,4 @@ def _from_rows(rows: Any, sharding: NamedSharding) -> jax.Array:
 
 
 def _local(array: Any) -> Any:
-    """Return the part of this process."""
     return array.addressable_shards[0].data if isinstance(array.sharding, NamedSharding) else array

@@ -24,8 +24,7 @@ from nextword.training.solo import NamedWeights
 
 _LEARNING_RATE, _MOMENTUM = 0.7, 0.5
 _NAME = "outer/momentum"
-_MAX_CHECKPOINTS = 8
-"""More than a store keeps."""
+_MAX_CHECKPOINTS = 8  # more than a store keeps
 
 
 class LocalSteps(Group):

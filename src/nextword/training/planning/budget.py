@@ -49,9 +49,8 @@ _MAX_EPOCHS_FROM_BASE = 8.0
 _WORDS_OF_MAX_EPOCHS_FROM_BASE = 30_000
 """The same for a run from a base, which learns a short text by heart much sooner."""
 
-_PATIENCE_SHARE = 1 / 3
-_MIN_PATIENCE = 5
-"""Rounds without improvement that end a run, as a share of its rounds, and at least."""
+_PATIENCE_SHARE = 1 / 3  # rounds without improvement that end a run, as a share of its rounds
+_MIN_PATIENCE = 5  # such rounds, at least
 
 
 @dataclass(frozen=True)
@@ -131,7 +130,6 @@ def plan_time(
 
 
 def _with_rates_of_base(config: RunConfig, corpus: Corpus, epochs: float) -> RunConfig:
-    """Return the settings of `auto` with dropout and weight decay for a number of epochs from a base."""
     if config.plan is not None or config.preset != DEFAULT_PRESET:
         return config
     family, num_words = read_preset(DEFAULT_PRESET), len(corpus.train.ids)
@@ -142,7 +140,6 @@ def _with_rates_of_base(config: RunConfig, corpus: Corpus, epochs: float) -> Run
 
 
 def _with_patience(config: RunConfig, num_rounds: int) -> RunConfig:
-    """Return the settings with a patience that a run of `num_rounds` rounds stops early by, unless they have one."""
     if config.training.patience is not None:
         return config
     patience = max(_MIN_PATIENCE, math.ceil(_PATIENCE_SHARE * num_rounds))
@@ -150,7 +147,6 @@ def _with_patience(config: RunConfig, num_rounds: int) -> RunConfig:
 
 
 def _max_epochs(num_words: int, *, has_base: bool = False) -> float:
-    """Return the number of epochs after which more training on a text of `num_words` words does not help."""
     if has_base:
         return _MAX_EPOCHS_FROM_BASE * max(1.0, num_words / _WORDS_OF_MAX_EPOCHS_FROM_BASE)
     return _MAX_EPOCHS * max(1.0, num_words / _WORDS_OF_MAX_EPOCHS)
@@ -166,7 +162,6 @@ class _Costs:
 
     @classmethod
     def of(cls, config: RunConfig, text: TrainingText, words_per_second: float) -> Self:
-        """Return the costs for a training throughput."""
         cost = _validation_cost(config, text.tokenizer.vocabulary_size)
         return cls(
             step=config.batching.batch_size * config.batching.num_steps / words_per_second,
@@ -176,11 +171,9 @@ class _Costs:
 
     @property
     def validation(self) -> float:
-        """Seconds of the validation of a round."""
         return self.passes * self.reading
 
     def steps_in(self, seconds: float, num_rounds: int) -> int:
-        """Return the number of steps that fit in the time, with the validations of the rounds."""
         return math.floor((seconds - num_rounds * self.validation) / self.step)
 
 
@@ -219,7 +212,6 @@ def _validation_cost(config: RunConfig, vocabulary_size: int) -> float:
 
 
 def _with_schedule_ending_at_zero(config: RunConfig, context: RunContext) -> RunConfig:
-    """Return the settings with a linear schedule if the preset's schedule does not end at zero."""
     schedule = config.training.schedule
     if schedule in SCHEDULES_ENDING_AT_ZERO:
         return config
@@ -262,7 +254,6 @@ def _plan(config: RunConfig, corpus: Corpus, windows: Windows, budget: Budget, w
 
 
 def _num_rounds(validations: float) -> int:
-    """Return the number of rounds in a time that is worth `validations` validations."""
     affordable = max(1, math.floor(_MAX_VALIDATION_SHARE * validations))
     fewest = min(_MIN_ROUNDS, affordable)
     return min(_MAX_ROUNDS, max(fewest, math.floor(_VALIDATION_SHARE * validations)))
@@ -282,7 +273,6 @@ def _with_sampled_softmax(config: RunConfig, vocabulary_size: int) -> RunConfig:
 def _with_size(
     config: RunConfig, corpus: Corpus, budget: Budget, flops_per_second: float, context: RunContext
 ) -> RunConfig:
-    """Return the settings with the size and regularization for the number of words that fit in the time."""
     family, vocabulary_size = read_preset(DEFAULT_PRESET), corpus.tokenizer.vocabulary_size
     sizes, num_words = family["sizes"], len(corpus.train.ids)
     candidates = [config.with_choices(size["settings"]) for size in (sizes[:1] if budget.is_late else sizes)]
@@ -309,7 +299,6 @@ def _with_size(
 
 
 def _weight_decay(family: Mapping[str, Any], num_words: int) -> float:
-    """Return the weight decay for a text of `num_words` words, with two digits."""
     weight_decay = min(family["most_weight_decay"], family["weight_decay_of_text"] / num_words)
     return float(f"{weight_decay:.1e}")
 

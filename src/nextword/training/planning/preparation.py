@@ -95,7 +95,6 @@ def prepare_new(
 
 
 def _start_from(base: Base, config: RunConfig, text: TrainingText) -> Bundle:
-    """Return the weights that a run with a base starts from."""
     weights = carried_weights(base.bundle, text.tokenizer, text.train.ids, start=config.training.start)
     architecture = config.model.build(text.tokenizer.vocabulary_size)
     return Bundle("start", architecture, text.tokenizer, weights, f"Started from {base.bundle.name}.\n")

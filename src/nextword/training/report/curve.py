@@ -17,8 +17,7 @@ from nextword.training.progress import RoundRecord, TrainingPoint, TrainingProgr
 Place = tuple[float, float]
 """An epoch and a perplexity."""
 
-_AHEAD = 2.0
-"""The axis of epochs reaches this many times as far as the curve, but not beyond the run."""
+_AHEAD = 2.0  # the axis of epochs reaches this many times as far as the curve, but not beyond the run
 
 
 @dataclass

@@ -15,10 +15,8 @@ from nextword.errors import MissingExtraError
 from nextword.training.report.run_logger import Row, RunLogger
 
 _RUN_FILE = "mlflow.json"
-_PACKAGES = ("mlflow", "alembic", "sqlalchemy")
-"""MLflow, and what it needs for a database."""
-_MAX_METRICS = 1_000
-"""Most metrics that MLflow takes at once."""
+_PACKAGES = ("mlflow", "alembic", "sqlalchemy")  # MLflow, and what it needs for a database
+_MAX_METRICS = 1_000  # most metrics that MLflow takes at once
 _RETRIES, _TIMEOUT = "MLFLOW_HTTP_REQUEST_MAX_RETRIES", "MLFLOW_HTTP_REQUEST_TIMEOUT"
 _AT_START = {_RETRIES: "1", _TIMEOUT: "10"}
 _IN_TRAINING = {_RETRIES: "0", _TIMEOUT: "3"}

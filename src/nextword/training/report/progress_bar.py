@@ -107,7 +107,6 @@ def clock(seconds: float) -> str:
 
 
 def _is_live_notebook(console: Console) -> bool:
-    """Return whether rich can update a line in this notebook."""
     return console.is_jupyter and find_spec("ipywidgets") is not None
 
 

@@ -23,8 +23,7 @@ Row = tuple[int, Mapping[str, float]]
 """A step, and its figures by name."""
 
 _NOT_LOGGED = frozenset(("origin", "plan"))
-_MAX_SECONDS = 5.0
-"""How long failed writes may hold up a training run before the next one waits for the end of the run."""
+_MAX_SECONDS = 5.0  # how long failed writes may hold up a training run before the next one waits for the end of the run
 
 
 class RunLogger(keras.callbacks.Callback, TrainingObserver, ABC):
@@ -153,7 +152,6 @@ class RunLogger(keras.callbacks.Callback, TrainingObserver, ABC):
             self._sent, self._missing, self._fails = self._missing[-1][0], [], False
 
     def _end(self, *, finished: bool) -> None:
-        """Send what is missing, and close the log."""
         self._send(self._missing, last=True)
         if self._missing:
             steps = f"{len(self._missing):,} {'row' if len(self._missing) == 1 else 'rows'}"

@@ -17,9 +17,7 @@ _FIRST_BRAILLE = 0x2800
 _COLUMNS, _ROWS = 2, 4
 
 _MAX_WIDTH, _MAX_HEIGHT, _MIN_WIDTH, _MIN_HEIGHT = 100, 14, 30, 5
-_LINES_AROUND = 6
-"""Lines of the terminal that are left for the bar, the axis, the legend and what was printed before."""
-
+_LINES_AROUND = 6  # lines of the terminal that are left for the bar, the axis, the legend and what was printed before
 _TRAIN_STYLE, _VALID_STYLE = "cyan", "bold magenta"
 _BRAILLE_MARKS, _ASCII_MARKS = ("⠒", "●", "│", "└", "─"), ("*", "o", "|", "+", "-")
 
@@ -72,7 +70,6 @@ class _Cells:
         self._low, self._high = map(math.log, perplexities)
 
     def draw_line(self, places: Sequence[Place]) -> None:
-        """Draw a line through places, from left to right."""
         dots = [self._dot(place) for place in places]
         for (x, y), (next_x, next_y) in zip(dots, dots[1:] or dots, strict=False):
             count = max(1, abs(next_x - x), abs(next_y - y))

@@ -10,8 +10,7 @@ from numpy.typing import NDArray
 from nextword.errors import SettingError
 from nextword.model.ops.cross_entropy import Candidates
 
-_EXCLUDED = -1e9
-"""Added to the logit of a duplicate candidate: finite, but its exponential is 0."""
+_EXCLUDED = -1e9  # added to the logit of a duplicate candidate: finite, but its exponential is 0
 
 
 class AliasTable(NamedTuple):

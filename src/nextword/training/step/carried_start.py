@@ -161,7 +161,6 @@ def _predicted_rows(seen: _Pass, rows: dict[str, Floats], old: Ids, is_new: NDAr
 
 
 def _biases(seen: _Pass, output: Floats, biases: NDArray[np.float32], old: Ids, is_new: NDArray[np.bool_]) -> Floats:
-    """Return the biases of all words for the counts of the text."""
     total = seen.counts.sum()
     expected = np.maximum(seen.probabilities, 1e-12)[old]
     ratio = np.log((seen.counts + _PRIOR * expected) / ((total + _PRIOR) * expected))

@@ -26,9 +26,7 @@ if TYPE_CHECKING:
     from nextword.training.config import RunConfig
 
 _TEACHER = "teacher_sha256"
-
-_MIN_WEIGHT = 1e-30
-"""Stands for a weight of zero, which has no logarithm."""
+_MIN_WEIGHT = 1e-30  # stands for a weight of zero, which has no logarithm
 
 
 @dataclass(frozen=True, eq=False)

@@ -17,8 +17,7 @@ OnInterval = Callable[[int, float, float], object]
 _MAX_INTERVALS = 50
 _MIN_INTERVALS = 4
 _MIN_STEPS = 4
-_MAX_LOSS = 700.0
-"""Loss whose exponential is still a number."""
+_MAX_LOSS = 700.0  # loss whose exponential is still a number
 
 
 def interval_ends(round_number: int, num_steps: int) -> list[int]:

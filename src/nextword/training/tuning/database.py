@@ -88,7 +88,6 @@ class _Storage(RDBStorage):
 
     @override
     def record_heartbeat(self, trial_id: int) -> None:
-        """Record that the trial is alive, if the database can be reached."""
         from sqlalchemy.exc import SQLAlchemyError
 
         with suppress(SQLAlchemyError, StorageInternalError):

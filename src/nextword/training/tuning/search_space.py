@@ -152,7 +152,6 @@ class SearchSpace:
         return {name: label for name, label in labels.items() if label is not None}
 
     def _check(self) -> None:
-        """Raise if a value is invalid, or a setting is searched twice."""
         if not self.dimensions:
             raise SettingError("a search space must have at least one setting, but is empty; add one")
         decided: dict[str, str] = {}

@@ -120,7 +120,6 @@ class Sweep:
             self._uninterrupted(lambda: write_best(self._study))  # in case a process was killed before it could
 
     def _trains_another(self) -> bool:
-        """Train a trial, and return whether there was one."""
         with ExitStack() as held:
             claim = self._uninterrupted(partial(self._study.claim, held))
             if claim is not None:

@@ -253,18 +253,16 @@ def _check_place(path: Path, files: Mapping[str, bytes], replace: bool) -> None:
 
 @contextmanager
 def _held(path: Path) -> Iterator[HeldDirectory]:
-    with ExitStack() as stack:
-        yield _enter(stack, path)
-
-
-def _enter(stack: ExitStack, path: Path) -> HeldDirectory:
     for place in (path, _aside(path), path):  # a writer may finish between the first attempt and the second
-        try:
-            return stack.enter_context(held(place))
-        except FileNotFoundError:
-            continue
-        except (OSError, ValueError) as error:  # a ValueError for a name with a NUL in it
-            raise StorageError(f"`{path}` must be a directory that can be read, but is not: {error}") from error
+        with ExitStack() as stack:
+            try:
+                directory = stack.enter_context(held(place))
+            except FileNotFoundError:
+                continue
+            except (OSError, ValueError) as error:  # a ValueError for a name with a NUL in it
+                raise StorageError(f"`{path}` must be a directory that can be read, but is not: {error}") from error
+            yield directory
+            return
     raise StorageError(f"`{path}` must be a directory that nextword wrote, but does not exist; check the name")
 
 

@@ -110,11 +110,7 @@ def temporary_path(path: Path) -> Path:
 
 
 def write_new_file(path: Path, data: bytes) -> None:
-    """Create a file and write its bytes to the disk; the umask decides who may read it.
-
-    Raises:
-        OSError: The file exists, or the disk refused.
-    """
+    """Create a file and write its bytes to the disk; the umask decides who may read it."""
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | CLOSE_ON_EXEC, 0o666)
     try:
         rest = memoryview(data)

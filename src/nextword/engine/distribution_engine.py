@@ -15,15 +15,7 @@ _MAX_NUMBERS = 20_000_000  # maximum number of probabilities in memory at once: 
 
 
 def select_rows(state: State, rows: Rows) -> State:
-    """Select rows of each array in nested tuples.
-
-    Example:
-        >>> import numpy as np
-        >>> select_rows((np.array([[1], [2], [3]]), ()), np.array([2, 0, 0]))
-        (array([[3],
-               [1],
-               [1]]), ())
-    """
+    """Select rows of each array in nested tuples."""
     if isinstance(state, tuple):
         parts = [select_rows(part, rows) for part in state]
         return type(state)(*parts) if hasattr(state, "_fields") else tuple(parts)

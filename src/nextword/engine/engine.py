@@ -113,11 +113,7 @@ class Engine(Protocol):
 
 
 def read_text(engine: Engine, ids: Sequence[int]) -> tuple[NDArray[np.float32], State]:
-    """Read a text from its beginning.
-
-    Returns:
-        The log-probabilities of the next token `(1, V)`, and the state.
-    """
+    """Read a text from its beginning; return the log-probabilities of the next token `(1, V)`, and the state."""
     log_probs, state = engine.step(np.array([engine.end_id], np.int32), engine.start(1))
     for token_id in ids:
         log_probs, state = engine.step(np.array([token_id], np.int32), state)

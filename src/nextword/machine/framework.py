@@ -60,12 +60,7 @@ def read_framework() -> Framework:
 
 
 def is_older(version: str | None, than: tuple[int, ...]) -> bool:
-    """Return whether a version is older than another; `False` if it is unknown.
-
-    Example:
-        >>> is_older("0.10.2", than=(0, 12)), is_older("0.12.0.1", than=(0, 12)), is_older(None, than=(0, 12))
-        (True, False, False)
-    """
+    """Return whether a version is older than another; `False` if it is unknown."""
     if version is None:
         return False
     numbers = tuple(int(part) for part in version.split(".")[: len(than)] if part.isdigit())

@@ -276,10 +276,6 @@ def useful_flops_per_word(architecture: Architecture) -> int:
     for the gradient of its input and for its gradient. The softmax weights of a mixture count once for each softmax.
     Those of an adaptive softmax count as if every word were in every cluster. Embedding lookups, biases, the
     element-wise operations of the gates, the optimizer and recomputation do not count.
-
-    Example:
-        >>> useful_flops_per_word(Architecture(vocabulary_size=10, embedding_size=2, hidden_sizes=(3,)))
-        540
     """
     embedding = "embedding/embeddings"
     matrices = {name: math.prod(shape) for name, shape in architecture.weight_shapes().items() if len(shape) == 2}

@@ -42,13 +42,6 @@ def tokenizer_for(
     """Return the tokenizer for a training split and resolved options, from the cache if it is there.
 
     The second value is whether the choice of its line ends is close; see `LineRuns.is_close`.
-
-    Args:
-        train: The training split.
-        options: The options.
-        cache: The cache folder.
-        ahead: Other splits whose ids will be asked for; they are cut beside a large training split.
-        base: A vocabulary to merge with the words of the text (default: none). Subwords are kept as they are.
     """
     blank = Tokenizer(options.kind, "line", Vocabulary((UNKNOWN, END)))
     limits = (MAX_PRE_TOKENS,) if options.kind == "subword" else ()

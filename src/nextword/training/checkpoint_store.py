@@ -46,14 +46,6 @@ class CheckpointStore:
     checkpoint and ignores other files; `warn` receives each of these once.
 
     Reading takes no lock and changes nothing. To save, hold the `run_lock`.
-
-    Example:
-        >>> import tempfile
-        >>> store = CheckpointStore(Path(tempfile.mkdtemp()))
-        >>> store.save(10, {"lstm_0/bias": np.zeros(4, np.float32)}, {"epoch": 1}, best=True).name
-        'step-0000000010'
-        >>> store.newest().state, store.best().step
-        ({'epoch': 1}, 10)
     """
 
     def __init__(self, root: Path, warn: Callable[[str], object] = lambda _message: None) -> None:

@@ -119,10 +119,6 @@ class RunConfig:
 
         A member without a seed of its own has the seed of the population plus its number.
 
-        Args:
-            members: The settings of each member.
-            own_seeds: Numbers of the members that have a seed of their own, from 0.
-
         Raises:
             SettingError: The strategy is not `population`, or two members would be the same model.
         """

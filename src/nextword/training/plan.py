@@ -68,10 +68,6 @@ class Plan:
 
         Raises:
             SettingError: `minutes` is set without a time plan, or the schedule does not end at zero.
-
-        Example:
-            >>> Plan.of(TrainingOptions(epochs=3), steps_per_epoch=5_000)
-            Plan(steps_per_epoch=5000, round_steps=1667, planned_steps=(15003,), time=None)
         """
         if options.minutes is not None:
             require_schedule_ending_at_zero(options)

@@ -159,11 +159,7 @@ class TrainingRun:
             self._say(f"done early after round {done}: validation has not improved since {since}, which is kept")
 
     def finish(self) -> TrainingProgress:
-        """Load the best weights so far into the model, without further training.
-
-        Raises:
-            CheckpointError: No round is finished yet.
-        """
+        """Load the best weights so far into the model, without further training."""
         if not self.progress.has_weights:
             raise CheckpointError("a run must have at least one finished round to be ended, but has none; resume it")
         if not self.progress.latest_is_best:

@@ -180,11 +180,7 @@ class Run:
         return self._work(TrainingRun.run).progress
 
     def finish(self, *, write: bool = True) -> "FinishedRun":
-        """Evaluate the best weights so far, and write the model. A run that is not at its end can be opened again.
-
-        Raises:
-            CheckpointError: No round is finished yet.
-        """
+        """Evaluate the best weights so far, and write the model. A run that is not at its end can be opened again."""
         from nextword.training.result import finish_run
         from nextword.training.run import TrainingRun
 

@@ -221,17 +221,13 @@ class _Reading(NamedTuple):
 
 
 def mixture_weights(probabilities: NDArray[np.floating]) -> NDArray[np.float64]:
-    r"""Return the mixture weights `(K,)` that maximize the probability of the tokens of a text.
+    """Return the mixture weights `(K,)` that maximize the probability of the tokens of a text.
 
     Expectation maximization, starting from equal weights: each weight becomes the mean responsibility of its
     distribution over the tokens. The log-likelihood is concave in the weights, so this finds the maximum.
 
     Args:
         probabilities: Probability of each token under each distribution `(K, N)`; at least one must be above 0.
-
-    Example:
-        >>> mixture_weights(np.array([[0.5, 0.5, 0.1], [0.1, 0.1, 0.5]])).round(3).tolist()
-        [0.75, 0.25]
     """
     weights = np.full(len(probabilities), 1 / len(probabilities))
     for _ in range(_MAX_ROUNDS):

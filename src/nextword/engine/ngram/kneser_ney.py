@@ -33,10 +33,6 @@ def discounts_of(counts: Integers) -> NDArray[np.float64]:
     $$D_0 = 0, \quad D_c = c - (c + 1) \, Y \, n_{c+1} / n_c.$$
 
     If some $n_c$ is zero, or a discount is not in $0 < D_c \le c$, all three are `FALLBACK`.
-
-    Example:
-        >>> discounts_of(np.array([1, 1, 1, 1, 2, 2, 3, 4])).round(3).tolist()
-        [0.0, 0.5, 1.25, 1.0]
     """
     of_count = np.bincount(np.minimum(counts, 5), minlength=6).astype(np.float64)
     fallback = np.array([0.0, *FALLBACK])

@@ -48,27 +48,13 @@ class EmbeddingDropout(keras.layers.Layer):
     $x_t \, m_{w_t} / (1 - p)$, as if rows of the embedding matrix were dropped. An output projection that shares the
     matrix still uses all rows.
 
-    Args:
-        vocabulary_size: `V`.
-        rate: $p$, the part of the words to drop.
-        seed: Seed of the masks.
-
     Call arguments:
         embedded: Embedded tokens `(B, T, E)`.
         tokens: Token ids `(B, T)`, int32.
         training: Whether to apply dropout.
 
-    Returns:
-        The embedded tokens `(B, T, E)`.
-
     Source:
         Gal and Ghahramani (2016), section 4.2; Merity, Keskar and Socher (2018), section 4.3.
-
-    Example:
-        >>> tokens = ops.array([[3, 1, 3, 3]])
-        >>> kept = EmbeddingDropout(5, 0.5, seed=1)(ops.ones((1, 4, 2)), tokens, training=True)
-        >>> bool(ops.all(kept[0, 0] == kept[0, 2])), bool(ops.all(kept[0, 0] == kept[0, 3]))
-        (True, True)
     """
 
     def __init__(self, vocabulary_size: int, rate: float, *, seed: int | None = None, **kwargs: Any) -> None:

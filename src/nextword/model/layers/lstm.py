@@ -71,13 +71,6 @@ class LSTM(Recurrence):
             Blunsom 2018).
         layer_normalization: Whether to normalize gates and cell (Ba, Kiros and Hinton 2016, equations 20 to 22).
         options: Arguments of `nextword.model.layers.recurrence.Recurrence`.
-
-    Example:
-        >>> from keras import ops
-        >>> layer = LSTM(8)
-        >>> outputs, state = layer(ops.ones((2, 5, 3)), layer.initial_state(2))
-        >>> outputs.shape, state.cell.shape
-        ((2, 5, 8), (2, 8))
     """
 
     kind = CELLS["lstm"]

@@ -110,12 +110,6 @@ class VariedStreams(_RowsOfText):
 
     The lengths are drawn once and permuted in every epoch, so all epochs have the same number of steps. A window
     depends only on its step and the seed.
-
-    Example:
-        >>> options = BatchOptions(batch_size=2, num_steps=3, shuffle="partial")
-        >>> streams = VariedStreams(np.arange(12, dtype=np.int32), options, first_input=99)
-        >>> sorted(np.concatenate([streams.window(step).targets for step in range(2)], axis=1)[1].tolist())
-        [6, 7, 8, 9, 10, 11]
     """
 
     def __init__(self, ids: TokenIds, options: BatchOptions, *, first_input: int) -> None:

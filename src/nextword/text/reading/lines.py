@@ -97,12 +97,7 @@ def lines_of(blocks: Iterable[bytes], source: str, on_bad_bytes: OnBadBytes) -> 
 
 
 def lone_surrogate(text: str) -> int | None:
-    r"""Return the place of the first half of a surrogate pair, which UTF-8 cannot encode; `None` if there is none.
-
-    Example:
-        >>> lone_surrogate("caf\ud800"), lone_surrogate("café")
-        (3, None)
-    """
+    """Return the place of the first half of a surrogate pair, which UTF-8 cannot encode; `None` if there is none."""
     if text.isascii():  # costs nothing: strings store it
         return None
     try:

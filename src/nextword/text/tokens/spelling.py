@@ -59,13 +59,7 @@ class Followers(NamedTuple):
 
 @dataclass(frozen=True, eq=False)
 class SpellingModel:
-    """The probability of a word's spelling, given that the word is not in the vocabulary.
-
-    Example:
-        >>> model = SpellingModel.fit(["walked", "talked", "talking"], known=["walking"])
-        >>> model.log_prob("walled") > model.log_prob("wkkzzz")
-        True
-    """
+    """The probability of a word's spelling, given that the word is not in the vocabulary."""
 
     followers: Mapping[str, Followers]  # how often each character follows each context; `fit` counts them
     log_unknown: float = 0.0  # natural logarithm of the share of all spellings that are not in the vocabulary

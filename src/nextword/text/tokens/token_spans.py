@@ -78,14 +78,7 @@ def segment_spans(tokenizer: Tokenizer, segment: Segment) -> list[TokenSpan]:
 
 
 def token_spans(tokenizer: Tokenizer, text: str) -> list[TokenSpan]:
-    r"""Return the tokens of a text; the ids are those of `Tokenizer.encode`.
-
-    Example:
-        >>> from nextword.text.tokens.vocabulary import Vocabulary
-        >>> tokenizer = Tokenizer("word", "line", Vocabulary(("<eos>", "<unk>", "said", ", ")))
-        >>> [tuple(span) for span in token_spans(tokenizer, "said,  he\n")]
-        [('said', 2, 0, 4), (', ', 3, 4, 5), ('he', 1, 7, 9), ('<eos>', 0, 9, 9)]
-    """
+    """Return the tokens of a text; the ids are those of `Tokenizer.encode`."""
     ids = tokenizer.encode(text)
     segments = text_segments(tokenizer, text)
     spans = [span for segment in segments for span in segment_spans(tokenizer, segment)]

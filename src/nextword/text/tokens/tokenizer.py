@@ -96,11 +96,7 @@ class Tokenizer:
         return self.spelling.to_json() if isinstance(self.spelling, SpellingModel) else self.spelling
 
     def unknown_id_in(self, num_out_of_vocabulary: int) -> int | None:
-        """Return the id that stands for unknown words in a text; `None` if the text is pretokenized and writes it.
-
-        Args:
-            num_out_of_vocabulary: How many tokens of the text are not in the vocabulary.
-        """
+        """Return the id that stands for unknown words in a text; `None` if the text is pretokenized and writes it."""
         is_written = self.kind == "pretokenized" and not num_out_of_vocabulary
         return None if is_written else self.vocabulary.unknown_id
 

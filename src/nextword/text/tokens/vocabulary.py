@@ -58,11 +58,6 @@ class Vocabulary:
         """Build a vocabulary sorted by (-count, token), including `<unk>` and `<eos>`.
 
         The two special tokens are always kept. The counts of dropped tokens are added to that of `<unk>`.
-
-        Args:
-            counts: How often each token occurs in the training split.
-            minimum_count: Fewest occurrences that keep a token.
-            maximum_size: Most tokens to keep, the two special ones included.
         """
         specials = {UNKNOWN: counts.get(UNKNOWN, 0), END: counts.get(END, 0)}
         ordinary = {token: count for token, count in counts.items() if token not in specials}
@@ -102,11 +97,6 @@ class Vocabulary:
 
         All tokens of the base are kept, however rare. Those that the text lacks are last, in the order of the base, so
         `maximum_size` drops the rarest of them first.
-
-        Example:
-            >>> base = Vocabulary(("the", "<eos>", "a", "<unk>", "dog"))
-            >>> Vocabulary.merged(base, [{"cat": 3, "a": 2, "<eos>": 2, "sat": 1}], minimum_count=2).tokens
-            ('cat', '<eos>', 'a', '<unk>', 'the', 'dog')
         """
         counts, ranks = dict.fromkeys(base.tokens, 0), {token: rank for rank, token in enumerate(base.tokens)}
         for part in parts:

@@ -64,12 +64,6 @@ class RowsOfProcess(Windows):
 
     Process `i` of `n` reads the rows from `i * B / n` to `(i + 1) * B / n`. If `B` is not a multiple of `n`, rows
     without weight fill up the last parts.
-
-    Example:
-        >>> from nextword.text.batching.streams import Streams
-        >>> streams = Streams(np.arange(14, dtype=np.int32), batch_size=3, num_steps=2, first_input=99)
-        >>> RowsOfProcess(streams, 2, 1).window(0).targets.tolist()
-        [[10, 11], [0, 0]]
     """
 
     def __init__(self, windows: Windows, num_processes: int, process_id: int) -> None:

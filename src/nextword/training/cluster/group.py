@@ -51,10 +51,6 @@ class ProcessGroup:
 
         Raises:
             SettingError: A variable is not a number, or one of a pair is missing.
-
-        Example:
-            >>> ProcessGroup.from_environment({"SLURM_STEP_NUM_TASKS": "4", "SLURM_PROCID": "3"})
-            ProcessGroup(num_processes=4, process_id=3, address=None)
         """
         for pair in _LAUNCHERS:
             values = [environment[name] for name in pair if name in environment]

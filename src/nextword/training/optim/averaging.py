@@ -126,10 +126,6 @@ class WeightAverages:
 
         Averages over the same steps are evaluated once. For an average that has not begun, the weights are evaluated.
 
-        Args:
-            evaluate: Evaluates the current weights, and returns metrics that include `perplexity`.
-            step: Number of updates so far.
-
         Returns:
             The number of averaged steps and the metrics of the average with the lowest perplexity.
         """

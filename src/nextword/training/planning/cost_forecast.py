@@ -105,9 +105,6 @@ def forecast_costs(work: Work, cluster: Cluster) -> list[StrategyForecast]:
     - `local-steps`: $H$ steps and an exchange take $H B T / w + t_{\text{all-reduce}}(S)$ for $N H B T$ words.
     - `population`: $w$ words of the text per second, since each machine trains on all of it; the weights are gathered
       at the end.
-
-    Raises:
-        SettingError: There are fewer rows in a batch than machines.
     """
     if work.batch_size < cluster.hosts:
         raise SettingError(
@@ -165,13 +162,6 @@ def training_memory_bytes(
 
     Measured on an x86 processor with JAX 0.12: 0.8 GB for the preset `quick`, 1.0 for `tutorial`, 2.2 for `large`. With
     a teacher of its own size, `quick` takes 1.0 to 1.3 GB, with a mixture of two 1.1 to 1.8.
-
-    Example:
-        >>> quick = Architecture(vocabulary_size=10_000, embedding_size=160, hidden_sizes=(320, 160), tied=True)
-        >>> training_memory_bytes(quick, BatchOptions()) // 10**6
-        890
-        >>> training_memory_bytes(quick, BatchOptions(), [quick]) // 10**6
-        1349
     """
     words = batching.batch_size * batching.num_steps
     recurrence = 4 * _VALUES_PER_UNIT * words * sum(architecture.hidden_sizes)

@@ -39,9 +39,6 @@ class RunLogger(keras.callbacks.Callback, TrainingObserver, ABC):
     seconds in all.
 
     In Keras's own `fit`, a step is an epoch, and the figures are those of Keras.
-
-    Args:
-        problems: Errors that must not end a training run, besides `OSError`.
     """
 
     continuation: ClassVar[str]

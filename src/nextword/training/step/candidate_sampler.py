@@ -26,10 +26,6 @@ class AliasTable(NamedTuple):
     Source:
         Walker (1977), "An Efficient Method for Generating Discrete Random Variables with General Distributions";
         Vose (1991), "A Linear Algorithm for Generating Random Numbers with a Given Distribution".
-
-    Example:
-        >>> AliasTable.of(np.array([0.25, 0.75]))
-        AliasTable(thresholds=array([0.5, 1. ], dtype=float32), aliases=array([1, 1], dtype=int32))
     """
 
     thresholds: NDArray[np.float32]  # $q$, `(N,)`, float32
@@ -65,16 +61,8 @@ class CandidateSampler(keras.layers.Layer):
     target of the step is a candidate too, once. Samples equal to a target are ignored, because they estimate the rest
     of the vocabulary.
 
-    Args:
-        counts: Count of each token in the training text `(V,)`.
-        num_samples: Number of candidates besides the targets, at least 2 and below `V`.
-        seed: Seed of the samples.
-
     Call arguments:
         targets: `(N,)`, int32.
-
-    Returns:
-        `Candidates`, `num_samples + N` of them.
 
     Raises:
         SettingError: `num_samples` is not below `V`.

@@ -51,13 +51,6 @@ def word_vectors(ids: TokenIds, *, vocabulary_size: int, width: int, seed: int) 
     Source:
         Levy and Goldberg (2014) and Levy, Goldberg and Dagan (2015) for the matrix; Halko, Martinsson and Tropp
         (2011, algorithm 4.4) for its decomposition.
-
-    Example:
-        >>> cats, dogs, sleep, bark = range(4)
-        >>> ids = np.array([cats, sleep, dogs, sleep, cats, sleep, dogs, bark] * 9, np.int32)
-        >>> vectors = word_vectors(ids, vocabulary_size=5, width=3, seed=0)
-        >>> vectors.shape, float(vectors[4].sum())
-        ((5, 3), 0.0)
     """
     size = min(vocabulary_size, _MAX_WORDS)
     random = np.random.default_rng(seed)

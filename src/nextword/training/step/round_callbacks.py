@@ -41,10 +41,6 @@ class Intervals:
     The metric of the loss is a mean over the round so far. At the end of an interval, its value stays on the device. It
     is read when a later step is known to be done, so that no step waits for it. The time of a step between two known
     ones is interpolated.
-
-    Args:
-        ends: The last step of each interval, counted from 1.
-        on_end: Called for each interval, in order.
     """
 
     def __init__(self, ends: Sequence[int], on_end: OnInterval) -> None:

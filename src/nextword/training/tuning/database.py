@@ -33,12 +33,7 @@ class Database:
 
     @classmethod
     def of(cls, url: str) -> Self:
-        """Return the database of an SQLAlchemy URL.
-
-        Example:
-            >>> Database.of("postgresql://tuner:secret@host/sweeps")
-            Database(address='postgresql://tuner@host/sweeps')
-        """
+        """Return the database of an SQLAlchemy URL."""
         from sqlalchemy.engine import make_url  # slow to import, and a journal does not need it
 
         with _errors(url):

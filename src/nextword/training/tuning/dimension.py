@@ -181,12 +181,7 @@ class JoinedSettings(Dimension):
 
 
 def nested(values: Mapping[str, Any]) -> Tables:
-    """Convert values named `group.setting` to tables by group.
-
-    Example:
-        >>> nested({"model.tied": True, "training.epochs": 2, "model.cell": "lstm"})
-        {'model': {'tied': True, 'cell': 'lstm'}, 'training': {'epochs': 2}}
-    """
+    """Convert values named `group.setting` to tables by group."""
     tables: Tables = {}
     for name, value in values.items():
         group, setting = name.split(".", 1)

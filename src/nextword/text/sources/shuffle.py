@@ -7,6 +7,7 @@ into memory, is sorted by the keys and written out.
 from collections.abc import Iterator
 from contextlib import ExitStack
 from hashlib import blake2b
+from io import BytesIO
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from types import TracebackType
@@ -79,17 +80,12 @@ def _sized(document: str) -> bytes:
 
 
 def _records(data: bytes) -> Iterator[tuple[bytes, bytes]]:
-    start = 0
-    while start < len(data):
-        key, start = data[start : start + _KEY_BYTES], start + _KEY_BYTES
-        size, start = int.from_bytes(data[start : start + _SIZE_BYTES], "little"), start + _SIZE_BYTES
-        yield key, data[start : start + size]
-        start += size
+    stream = BytesIO(data)
+    while key := stream.read(_KEY_BYTES):
+        yield key, stream.read(int.from_bytes(stream.read(_SIZE_BYTES), "little"))
 
 
 def _parts(data: bytes) -> Iterator[bytes]:
-    start = 0
-    while start < len(data):
-        size, start = int.from_bytes(data[start : start + _SIZE_BYTES], "little"), start + _SIZE_BYTES
-        yield data[start : start + size]
-        start += size
+    stream = BytesIO(data)
+    while size := stream.read(_SIZE_BYTES):
+        yield stream.read(int.from_bytes(size, "little"))

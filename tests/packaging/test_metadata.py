@@ -3,10 +3,11 @@
 import ast
 import re
 import tomllib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import pytest
 import yaml
 from packaging.requirements import Requirement
 from packaging.version import Version
@@ -96,3 +97,30 @@ def test_the_citation_says_what_the_package_says() -> None:
     assert table["license"] == PROJECT["license"]
     assert [author["name"] for author in table["authors"]] == [author["name"] for author in PROJECT["authors"]]
     assert set(table["keywords"]) <= set(PROJECT["keywords"])
+
+
+def modules_that(predicate: Callable[[str], bool]) -> set[str]:
+    """Return the modules of the package with such a text, but for the one that `make settings` writes."""
+    package = ROOT / "src" / "nextword"
+    found = {path for path in package.rglob("*.py") if predicate(path.read_text(encoding="utf-8"))}
+    return {path.relative_to(package).as_posix() for path in found} - {"api/run_settings.py"}
+
+
+@pytest.mark.parametrize(
+    ("what", "text", "places"),
+    [
+        ("a cell", '"gru"', {"model/cells.py", "model/layers/gru.py", "export/recurrence_graph.py"}),
+        ("a cell", '"rnn"', {"model/cells.py", "model/layers/rnn.py", "export/recurrence_graph.py"}),
+        ("a method after training", "engine.methods.temperature", {"engine/methods/chain.py"}),
+        ("a method after training", "engine.methods.cache", {"engine/methods/chain.py"}),
+        ("a route", "from nextword.serving.routes import", {"serving/application.py"}),
+        ("a flag of a command", "copied: bool", {"cli/evaluate.py"}),
+    ],
+)
+def test_a_thing_to_add_touches_the_places_that_contributing_names(what: str, text: str, places: set[str]) -> None:
+    assert modules_that(lambda module: text in module) == places
+    (row,) = [
+        line for line in (ROOT / "CONTRIBUTING.md").read_text("utf-8").splitlines() if line.startswith(f"| {what} |")
+    ]
+    folders = [place.replace("gru", "NAME").replace("rnn", "NAME") for place in places if not place.startswith("cli")]
+    assert all(f"`{place}`" in row for place in folders)

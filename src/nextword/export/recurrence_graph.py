@@ -11,6 +11,7 @@ from onnx import TensorProto, helper
 from nextword.errors import ExportError
 from nextword.export.graph_builder import GraphBuilder
 from nextword.model.architecture import Architecture
+from nextword.model.cells import CELLS
 
 Step = Callable[[GraphBuilder, str, str, str], tuple[str, str]]
 """Takes the body, the hidden state, the cell and the input; returns the next hidden state and cell."""
@@ -25,9 +26,6 @@ Weights = Mapping[str, Floats]
 
 Added = tuple[str, list[str]]
 """The hidden states `(T, B, H)`, and the state after the last step."""
-
-_GATES = {"LSTM": (0, 3, 1, 2), "GRU": (0, 1, 2), "RNN": (0,)}
-"""The place of each ONNX gate among ours. An LSTM of ONNX has i, o, f, c; ours has input, forget, candidate, output."""
 
 
 class Layer(NamedTuple):
@@ -160,7 +158,7 @@ def gates_for_onnx(weight: Floats, order: Sequence[int]) -> Floats:
 
 def _add_operator(operator: str, layer: Layer) -> Added:
     builder, weights = layer.builder, layer.weights
-    order, name = _GATES[operator], builder.new_name(f"{operator.lower()}_weights")
+    order, name = CELLS[layer.architecture.cell].onnx_gates, builder.new_name(f"{operator.lower()}_weights")
     hidden_size = weights["recurrent_kernel"].shape[0]
     bias = gates_for_onnx(weights["bias"], order)
     constants = {

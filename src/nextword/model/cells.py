@@ -24,6 +24,8 @@ class Cell:
         layer: Name of its class in `nextword.model.layers.NAME`.
         num_gates: Number of gates, each `H` columns of the kernels.
         state: Names of the state arrays `(B, H)`.
+        onnx_gates: The place among ours of each gate of the cell's operator in ONNX; empty if there is none. An LSTM of
+            ONNX has i, o, f, c.
         options: Fields of `Architecture` that this cell supports and others may not; disabled by default.
         extra_shapes: Returns names and shapes of the weights besides kernel, recurrent kernel and bias, for an
             architecture, `I` and `H`.
@@ -34,6 +36,7 @@ class Cell:
     layer: str
     num_gates: int
     state: tuple[str, ...]
+    onnx_gates: tuple[int, ...] = ()
     options: tuple[str, ...] = ()
     extra_shapes: "Callable[[Architecture, int, int], dict[str, Shape]]" = lambda *_: {}
     in_page: bool = False
@@ -66,6 +69,7 @@ CELLS: dict[CellName, Cell] = {
         layer="LSTM",
         num_gates=4,  # input, forget, candidate, output
         state=("hidden", "cell"),
+        onnx_gates=(0, 3, 1, 2),
         options=("cap_input_gate", "layer_normalization"),
         extra_shapes=_normalization_shapes,
         in_page=True,
@@ -79,7 +83,14 @@ CELLS: dict[CellName, Cell] = {
         extra_shapes=_modulation_shapes,
         in_page=True,
     ),
-    "gru": Cell(title="GRU", layer="GRU", num_gates=3, state=("hidden",), in_page=True),  # update, reset, candidate
-    "rnn": Cell(title="RNN", layer="RNN", num_gates=1, state=("hidden",), in_page=True),
+    "gru": Cell(
+        title="GRU",
+        layer="GRU",
+        num_gates=3,  # update, reset, candidate
+        state=("hidden",),
+        onnx_gates=(0, 1, 2),
+        in_page=True,
+    ),
+    "rnn": Cell(title="RNN", layer="RNN", num_gates=1, state=("hidden",), onnx_gates=(0,), in_page=True),
 }
 """The table of cells: the differences between the kinds of recurrent layers."""

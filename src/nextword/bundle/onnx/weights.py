@@ -22,7 +22,7 @@ from nextword.bundle.onnx.file import EMBEDDINGS, check_onnx_file, quantized_nam
 from nextword.bundle.onnx.graph import GRAPH_FIELDS, MODEL_FIELDS, TENSOR_FIELDS, Value, fields, message
 from nextword.errors import BundleError
 from nextword.model.architecture import Architecture
-from nextword.model.cells import Shape
+from nextword.model.cells import CELLS, Shape
 
 MAX_STEPS = 127
 
@@ -56,9 +56,6 @@ class PackedMatrix:
 Floats = NDArray[np.float32]
 PackedWeight = PackedMatrix | Floats
 """A matrix in eight bits, or a vector; as it is stored, a matrix may be in float32 too."""
-
-_GATES = {"lstm": (0, 3, 1, 2), "gru": (0, 1, 2), "rnn": (0,)}
-"""The place of each ONNX gate among ours, for the cells that have an operator."""
 
 _KERNELS = ("kernel", "recurrent_kernel")
 
@@ -127,7 +124,7 @@ class _Reader:
         self._cell = architecture.cell
         self._shapes = architecture.weight_shapes()
         has_operator = f"{self._cell}_weights_0_kernel" in tensors
-        self._order = _GATES.get(self._cell) if has_operator else None
+        self._order = CELLS[self._cell].onnx_gates if has_operator else ()
 
     def weight(self, name: str) -> PackedWeight:
         layer, _, kind = name.partition("/")
@@ -137,7 +134,7 @@ class _Reader:
         if layer == "projection":
             return self._plain(f"projection_{kind}", shape)
         index = layer.rpartition("_")[2]
-        if self._order is not None:
+        if self._order:
             return self._of_operator(f"{self._cell}_weights_{index}_{kind}", kind, shape, self._order)
         if self._cell == "mogrifier_lstm" and kind in ("kernel", "recurrent_kernel"):
             return self._part_of_joined(layer, f"layer_{index}_joined_kernel", kind)

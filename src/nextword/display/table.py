@@ -6,8 +6,6 @@ Text takes the color of the page. Lines and bars are half transparent, so they f
 from collections.abc import Iterable, Sequence
 from html import escape
 
-from rich.cells import cell_len
-
 from nextword.display.tokens import translucent
 
 _LINE = "1px solid rgba(128,128,128,.35)"
@@ -76,12 +74,13 @@ def table_lines(rows: Iterable[Sequence[str]], align: str = "") -> list[str]:
         >>> table_lines([("split", "tokens"), ("test", "9")], "<>")
         ['split  tokens', 'test        9']
     """
+    from rich.cells import cell_len  # slow to import; suggestions make tables in notebooks alone
+
+    def aligned(cell: str, width: int, side: str) -> str:
+        blank = " " * (width - cell_len(cell))
+        return f"{cell}{blank}" if side == "<" else f"{blank}{cell}"
+
     rows = list(rows)
     widths = [max(map(cell_len, column)) for column in zip(*rows, strict=True)]
     sides = align or "<" * len(widths)
-    return ["  ".join(map(_aligned, row, widths, sides)).rstrip() for row in rows]
-
-
-def _aligned(cell: str, width: int, side: str) -> str:
-    blank = " " * (width - cell_len(cell))
-    return f"{cell}{blank}" if side == "<" else f"{blank}{cell}"
+    return ["  ".join(map(aligned, row, widths, sides)).rstrip() for row in rows]

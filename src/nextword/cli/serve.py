@@ -19,6 +19,7 @@ from nextword.engine.methods.chain import METHODS, MIXTURE, STATIC, methods_of, 
 from nextword.engine.methods.method import Splits
 from nextword.engine.opening import EngineName
 from nextword.errors import MissingExtraError
+from nextword.machine.capacity import share_one_heap
 from nextword.serving.settings import ServingSettings
 from nextword.text.tokens.tokenizer import Tokenizer
 
@@ -81,6 +82,7 @@ def serve(options: _ServeOptions, given: Tables) -> None:
         say=say,
         log=_log if invocation().verbosity > 0 else None,
     )
+    share_one_heap()  # a reload runs in another thread than the one before
     sys.exit(serve_model(_source(options, given, settings.max_active), server))
 
 

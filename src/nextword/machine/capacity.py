@@ -159,12 +159,27 @@ def _smallest(values: Iterable[int | None]) -> int | None:
     return min((value for value in values if value is not None), default=None)
 
 
+_ARENA_MAX = -8  # M_ARENA_MAX of glibc's malloc.h
+
+
+def share_one_heap() -> None:
+    """Let all threads that start from now on take memory from one heap, so that what one frees serves the others.
+
+    Nothing changes if the allocator is not glibc's.
+
+    Source:
+        mallopt(3).
+    """
+    with suppress(AttributeError, OSError, TypeError):
+        ctypes.CDLL(None).mallopt(_ARENA_MAX, 1)
+
+
 def return_freed_memory() -> None:
-    """Give the memory of what nobody refers to back to the system; glibc keeps it, in an arena for each few threads.
+    """Give the memory of what nobody refers to back to the system, which glibc would keep.
 
     Source:
         malloc_trim(3).
     """
     gc.collect()
-    with suppress(AttributeError, OSError, TypeError):  # another allocator
+    with suppress(AttributeError, OSError, TypeError):
         ctypes.CDLL(None).malloc_trim(0)

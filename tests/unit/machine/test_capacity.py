@@ -1,5 +1,7 @@
 import os
 import platform
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -118,3 +120,30 @@ def test_the_memory_of_what_nobody_refers_to_is_returned() -> None:
 
 def _resident_bytes() -> int:
     return int(Path("/proc/self/statm").read_text("ascii").split()[1]) * os.sysconf("SC_PAGE_SIZE")
+
+
+# Sixteen threads that each keep a block: with one heap, all blocks lie in it, and no thread maps a heap of its own.
+HEAPS = """
+import threading
+from pathlib import Path
+from nextword.machine.capacity import share_one_heap
+share_one_heap()
+wait, kept = threading.Barrier(17), []
+def keep():
+    kept.append(bytearray(5000))
+    wait.wait()
+threads = [threading.Thread(target=keep) for _ in range(16)]
+[thread.start() for thread in threads]
+wait.wait()
+maps = [line.split() for line in Path("/proc/self/maps").read_text().splitlines()]
+sizes = [[int(end, 16) for end in line[0].split("-")] for line in maps if len(line) == 5 and line[1] == "---p"]
+print(sum(60 << 20 < end - start < 64 << 20 for start, end in sizes))
+"""
+
+
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="the allocator is not glibc's")
+@pytest.mark.parametrize("shares", [True, False])
+def test_all_threads_share_one_heap(shares: bool) -> None:
+    program = HEAPS if shares else HEAPS.replace("\nshare_one_heap()\n", "\n")
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert (int(done.stdout) == 0) == shares

@@ -122,7 +122,7 @@ def _resident_bytes() -> int:
     return int(Path("/proc/self/statm").read_text("ascii").split()[1]) * os.sysconf("SC_PAGE_SIZE")
 
 
-# Sixteen threads that each keep a block: with one heap, all blocks lie in it, and no thread maps a heap of its own.
+# Sixteen threads that each keep a block: with one heap, no thread maps a heap of its own.
 HEAPS = """
 import threading
 from pathlib import Path

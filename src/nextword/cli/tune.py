@@ -149,7 +149,7 @@ def _settings_of(options: _TuneOptions, given: Tables, database: "Database | Non
     if database is not None:
         fields["storage"] = database.address
     sweep = study_settings.SweepOptions(**{"minutes_per_trial": base.training.minutes, **fields})
-    # A trial's epochs are fixed before it begins, so minutes are those of the study, never of its runs.
+    # A trial's epochs are fixed before it begins, so minutes belong to the study, never to its runs.
     base = dataclasses.replace(base, training=base.training.replace(minutes=None), plan=None)
     search = read_tables(options.search_space) if options.search_space else search_space.default_space(base)
     return study_settings.StudySettings(sweep, text, base, search)

@@ -123,7 +123,7 @@ def require_numbers(scores: TokenScores) -> TokenScores:
 
 
 def _places(inputs: TokenIds, end_id: int, before: NDArray[np.int64]) -> NDArray[np.int64]:
-    """Return the place in its sentence of the token after each input `(B, T)`, from that of the last before `(B,)`."""
+    """Return the place in its sentence of the token after each input `(B, T)`; `before` has the last places `(B,)`."""
     steps = np.arange(inputs.shape[1])
     begins = np.where(inputs == end_id, steps, -before[:, None])
     return steps - np.maximum.accumulate(begins, axis=1) + 1

@@ -137,7 +137,7 @@ class AnswerOptions(JsonOptions):
 
 @dataclass(frozen=True, kw_only=True)
 class OriginTextOptions(JsonOptions):
-    """The options of a command that reads a text for a model: by default, that of its run."""
+    """The options of a command that reads a text for a model: by default, the text of its run."""
 
     run_or_model: Path = run_or_model_argument()
     text: str | None = argument(None)

@@ -29,8 +29,8 @@ Floats = NDArray[np.float64]
 class CountTable:
     """N-grams of one length. Each is a shorter n-gram, its context, and the token after it.
 
-    The number of an n-gram is the place of its key, that of a single token its id. A context is a number in the table
-    of the next shorter length.
+    The number of an n-gram is the place of its key; the number of a single token is its id. A context is a number in
+    the table of the next shorter length.
     """
 
     vocabulary_size: int  # `V`

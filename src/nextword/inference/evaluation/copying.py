@@ -88,7 +88,7 @@ class Copying:
 def measure_copying(
     model: TextModel, train: TokenIds, held_out: TokenIds, *, secrets: Sequence[str] = (), max_tokens: int = 10_000
 ) -> Copying:
-    """Generate text, and measure how much of it is in the training text; the arguments are those of `copying`."""
+    """Generate text, and measure how much of it is in the training text; `copying` has the same arguments."""
     require_at_least("max_tokens", max_tokens, 1)
     candidates = [_candidates(line) for line in secrets]
     num_texts = -(-max_tokens // _TEXT_LENGTH)

@@ -97,7 +97,7 @@ def _counted(evaluation: Evaluation, text: TokenStore | str, tokenizer: Tokenize
 
 
 def ids_of(text: Text, tokenizer: Tokenizer) -> TokenIds:
-    """Return the ids of a complete text: its last line or paragraph ends with `<eos>`, as that of a file does."""
+    """Return the ids of a complete text: its last line or paragraph ends with `<eos>`, as in a file."""
     if isinstance(text, str):
         require_no_path(text)
         ids, end_id = tokenizer.encode(text), tokenizer.vocabulary.end_id

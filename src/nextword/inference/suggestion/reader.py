@@ -138,7 +138,7 @@ class TextReader:
     ) -> None:
         tokenizer = model.tokenizer
         self.typed = TypedText(tokenizer, lower_case=lower_case)  # the text; read only
-        # Words outside the vocabulary, including those of the text after a call of `read`.
+        # Words outside the vocabulary, including the text's after a call of `read`.
         self.cache = WordCache(
             words, tokenizer.vocabulary, theta=options.user_word_theta, memory=options.user_word_memory, uses=uses
         )

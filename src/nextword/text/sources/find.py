@@ -60,7 +60,7 @@ class TextSource:
 
     name: str  # name of the sample, or the last part of the path; `text` for a text that was in memory
     stored_name: str  # the name by which the text is found again, from any folder
-    parts: Mapping[SplitOrAll, TextRange]  # under "all", those of a text that is not to be split
+    parts: Mapping[SplitOrAll, TextRange]  # under "all", the parts of a text that is not to be split
     pretokenized: bool  # whether the text is known by its names to hold tokens between spaces (PTB, WikiText)
     how_split: str  # how the text was read and split, in one sentence
     left: str = ""  # which files of a folder are not read, in one sentence; empty if all are
@@ -73,7 +73,7 @@ class _Found:
     name: str
     stored_name: str  # see `TextSource`; empty if only the plain text in the cache can be named
     description: str  # in words, which files it is
-    sources: Mapping[SplitOrAll, Sequence[Source]]  # under "all", those of a text without splits
+    sources: Mapping[SplitOrAll, Sequence[Source]]  # under "all", the sources of a text without splits
     joined: str = ""  # how messages name several files as one text; empty for one file and for rows
     left: str = ""
     is_pretokenized: bool = False

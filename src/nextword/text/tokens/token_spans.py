@@ -78,7 +78,7 @@ def segment_spans(tokenizer: Tokenizer, segment: Segment) -> list[TokenSpan]:
 
 
 def token_spans(tokenizer: Tokenizer, text: str) -> list[TokenSpan]:
-    """Return the tokens of a text; the ids are those of `Tokenizer.encode`."""
+    """Return the tokens of a text; the ids are as `Tokenizer.encode` gives them."""
     ids = tokenizer.encode(text)
     segments = text_segments(tokenizer, text)
     spans = [span for segment in segments for span in segment_spans(tokenizer, segment)]

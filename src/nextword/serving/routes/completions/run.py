@@ -20,7 +20,7 @@ FinishReason = Literal["stop", "length"]
 class Part(NamedTuple):
     """The next part of a text."""
 
-    number: int  # number of the text: those of the first prompt come first
+    number: int  # number of the text: the first prompt's come first
     shown: ShownText
     ending: FinishReason | None  # reason for the end with the last part, else `None`
 

@@ -13,7 +13,7 @@ export function engineOf(packed, tokenizer) {
 }
 
 /**
- * An engine whose log-probabilities are those of the mixture.
+ * An engine with the log-probabilities of the mixture.
  *
  * A state also has `numbers`, of the n-grams that end with the latest token, the shortest first, and `past`: the latest
  * outputs of the network with the token that followed each.

@@ -64,8 +64,10 @@ class Hosts:
         _in(self._switch, "ip", "link", "set", _port(number), "down")
 
     def repair(self, number: int) -> None:
-        """Connect a host again."""
+        """Connect a host again, and let each host ask anew where the others are."""
         _in(self._switch, "ip", "link", "set", _port(number), "up")
+        for name in self._names:  # a question that was asked while the link was cut would fail later
+            _in(name, "ip", "neighbor", "flush", "dev", _LINK)
 
     def name_itself(self, number: int, address: str) -> None:
         """Let a host find an address for its own name; Gloo listens at that one."""

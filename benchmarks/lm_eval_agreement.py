@@ -94,8 +94,7 @@ def _own_scores(bundle: Path, model: LoadedModel, documents: Documents, folder: 
     lines.write_text("".join(line.removesuffix(mark) + "\n" for line in documents.lines), encoding="utf-8")
     command = [sys.executable, "-m", "nextword"]
     evaluated = run_command([*command, "evaluate", str(bundle), str(whole), "--split", "all", "--json"])
-    # In int8, lines that are scored together change each other in the last digits.
-    scored = run_command([*command, "score", str(bundle), str(lines), "--read-ahead", "1", "--no-spell", "--json"])
+    scored = run_command([*command, "score", str(bundle), str(lines), "--no-spell", "--json"])
     tables = {WHOLE: json.loads(evaluated)["evaluations"], LINES: list(map(json.loads, scored.splitlines()))}
     return {
         **{task: [(table["log_prob"], table["num_tokens"]) for table in rows] for task, rows in tables.items()},

@@ -64,7 +64,7 @@ class Hosts:
         _in(self._switch, "ip", "link", "set", _port(number), "down")
 
     def repair(self, number: int) -> None:
-        """Connect a host again, and let each host ask anew where the others are."""
+        """Connect a host again, and let each host ask again where the others are."""
         _in(self._switch, "ip", "link", "set", _port(number), "up")
         for name in self._names:  # a question that was asked while the link was cut would fail later
             _in(name, "ip", "neighbor", "flush", "dev", _LINK)

@@ -5,6 +5,7 @@ from dataclasses import replace
 from typing import Any
 
 from harness.chart import Line, Panel, bars, lines
+from nextword.training.planning.auto_settings import dropout_rates, width_for
 
 _EPOCH_TICKS = (10, 20, 30, 50, 60, 70, 80, 100, 150, 200, 300, 500, 1000, 2000, 5000)
 _FORTY = {
@@ -137,3 +138,32 @@ def ideas_chart(data: Mapping[str, Any]) -> str:
         headings=headings,
         number_format="{:+.1f}",
     )
+
+
+def width_chart(data: Mapping[str, Any]) -> str:
+    """Return the width that `auto` chooses, by the words that training sees, with the runs behind it."""
+    million_words = [0.5 * 1.1**step for step in range(47)]
+    widths = [width_for(lambda _width, words=words: 1e6 * words) for words in million_words]  # type: ignore[misc]
+    drawn = [Line("the formula", million_words, widths, "blue"), *_contests(data["width"])]
+    title = "Width of the first layer by the words that training sees"
+    panel = Panel("width of the first layer", drawn, ticks=(320, 400, 512, 640, 800, 1024), is_log=True)
+    ticks = (0.5, 1, 2, 5, 10, 20, 40)
+    return lines([panel], title=title, x_label="million words", x_ticks=ticks, has_log_x=True)
+
+
+def dropout_chart(data: Mapping[str, Any]) -> str:
+    """Return the dropout of the input that `auto` chooses, by the epochs, with the runs behind it."""
+    epochs = [1.05**step for step in range(77)]
+    rates = [dropout_rates(each)["input_dropout_rate"] for each in epochs]
+    drawn = [Line("the formula", epochs, rates, "blue"), *_contests(data["dropout"])]
+    panel = Panel("dropout of the input", drawn)
+    ticks = (1, 2, 5, 10, 20, 40)
+    return lines([panel], title="Dropout by the epochs", x_label="epochs", x_ticks=ticks, has_log_x=True)
+
+
+def _contests(data: Mapping[str, Any]) -> list[Line]:
+    looks = {"better": ("accent", "o"), "worse": ("quiet", "X")}
+    return [
+        Line(f"a {kind} run of the same time", [x for x, _ in data[kind]], [y for _, y in data[kind]], hue, "", marker)
+        for kind, (hue, marker) in looks.items()
+    ]

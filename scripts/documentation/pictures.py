@@ -12,11 +12,13 @@ from typing import Any
 
 from documentation.charts import (
     calibration_chart,
+    dropout_chart,
     forty_epochs_chart,
     ideas_chart,
     points_chart,
     run_chart,
     text_size_chart,
+    width_chart,
 )
 from documentation.drawings import encoder_drawing, layers_drawing, sequences_picture, truncation_drawing
 from documentation.model_drawings import attention_drawing, austen, cell_steps_drawing, tokens_drawing, word_map_drawing
@@ -124,6 +126,8 @@ PICTURES = [
     _charted("quick-austen.svg", f"{_DATA}/quick-austen.json", points_chart, "the preset quick on Austen"),
     _charted("ptb-120.svg", f"{_DATA}/ptb-120.json", run_chart, "120 minutes on the Penn Treebank"),
     _charted("fine-tuning.svg", f"{_DATA}/fine-tuning.json", fine_tuning_chart),
+    _charted("auto-width.svg", f"{_DATA}/auto.json", width_chart),
+    _charted("auto-dropout.svg", f"{_DATA}/auto.json", dropout_chart),
     _charted("training-speed.svg", f"{_DATA}/training-speed.json", _measured_speeds),
 ]
 """All pictures in SVG, in the order in which they are drawn. The pages that show them have their alternative texts."""

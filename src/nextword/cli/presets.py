@@ -15,7 +15,7 @@ from nextword.cli.options.setting_option import JsonOptions, argument, option
 from nextword.cli.output.console import Console
 from nextword.cli.output.messages import say
 from nextword.model.architecture import ModelOptions
-from nextword.model.presets import preset_names, read_preset
+from nextword.model.presets import DEFAULT_PRESET, preset_names, read_preset
 
 _VOCABULARY_SIZE = 10_000
 _GENERAL = ("auto", "quick", "tutorial")
@@ -65,7 +65,7 @@ def _facts(name: str) -> dict[str, Any]:
     architecture = ModelOptions.from_table(preset["model"]).build(_VOCABULARY_SIZE)
     return {
         "name": name,
-        "num_parameters": None if "sizes" in preset else architecture.num_parameters,
+        "num_parameters": None if name == DEFAULT_PRESET else architecture.num_parameters,
         "suits": preset["suits"],
         "description": preset["description"],
     }

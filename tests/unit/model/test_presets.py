@@ -1,4 +1,3 @@
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -44,8 +43,7 @@ def test_every_preset_is_valid(preset: str) -> None:
     assert config.origin == {"preset": preset}
     assert config.model == ModelOptions.from_table(read_preset(preset)["model"])
     tables = {"description", "suits", "text", "batching", "model", "training"}
-    found_by_experiment = {"sizes", "regularization", "candidates", "weight_decay_of_text", "most_weight_decay"}
-    assert set(read_preset(preset)) == (tables | found_by_experiment if preset == "auto" else tables)
+    assert set(read_preset(preset)) == tables
     assert read_preset(preset)["description"].endswith(".")
     assert 0 < len(read_preset(preset)["suits"]) <= 24
 
@@ -70,17 +68,3 @@ def test_the_error_for_an_unknown_preset_suggests_the_nearest() -> None:
         read_preset("tutorail")
     with pytest.raises(SettingError, match="is not a preset"):
         read_preset("../presets/tutorial")
-
-
-def test_the_page_on_time_has_the_tables_of_auto() -> None:
-    page = (Path(__file__).parents[3] / "docs" / "time.md").read_text(encoding="utf-8")
-    rows = {tuple(cell.strip() for cell in line.strip("|").split("|")) for line in page.splitlines() if "|" in line}
-    table = read_preset("auto")
-    for size in table["sizes"]:
-        model, training = size["settings"]["model"], size["settings"]["training"]
-        layers = ", ".join(map(str, model["hidden_sizes"]))
-        words = f"from {size['at_least_words']:,}"
-        assert (words, str(model["embedding_size"]), layers, str(training["learning_rate"])) in rows
-    names = ("embedding_dropout_rate", "input_dropout_rate", "hidden_dropout_rate", "weight_drop_rate")
-    for row in table["regularization"]:
-        assert tuple(f"{row[name]:g}" for name in ("epochs", *names, "output_dropout_rate")) in rows

@@ -11,12 +11,13 @@ from click.shell_completion import CompletionItem
 from nextword.cli.options.setting_option import Tables, option, shown
 from nextword.cli.output.messages import COMMON, invocation
 from nextword.model.architecture import ModelOptions
-from nextword.model.presets import preset_names, read_preset
+from nextword.model.presets import DEFAULT_PRESET, preset_names, read_preset
 from nextword.settings import Settings, read_tables
 from nextword.text.options import BatchOptions, TextOptions
 from nextword.text.sources.samples import SAMPLES
 from nextword.training.config import MEMBER, RunConfig, member_tables, recorded_preset
 from nextword.training.options import TrainingOptions
+from nextword.training.planning.auto_settings import CHOSEN
 
 RUN_SETTINGS: tuple[type[Settings], ...] = (TrainingOptions, TextOptions, ModelOptions, BatchOptions)
 """The settings of a training run."""
@@ -50,14 +51,13 @@ def config_option() -> Any:
 def preset_defaults(context: click.Context) -> dict[str, str]:
     """Return the values that the preset gives to settings, in words and by name."""
     option = next(each for each in context.command.params if each.name == "preset")
-    preset = read_preset(context.params.get("preset") or str(option.default))
+    name = context.params.get("preset") or str(option.default)
+    preset = read_preset(name)
     groups = {kind.group for kind in RUN_SETTINGS}
-    defaults = {name: shown(value) for group in groups for name, value in preset.get(group, {}).items()}
+    defaults = {each: shown(value) for group in groups for each, value in preset.get(group, {}).items()}
     if "minutes" in defaults:
         defaults["epochs"] = "as many as fit --minutes"
-    chosen = [table for size in preset.get("sizes", ()) for table in size["settings"].values()]
-    chosen += [*preset.get("regularization", ()), *([{"weight_decay": 0}] if "sizes" in preset else ())]
-    return defaults | {name: _BY_TIME for table in chosen for name in table if name != "epochs"}
+    return defaults | (dict.fromkeys(CHOSEN, _BY_TIME) if name == DEFAULT_PRESET else {})
 
 
 def runs_folder() -> Path:

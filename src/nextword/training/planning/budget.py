@@ -2,16 +2,13 @@
 
 import math
 import time
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import Any, Self
-
-import numpy as np
+from typing import Self
 
 from nextword.errors import SettingError, counted
 from nextword.model.architecture import useful_flops_per_word
-from nextword.model.presets import DEFAULT_PRESET, read_preset
+from nextword.model.presets import DEFAULT_PRESET
 from nextword.text.batching.window import Windows
 from nextword.text.corpus import Corpus, TrainingText
 from nextword.training.config import RunConfig
@@ -23,6 +20,16 @@ from nextword.training.plan import (
     Plan,
     TimePlan,
     require_schedule_ending_at_zero,
+)
+from nextword.training.planning.auto_settings import (
+    MAX_SAMPLED_EPOCHS,
+    MIDDLE_WIDTH,
+    WIDTHS,
+    candidates_of,
+    dropout_rates,
+    size_of,
+    weight_decay_of,
+    width_for,
 )
 from nextword.training.planning.preparation import WindowsOf
 from nextword.training.planning.speed import measure_training
@@ -106,9 +113,8 @@ def plan_time(
     seconds = min(_MEASURED_SECONDS, _MAX_MEASURING_SHARE * budget.seconds)
     measure = partial(measure_training, seconds=seconds, teacher=teacher)
     if config.origin.get("preset") == DEFAULT_PRESET and not has_base:
-        sizes = read_preset(DEFAULT_PRESET)["sizes"]
         config = _with_sampled_softmax(config, vocabulary_size)
-        speed = measure(config.with_choices(sizes[len(sizes) // 2]["settings"]), vocabulary_size)
+        speed = measure(config.with_choices(size_of(MIDDLE_WIDTH)), vocabulary_size)
         config = _with_size(config, corpus, budget, speed.flops_per_second, context)
     if speed is None or budget.spent <= _MAX_MEASURING_SHARE * budget.seconds:
         speed = measure(config, vocabulary_size)
@@ -132,10 +138,9 @@ def plan_time(
 def _with_rates_of_base(config: RunConfig, corpus: Corpus, epochs: float) -> RunConfig:
     if config.plan is not None or config.preset != DEFAULT_PRESET:
         return config
-    family, num_words = read_preset(DEFAULT_PRESET), len(corpus.train.ids)
+    num_words = len(corpus.train.ids)
     read = max(_MIN_EPOCHS, min(epochs, _max_epochs(num_words, has_base=True)))
-    rates = _interpolated(family["regularization"], read)
-    config = config.with_choices({"model": rates, "training": {"weight_decay": _weight_decay(family, num_words)}})
+    config = _with_rates(config, read, num_words)
     return config if config.training.minutes else _with_patience(config, math.ceil(epochs))
 
 
@@ -261,50 +266,38 @@ def _num_rounds(validations: float) -> int:
 
 def _with_sampled_softmax(config: RunConfig, vocabulary_size: int) -> RunConfig:
     """Return the settings with candidates in place of a large vocabulary, if they allow it."""
-    family, training = read_preset(DEFAULT_PRESET)["candidates"][0], config.training
+    training, candidates = config.training, candidates_of(vocabulary_size)
     allowed = training.sampled_softmax is None and not training.teacher
     allowed = allowed and not config.model.adaptive_cutoffs and config.model.mixture_size == 1
-    if not allowed or vocabulary_size < family["at_least_vocabulary"]:
-        return config
-    candidates = min(family["most_candidates"], round(family["share"] * vocabulary_size))
-    return config.with_choices({"training": {"sampled_softmax": candidates}})
+    return config.with_choices({"training": {"sampled_softmax": candidates}}) if allowed and candidates else config
 
 
 def _with_size(
     config: RunConfig, corpus: Corpus, budget: Budget, flops_per_second: float, context: RunContext
 ) -> RunConfig:
-    family, vocabulary_size = read_preset(DEFAULT_PRESET), corpus.tokenizer.vocabulary_size
-    sizes, num_words = family["sizes"], len(corpus.train.ids)
-    candidates = [config.with_choices(size["settings"]) for size in (sizes[:1] if budget.is_late else sizes)]
-    flops = [useful_flops_per_word(candidate.model.build(vocabulary_size)) for candidate in candidates]
+    vocabulary_size, num_words = corpus.tokenizer.vocabulary_size, len(corpus.train.ids)
     most = _max_epochs(num_words) * num_words
-    words = [min(flops_per_second * budget.left / each, most) for each in flops]
-    chosen = max(index for index, size in enumerate(sizes[: len(words)]) if words[index] >= size["at_least_words"])
-    epochs = words[chosen] / num_words
+
+    def words_at(width: int) -> float:
+        flops = useful_flops_per_word(config.with_choices(size_of(width)).model.build(vocabulary_size))
+        return min(flops_per_second * budget.left / flops, most)
+
+    width = WIDTHS[0] if budget.is_late else width_for(words_at)
+    words, sized = words_at(width), config.with_choices(size_of(width))
+    epochs = words / num_words
     is_sampled = config.training.sampled_softmax and "sampled_softmax" not in config.given.get("training", {})
-    if is_sampled and epochs > family["candidates"][0]["at_most_epochs"]:
+    if is_sampled and epochs > MAX_SAMPLED_EPOCHS:
         whole = replace(config, training=config.training.replace(sampled_softmax=None))
-        slower = _validation_cost(candidates[chosen], vocabulary_size) / _VALIDATION_COST
+        slower = _validation_cost(sized, vocabulary_size) / _VALIDATION_COST
         return _with_size(whole, corpus, budget, flops_per_second / slower, context)
-    rates = {
-        "model": _interpolated(family["regularization"], epochs),
-        "training": {"weight_decay": _weight_decay(family, num_words)},
-    }
-    config = config.with_choices(sizes[chosen]["settings"], rates)
+    config = _with_rates(sized, epochs, num_words)
     context.detail(
-        f"time for about {words[chosen] / 1e6:.1f} million words or {epochs:.1f} epochs: "
+        f"time for about {words / 1e6:.1f} million words or {epochs:.1f} epochs: "
         f"embedding {config.model.embedding_size}, layers {list(config.model.hidden_sizes)}"
     )
     return config
 
 
-def _weight_decay(family: Mapping[str, Any], num_words: int) -> float:
-    weight_decay = min(family["most_weight_decay"], family["weight_decay_of_text"] / num_words)
-    return float(f"{weight_decay:.1e}")
-
-
-def _interpolated(rows: Sequence[Mapping[str, float]], epochs: float) -> dict[str, float]:
-    """Interpolate the rows at a number of epochs, linearly in its logarithm and constant beyond the last row."""
-    known, names = np.log([row["epochs"] for row in rows]), [name for name in rows[0] if name != "epochs"]
-    rates = {name: np.interp(math.log(epochs), known, [row[name] for row in rows]) for name in names}
-    return {name: round(float(rate), 3) for name, rate in rates.items()}
+def _with_rates(config: RunConfig, epochs: float, num_words: int) -> RunConfig:
+    training = {"weight_decay": weight_decay_of(num_words)}
+    return config.with_choices({"model": dropout_rates(epochs), "training": training})

@@ -11,7 +11,6 @@ import pytest
 
 from nextword.errors import SettingError
 from nextword.model.architecture import Architecture, useful_flops_per_word
-from nextword.model.presets import read_preset
 from nextword.text.batching.streams import make_windows
 from nextword.text.corpus import Corpus
 from nextword.training.config import RunConfig
@@ -148,23 +147,21 @@ def test_dropout_grows_with_the_number_of_epochs(fixed: FixedPlan) -> None:
 
 def test_weight_decay_is_inversely_proportional_to_the_text(fixed: FixedPlan, corpus: Corpus) -> None:
     # A mean loss over N words with a penalty of c / N is, times N, the text's loss with a penalty of c.
-    weight = read_preset("auto")["weight_decay_of_text"]
     for minutes in (1, 60):
         decay = fixed(minutes).training.weight_decay
-        assert decay * len(corpus.train.ids) == pytest.approx(weight, rel=0.05)
+        assert decay * len(corpus.train.ids) == pytest.approx(2.8, rel=0.05)
     assert fixed(1, {"training": {"weight_decay": 0.001}}).training.weight_decay == 0.001
 
 
 def test_weight_decay_has_a_maximum_for_a_text_of(fixed: FixedPlan, tmp_path: Path) -> None:
     plan = fixed(1, text=text_of(tmp_path, 200))
-    assert plan.training.weight_decay == read_preset("auto")["most_weight_decay"]
+    assert plan.training.weight_decay == 1.5e-4
 
 
 def test_a_large_vocabulary_is_sampled_unless_the_text_is_read_often(fixed: FixedPlan, machine: Machine) -> None:
     """The machine does as many operations either way, so that the size shows what was planned with."""
-    row = read_preset("auto")["candidates"][0]
     plan = fixed(1)
-    assert plan.training.sampled_softmax == row["share"] * VOCABULARY_SIZE
+    assert plan.training.sampled_softmax == VOCABULARY_SIZE / 5
     machine.flops_per_second *= 20
     often = fixed(10)
     assert often.training.sampled_softmax is None
@@ -347,7 +344,7 @@ def test_a_machine_that_is_measured_slowly_gets_the_smallest_model_and_no_second
     config = RunConfig.of("auto", {"training": {"minutes": 1.0}}).resolved(text=corpus.options, compute_dtype="float32")
     said: list[str] = []
     plan = plan_time(config, corpus, Budget(60.0, NOW), RunContext(say=said.append))
-    assert plan.model.hidden_sizes == tuple(read_preset("auto")["sizes"][0]["settings"]["model"]["hidden_sizes"])
+    assert plan.model.hidden_sizes == (320, 160)
     assert said == [f"measuring this machine took {taken:.0f} of 60 seconds, so the run takes about 30 seconds more"]
     assert time_plan_of(plan).seconds == 30.0
     assert steps_of(plan) > 0
@@ -388,13 +385,3 @@ def test_a_run_by_minutes_has_a_patience_of_a_third_of_its_rounds_unless_one_is_
         assert plan.training.patience == max(5, -(-rounds // 3))
     assert fixed(10, preset="medium").training.patience is not None
     assert fixed(10, {"training": {"patience": 2}}).training.patience == 2
-
-
-def test_the_sizes_are_ordered_and_the_rates_do_not_decrease() -> None:
-    family = read_preset("auto")
-    least = [size["at_least_words"] for size in family["sizes"]]
-    assert least[0] == 0
-    assert least == sorted(least)
-    for name in family["regularization"][0]:
-        values = [row[name] for row in family["regularization"]]
-        assert values == sorted(values), name

@@ -1,0 +1,95 @@
+r"""What the preset `auto` chooses: a size by the words that training sees, and rates by how often it sees them.
+
+With $W$ the million words that training sees in the given time, in $E$ epochs of a text of $N$ words, the width of the
+first layer is
+
+$$H = 300 \, W^{1/3}$$
+
+in steps of 32, at least 320 and at most 1,024; the second layer and the embedding have half of it. The learning rate is
+
+$$\eta = 0.009 \, (320 / H)^{0.85},$$
+
+and the rates of dropout are, never below 0,
+
+| dropout of | rate | at most |
+|---|---|---|
+| the input | $0.125 \ln E$ | 0.44 |
+| hidden states between layers | $0.125 \ln E$ | 0.3 |
+| the output | $0.16 \ln E$ | 0.54 |
+| recurrent weights | $0.15 \ln (E / 5)$ | 0.3 |
+| whole words | $0.03 \ln (E / 5)$ | 0.06 |
+
+Weight decay acts like a prior, and the loss is a mean over words, so it is $2.8 / N$, at most 0.00015. `docs/time.md`
+draws the runs that these formulas were fitted to.
+"""
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+WIDTHS = range(320, 1025, 32)
+"""The widths to choose from; beyond them nothing was measured."""
+
+MIDDLE_WIDTH = 640
+"""The width whose speed is measured before one is chosen."""
+
+_RATES = {  # the rate at each factor of e in epochs, the epochs from which it counts, and the largest rate
+    "embedding_dropout_rate": (0.03, 5, 0.06),
+    "input_dropout_rate": (0.125, 1, 0.44),
+    "hidden_dropout_rate": (0.125, 1, 0.3),
+    "weight_drop_rate": (0.15, 5, 0.3),
+    "output_dropout_rate": (0.16, 1, 0.54),
+}
+
+CHOSEN = ("embedding_size", "hidden_sizes", "learning_rate", "weight_decay", *_RATES)
+"""The settings that follow from the time."""
+
+_SAMPLED_SHARE = 0.2
+_MOST_CANDIDATES = 8192
+_LEAST_VOCABULARY = 8_000
+MAX_SAMPLED_EPOCHS = 15
+"""A text that is read more often keeps the whole softmax, because words are not what it lacks."""
+
+
+def million_words_for(width: int) -> float:
+    """Return how many million words a first layer of this width needs, at least."""
+    return 0.0 if width == WIDTHS[0] else (width / 300) ** 3
+
+
+def width_for(words_at: Callable[[int], float]) -> int:
+    """Return the largest width that sees enough words; `words_at` tells how many words each would see.
+
+    Example:
+        >>> width_for(lambda width: 5e6 * 320 / width)
+        448
+    """
+    return max(width for width in WIDTHS if words_at(width) >= 1e6 * million_words_for(width))
+
+
+def size_of(width: int) -> dict[str, dict[str, Any]]:
+    """Return the settings of a width."""
+    model = {"embedding_size": width // 2, "hidden_sizes": [width, width // 2]}
+    return {"model": model, "training": {"learning_rate": round(0.009 * (WIDTHS[0] / width) ** 0.85, 4)}}
+
+
+def dropout_rates(epochs: float) -> dict[str, float]:
+    """Return the rates of dropout for a number of epochs.
+
+    Example:
+        >>> dropout_rates(5.5)["output_dropout_rate"]
+        0.273
+    """
+    grown = {name: factor * math.log(epochs / first) for name, (factor, first, _) in _RATES.items()}
+    return {name: round(min(max(0.0, rate), _RATES[name][2]), 3) for name, rate in grown.items()}
+
+
+def weight_decay_of(num_words: int) -> float:
+    """Return the weight decay for a text of `num_words` words."""
+    return float(f"{min(1.5e-4, 2.8 / num_words):.1e}")
+
+
+def candidates_of(vocabulary_size: int) -> int | None:
+    """Return the number of candidates of a sampled softmax, `None` if the vocabulary is small enough for the whole."""
+    if vocabulary_size < _LEAST_VOCABULARY:
+        return None
+    return min(_MOST_CANDIDATES, round(_SAMPLED_SHARE * vocabulary_size))

@@ -8,8 +8,10 @@ from typing import Any
 
 import numpy as np
 import pytest
+from jupyter_client.manager import start_new_kernel
 
 import nextword
+from documentation.runner import environment
 
 LINES = ["She was very much obliged to him.", "It is a truth universally acknowledged", "Mr. Darcy smiled."] * 4
 NETWORK: dict[str, Any] = {
@@ -81,3 +83,36 @@ def test_processes_answer_as_their_parent_does(method: str, tmp_path: Path) -> N
     command = [sys.executable, "program.py", method]
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=True, timeout=200)
     assert done.stdout == "True\n"
+
+
+CELL = f"""
+import nextword
+
+model = nextword.train("story.txt", run="run", **{TRAINING | {"epochs": 60.0, "verbose": 1}!r})
+"""
+
+
+@pytest.mark.slow
+def test_an_interrupted_cell_of_a_notebook_resumes(story: Path) -> None:
+    """As a person presses "Interrupt" and runs the cell again."""
+    manager, client = start_new_kernel(
+        kernel_name="python3", cwd=str(story.parent), env=environment() | {"JUPYTER_PLATFORM_DIRS": "1"}
+    )
+    kinds: list[str] = []
+
+    def hear(message: dict[str, Any]) -> None:
+        kinds.append(message["msg_type"])
+        if kinds.count("update_display_data") == 5:  # the curve grows
+            kinds.clear()
+            manager.interrupt_kernel()
+
+    try:
+        stopped = client.execute_interactive(CELL, timeout=200, output_hook=hear)["content"]
+        found = sorted(path.name for path in (story.parent / "run" / "checkpoints").iterdir())
+        resumed = client.execute_interactive(CELL, timeout=200, output_hook=lambda _message: None)["content"]
+    finally:
+        client.stop_channels()
+        manager.shutdown_kernel(now=True)
+    assert (stopped["status"], stopped["ename"]) == ("error", "TrainingInterrupted"), stopped
+    assert found
+    assert resumed["status"] == "ok", resumed

@@ -3,7 +3,7 @@ r"""What the preset `auto` chooses: a size by the words that training sees, and 
 With $W$ the million words that training sees in the given time, in $E$ epochs of a text of $N$ words, the width of the
 first layer is
 
-$$H = 300 \, W^{1/3}$$
+$$H = 350 \, W^{0.3}$$
 
 in steps of 32, at least 320 and at most 1,024; the second layer and the embedding have half of it. The learning rate is
 
@@ -53,7 +53,7 @@ MAX_SAMPLED_EPOCHS = 15
 
 def million_words_for(width: int) -> float:
     """Return how many million words a first layer of this width needs, at least."""
-    return 0.0 if width == WIDTHS[0] else (width / 300) ** 3
+    return 0.0 if width == WIDTHS[0] else (width / 350) ** (1 / 0.3)
 
 
 def width_for(words_at: Callable[[int], float]) -> int:
@@ -61,7 +61,7 @@ def width_for(words_at: Callable[[int], float]) -> int:
 
     Example:
         >>> width_for(lambda width: 5e6 * 320 / width)
-        448
+        480
     """
     return max(width for width in WIDTHS if words_at(width) >= 1e6 * million_words_for(width))
 

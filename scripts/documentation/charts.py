@@ -158,7 +158,9 @@ def dropout_chart(data: Mapping[str, Any]) -> str:
     drawn = [Line("the formula", epochs, rates, "blue"), *_contests(data["dropout"])]
     panel = Panel("dropout of the input", drawn)
     ticks = (1, 2, 5, 10, 20, 40)
-    return lines([panel], title="Dropout by the epochs", x_label="epochs", x_ticks=ticks, has_log_x=True)
+    return lines(
+        [panel], title="Dropout of the input by the number of epochs", x_label="epochs", x_ticks=ticks, has_log_x=True
+    )
 
 
 def _contests(data: Mapping[str, Any]) -> list[Line]:

@@ -283,7 +283,11 @@ class Workplace:
         if path.suffix in (".npy", ".npz"):
             loaded = np.load(path)
             return _sum_of_arrays(dict(loaded) if path.suffix == ".npz" else {"": loaded})
-        return _sum(path.read_bytes()) if path.suffix == ".onnx" else self.sum_of_text(path.read_text("utf-8"))
+        content = path.read_bytes()
+        try:
+            return self.sum_of_text(content.decode("utf-8"))
+        except UnicodeDecodeError:
+            return _sum(content)
 
 
 def main() -> None:

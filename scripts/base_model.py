@@ -199,7 +199,8 @@ def install() -> None:
     nextword("export", HOME / "run", "--int8", "--slim", "-o", EXPORTED)
     exported = read_bundle(ROOT / EXPORTED)
     sources = "\n".join(f"- {source.licence}" for source in SOURCES)
-    card = f"{exported.card}\n## The texts\n\n{sources}\n- Six novels by Jane Austen: public domain\n"
+    titled = exported.card.replace(f"# {exported.name}\n", f"# {NAME}\n", 1)
+    card = f"{titled}\n## The texts\n\n{sources}\n- Six novels by Jane Austen: public domain\n"
     write_bundle(ROOT / MODEL, replace(exported, name=NAME, card=card), replace=True)
     num_bytes = sum(path.stat().st_size for path in (ROOT / MODEL).iterdir())
     if num_bytes > MAX_BYTES:

@@ -82,8 +82,10 @@ class OnnxEngine(DistributionEngine):
         return results
 
     def _check_signature(self) -> None:
-        given = {node.name: (node.type, node.shape[-1]) for node in self._session.get_inputs()}
-        results = {node.name: (node.type, node.shape[-1]) for node in self._session.get_outputs()}
+        given, results = (
+            {node.name: (node.type, (node.shape or [None])[-1]) for node in nodes}
+            for nodes in (self._session.get_inputs(), self._session.get_outputs())
+        )
         states = {name: ("tensor(float)", width) for name, width in self._widths.items()}
         expected = {LOG_PROBS: ("tensor(float)", self.vocabulary_size)}
         expected |= {next_name(name): kind for name, kind in states.items()}
@@ -107,10 +109,12 @@ def _session_of(data: bytes, num_threads: int | None) -> Any:
     # Spinning threads gain nothing here, and take processor time from other threads.
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     try:
-        return onnxruntime.InferenceSession(data, options, providers=["CPUExecutionProvider"])
+        # The second attempt that it would make prints to standard output.
+        return onnxruntime.InferenceSession(data, options, providers=["CPUExecutionProvider"], enable_fallback=False)
     except Exception as error:  # its errors have no common base class
         raise BundleError(
-            f"`model.onnx` must load in onnxruntime {onnxruntime.__version__}, but does not: {str(error)[:300]}; "
+            f"`model.onnx` must load in onnxruntime {onnxruntime.__version__}, but does not: "
+            f"{' '.join(str(error).split())[:300]}; "
             "export the model again"
         ) from error
 

@@ -1,5 +1,6 @@
 """Tests of only the onnxruntime engine; common tests are in `test_engine_contract.py`."""
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -7,6 +8,7 @@ import pytest
 
 from nextword.engine import onnx_engine
 from nextword.engine.onnx_engine import OnnxEngine
+from nextword.errors import BundleError
 from nextword.export.language_model_graph import language_model_graph
 from nextword.machine.capacity import ControlGroup
 from nextword.model.architecture import Architecture
@@ -61,3 +63,26 @@ def test_threads_are_limited_by_the_container(monkeypatch: pytest.MonkeyPatch, q
     monkeypatch.setattr("os.sched_getaffinity", lambda _process: range(64), raising=False)
     monkeypatch.setattr(onnx_engine, "read_control_group", lambda: ControlGroup(cores=quota))
     assert onnx_engine._num_processors() == most
+
+
+def changed_engine(change: Callable[[Any], object]) -> OnnxEngine:
+    architecture = Architecture(**SIZES)
+    model = language_model_graph(architecture, random_weights(architecture))
+    change(model.graph)
+    return OnnxEngine(model.SerializeToString(), architecture=architecture, end_id=3)
+
+
+def test_an_input_without_a_shape_is_refused() -> None:
+    with pytest.raises(BundleError, match="must have the inputs and outputs of its architecture"):
+        changed_engine(lambda graph: graph.input[1].type.tensor_type.ClearField("shape"))
+
+
+def test_a_model_that_does_not_load_is_one_line_and_nothing_is_printed(capsys: pytest.CaptureFixture[str]) -> None:
+    def break_softmax(graph: Any) -> None:
+        node = next(node for node in graph.node if node.op_type == "LogSoftmax")
+        node.name, node.attribute[0].i = "a name\nin two lines", 9
+
+    with pytest.raises(BundleError, match="must load in onnxruntime") as refused:
+        changed_engine(break_softmax)
+    assert "\n" not in str(refused.value)
+    assert capsys.readouterr() == ("", "")

@@ -78,7 +78,12 @@ class OnnxEngine(DistributionEngine):
 
     def _run(self, names: list[str], tokens: TokenIds, state: State) -> list[Any]:
         arrays = (tokens.astype(np.int32, copy=False), *state)
-        results: list[Any] = self._session.run(names, dict(zip(self._inputs, arrays, strict=True)))
+        try:
+            results: list[Any] = self._session.run(names, dict(zip(self._inputs, arrays, strict=True)))
+        except Exception as error:  # its errors have no common base class
+            raise BundleError(
+                f"`model.onnx` must run in onnxruntime, but does not: {_one_line(error)}; export the model again"
+            ) from error
         return results
 
     def _check_signature(self) -> None:
@@ -105,7 +110,7 @@ def _session_of(data: bytes, num_threads: int | None) -> Any:
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = num_threads or _num_processors()
     options.execution_mode = onnxruntime.ExecutionMode.ORT_SEQUENTIAL
-    options.log_severity_level = 3  # errors
+    options.log_severity_level = 4  # what is worse than errors, which are raised
     # Spinning threads gain nothing here, and take processor time from other threads.
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     try:
@@ -114,9 +119,13 @@ def _session_of(data: bytes, num_threads: int | None) -> Any:
     except Exception as error:  # its errors have no common base class
         raise BundleError(
             f"`model.onnx` must load in onnxruntime {onnxruntime.__version__}, but does not: "
-            f"{' '.join(str(error).split())[:300]}; "
+            f"{_one_line(error)}; "
             "export the model again"
         ) from error
+
+
+def _one_line(error: Exception) -> str:
+    return " ".join(str(error).split())[:300]
 
 
 def _import_onnxruntime() -> Any:

@@ -86,3 +86,13 @@ def test_a_model_that_does_not_load_is_one_line_and_nothing_is_printed(capsys: p
         changed_engine(break_softmax)
     assert "\n" not in str(refused.value)
     assert capsys.readouterr() == ("", "")
+
+
+def test_a_model_that_does_not_run_is_refused() -> None:
+    def widen(graph: Any) -> None:
+        constant = next(each for each in graph.initializer if each.name == "integers_11")
+        constant.raw_data = np.array([13], np.int64).tobytes()
+
+    engine = changed_engine(widen)
+    with pytest.raises(BundleError, match=r"must run in onnxruntime, but does not: .*Reshape"):
+        engine.step(np.array([3], np.int32), engine.start(1))

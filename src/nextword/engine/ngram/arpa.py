@@ -124,11 +124,11 @@ def _read_counts(lines: ArpaLines) -> list[int]:
             if counts:
                 return counts
             continue
-        name, _, value = line.decode("utf-8", "replace").partition("=")
-        if name.split() != ["ngram", str(len(counts) + 1)] or not value.strip().isdecimal():
+        name, _, value = (part.strip() for part in line.decode("utf-8", "replace").partition("="))
+        if name.split() != ["ngram", str(len(counts) + 1)] or not value.isdecimal():
             raise lines.fault(number, f"an ARPA file must have `ngram {len(counts) + 1}=COUNT` here")
-        if len(value.strip()) > _MAX_DIGITS:
-            raise lines.fault(number, f"a count must have at most {_MAX_DIGITS} digits, but has {len(value.strip())}")
+        if len(value) > _MAX_DIGITS:
+            raise lines.fault(number, f"a count must have at most {_MAX_DIGITS} digits, but has {len(value)}")
         counts.append(int(value))
     raise lines.fault(number, "an ARPA file must continue after its counts, but ends here")
 

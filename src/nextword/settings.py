@@ -20,6 +20,8 @@ from nextword.errors import SettingError
 # A float represents all integers up to this one exactly.
 _EXACT = 2**53
 
+_LONGEST_NAME = 100  # characters of an unknown name that a message repeats
+
 
 def setting(
     default: Any = dataclasses.MISSING,
@@ -147,10 +149,12 @@ def require_one_of(name: str, value: object, known: Sequence[object]) -> None:
 
 def unknown_name(kind: str, name: object, known: Iterable[str]) -> str:
     """Return the error message for an unknown name, which suggests the most similar known one."""
-    known = sorted(known)
-    near = get_close_matches(str(name), known, n=1)
+    known, shown = sorted(known), str(name)
+    if len(shown) > _LONGEST_NAME:
+        shown = f"{shown[:_LONGEST_NAME]}..."
+    near = get_close_matches(shown, known, n=1)
     repair = f"did you mean `{near[0]}`?" if near else f"known: {', '.join(known)}"
-    return f"`{name}` is not a {kind}; {repair}"
+    return f"`{shown}` is not a {kind}; {repair}"
 
 
 def _checked(name: str, value: Any, hint: Any, limits: Mapping[str, Any]) -> Any:

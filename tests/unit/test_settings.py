@@ -128,6 +128,7 @@ def test_the_error_suggests_the_nearest_name() -> None:
         "`tutorail` is not a preset; did you mean `tutorial`?"
     )
     assert unknown_name("preset", "xyz", ["small", "large"]) == "`xyz` is not a preset; known: large, small"
+    assert len(unknown_name("preset", "x" * 100_000, ["small", "large"])) < 200
 
 
 def test_settings_are_immutable_and_checked_when_replaced() -> None:

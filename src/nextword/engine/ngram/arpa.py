@@ -24,6 +24,7 @@ n-gram as a context, which may be left out if it is 0.
 
 import gzip
 from collections.abc import Iterator, Sequence
+from contextlib import closing
 from pathlib import Path
 from typing import NamedTuple
 
@@ -60,7 +61,11 @@ def read_arpa(path: Path) -> BackoffModel:
     Raises:
         TextError: The file cannot be read, or is not an ARPA file; the message gives the line.
     """
-    lines = ArpaLines(path)
+    with closing(ArpaLines(path)) as lines:
+        return _read_model(lines)
+
+
+def _read_model(lines: ArpaLines) -> BackoffModel:
     counts = _read_counts(lines)
     words: list[bytes] = []
     ids: dict[bytes, int] = {}
@@ -74,13 +79,13 @@ def read_arpa(path: Path) -> BackoffModel:
             table = _read_ngrams(lines, count, ids, tables)
         tables.append(table)
     lines.expect("\\end\\")
-    for _ in lines:  # the file is closed at its end
+    for _ in lines:  # a packed file is checked at its end
         pass
     try:
         return BackoffModel(tuple(word.decode("utf-8") for word in words), tuple(tables))
     except UnicodeDecodeError as error:
         raise TextError(
-            f"`{path}` must be UTF-8, but a word of it is not ({error.reason}); convert the file"
+            f"`{lines.path}` must be UTF-8, but a word of it is not ({error.reason}); convert the file"
         ) from error
 
 

@@ -1,6 +1,6 @@
 """The lines of an ARPA file with their numbers, read in bounded memory."""
 
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from itertools import islice
 from pathlib import Path
 
@@ -20,11 +20,16 @@ class ArpaLines:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self._lines = enumerate(self._read(), start=1)
+        self._source = self._read()
+        self._lines = enumerate(self._source, start=1)
 
     def __iter__(self) -> Iterator[tuple[int, bytes]]:
         """Yield the number and the content of each line that is left, without its end."""
         return self._lines
+
+    def close(self) -> None:
+        """Close the file, wherever it was read to."""
+        self._source.close()
 
     def expect(self, wanted: str) -> None:
         """Read the next line that is not blank."""
@@ -52,7 +57,7 @@ class ArpaLines:
         """Return the error for what is wrong in a line."""
         return TextError(f"`{self.path}`, line {number}: {what}")
 
-    def _read(self) -> Iterator[bytes]:
+    def _read(self) -> Generator[bytes]:
         number, pieces, size = 1, list[bytes](), 0  # of a line that has not ended
         for block in unpacked_blocks(self.path, block=2**20):
             first, *others = block.split(b"\n")

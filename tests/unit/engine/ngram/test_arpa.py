@@ -1,4 +1,5 @@
 import gzip
+import os
 import re
 import tracemalloc
 from pathlib import Path
@@ -147,6 +148,14 @@ def test_a_file_that_is_not_sound_is_refused_with_the_line(path: Path, found: st
     path.write_text(SMALL.replace(found, put, 1), encoding="utf-8")
     with pytest.raises(TextError, match=message):
         read_arpa(path)
+
+
+@pytest.mark.skipif(not Path("/proc/self/fd").exists(), reason="needs /proc")
+def test_a_file_is_closed_while_its_error_is_kept(path: Path) -> None:
+    path.write_text(SMALL.replace("2=2", "2=1"), encoding="utf-8")
+    with pytest.raises(TextError) as kept:
+        read_arpa(path)
+    assert str(path) not in {os.path.realpath(link) for link in Path("/proc/self/fd").iterdir()}, kept
 
 
 @pytest.mark.parametrize("place", ["\n\\end", "-0.75\tcat", "\\data"])

@@ -40,6 +40,10 @@ def test_weights_follow_the_order_of_the_scores() -> None:
         ("[rescoring]\nmodel_weight = 'high'\n", "`model_weight` must be of type float, but is 'high'"),
         ("[rescoring]\nmodel_weight = nan\n", "`model_weight` must be a finite number"),
         ("[rescoring]\nfirst_pass_weights = [1.0]\n", "must have one value for each score .* but has 1; give 0"),
+        (
+            f"[rescoring]\nfirst_pass_weights = [1.0]\n[scores]\nnames = {['s'] * 1000}\n",
+            r"each score \((s, ){20}\.\.\.\), but has 1; give 1000",
+        ),
         ("[rescoring]\nmodel_weight = 1e300\n", "`model_weight` must be at most"),
         ("rescoring = 3\n", r"`rescoring` must be a table, but is 3; write \[rescoring\] above"),
         ("tuned = 3\n", r"`tuned` must be a table, but is 3; write \[tuned\] above"),

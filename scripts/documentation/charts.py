@@ -5,7 +5,7 @@ from dataclasses import replace
 from typing import Any
 
 from harness.chart import Line, Panel, bars, lines
-from nextword.training.planning.auto_settings import dropout_rates, width_for
+from nextword.training.planning.auto_settings import WIDTHS, dropout_rates, million_words_for
 
 _EPOCH_TICKS = (10, 20, 30, 50, 60, 70, 80, 100, 150, 200, 300, 500, 1000, 2000, 5000)
 _FORTY = {
@@ -142,8 +142,7 @@ def ideas_chart(data: Mapping[str, Any]) -> str:
 
 def width_chart(data: Mapping[str, Any]) -> str:
     """Return the width that `auto` chooses, by the words that training sees, with the runs behind it."""
-    million_words = [0.5 * 1.1**step for step in range(47)]
-    widths = [width_for(lambda _width, words=words: 1e6 * words) for words in million_words]  # type: ignore[misc]
+    million_words, widths = [0.5, *map(million_words_for, WIDTHS), 40], [WIDTHS[0], *WIDTHS, WIDTHS[-1]]
     drawn = [Line("the formula", million_words, widths, "blue"), *_contests(data["width"])]
     title = "Width of the first layer by the words that training sees"
     panel = Panel("width of the first layer", drawn, ticks=(320, 400, 512, 640, 800, 1024), is_log=True)

@@ -52,8 +52,8 @@ MAX_SAMPLED_EPOCHS = 15
 
 
 def million_words_for(width: int) -> float:
-    """Return how many million words a first layer of this width needs, at least."""
-    return 0.0 if width == WIDTHS[0] else (width / 350) ** (1 / 0.3)
+    """Return how many million words a first layer of this width needs; the smallest does with fewer."""
+    return math.pow(width / 350, 1 / 0.3)
 
 
 def width_for(words_at: Callable[[int], float]) -> int:
@@ -63,7 +63,8 @@ def width_for(words_at: Callable[[int], float]) -> int:
         >>> width_for(lambda width: 5e6 * 320 / width)
         480
     """
-    return max(width for width in WIDTHS if words_at(width) >= 1e6 * million_words_for(width))
+    enough = (width for width in WIDTHS if words_at(width) >= 1e6 * million_words_for(width))
+    return max(enough, default=WIDTHS[0])
 
 
 def size_of(width: int) -> dict[str, dict[str, Any]]:

@@ -4,20 +4,16 @@ import math
 import time
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import Self
 
 from nextword.errors import SettingError, counted
 from nextword.model.architecture import useful_flops_per_word
 from nextword.model.presets import DEFAULT_PRESET
 from nextword.text.batching.window import Windows
-from nextword.text.corpus import Corpus, TrainingText
+from nextword.text.corpus import Corpus
 from nextword.training.config import RunConfig
 from nextword.training.context import RunContext
-from nextword.training.optim.averaging import NUM_AVERAGES
 from nextword.training.plan import (
     SCHEDULES_ENDING_AT_ZERO,
-    MixturePlan,
-    Plan,
     TimePlan,
     require_schedule_ending_at_zero,
 )
@@ -32,21 +28,25 @@ from nextword.training.planning.auto_settings import (
     width_for,
 )
 from nextword.training.planning.preparation import WindowsOf
-from nextword.training.planning.speed import measure_training
+from nextword.training.planning.speed import (
+    MIN_EPOCHS,
+    RunCosts,
+    measure_training,
+    mixture_seconds_of,
+    passes_over_valid_at_end,
+    validation_cost,
+)
 from nextword.training.step.distillation import Teacher
 
 _MEASURED_SECONDS = 2.0
-_VALIDATION_COST = 0.5
 _VALIDATION_SHARE = 0.03
 _MAX_VALIDATION_SHARE = 1 / 3
 _MIN_ROUNDS = 4
 _MAX_ROUNDS = 40
 _ROUNDS_OF_SHORT_TEXT = 20
 _SAVING_SECONDS = 0.5
-_FINAL_PASS_COST = 1.3
 _MAX_MEASURING_SHARE = 0.1
 _MIN_FRACTION_LEFT = 0.5
-_MIN_EPOCHS = 0.001
 
 _MAX_EPOCHS = 40.0
 _WORDS_OF_MAX_EPOCHS = 20_000
@@ -139,7 +139,7 @@ def _with_rates_of_base(config: RunConfig, corpus: Corpus, epochs: float) -> Run
     if config.plan is not None or config.preset != DEFAULT_PRESET:
         return config
     num_words = len(corpus.train.ids)
-    read = max(_MIN_EPOCHS, min(epochs, _max_epochs(num_words, has_base=True)))
+    read = max(MIN_EPOCHS, min(epochs, _max_epochs(num_words, has_base=True)))
     config = _with_rates(config, read, num_words)
     return config if config.training.minutes else _with_patience(config, math.ceil(epochs))
 
@@ -157,65 +157,6 @@ def _max_epochs(num_words: int, *, has_base: bool = False) -> float:
     return _MAX_EPOCHS * max(1.0, num_words / _WORDS_OF_MAX_EPOCHS)
 
 
-@dataclass(frozen=True)
-class _Costs:
-    """About how long the parts of a run take."""
-
-    step: float  # seconds of a step
-    reading: float  # seconds in which the validation split is read once
-    passes: int  # how often a validation reads it: once for each weight average
-
-    @classmethod
-    def of(cls, config: RunConfig, text: TrainingText, words_per_second: float) -> Self:
-        cost = _validation_cost(config, text.tokenizer.vocabulary_size)
-        return cls(
-            step=config.batching.batch_size * config.batching.num_steps / words_per_second,
-            reading=cost * len(text.valid.ids) / words_per_second,
-            passes=max(1, NUM_AVERAGES[config.training.averaging]),
-        )
-
-    @property
-    def validation(self) -> float:
-        return self.passes * self.reading
-
-    def steps_in(self, seconds: float, num_rounds: int) -> int:
-        return math.floor((seconds - num_rounds * self.validation) / self.step)
-
-
-def epochs_in(
-    minutes: float, config: RunConfig, text: TrainingText, words_per_second: float, *, num_rounds: int, epoch_steps: int
-) -> float:
-    """Return the number of epochs that fit in the time, with validation and without compilation."""
-    steps = _Costs.of(config, text, words_per_second).steps_in(60.0 * minutes, num_rounds)
-    return max(_MIN_EPOCHS, steps / epoch_steps)
-
-
-def expected_seconds(config: RunConfig, corpus: Corpus, plan: Plan, words_per_second: float) -> float:
-    """Return about how long a run takes: training, the validations of its rounds, and the evaluation at the end."""
-    costs = _Costs.of(config, corpus, words_per_second)
-    at_the_end = _FINAL_PASS_COST * costs.reading * (1.0 + len(corpus.test.ids) / len(corpus.valid.ids))
-    at_the_end += _mixture_seconds(config, corpus)
-    return plan.total_steps * costs.step + plan.num_rounds * costs.validation + at_the_end
-
-
-def _mixture_seconds(config: RunConfig, corpus: Corpus) -> float:
-    mixture = MixturePlan.of(config.training, corpus)
-    return mixture.seconds if mixture else 0.0
-
-
-def _validation_cost(config: RunConfig, vocabulary_size: int) -> float:
-    """Return the time to validate a token, relative to that of training on one.
-
-    With a sampled softmax, training computes the candidates and the targets of a step, but validation all tokens.
-    """
-    sampled = config.training.sampled_softmax
-    if not sampled:
-        return _VALIDATION_COST
-    computed = min(vocabulary_size, sampled + config.batching.batch_size * config.batching.num_steps)
-    whole, part = (useful_flops_per_word(config.model.build(size)) for size in (vocabulary_size, computed))
-    return _VALIDATION_COST * whole / part
-
-
 def _with_schedule_ending_at_zero(config: RunConfig, context: RunContext) -> RunConfig:
     schedule = config.training.schedule
     if schedule in SCHEDULES_ENDING_AT_ZERO:
@@ -227,10 +168,10 @@ def _with_schedule_ending_at_zero(config: RunConfig, context: RunContext) -> Run
 
 
 def _plan(config: RunConfig, corpus: Corpus, windows: Windows, budget: Budget, words_per_second: float) -> TimePlan:
-    costs = _Costs.of(config, corpus, words_per_second)
+    costs = RunCosts.of(config, corpus, words_per_second)
     validation = costs.validation
-    passes_at_end = _FINAL_PASS_COST * (1.0 + len(corpus.test.ids) / len(corpus.valid.ids)) / costs.passes
-    seconds, mixture_seconds = budget.left, _mixture_seconds(config, corpus)
+    passes_at_end = passes_over_valid_at_end(corpus) / costs.passes
+    seconds, mixture_seconds = budget.left, mixture_seconds_of(config, corpus)
     training = seconds - mixture_seconds - passes_at_end * validation
     rounds = _num_rounds(training / validation)
     steps = costs.steps_in(training, rounds)
@@ -288,7 +229,7 @@ def _with_size(
     is_sampled = config.training.sampled_softmax and "sampled_softmax" not in config.given.get("training", {})
     if is_sampled and epochs > MAX_SAMPLED_EPOCHS:
         whole = replace(config, training=config.training.replace(sampled_softmax=None))
-        slower = _validation_cost(sized, vocabulary_size) / _VALIDATION_COST
+        slower = validation_cost(sized, vocabulary_size) / validation_cost(whole, vocabulary_size)
         return _with_size(whole, corpus, budget, flops_per_second / slower, context)
     config = _with_rates(sized, epochs, num_words)
     context.detail(

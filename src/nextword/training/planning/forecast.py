@@ -16,10 +16,10 @@ from nextword.text.sources.names import SPLITS
 from nextword.training.base import base_of
 from nextword.training.config import RunConfig
 from nextword.training.context import RunContext
-from nextword.training.planning.budget import expected_seconds, plan_time
+from nextword.training.planning.budget import plan_time
 from nextword.training.planning.cost_forecast import training_memory_bytes
 from nextword.training.planning.preparation import Preparation, prepare_new
-from nextword.training.planning.speed import measure_training
+from nextword.training.planning.speed import expected_seconds, measure_training
 from nextword.training.report.progress_bar import clock
 from nextword.training.solo import Solo
 

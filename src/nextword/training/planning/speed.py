@@ -1,15 +1,18 @@
-"""Measures the training throughput of this machine."""
+"""Measures the training throughput of this machine, and what a run takes at it."""
 
 import math
 from dataclasses import dataclass
+from typing import Self
 
 import numpy as np
 
 from nextword.model.architecture import useful_flops_per_word
 from nextword.model.language_model import LanguageModel
 from nextword.text.batching.streams import make_windows
+from nextword.text.corpus import Corpus, TrainingText
 from nextword.training.config import RunConfig
-from nextword.training.plan import Plan
+from nextword.training.optim.averaging import NUM_AVERAGES
+from nextword.training.plan import MixturePlan, Plan
 from nextword.training.step.distillation import Teacher, stream_model_of
 from nextword.training.step.step import TrainingStep
 
@@ -19,6 +22,12 @@ PTB_TOKENS = 929_589
 _VOCABULARY_SIZE = 10_000
 _WINDOWS_OF_TEXT = 50
 _MAX_STEPS = 2000
+
+_VALIDATION_COST = 0.5  # time to validate a token, relative to that of training on one
+_FINAL_PASS_COST = 1.3  # time to evaluate a token at the end, relative to that of validating one
+
+MIN_EPOCHS = 0.001
+"""A run reads at least this share of its text."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -83,3 +92,70 @@ def _timed_steps(step: TrainingStep, seconds: float) -> tuple[int, float]:
 
 def _seconds_of(step: TrainingStep, num_steps: int) -> float:
     return step.train_round(0, num_steps).seconds
+
+
+@dataclass(frozen=True)
+class RunCosts:
+    """About how long the parts of a run take."""
+
+    step: float  # seconds of a step
+    reading: float  # seconds in which the validation split is read once
+    passes: int  # how often a validation reads it: once for each weight average
+
+    @classmethod
+    def of(cls, config: RunConfig, text: TrainingText, words_per_second: float) -> Self:
+        """Return the costs on a machine that trains on `words_per_second`."""
+        cost = validation_cost(config, text.tokenizer.vocabulary_size)
+        return cls(
+            step=config.batching.batch_size * config.batching.num_steps / words_per_second,
+            reading=cost * len(text.valid.ids) / words_per_second,
+            passes=max(1, NUM_AVERAGES[config.training.averaging]),
+        )
+
+    @property
+    def validation(self) -> float:
+        """Seconds of a validation."""
+        return self.passes * self.reading
+
+    def steps_in(self, seconds: float, num_rounds: int) -> int:
+        """Return how many steps fit in the time, with the validations of the rounds."""
+        return math.floor((seconds - num_rounds * self.validation) / self.step)
+
+
+def epochs_in(
+    minutes: float, config: RunConfig, text: TrainingText, words_per_second: float, *, num_rounds: int, epoch_steps: int
+) -> float:
+    """Return the number of epochs that fit in the time, with validation and without compilation."""
+    steps = RunCosts.of(config, text, words_per_second).steps_in(60.0 * minutes, num_rounds)
+    return max(MIN_EPOCHS, steps / epoch_steps)
+
+
+def expected_seconds(config: RunConfig, corpus: Corpus, plan: Plan, words_per_second: float) -> float:
+    """Return about how long a run takes: training, the validations of its rounds, and the evaluation at the end."""
+    costs = RunCosts.of(config, corpus, words_per_second)
+    at_the_end = passes_over_valid_at_end(corpus) * costs.reading + mixture_seconds_of(config, corpus)
+    return plan.total_steps * costs.step + plan.num_rounds * costs.validation + at_the_end
+
+
+def passes_over_valid_at_end(corpus: Corpus) -> float:
+    """Return how many passes over valid take as long as the evaluation of valid and test at the end."""
+    return _FINAL_PASS_COST * (1.0 + len(corpus.test.ids) / len(corpus.valid.ids))
+
+
+def mixture_seconds_of(config: RunConfig, corpus: Corpus) -> float:
+    """Return the time that the mixture may take after training; 0 if the run makes none."""
+    mixture = MixturePlan.of(config.training, corpus)
+    return mixture.seconds if mixture else 0.0
+
+
+def validation_cost(config: RunConfig, vocabulary_size: int) -> float:
+    """Return the time to validate a token, relative to that of training on one.
+
+    With a sampled softmax, training computes the candidates and the targets of a step, but validation all tokens.
+    """
+    sampled = config.training.sampled_softmax
+    if not sampled:
+        return _VALIDATION_COST
+    computed = min(vocabulary_size, sampled + config.batching.batch_size * config.batching.num_steps)
+    whole, part = (useful_flops_per_word(config.model.build(size)) for size in (vocabulary_size, computed))
+    return _VALIDATION_COST * whole / part

@@ -17,9 +17,8 @@ from nextword.text.sources.find import resolve_source
 from nextword.text.tokens.tokenizer import Tokenizer
 from nextword.training.config import RunConfig
 from nextword.training.context import RunContext
-from nextword.training.planning.budget import epochs_in
 from nextword.training.planning.preparation import WindowsOf
-from nextword.training.planning.speed import measure_training
+from nextword.training.planning.speed import epochs_in, measure_training
 from nextword.training.start import Run
 from nextword.training.step.distillation import Teacher
 from nextword.training.tuning.database import Outcome

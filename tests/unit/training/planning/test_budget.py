@@ -17,8 +17,8 @@ from nextword.training.config import RunConfig
 from nextword.training.context import RunContext
 from nextword.training.plan import Plan, TimePlan
 from nextword.training.planning import budget as budget_module
-from nextword.training.planning.budget import Budget, epochs_in, expected_seconds
-from nextword.training.planning.speed import TrainingSpeed
+from nextword.training.planning.budget import Budget
+from nextword.training.planning.speed import TrainingSpeed, epochs_in, expected_seconds
 
 VOCABULARY_SIZE = 10_000
 NOW = 1000.0

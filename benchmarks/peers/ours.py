@@ -3,16 +3,12 @@
 from itertools import count
 from typing import Any
 
-import keras
 import numpy as np
 
 import nextword
-from keras_steps import StepTimer, describe
-from nextword.model.ops.precision import resolve_compute_dtype
 from nextword.text.batching.streams import make_windows
 from nextword.text.options import BatchOptions
-from nextword.training.step.step import RoundDataset
-from nextword.training.step.stream_model import StreamModel
+from nextword.training import require_framework
 from peer_protocol import Run, serve
 
 _WINDOWS_OF_TEXT = 100
@@ -20,6 +16,13 @@ _WINDOWS_OF_TEXT = 100
 
 def prepare(settings: dict[str, Any]) -> tuple[dict[str, Any], Run]:
     """Build and compile the model, and cut a text of random words into windows."""
+    import keras
+
+    from keras_steps import StepTimer, describe
+    from nextword.model.ops.precision import resolve_compute_dtype
+    from nextword.training.step.step import RoundDataset
+    from nextword.training.step.stream_model import StreamModel
+
     architecture = nextword.Architecture.from_table(settings["model"])
     options = BatchOptions.from_table(settings["batching"])
     dtype = resolve_compute_dtype(settings["compute_dtype"])
@@ -42,4 +45,5 @@ def prepare(settings: dict[str, Any]) -> tuple[dict[str, Any], Run]:
 
 
 if __name__ == "__main__":
+    require_framework()  # before the protocol starts a thread, since memory is kept as before all threads of a run
     serve(prepare)

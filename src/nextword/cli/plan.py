@@ -18,6 +18,7 @@ from nextword.cli.options.setting_option import JsonOptions, Tables, argument, o
 from nextword.cli.output.console import Console, waiting
 from nextword.errors import MissingExtraError
 from nextword.model.architecture import Architecture
+from nextword.training import require_framework
 from nextword.training.config import RunConfig
 from nextword.training.planning.cost_forecast import GLOO_GBPS, Cluster, StrategyForecast, Work, forecast_costs
 
@@ -125,6 +126,7 @@ def _measured(config: RunConfig, vocabulary_size: int, batch_sizes: Sequence[int
     for module in ("keras", "jax"):
         if find_spec(module) is None:
             raise MissingExtraError.of(f"measuring the speed of training needs `{module}`", None, "train")
+    require_framework()
     from nextword.model.ops.precision import resolve_compute_dtype
     from nextword.training.planning.speed import measure_training
 

@@ -27,6 +27,7 @@ from nextword.cli.output.messages import invocation
 from nextword.errors import MissingExtraError, SettingError, TrainingInterrupted
 from nextword.settings import read_tables
 from nextword.text.sources.names import stored_name
+from nextword.training import require_framework
 from nextword.training.context import RunContext
 from nextword.training.report.progress_bar import ProgressBar
 
@@ -92,6 +93,7 @@ def tune(options: _TuneOptions, given: Tables) -> None:
     for module in ("optuna", "keras", "jax"):
         if find_spec(module) is None:
             raise MissingExtraError.of(f"tuning needs `{module}`", None, "all")
+    require_framework()
     console = Console(highlight=False, soft_wrap=True, stderr=options.as_json, quiet=invocation().verbosity < 0)
     results = Console(highlight=False, soft_wrap=True)
     for each in (console, results):

@@ -48,6 +48,7 @@ def read_versions() -> dict[str, str | None]:
 def read_framework() -> Framework:
     """Import Keras and its backend, and return their configuration, or why they do not work."""
     asked = os.environ.get("KERAS_BACKEND", "jax")
+    keep_freed_memory()
     try:
         import keras
 
@@ -148,9 +149,10 @@ def _processor_key() -> str:
 def keep_freed_memory() -> bool:
     """Let the memory allocator of this process keep freed memory, and return whether it does.
 
-    All threads share one arena. It is never trimmed, and large blocks are not mapped separately. Call this before the
-    training framework starts its threads. Nothing changes if the allocator is not glibc's, or if the environment
-    variable `NEXTWORD_KEEP_MEMORY` is 0.
+    All threads share one arena. It is never trimmed, and large blocks are not mapped separately. Call this before any
+    other thread takes memory: an arena that it has stays, threads that start later may get it too, and there a block of
+    64 MB is mapped each time. Importing Keras starts such threads where pandas is installed. Nothing changes if the
+    allocator is not glibc's, or if the environment variable `NEXTWORD_KEEP_MEMORY` is 0.
 
     Source:
         mallopt(3).

@@ -13,7 +13,7 @@ from nextword.disk.cache import cache_root
 from nextword.disk.files import write_file
 from nextword.disk.sealed_directory import remove_leftovers
 from nextword.errors import CheckpointError
-from nextword.machine.framework import use_compilation_cache
+from nextword.machine.framework import keep_freed_memory, use_compilation_cache
 from nextword.text.corpus import Corpus, TrainingText
 from nextword.text.sources.find import TextLike
 from nextword.training import require_framework
@@ -31,6 +31,9 @@ if TYPE_CHECKING:
     from nextword.training.planning.preparation import Fit, Preparation
     from nextword.training.result import FinishedRun
     from nextword.training.run import TrainingRun
+
+# At import, since it must come before any other thread takes memory: those that read the text do.
+keep_freed_memory()
 
 
 @dataclass

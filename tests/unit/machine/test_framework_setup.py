@@ -38,6 +38,22 @@ for _ in range(2):
     print(resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before)
 """
 
+# A command that ends where it imports Keras.
+COMMAND_SCRIPT = """
+import os, sys
+from pathlib import Path
+from nextword.cli.main import main
+from nextword.machine.framework import keep_freed_memory
+
+def stop(event, arguments):
+    if event == "exec" and Path(arguments[0].co_filename).parts[-2:] == ("keras", "__init__.py"):
+        print("kept", keep_freed_memory.cache_info().currsize, flush=True)
+        os._exit(0)
+
+sys.addaudithook(stop)
+main(sys.argv[1:])
+"""
+
 on_glibc = pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="the allocator is not glibc's")
 
 
@@ -99,8 +115,31 @@ def test_a_variable_leaves_the_allocator_as_it_is() -> None:
     assert int(second) > int(first) / 2
 
 
-@pytest.mark.slow
+# A thread that takes memory before it is kept has an arena of its own, which threads of JAX may get.
+ARENAS_SCRIPT = """
+import ctypes, sys
+from pathlib import Path
+from nextword import Corpus, train
+corpus = Corpus.load({"train": ["a b a b"] * 2000, "valid": ["a b"], "test": ["a b"]})
+from nextword import LanguageModel
+model = LanguageModel.from_preset("quick", vocabulary_size=corpus.tokenizer.vocabulary_size)
+c, path = ctypes.CDLL(None), sys.argv[1]
+c.fopen.restype = ctypes.c_void_p
+file = ctypes.c_void_p(c.fopen(path.encode(), b"w"))
+c.malloc_info(0, file)
+c.fclose(file)
+print(Path(path).read_text().count("<heap nr"))
+"""
+
+
 @on_glibc
-def test_training_asks_for_it() -> None:
-    script = "from nextword import LanguageModel\nfrom nextword.machine.framework import keep_freed_memory\n"
-    assert printed(script + "print(keep_freed_memory.cache_info().currsize)") == ["1"]
+def test_reading_a_text_and_importing_keras_take_no_arena_of_their_own(tmp_path: Path) -> None:
+    assert printed(ARENAS_SCRIPT, tmp_path / "arenas.xml") == ["1"]
+
+
+@on_glibc
+@pytest.mark.parametrize("command", ["train austen --dry-run", "tune austen --study s --trials 1", "doctor", "plan 1M"])
+def test_commands_that_train_keep_memory_before_keras_is_imported(command: str, tmp_path: Path) -> None:
+    words = [str(tmp_path / word) if word == "s" else word for word in command.split()]
+    said = printed(COMMAND_SCRIPT, *words, NEXTWORD_RUNS=str(tmp_path / "runs"))
+    assert said[-2:] == ["kept", "1"]

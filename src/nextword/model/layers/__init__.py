@@ -2,5 +2,5 @@
 
 from nextword.machine.framework import keep_freed_memory
 
-# Must run before the training framework starts its threads, which it does when it creates the first weight.
+# Before JAX starts its threads, which it does for the first weight. Training calls it earlier, before it imports Keras.
 keep_freed_memory()

@@ -22,6 +22,7 @@ _MAX_BYTES = 2**30  # the largest size of the compiled functions on disk
 
 # Parameters of mallopt(3) and their values: M_ARENA_MAX, M_MMAP_MAX and M_TRIM_THRESHOLD in glibc's malloc.h.
 _MALLOPT = ((-8, 1), (-4, 0), (-1, 2**31 - 1))
+_RESERVED_BYTES, _HUGE_PAGE_BYTES, _MADV_HUGEPAGE = 2**30, 2**21, 14
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -147,7 +148,7 @@ def _processor_key() -> str:
 
 @cache
 def keep_freed_memory() -> bool:
-    """Let the memory allocator of this process keep freed memory, and return whether it does.
+    """Let the memory allocator of this process keep freed memory, in huge pages, and return whether it does.
 
     All threads share one arena. It is never trimmed, and large blocks are not mapped separately. Call this before any
     other thread takes memory: an arena that it has stays, threads that start later may get it too, and there a block of
@@ -160,8 +161,28 @@ def keep_freed_memory() -> bool:
     if os.environ.get("NEXTWORD_KEEP_MEMORY") == "0":
         return False
     try:
-        mallopt = ctypes.CDLL(None).mallopt
-        ctypes.CDLL(None).gnu_get_libc_version  # noqa: B018 - only glibc has it
+        libc = ctypes.CDLL(None)
+        libc.gnu_get_libc_version  # noqa: B018 - only glibc has it
     except (AttributeError, OSError, TypeError):
         return False
-    return all(mallopt(parameter, value) == 1 for parameter, value in _MALLOPT)
+    is_kept = all(libc.mallopt(parameter, value) == 1 for parameter, value in _MALLOPT)
+    if is_kept and platform.system() == "Linux":
+        _use_huge_pages(libc)
+    return is_kept
+
+
+def _use_huge_pages(libc: ctypes.CDLL) -> None:
+    """Let the kernel back the next gigabyte of the heap by pages of 2 MB: the processor looks up fewer of them.
+
+    The gigabyte is taken and freed, but not touched, and never trimmed. Without room for it, nothing changes.
+
+    Source:
+        madvise(2).
+    """
+    libc.malloc.restype, libc.malloc.argtypes = ctypes.c_void_p, [ctypes.c_size_t]
+    libc.free.argtypes = [ctypes.c_void_p]
+    libc.madvise.argtypes = [ctypes.c_void_p, ctypes.c_size_t, ctypes.c_int]
+    if block := libc.malloc(_RESERVED_BYTES):
+        aligned = -(-block // _HUGE_PAGE_BYTES) * _HUGE_PAGE_BYTES
+        libc.madvise(aligned, _RESERVED_BYTES - _HUGE_PAGE_BYTES, _MADV_HUGEPAGE)
+        libc.free(block)

@@ -54,6 +54,12 @@ sys.addaudithook(stop)
 main(sys.argv[1:])
 """
 
+PAGES = 2**26 // 4096
+"""How many pages such a block has."""
+
+_SWITCH = Path("/sys/kernel/mm/transparent_hugepage/enabled")
+HAS_HUGE_PAGES = _SWITCH.exists() and "[never]" not in _SWITCH.read_text("utf-8")
+
 on_glibc = pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="the allocator is not glibc's")
 
 
@@ -103,9 +109,16 @@ def test_other_backends_have_none(tmp_path: Path) -> None:
 
 @on_glibc
 def test_what_is_freed_is_kept() -> None:
-    answer, first, second = printed(MEMORY_SCRIPT)
+    answer, _, second = printed(MEMORY_SCRIPT)
     assert answer == "True"
-    assert int(second) < int(first) / 10
+    assert int(second) < PAGES / 10
+
+
+@on_glibc
+@pytest.mark.skipif(not HAS_HUGE_PAGES, reason="the kernel has no huge pages, or they are off")
+def test_new_memory_comes_in_huge_pages() -> None:
+    _, first, _ = printed(MEMORY_SCRIPT)
+    assert int(first) < PAGES / 10
 
 
 @on_glibc

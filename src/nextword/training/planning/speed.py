@@ -23,8 +23,8 @@ _VOCABULARY_SIZE = 10_000
 _WINDOWS_OF_TEXT = 50
 _MAX_STEPS = 2000
 
-_VALIDATION_COST = 0.5  # time to validate a token, relative to that of training on one
-_FINAL_PASS_COST = 1.3  # time to evaluate a token at the end, relative to that of validating one
+_VALIDATION_COST = 0.5  # time to validate a token / to train on one
+_FINAL_PASS_COST = 1.3  # time to evaluate a token at the end / to validate one
 
 MIN_EPOCHS = 0.001
 """A run reads at least this share of its text."""

@@ -75,6 +75,8 @@ def quality(
                 "text": text,
                 **_written(corpus, Path(folder)),
             }
+            if settings.get("start") == "counts":
+                _write_vectors(corpus, settings.get("width"), seed, Path(folder))
             for name in names:
                 if name in done:
                     report.say(f"{name}: done already")
@@ -115,6 +117,15 @@ def _written(corpus: Corpus, folder: Path) -> dict[str, Any]:
         np.save(folder / f"{split}.npy", np.asarray(corpus.split(split).ids))
     tokenizer = corpus.tokenizer
     return {"ids": str(folder), "vocabulary_size": tokenizer.vocabulary_size, "end_id": tokenizer.vocabulary.end_id}
+
+
+def _write_vectors(corpus: Corpus, width: Any, seed: int, folder: Path) -> None:
+    if not isinstance(width, int) or width < 1:
+        raise SettingError(f'a `--recipe` with `"start": "counts"` must have a whole `width`, but has {width!r}')
+    from nextword.training.step.count_based_initialization import word_vectors  # which imports Keras
+
+    ids, size = corpus.train.ids, corpus.tokenizer.vocabulary_size
+    np.save(folder / "vectors.npy", word_vectors(ids, vocabulary_size=size, width=width, seed=seed))
 
 
 def _trained(name: str, task: dict[str, Any], pytorch: str | None, say: Callable[[str], None]) -> dict[str, Any]:

@@ -59,6 +59,11 @@ class Task:
         ids: Ids = np.load(Path(self.ids) / f"{name}.npy").astype(np.int64)
         return ids
 
+    def vectors(self) -> NDArray[np.float32]:
+        """Return the word vectors of the training text `(V, D)`, which are there for a `start` from "counts"."""
+        vectors: NDArray[np.float32] = np.load(Path(self.ids) / "vectors.npy")
+        return vectors
+
     def require_known(self, *settings: str) -> None:
         """Refuse a recipe with settings that the program does not have."""
         unknown = sorted(self.recipe.keys() - set(settings))

@@ -6,7 +6,8 @@ of twice the depth (Radford et al. 2019); AdamW with decay on matrices alone, cl
 or a line down to the end of the time; bfloat16 by autocast. Each epoch cuts the text at another place into windows, in
 an order of its own. Written from the published settings. `Recipe` began at nanoGPT's own for a processor (4 blocks, 4
 heads, windows of 64, a rate of 1e-3), twice as wide, with a line to zero; two blocks, rate and dropout were then looked
-for on a quarter of the Penn Treebank, as the lab log tells.
+for on a quarter of the Penn Treebank, as the lab log tells. With a `start` from "counts" it begins like nextword: at word
+vectors and log-frequencies.
 """
 
 import copy
@@ -18,6 +19,7 @@ from itertools import islice
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional
 
@@ -43,6 +45,7 @@ class Recipe:
     clip_norm: float = 1.0
     validations: int = 5
     compiled: bool = False
+    start: str = "random"
 
 
 class Block(nn.Module):
@@ -88,6 +91,15 @@ class Transformer(nn.Module):
             if parameter.dim() == 2:
                 residual = name.endswith("_out.weight")
                 nn.init.normal_(parameter, std=0.02 / (math.sqrt(2 * recipe.num_layers) if residual else 1))
+        self.bias = nn.Parameter(torch.zeros(vocabulary_size)) if recipe.start == "counts" else None
+
+    def start_from(self, vectors: NDArray[np.float32], ids: Ids) -> None:
+        """Start at word vectors `(V, D)` of length `sqrt(D)`, or zero where there is none, and at log-frequencies."""
+        known = torch.from_numpy(vectors.any(axis=1))
+        counts = torch.from_numpy(np.bincount(ids, minlength=len(vectors))) + 0.5
+        with torch.no_grad():
+            self.embedding.weight[known] = 0.02 * torch.from_numpy(vectors)[known]
+            self.bias.copy_(torch.log(counts / counts.sum()))
 
     def forward(self, tokens: Tensor) -> Tensor:
         """Return the logits `(B, T, V)`."""
@@ -102,7 +114,7 @@ class Transformer(nn.Module):
 
     def logits(self, hidden: Tensor) -> Tensor:
         """Return the logits of hidden states."""
-        return functional.linear(hidden, self.embedding.weight)
+        return functional.linear(hidden, self.embedding.weight, self.bias)
 
 
 def epochs(ids: Ids, recipe: Recipe, seed: int) -> Iterator[Tensor]:
@@ -164,6 +176,8 @@ class Training:
         self.task, self.recipe, self.clock, self._say = task, recipe, task.start_clock(), say
         torch.manual_seed(task.seed)
         self.model = Transformer(task.vocabulary_size, recipe)
+        if recipe.start == "counts":
+            self.model.start_from(task.vectors(), task.split("train"))
         self._forward = torch.compile(self.model) if recipe.compiled else self.model
         self._optimizer = make_optimizer(self.model, recipe)
         self._valid = task.split("valid")

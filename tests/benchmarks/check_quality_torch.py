@@ -53,6 +53,17 @@ def check_an_epoch_meets_every_token_of_its_cut_once() -> None:
     assert (short[:, 1:] - short[:, :-1] == 1).all()
 
 
+def check_a_start_from_counts_knows_words_and_frequencies() -> None:
+    model = transformer.Transformer(30, replace(RECIPE, start="counts"))
+    random_row, vectors = model.embedding.weight[29].tolist(), np.ones((30, 8), np.float32)
+    vectors[29] = 0.0
+    model.start_from(vectors, IDS)
+    assert torch.allclose(model.embedding.weight[:29], torch.tensor(0.02))
+    assert model.embedding.weight[29].tolist() == random_row
+    unigrams = (np.bincount(IDS, minlength=30) + 0.5) / (len(IDS) + 15)
+    assert np.allclose(model.logits(torch.zeros(8)).exp().detach(), unigrams)
+
+
 def check_matrices_alone_decay() -> None:
     model = transformer.Transformer(30, RECIPE)
     decaying, others = transformer.make_optimizer(model, RECIPE).param_groups

@@ -48,6 +48,7 @@ def test_the_tutorial_s_program_is_run_once_and_not_again(folder: Path) -> None:
     assert (again.code, again.output) == (0, "")
     assert "tutorial: done already" in again.errors
     assert path.read_text(encoding="utf-8") == written
+    assert "must have a whole `width`" in benchmark("quality", folder, "--recipe", '{"start": "counts"}').errors
     assert "must have results on the terms" in benchmark("quality", folder, *options, "--seed", "1").errors
 
 
@@ -57,6 +58,7 @@ def test_the_tutorial_s_program_is_run_once_and_not_again(folder: Path) -> None:
     [
         ("nextword", {"arguments": SMALL}),
         ("transformer", {"width": 8, "num_layers": 1, "num_heads": 2, "context": 8, "batch_size": 4}),
+        ("transformer", {"width": 8, "num_layers": 1, "num_heads": 2, "context": 8, "start": "counts"}),
         ("word_language_model", {"embedding_size": 8, "hidden_size": 8, "epochs": 3, "batch_size": 4, "num_steps": 5}),
     ],
 )

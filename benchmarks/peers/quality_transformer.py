@@ -6,8 +6,8 @@ of twice the depth (Radford et al. 2019); AdamW with decay on matrices alone, cl
 or a line down to the end of the time; bfloat16 by autocast. Each epoch cuts the text at another place into windows, in
 an order of its own. Written from the published settings. `Recipe` began at nanoGPT's own for a processor (4 blocks, 4
 heads, windows of 64, a rate of 1e-3), twice as wide, with a line to zero; two blocks, rate and dropout were then looked
-for on a quarter of the Penn Treebank, as the lab log tells. With a `start` from "counts" it begins like nextword: at word
-vectors and log-frequencies.
+for on a quarter of the Penn Treebank, as the lab log tells. With a `start` from "counts" it begins like nextword: at
+word vectors and log-frequencies.
 """
 
 import copy

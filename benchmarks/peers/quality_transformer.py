@@ -91,7 +91,7 @@ class Transformer(nn.Module):
             if parameter.dim() == 2:
                 residual = name.endswith("_out.weight")
                 nn.init.normal_(parameter, std=0.02 / (math.sqrt(2 * recipe.num_layers) if residual else 1))
-        self.bias = nn.Parameter(torch.zeros(vocabulary_size)) if recipe.start == "counts" else None
+        self.bias: nn.Parameter | None = None
 
     def start_from(self, vectors: NDArray[np.float32], ids: Ids) -> None:
         """Start at word vectors `(V, D)` of length `sqrt(D)`, or zero where there is none, and at log-frequencies."""
@@ -99,7 +99,7 @@ class Transformer(nn.Module):
         counts = torch.from_numpy(np.bincount(ids, minlength=len(vectors))) + 0.5
         with torch.no_grad():
             self.embedding.weight[known] = 0.02 * torch.from_numpy(vectors)[known]
-            self.bias.copy_(torch.log(counts / counts.sum()))
+        self.bias = nn.Parameter(torch.log(counts / counts.sum()).float())
 
     def forward(self, tokens: Tensor) -> Tensor:
         """Return the logits `(B, T, V)`."""

@@ -1,4 +1,4 @@
-"""Two processes that train by themselves and average: one is killed, and all resume to the same bits."""
+"""Two processes that train by themselves, and average or not: one is killed, and all resume to the same bits."""
 
 import json
 import time
@@ -6,15 +6,18 @@ from pathlib import Path
 
 import pytest
 
+from nextword.bundle.population import Ensemble
 from support.command_line import CommandLine
 from support.process_groups import TrainingProcesses
 from support.waiting import wait_until
 
-SETTINGS = (
+COMMON = (
     *("--preset", "quick", "--embedding-size", "16", "--hidden-sizes", "16", "--compute-dtype", "float32"),
     *("--batch-size", "4", "--num-steps", "10", "--learning-rate", "0.01", "--start", "random"),
-    *("--round-steps", "20", "--strategy", "local-steps", "--epochs", "8"),
+    *("--round-steps", "20", "--epochs", "8"),
 )
+SETTINGS = (*COMMON, "--strategy", "local-steps")
+POPULATION = (*COMMON, "--strategy", "population")
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 
@@ -53,3 +56,23 @@ def test_a_killed_process_stops_the_other_and_both_resume_to_the_same_bits(
     assert (lossy / "model/weights.safetensors").read_bytes() == (whole / "model/weights.safetensors").read_bytes()
     for part in (".", "process-1"):
         assert newest(lossy / part) == newest(whole / part)
+
+
+def test_a_killed_member_of_a_population_resumes_to_the_same_bits(command_line: CommandLine, tmp_path: Path) -> None:
+    whole, lossy = tmp_path / "whole", tmp_path / "lossy"
+    train(command_line, command_line.text, *POPULATION, "--run", whole)
+    with TrainingProcesses(2, (command_line.text, *POPULATION, "--run", lossy), command_line.folder) as pair:
+        wait_until(lambda: len(rounds_of(lossy / "member-1")) > 2)
+        time.sleep(0.1)  # somewhere in a round
+        pair.started[1].kill()
+        code, errors = pair.wait(0)
+    assert code == 0, errors  # it does not need the other
+    assert len(rounds_of(lossy / "member-1")) < len(rounds_of(whole / "member-1")), "the kill must come before the end"
+    train(command_line, "--resume", lossy)
+    for member in ("member-0", "member-1"):
+        assert rounds_of(lossy / member) == rounds_of(whole / member)
+        assert newest(lossy / member) == newest(whole / member)
+    found, expected = Ensemble.read(lossy), Ensemble.read(whole)
+    assert found is not None
+    assert expected is not None
+    assert found.perplexity == pytest.approx(expected.perplexity)

@@ -65,7 +65,7 @@ def test_the_tutorial_s_program_is_run_once_and_not_again(folder: Path) -> None:
 def test_a_program_runs(folder: Path, request: pytest.FixtureRequest, name: str, recipe: dict[str, Any]) -> None:
     if name != "nextword":
         request.getfixturevalue("torch")
-    options = ("--minutes", "0.02", "--peers", name, "--recipe", json.dumps(recipe))
+    options = ("--minutes", "0.1", "--peers", name, "--recipe", json.dumps(recipe))
     result = result_of(benchmark("quality", folder, *options))
     assert result["rounds"]
     assert result["tokens"] > 0

@@ -124,7 +124,7 @@ def random_mixture(architecture: Architecture, end_id: int, seed: int) -> Mixtur
     model = KneserNeyModel.fit(ids, 5, vocabulary_size=size, end_id=end_id)
     ngrams = packed_within(model, ids, max_ngram_bytes(architecture), end_id=end_id)
     settings = MixtureSettings(
-        ngram_weight=0.14, cache_size=1000, cache_delay=8, cache_weight=0.9, cache_sentinel=100.0
+        ngram_weight=0.14, cache_size=1000, cache_delay=8, cache_decay=0.002, cache_weight=0.9, cache_sentinel=100.0
     )
     return Mixture(settings, ngrams) if ngrams else Mixture(settings.replace(ngram_weight=0.0))
 

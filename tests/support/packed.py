@@ -68,7 +68,13 @@ MIXTURES: dict[str, MixtureSettings] = {
     "n-grams": MixtureSettings(ngram_weight=0.3),
     "cache": MixtureSettings(cache_weight=0.5, cache_size=12, cache_theta=0.4),
     "both": MixtureSettings(
-        ngram_weight=0.2, cache_weight=0.6, cache_size=12, cache_delay=3, cache_theta=0.7, cache_sentinel=9.0
+        ngram_weight=0.2,
+        cache_weight=0.6,
+        cache_size=12,
+        cache_delay=3,
+        cache_theta=0.7,
+        cache_decay=0.1,
+        cache_sentinel=9.0,
     ),
 }
 """What is mixed with a model; the cache holds fewer tokens than the texts of the tests have."""

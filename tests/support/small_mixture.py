@@ -11,7 +11,13 @@ from nextword.engine.ngram.kneser_ney import KneserNeyModel
 from nextword.engine.ngram.pruning import packed_within
 
 SETTINGS = MixtureSettings(
-    ngram_weight=0.3, cache_size=5, cache_delay=2, cache_theta=0.7, cache_weight=0.4, cache_sentinel=2.0
+    ngram_weight=0.3,
+    cache_size=5,
+    cache_delay=2,
+    cache_theta=0.7,
+    cache_decay=0.1,
+    cache_weight=0.4,
+    cache_sentinel=2.0,
 )
 
 _NUM_TOKENS = 400

@@ -40,6 +40,9 @@ class MixtureSettings(Settings):
     cache_size: int = setting(1000, help="Tokens that the cache remembers.", at_least=1, at_most=2**16)
     cache_delay: int = setting(0, help="Latest tokens that the cache leaves out.", at_least=0, at_most=2**16)
     cache_theta: float = setting(0.3, help="How much similarity counts.", at_least=0.0, at_most=1000.0)
+    cache_decay: float = setting(
+        0.0, help="How much a token's weight decays with each later one.", at_least=0.0, at_most=10.0
+    )
     cache_weight: float = setting(0.0, help="Weight of the cache.", at_least=0.0, below=1.0)
     cache_sentinel: float = setting(0.0, help="Weight of the sentinel.", at_least=0.0, at_most=1e30)
 

@@ -139,9 +139,10 @@ def mixture_facts(mixture: MixtureFacts, *, counted_tokens: int = 0, pruning_cos
         facts["left out n-grams"] = f"with them too, the perplexity on valid would be {pruning_cost:.1%} lower"
     if settings.cache_weight:
         delay = f" without the latest {settings.cache_delay:,}" if settings.cache_delay else ""
+        decay = f", decay {settings.cache_decay:g}" if settings.cache_decay else ""
         facts["cache"] = (
             f"weight {settings.cache_weight:g} of {settings.cache_size:,} tokens{delay}, "
-            f"theta {settings.cache_theta:g}, sentinel {settings.cache_sentinel:g}"
+            f"theta {settings.cache_theta:g}{decay}, sentinel {settings.cache_sentinel:g}"
         )
     return facts
 

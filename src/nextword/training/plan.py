@@ -55,10 +55,10 @@ class TimePlan(Settings):
 
 @dataclass(frozen=True)
 class Plan:
-    """The number of steps of a run, in rounds of equal length."""
+    """The number of steps of a run, in rounds."""
 
     steps_per_epoch: int  # steps to read the text once
-    round_steps: int  # steps in each round; if the clock decides, the last round may have fewer
+    round_steps: int  # steps in each round but the last, which may have fewer
     planned_steps: tuple[int, ...]  # total steps as planned before each round so far; one entry if epochs decide
     time: TimePlan | None = None  # the time plan if the clock decides; `None` if epochs decide
 
@@ -77,10 +77,11 @@ class Plan:
                     "make one with `nextword.training.planning.budget.plan_time`"
                 )
             return cls(steps_per_epoch, time.round_steps, time.planned_steps[:1], time)
-        even_part = math.ceil(steps_per_epoch / math.ceil(steps_per_epoch / _MAX_ROUND_STEPS))
-        wanted_steps = math.ceil(options.epochs * steps_per_epoch)
-        round_steps = max(1, min(options.round_steps or even_part, wanted_steps))
-        return cls(steps_per_epoch, round_steps, (math.ceil(wanted_steps / round_steps) * round_steps,))
+        steps = math.ceil(options.epochs * steps_per_epoch)
+        part = math.ceil(steps_per_epoch / math.ceil(steps_per_epoch / _MAX_ROUND_STEPS))
+        even_part = math.ceil(steps / max(1, math.ceil(steps / part)))
+        round_steps = max(1, min(options.round_steps or even_part, steps))
+        return cls(steps_per_epoch, round_steps, (steps,))
 
     @property
     def total_steps(self) -> int:

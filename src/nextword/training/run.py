@@ -248,8 +248,7 @@ class TrainingRun:
         self._require_processes(checkpoint.state.get(_PROCESSES, 1))
         progress = TrainingProgress.from_table(checkpoint.state["progress"])
         missing = progress.rounds * self.plan.round_steps - checkpoint.step
-        last_is_shorter = self.plan.time is not None and progress.finished
-        if missing != 0 and not (last_is_shorter and 0 < missing < self.plan.round_steps):
+        if missing != 0 and not (progress.finished and 0 < missing < self.plan.round_steps):
             raise CheckpointError(
                 f"the checkpoint of step {checkpoint.step} must be at the end of a round of {self.plan.round_steps} "
                 "steps, but is not; resume with the original settings of the run"

@@ -25,7 +25,13 @@ Change = Callable[[Files], Files]
 
 SIZE = 6
 SETTINGS = MixtureSettings(
-    ngram_weight=0.25, cache_size=40, cache_delay=3, cache_theta=0.5, cache_weight=0.75, cache_sentinel=8.0
+    ngram_weight=0.25,
+    cache_size=40,
+    cache_delay=3,
+    cache_theta=0.5,
+    cache_decay=0.125,
+    cache_weight=0.75,
+    cache_sentinel=8.0,
 )
 
 
@@ -53,6 +59,7 @@ JSON = b"""{
     "cache_size": 40,
     "cache_delay": 3,
     "cache_theta": 0.5,
+    "cache_decay": 0.125,
     "cache_weight": 0.75,
     "cache_sentinel": 8.0
   },

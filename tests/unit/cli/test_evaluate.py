@@ -89,12 +89,14 @@ def test_the_settings_that_are_given_are_used_and_named(trained_run: Path, table
             "cache_size": 30,
             "cache_delay": 0,
             "cache_theta": 0.2,
+            "cache_decay": 0.0,
             "cache_weight": 0.05,
             "cache_sentinel": 0.0,
         }
     }
     assert table["protocol"].endswith(
-        "; cache (cache_size 30, cache_delay 0, cache_theta 0.2, cache_weight 0.05, cache_sentinel 0.0)"
+        "; cache (cache_size 30, cache_delay 0, cache_theta 0.2, cache_decay 0.0, cache_weight 0.05, "
+        "cache_sentinel 0.0)"
     )
     assert table["perplexity"] != table_of(trained_run)["perplexity"]
 

@@ -145,4 +145,4 @@ def test_what_a_model_mixes_with_its_network_is_described(
     facts = dict(re.split("  +", line, maxsplit=1) for line in printed("info", path).splitlines()[:12] if "  " in line)
     assert facts["as used"] == "mixes what follows with the network, unless the method is static"
     assert facts["n-grams"] == f"weight 0.3; {two:,} of 2 tokens, {three:,} of 3 tokens, from the training text"
-    assert facts["cache"] == "weight 0.4 of 5 tokens without the latest 2, theta 0.7, sentinel 2"
+    assert facts["cache"] == "weight 0.4 of 5 tokens without the latest 2, theta 0.7, decay 0.1, sentinel 2"

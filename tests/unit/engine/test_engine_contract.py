@@ -33,7 +33,7 @@ from support.random_weights import random_weights
 VOCABULARY_SIZE, END_ID = 11, 3
 NAMES = ["keras", "onnx", "toy", "temperature", "ensemble", "cache", "ngram", "both", "all", "dropout", "dynamic"]
 CACHE = CacheOptions(cache_size=4, cache_theta=0.7, cache_weight=0.4)
-LATE = CacheOptions(cache_size=5, cache_delay=2, cache_theta=0.7, cache_weight=0.9, cache_sentinel=2.0)
+LATE = CacheOptions(cache_size=5, cache_delay=2, cache_theta=0.7, cache_decay=0.1, cache_weight=0.9, cache_sentinel=2.0)
 DYNAMIC = DynamicOptions(dynamic_segment_length=4, dynamic_learning_rate=0.1)
 
 Log = NDArray[np.float32]

@@ -21,14 +21,16 @@ steps_per_epoch = st.integers(1, 100_000)
 
 
 @given(epochs, steps_per_epoch, st.none() | st.integers(1, 300_000))
-def test_rounds_cover_the_epochs_and_overshoot_by_less_than_a_round(
-    epochs: float, steps_per_epoch: int, round_steps: int | None
-) -> None:
+def test_rounds_cover_the_epochs_to_the_step(epochs: float, steps_per_epoch: int, round_steps: int | None) -> None:
     plan = Plan.of(TrainingOptions(epochs=epochs, round_steps=round_steps), steps_per_epoch)
-    wanted = max(1, epochs * steps_per_epoch)
-    assert plan.total_steps == plan.num_rounds * plan.round_steps
-    assert wanted <= plan.total_steps < wanted + plan.round_steps + 1
-    assert (plan.num_rounds - 1) * plan.round_steps < wanted
+    assert plan.total_steps == math.ceil(epochs * steps_per_epoch)
+    assert (plan.num_rounds - 1) * plan.round_steps < plan.total_steps <= plan.num_rounds * plan.round_steps
+
+
+@given(epochs, steps_per_epoch)
+def test_the_last_default_round_is_hardly_shorter(epochs: float, steps_per_epoch: int) -> None:
+    plan = Plan.of(TrainingOptions(epochs=epochs), steps_per_epoch)
+    assert plan.num_rounds * plan.round_steps - plan.total_steps < plan.num_rounds
 
 
 @given(epochs, steps_per_epoch)
@@ -61,6 +63,7 @@ def test_round_steps_are_used_unless_training_is_shorter(epochs: float, steps_pe
         (0.001, 10, None, (1, 1)),
         (3, 63, 15, (15, 13)),
         (2, 5000, 3000, (3000, 4)),
+        (2.26, 705, None, (532, 3)),
     ],
 )
 def test_some_plans(epochs: float, steps: int, round_steps: int | None, expected: tuple[int, int]) -> None:

@@ -7,13 +7,14 @@ from nextword.engine.engine import Engine
 from nextword.engine.methods.method import AppliedMethod, Method, Splits
 from nextword.engine.mixture.cache import NEEDS_HIDDEN, CacheOptions
 from nextword.engine.mixture.mixture_engine import CacheEngine
-from nextword.engine.mixture.tuning import best_cache, read_with_caches
+from nextword.engine.mixture.tuning import CacheGrid, best_cache, read_with_caches
 from nextword.errors import SettingError
 from nextword.settings import Settings
 from nextword.text.batching.window import TokenIds
 
 _SIZES = (200, 500, 1000, 2000, 4000)
 _THETAS = (0.0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.7, 1.0)
+_DECAYS = (0.0, 0.002, 0.004)
 _MAX_TUNING_TOKENS = 2**15
 
 
@@ -23,7 +24,7 @@ class Cache(Method[CacheOptions]):
     name = "cache"
     options_type: ClassVar[type[Settings]] = CacheOptions
     learns = True
-    tunable = ("cache_size", "cache_theta", "cache_weight", "cache_sentinel")
+    tunable = ("cache_size", "cache_theta", "cache_decay", "cache_weight", "cache_sentinel")
 
     def apply(
         self, engine: Engine, options: CacheOptions, splits: Splits, to_tune: Collection[str]
@@ -37,7 +38,8 @@ class Cache(Method[CacheOptions]):
 def _tuned(engine: Engine, options: CacheOptions, ids: TokenIds, to_tune: Collection[str]) -> CacheOptions:
     sizes = _SIZES if "cache_size" in to_tune else (options.cache_size,)
     thetas = _THETAS if "cache_theta" in to_tune else (options.cache_theta,)
-    own, trials = read_with_caches(engine, ids[None], sizes, thetas, delay=options.cache_delay)
+    decays = _DECAYS if "cache_decay" in to_tune else (options.cache_decay,)
+    own, trials = read_with_caches(engine, ids[None], CacheGrid(sizes, thetas, decays, options.cache_delay))
     if not trials:
         raise SettingError(NEEDS_HIDDEN)
     weights = None if "cache_weight" in to_tune else (options.cache_weight,)

@@ -1,12 +1,13 @@
 r"""The continuous cache: tokens that recently followed a similar context become more probable.
 
-$$p_\text{cache}(w) = \frac{1}{Z} \sum_i [x_{i+1} = w] \, e^{\theta \, h_t^\top h_i}, \qquad
-Z = \sum_i e^{\theta \, h_t^\top h_i}, \qquad
+$$p_\text{cache}(w) = \frac{1}{Z} \sum_i [x_{i+1} = w] \, e^{\theta \, h_t^\top h_i - \delta \, a_i}, \qquad
+Z = \sum_i e^{\theta \, h_t^\top h_i - \delta \, a_i}, \qquad
 p(w) = (1 - m) \, p_\text{engine}(w) + m \, p_\text{cache}(w), \qquad m = \lambda \frac{Z}{Z + s}.$$
 
-$h_t$ is the hidden state after the input at $t$, $h_i$ is one of the latest hidden states before it, and $x_{i+1}$ is
-the token after $h_i$. With the sentinel $s$, a cache without similar contexts has little weight, such as that at the
-start of a text. Without it, $s = 0$, the weight is $\lambda$ from the second token on.
+$h_t$ is the hidden state after the input at $t$, $h_i$ is one of the latest hidden states before it, $x_{i+1}$ is the
+token after $h_i$, and $a_i$ the number of later ones, so that with a decay $\delta$ what was said long ago fades. With
+the sentinel $s$, a cache without similar contexts has little weight, such as that at the start of a text. Without it,
+$s = 0$, the weight is $\lambda$ from the second token on.
 
 A delay leaves the latest entries out. The network knows the latest tokens anyway, and a cache that repeats them makes
 loops in sampled text.
@@ -60,6 +61,12 @@ class CacheOptions(Settings):
         help="cache: how much similarity counts. At 0 all remembered tokens weigh the same.",
         at_least=0.0,
         at_most=1000.0,
+    )
+    cache_decay: float = setting(
+        0.0,
+        help="cache: how much a token's weight decays with each later one: by the factor exp(-X).",
+        at_least=0.0,
+        at_most=10.0,
     )
     cache_weight: float = setting(0.1, help="cache: weight in the mixture.", at_least=0.0, below=1.0)
     cache_sentinel: float = setting(
@@ -124,27 +131,30 @@ class Matches(NamedTuple):
     similarity: Floats  # $h_t^\top h_i$ of each query with each entry `(T, N)`, float32
     followers: TokenIds  # the token after each entry `(N,)`
     visible: NDArray[np.bool_] | None  # which entries a query may see `(T, N)`; `None` if it may see all
+    newest: NDArray[np.intp]  # place of the newest entry at each query, which a delay may leave out `(T, 1)`
 
     @classmethod
     def of(cls, memory: Memory, hidden: Floats, size: int, delay: int = 0) -> Self:
         """Look up hidden states `(T, H)` in the memory after their inputs."""
         num_queries, entries = len(hidden), memory.entries
+        # The last query has read the followers of all entries, and each query before it one less.
+        newest = memory.num_entries - num_queries + np.arange(num_queries)[:, None]
         if entries is None:
-            return cls(np.zeros((num_queries, 0), np.float32), np.zeros(0, np.int32), None)
+            return cls(np.zeros((num_queries, 0), np.float32), np.zeros(0, np.int32), None, newest)
         first = max(0, memory.num_entries - (size + num_queries - 1))
         stop = max(first, memory.num_entries - delay)
         similarity = hidden @ entries.hidden[first:stop].T
-        followers = entries.followers[first:stop]
+        followers, newest = entries.followers[first:stop], newest - first
         if num_queries == 1:
-            return cls(similarity, followers, None)
-        # The last query has read the followers of all entries, and each query before it one less.
-        last = memory.num_entries - first - num_queries + np.arange(num_queries)[:, None]
+            return cls(similarity, followers, None, newest)
         places = np.arange(len(followers))
-        return cls(similarity, followers, (places <= last - delay) & (places > last - size))
+        return cls(similarity, followers, (places <= newest - delay) & (places > newest - size), newest)
 
-    def weights(self, theta: float) -> tuple[Floats, Floats]:
+    def weights(self, theta: float, decay: float) -> tuple[Floats, Floats]:
         r"""Return $p_\text{cache}$ of each entry `(T, N)`, and $\ln Z$ `(T,)`: zeros and -inf if it sees none."""
         scaled: Floats = np.float32(theta) * self.similarity
+        if decay:
+            scaled -= np.float32(decay) * (self.newest - np.arange(len(self.followers))).astype(np.float32)
         if self.visible is not None:
             scaled[~self.visible] = -np.inf
         highest: Floats = scaled.max(axis=1, initial=-np.inf)
@@ -204,7 +214,7 @@ class CachePart:
         options = self.options
         after = memory.after(inputs, hidden, options.cache_size)
         matches = Matches.of(after, hidden, options.cache_size, options.cache_delay)
-        weights, log_totals = matches.weights(options.cache_theta)
+        weights, log_totals = matches.weights(options.cache_theta, options.cache_decay)
         mass = cache_mass(log_totals, options.cache_weight, options.cache_sentinel).astype(np.float32)
         weights *= mass[:, None]  # of each entry in the mixture (T, N)
         if targets is None:

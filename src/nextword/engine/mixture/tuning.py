@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Mapping, Sequence
-from itertools import chain
+from itertools import chain, product
 from operator import itemgetter
 from typing import NamedTuple, Self
 
@@ -33,6 +33,7 @@ _SMALL_VOCABULARY = 1000
 _CACHE_SIZE = 1000
 _CACHE_DELAY = 8  # what was just said is left to the network: with it, sampled text repeats itself
 _THETAS = (0.1, 0.2, 0.3, 0.4, 0.5, 0.7)
+_DECAYS = (0.0, 0.002, 0.004)
 
 _LEAST_GAIN = 0.002
 """Gain in log-probability per token that keeps a part, beside what chance gives its settings on a short text."""
@@ -51,9 +52,9 @@ class CacheTrial(NamedTuple):
     log_totals: NDArray[np.float32]  # the logarithm of the weight of all entries `(N,)`; -inf for an empty cache
 
     @classmethod
-    def of(cls, matches: Matches, targets: TokenIds, theta: float) -> Self:
+    def of(cls, matches: Matches, targets: TokenIds, theta: float, decay: float) -> Self:
         """Return what a cache says of the tokens after the queries of a window `(T,)`."""
-        weights, log_totals = matches.weights(theta)
+        weights, log_totals = matches.weights(theta, decay)
         return cls((weights * (matches.followers == targets[:, None])).sum(axis=1), log_totals)
 
     def mixed(self, own: Doubles, weight: float, sentinel: float) -> Doubles:
@@ -62,32 +63,40 @@ class CacheTrial(NamedTuple):
         return (1 - mass) * own + mass * self.hits
 
 
-Trials = Mapping[tuple[int, float], CacheTrial]
+class CacheGrid(NamedTuple):
+    """The caches to try: each size with each theta and each decay."""
+
+    sizes: Sequence[int]
+    thetas: Sequence[float]
+    decays: Sequence[float] = (0.0,)
+    delay: int = 0
 
 
-def read_with_caches(
-    engine: Engine, texts: TokenIds, sizes: Sequence[int], thetas: Sequence[float], *, delay: int = 0
-) -> tuple[Doubles, Trials]:
+Trials = Mapping[tuple[int, float, float], CacheTrial]
+"""The trial of each size, theta and decay."""
+
+
+def read_with_caches(engine: Engine, texts: TokenIds, grid: CacheGrid) -> tuple[Doubles, Trials]:
     """Return the probability of each token of some texts `(B, N)` under an engine `(B * N,)`, and trials of caches.
 
-    Each text is read from its start, with caches of its own that leave out the latest `delay` tokens. An engine without
-    hidden states gives no trials.
+    Each text is read from its start, with caches of its own. An engine without hidden states gives no trials.
     """
     own: list[NDArray[np.float32]] = []
-    parts = {(size, theta): [list[CacheTrial]() for _ in texts] for size in sizes for theta in thetas}
+    parts = {key: [list[CacheTrial]() for _ in texts] for key in product(grid.sizes, grid.thetas, grid.decays)}
     memories = [Memory()] * len(texts)
-    numbers = 4 * max(sizes, default=1)
+    most = max(grid.sizes, default=1)
+    numbers = 4 * most
     for inputs, targets, (log_probs, hidden) in predicted_windows(engine, texts, numbers_per_step=numbers):
         own.append(np.take_along_axis(log_probs, targets[..., None], axis=2)[..., 0])
         if hidden is None:
             parts.clear()
             continue
         for row, window in enumerate(hidden):
-            memories[row] = memories[row].after(inputs[row], window, max(sizes))
-            for size in sizes:
-                matches = Matches.of(memories[row], window, size, delay)
-                for theta in thetas:
-                    parts[size, theta][row].append(CacheTrial.of(matches, targets[row], theta))
+            memories[row] = memories[row].after(inputs[row], window, most)
+            for size in grid.sizes:
+                matches = Matches.of(memories[row], window, size, grid.delay)
+                for theta, decay in product(grid.thetas, grid.decays):
+                    parts[size, theta, decay][row].append(CacheTrial.of(matches, targets[row], theta, decay))
     trials = {key: CacheTrial(*map(np.concatenate, zip(*chain(*rows), strict=True))) for key, rows in parts.items()}
     return np.exp(np.concatenate(own, axis=1).ravel().astype(np.float64)), trials
 
@@ -97,13 +106,14 @@ def best_cache(
 ) -> tuple[float, CacheOptions]:
     """Return the highest mean log-probability of a text `(N,)` with one of the caches tried, and the settings of it."""
     found = [
-        (float(np.log(trial.mixed(own, weight, sentinel)).mean()), size, theta, weight, sentinel)
-        for (size, theta), trial in trials.items()
+        (float(np.log(trial.mixed(own, weight, sentinel)).mean()), size, theta, decay, weight, sentinel)
+        for (size, theta, decay), trial in trials.items()
         for weight in weights or _WEIGHTS
         for sentinel in sentinels or _sentinels(trial)
     ]
-    log_prob, size, theta, weight, sentinel = max(found, key=itemgetter(0))
-    return log_prob, CacheOptions(cache_size=size, cache_theta=theta, cache_weight=weight, cache_sentinel=sentinel)
+    log_prob, *best = max(found, key=itemgetter(0))
+    names = ("cache_size", "cache_theta", "cache_decay", "cache_weight", "cache_sentinel")
+    return log_prob, CacheOptions(**dict(zip(names, best, strict=True)))
 
 
 def _sentinels(trial: CacheTrial) -> list[float]:
@@ -136,7 +146,7 @@ class Effort(NamedTuple):
 
 _START_SECONDS = 2.0  # for the training framework to compile the reading of several rows
 _COUNTING_SECONDS = 4e-6  # a training token
-_TUNING_SECONDS = 2e-4  # a validation token
+_TUNING_SECONDS = 3e-4  # a validation token
 _COUNTING_SHARE = 0.6
 
 
@@ -193,7 +203,7 @@ class _Reading(NamedTuple):
 
     @classmethod
     def of(cls, engine: Engine, texts: TokenIds) -> Self:
-        own, trials = read_with_caches(engine, texts, [_CACHE_SIZE], _THETAS, delay=_CACHE_DELAY)
+        own, trials = read_with_caches(engine, texts, CacheGrid([_CACHE_SIZE], _THETAS, _DECAYS, _CACHE_DELAY))
         return cls(texts, engine.end_id, own, trials)
 
     def with_ngrams(self, model: InterpolatedModel) -> tuple[float, float, Doubles]:

@@ -1,3 +1,5 @@
+from itertools import product
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -9,16 +11,16 @@ from nextword.engine.methods import cache
 from nextword.engine.methods.cache import Cache
 from nextword.engine.mixture.cache import CacheOptions, Matches, Memory
 from nextword.engine.mixture.mixture_engine import CacheEngine
-from nextword.engine.mixture.tuning import read_with_caches
+from nextword.engine.mixture.tuning import CacheGrid, read_with_caches
 from nextword.engine.stream import token_log_probs
 from nextword.errors import SettingError
 from support.inner_engines import BigramEngine, splits_of, text_of, toy_engine
 
-ALL = {"cache_size", "cache_theta", "cache_weight", "cache_sentinel"}
+ALL = {"cache_size", "cache_theta", "cache_decay", "cache_weight", "cache_sentinel"}
 
 
 def naive(engine: Engine, inputs: NDArray[np.int32], options: CacheOptions) -> NDArray[np.float64]:
-    """One text, one token at a time, with the equations of the paper."""
+    """One text, one token at a time, with the equations of the papers, and with a decay."""
     prediction, _ = engine.predict_window(inputs[None], engine.start(1))
     assert prediction.hidden is not None
     hidden = prediction.hidden[0].astype(np.float64)
@@ -26,7 +28,8 @@ def naive(engine: Engine, inputs: NDArray[np.int32], options: CacheOptions) -> N
     for t in range(1, len(inputs)):
         cached = np.zeros(engine.vocabulary_size)
         for i in range(max(0, t - options.cache_size), t - options.cache_delay):
-            cached[inputs[i + 1]] += np.exp(options.cache_theta * hidden[t] @ hidden[i])
+            age = t - 1 - i
+            cached[inputs[i + 1]] += np.exp(options.cache_theta * hidden[t] @ hidden[i] - options.cache_decay * age)
         if not cached.any():
             continue
         mass = options.cache_weight * cached.sum() / (cached.sum() + options.cache_sentinel)
@@ -38,16 +41,16 @@ def naive(engine: Engine, inputs: NDArray[np.int32], options: CacheOptions) -> N
     size=st.integers(1, 12),
     delay=st.integers(0, 4),
     theta=st.sampled_from([0.0, 0.3, 2.0]),
+    decay=st.sampled_from([0.0, 0.25, 10.0]),
     weight=st.sampled_from([0.0, 0.2, 0.9]),
     sentinel=st.sampled_from([0.0, 3.0]),
     cut=st.integers(1, 9),
 )
 def test_it_matches_the_equations_of_the_papers(
-    size: int, delay: int, theta: float, weight: float, sentinel: float, cut: int
+    size: int, delay: int, theta: float, decay: float, weight: float, sentinel: float, cut: int
 ) -> None:
-    options = CacheOptions(
-        cache_size=size, cache_delay=delay, cache_theta=theta, cache_weight=weight, cache_sentinel=sentinel
-    )
+    shares = {"cache_weight": weight, "cache_sentinel": sentinel}
+    options = CacheOptions(cache_size=size, cache_delay=delay, cache_theta=theta, cache_decay=decay, **shares)
     inputs = np.random.default_rng(size).integers(11, size=10, dtype=np.int32)
     engine = CacheEngine(toy_engine(1), options)
     expected = naive(toy_engine(1), inputs, options)
@@ -62,7 +65,7 @@ def test_it_matches_the_equations_of_the_papers(
 def test_very_dissimilar_states_do_not_overflow() -> None:
     hidden = np.full((4, 2), 30.0, np.float32) * np.array([1, -1, 1, -1], np.float32)[:, None]
     memory = Memory().after(np.zeros(4, np.int32), hidden, 3)
-    weights, log_totals = Matches.of(memory, hidden, 3).weights(1.0)
+    weights, log_totals = Matches.of(memory, hidden, 3).weights(1.0, 0.0)
     np.testing.assert_allclose(weights.sum(axis=-1), [0, 1, 1, 1], rtol=1e-6)
     np.testing.assert_allclose(log_totals, [-np.inf, -1800, 1800, 1800], rtol=1e-5)
 
@@ -97,12 +100,12 @@ def test_an_engine_without_hidden_states_is_refused(hiddenless_engine: Engine) -
 @pytest.mark.parametrize("delay", [0, 3])
 def test_tuning_uses_the_probabilities_of_the_engine(delay: int) -> None:
     engine, ids = BigramEngine(), np.random.default_rng(0).integers(7, size=1_100, dtype=np.int32)
-    own, trials = read_with_caches(engine, ids[None], (2, 5, 40), (0.0, 0.8), delay=delay)
-    for (size, theta), trial in trials.items():
+    own, trials = read_with_caches(engine, ids[None], CacheGrid((2, 5, 40), (0.0, 0.8), (0.0, 0.3), delay))
+    assert len(trials) == 12
+    for (size, theta, decay), trial in trials.items():
         for sentinel in (0.0, 4.0):
-            options = CacheOptions(
-                cache_size=size, cache_delay=delay, cache_theta=theta, cache_weight=0.3, cache_sentinel=sentinel
-            )
+            shares = {"cache_weight": 0.3, "cache_sentinel": sentinel}
+            options = CacheOptions(cache_size=size, cache_delay=delay, cache_theta=theta, cache_decay=decay, **shares)
             expected = np.exp(token_log_probs(CacheEngine(engine, options), ids))
             np.testing.assert_allclose(trial.mixed(own, 0.3, sentinel), expected, rtol=1e-4)
 
@@ -110,6 +113,7 @@ def test_tuning_uses_the_probabilities_of_the_engine(delay: int) -> None:
 def test_tuning_finds_the_best_point_of_the_grid(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(cache, "_SIZES", (1, 6, 30))
     monkeypatch.setattr(cache, "_THETAS", (0.0, 1.0, 3.0))
+    monkeypatch.setattr(cache, "_DECAYS", (0.0, 0.5))
     random = np.random.default_rng(1)
     valid = np.repeat(random.integers(7, size=(20, 1)), 20, axis=1).ravel().astype(np.int32)  # runs of one word
     engine = BigramEngine()
@@ -117,8 +121,8 @@ def test_tuning_finds_the_best_point_of_the_grid(monkeypatch: pytest.MonkeyPatch
     found = token_log_probs(tuned.engine, valid).mean()
     for size in (1, 6, 30):
         for theta in (0.0, 1.0, 3.0):
-            for weight in (0.1, 0.5, 0.9):
-                options = CacheOptions(cache_size=size, cache_theta=theta, cache_weight=weight)
+            for decay, weight in product((0.0, 0.5), (0.1, 0.5, 0.9)):
+                options = CacheOptions(cache_size=size, cache_theta=theta, cache_decay=decay, cache_weight=weight)
                 assert token_log_probs(CacheEngine(engine, options), valid).mean() <= found + 1e-5
 
 

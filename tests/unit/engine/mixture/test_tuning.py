@@ -6,6 +6,7 @@ from hypothesis import strategies as st
 from nextword.engine.engine import Engine
 from nextword.engine.mixture.mixture_engine import MixtureEngine, parts_of
 from nextword.engine.mixture.tuning import (
+    CacheGrid,
     Effort,
     FittedMixture,
     fitted_mixture,
@@ -39,12 +40,13 @@ def test_a_distribution_that_is_never_right_gets_no_weight() -> None:
 
 def test_texts_side_by_side_are_read_as_each_alone() -> None:
     engine, texts = BigramEngine(), np.random.default_rng(0).integers(7, size=(3, 700), dtype=np.int32)
-    own, trials = read_with_caches(engine, texts, [40], [0.8], delay=2)
-    alone = [read_with_caches(engine, text[None], [40], [0.8], delay=2) for text in texts]
+    grid = CacheGrid([40], [0.8], [0.1], delay=2)
+    own, trials = read_with_caches(engine, texts, grid)
+    alone = [read_with_caches(engine, text[None], grid) for text in texts]
     np.testing.assert_array_equal(own, np.concatenate([each for each, _ in alone]))
     for field in ("hits", "log_totals"):
-        expected = np.concatenate([getattr(each[40, 0.8], field) for _, each in alone])
-        np.testing.assert_allclose(getattr(trials[40, 0.8], field), expected, rtol=1e-5, atol=1e-7)
+        expected = np.concatenate([getattr(each[40, 0.8, 0.1], field) for _, each in alone])
+        np.testing.assert_allclose(getattr(trials[40, 0.8, 0.1], field), expected, rtol=1e-5, atol=1e-7)
 
 
 def fitted(engine: Engine, train: TokenIds, valid: TokenIds, effort: Effort = ALL) -> FittedMixture:

@@ -113,8 +113,10 @@ function entriesOf({ recent, older }, size) {
 }
 
 /** Returns the weight of each entry in the cache, and the weight of the cache in the mixture, `mass`. */
-function cached(entries, output, { cache_theta: theta, cache_weight: weight, cache_sentinel: sentinel }) {
-  const similarities = entries.map(({ hidden }) => theta * dot(output, hidden));
+function cached(entries, output, settings) {
+  const { cache_theta: theta, cache_decay: decay, cache_delay: delay } = settings;
+  const { cache_weight: weight, cache_sentinel: sentinel } = settings;
+  const similarities = entries.map(({ hidden }, age) => theta * dot(output, hidden) - decay * (delay + age));
   const highest = similarities.reduce((high, value) => Math.max(high, value), -Infinity);
   const weights = similarities.map((value) => Math.exp(value - highest));
   const total = weights.reduce((sum, value) => sum + value, 0);

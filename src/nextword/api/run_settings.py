@@ -72,6 +72,7 @@ class RunSettings(TypedDict, total=False):
     weight_decay: float
     muon_rate_ratio: float
     learning_rate: float
+    embedding_rate_ratio: float
     loss: Literal["mean", "sum_over_time"]
     activation_regularization: float
     temporal_activation_regularization: float

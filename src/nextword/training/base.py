@@ -63,8 +63,10 @@ class Base:
                 raise SettingError("`start` must be counts or mean with `base`, but is random; leave it out")
             start = "counts"
         training = config.training.replace(start=start)
-        if config.preset == "auto" and "learning_rate" not in given.get("training", {}):
-            training = training.replace(learning_rate=_RATE_OF_BASE * training.learning_rate)
+        if config.preset == "auto":
+            rates = {"learning_rate": _RATE_OF_BASE * training.learning_rate, "embedding_rate_ratio": 1.0}
+            own = given.get("training", {})
+            training = training.replace(**{name: rate for name, rate in rates.items() if name not in own})
         origin = {"base_name": self.bundle.name, "base_sha256": self.sha256}
         origin |= {"base_text": self.text} if self.text else {}
         origin |= {"base_license": self.license} if self.license else {}

@@ -13,7 +13,7 @@ from nextword.settings import Settings
 from nextword.text.batching.window import TokenIds
 
 _SIZES = (200, 500, 1000, 2000, 4000)
-_THETAS = (0.0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.7, 1.0)
+_THETAS = (0.0, 0.1, 0.2, 0.3, 0.5, 0.7, 1.0, 1.4, 2.0)
 _DECAYS = (0.0, 0.002, 0.004)
 _MAX_TUNING_TOKENS = 2**15
 

@@ -32,7 +32,7 @@ _SMALL_VOCABULARY = 1000
 
 _CACHE_SIZE = 1000
 _CACHE_DELAY = 8  # what was just said is left to the network: with it, sampled text repeats itself
-_THETAS = (0.1, 0.2, 0.3, 0.4, 0.5, 0.7)
+_THETAS = (0.1, 0.2, 0.3, 0.5, 0.7, 1.0, 1.4, 2.0)
 _DECAYS = (0.0, 0.002, 0.004)
 
 _LEAST_GAIN = 0.002

@@ -152,18 +152,28 @@ class WeightAverages:
 
 
 class AveragingOptimizer(keras.optimizers.Optimizer):
-    """Base class that adds `WeightAverages` to a Keras optimizer; inherit from it first."""
+    """Base class that adds weight averages and a learning rate of the embedding to a Keras optimizer.
+
+    Inherit from it first.
+
+    Args:
+        averages: The weight averages.
+        schedule_progress: How far the run is, if the clock decides.
+        embedding_rate_ratio: Learning rate of the embedding, divided by that of the other weights.
+    """
 
     def __init__(
         self,
         *args: Any,
         averages: WeightAverages | None = None,
         schedule_progress: ScheduleProgress | None = None,
+        embedding_rate_ratio: float = 1.0,
         **kwargs: Any,
     ) -> None:
         super().__init__(*args, **kwargs)
         self.averages = averages or WeightAverages()
         self.schedule_progress = schedule_progress
+        self.embedding_rate_ratio = embedding_rate_ratio
         self.anchors: list[Any] = []
 
     def build(self, variables: Sequence[Any]) -> None:
@@ -174,6 +184,12 @@ class AveragingOptimizer(keras.optimizers.Optimizer):
         self.averages.build(self, variables)
         if self.schedule_progress is not None:
             self.schedule_progress.build(self)
+
+    def update_step(self, gradient: Any, variable: Any, learning_rate: Any) -> None:
+        """Update one weight."""
+        if variable.name == "embeddings":
+            learning_rate *= self.embedding_rate_ratio
+        super().update_step(gradient, variable, learning_rate)
 
     def anchor(self, variables: Sequence[Any]) -> None:
         """Pull the weights towards their present values instead of zero, as in L2-SP (Li, Grandvalet, Davoine 2018).

@@ -174,6 +174,7 @@ def make_optimizer(
         "global_clipnorm": options.clip_norm,
         "averages": averages,
         "schedule_progress": schedule_progress,
+        "embedding_rate_ratio": options.embedding_rate_ratio,
     }
     decay = options.weight_decay or None
     if options.optimizer == "sgd":

@@ -258,6 +258,17 @@ def test_the_settings_are_passed_to_the_optimizer() -> None:
 
 
 @pytest.mark.parametrize("name", ["adam", "muon", "sgd"])
+def test_the_embedding_has_a_learning_rate_of_its_own(model: LanguageModel, name: str) -> None:
+    gradients = random_gradients(model)
+    other = LanguageModel(model.architecture, seed=1)
+    usual = updates(made(optimizer=name, learning_rate=0.01), model, gradients)
+    found = updates(made(optimizer=name, learning_rate=0.01, embedding_rate_ratio=3.0), other, gradients)
+    for weight, update in usual.items():
+        ratio = 3.0 if weight == "embedding/embeddings" else 1.0
+        np.testing.assert_allclose(found[weight], ratio * update, rtol=1e-4, atol=2e-6, err_msg=weight)
+
+
+@pytest.mark.parametrize("name", ["adam", "muon", "sgd"])
 def test_anchored_weights_decay_to_where_they_began(name: str) -> None:
     optimizer = made(optimizer=name, learning_rate=0.1, weight_decay=0.5)
     variables = [keras.Variable(array) for array in begin()]

@@ -92,6 +92,15 @@ def test_the_start_is_round_0_and_the_model_is_at_least_as_good(tuned: Path) -> 
     assert valid["perplexity"] < 1.001 * progress.best_perplexity
 
 
+@pytest.mark.parametrize(("given", "expected"), [({}, (0.0025, 1.0)), ({"learning_rate": 0.02}, (0.02, 1.0))])
+def test_auto_takes_smaller_steps_from_a_base(
+    base: Path, given: dict[str, float], expected: tuple[float, float]
+) -> None:
+    config = RunConfig.of("auto", {"training": {"base": str(base), **given}})
+    settled = Base(read_bundle(base / "model")).settled(config).training
+    assert (settled.learning_rate, settled.embedding_rate_ratio) == expected
+
+
 @pytest.mark.parametrize("averaging", ["none", "exponential"])
 def test_steps_that_only_harm_leaves_the_start(base: Path, tmp_path: Path, averaging: str) -> None:
     root = tmp_path / "run"

@@ -111,9 +111,10 @@ def best_cache(
         for weight in weights or _WEIGHTS
         for sentinel in sentinels or _sentinels(trial)
     ]
-    log_prob, *best = max(found, key=itemgetter(0))
-    names = ("cache_size", "cache_theta", "cache_decay", "cache_weight", "cache_sentinel")
-    return log_prob, CacheOptions(**dict(zip(names, best, strict=True)))
+    log_prob, size, theta, decay, weight, sentinel = max(found, key=itemgetter(0))
+    return log_prob, CacheOptions(
+        cache_size=size, cache_theta=theta, cache_decay=decay, cache_weight=weight, cache_sentinel=sentinel
+    )
 
 
 def _sentinels(trial: CacheTrial) -> list[float]:

@@ -75,9 +75,7 @@ class TrainingOptions(Settings):
     )
     muon_rate_ratio: float = setting(1.0, help="Muon's learning rate, divided by its Adam's.", at_least=0.0)
     learning_rate: float = setting(0.001, help="Peak learning rate.", at_least=0.0, at_most=1000.0)
-    embedding_rate_ratio: float = setting(
-        1.0, help="Learning rate of the embedding, divided by that of the other weights.", at_least=0.0
-    )
+    embedding_rate_ratio: float = setting(1.0, help="Factor of the learning rate for the embedding.", at_least=0.0)
     loss: Literal["mean", "sum_over_time"] = setting(
         "mean", help="Average the loss over all tokens of a batch, or sum it over time and average over rows."
     )

@@ -159,7 +159,7 @@ class AveragingOptimizer(keras.optimizers.Optimizer):
     Args:
         averages: The weight averages.
         schedule_progress: How far the run is, if the clock decides.
-        embedding_rate_ratio: Learning rate of the embedding, divided by that of the other weights.
+        embedding_rate_ratio: Factor of the learning rate for the embedding.
     """
 
     def __init__(

@@ -18,11 +18,11 @@ from nextword.training.plan import (
     require_schedule_ending_at_zero,
 )
 from nextword.training.planning.auto_settings import (
-    MAX_SAMPLED_EPOCHS,
     MIDDLE_WIDTH,
     WIDTHS,
     candidates_of,
     dropout_rates,
+    shuffle_of,
     size_of,
     weight_decay_of,
     width_for,
@@ -34,7 +34,6 @@ from nextword.training.planning.speed import (
     measure_training,
     mixture_seconds_of,
     passes_over_valid_at_end,
-    validation_cost,
 )
 from nextword.training.step.distillation import Teacher
 
@@ -224,14 +223,9 @@ def _with_size(
         return min(flops_per_second * budget.left / flops, most)
 
     width = WIDTHS[0] if budget.is_late else width_for(words_at)
-    words, sized = words_at(width), config.with_choices(size_of(width))
+    words = words_at(width)
     epochs = words / num_words
-    is_sampled = config.training.sampled_softmax and "sampled_softmax" not in config.given.get("training", {})
-    if is_sampled and epochs > MAX_SAMPLED_EPOCHS:
-        whole = replace(config, training=config.training.replace(sampled_softmax=None))
-        slower = validation_cost(sized, vocabulary_size) / validation_cost(whole, vocabulary_size)
-        return _with_size(whole, corpus, budget, flops_per_second / slower, context)
-    config = _with_rates(sized, epochs, num_words)
+    config = _with_rates(config.with_choices(size_of(width)), epochs, num_words)
     context.detail(
         f"time for about {words / 1e6:.1f} million words or {epochs:.1f} epochs: "
         f"embedding {config.model.embedding_size}, layers {list(config.model.hidden_sizes)}"
@@ -241,4 +235,5 @@ def _with_size(
 
 def _with_rates(config: RunConfig, epochs: float, num_words: int) -> RunConfig:
     training = {"weight_decay": weight_decay_of(num_words)}
-    return config.with_choices({"model": dropout_rates(epochs), "training": training})
+    batching = {"shuffle": shuffle_of(epochs)} if config.batching.windows == "streams" else {}
+    return config.with_choices({"model": dropout_rates(epochs), "training": training, "batching": batching})

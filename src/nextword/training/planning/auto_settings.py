@@ -19,7 +19,7 @@ and the rates of dropout are, never below 0,
 | recurrent weights | $0.15 \ln (E / 5)$ | 0.3 |
 | whole words | $0.03 \ln (E / 5)$ | 0.06 |
 
-From five epochs on, each row of the text begins at another place in every epoch (`shuffle` is partial). A text that is
+From four epochs on, each row of the text begins at another place in every epoch (`shuffle` is partial). A text that is
 read twice is learned better in the same order.
 
 Weight decay acts like a prior, and the loss is a mean over words, so it is $2.8 / N$, at most 0.00015. `docs/time.md`
@@ -47,7 +47,7 @@ _RATES = {  # the rate at each factor of e in epochs, the epochs from which it c
 CHOSEN = ("embedding_size", "hidden_sizes", "learning_rate", "shuffle", "weight_decay", *_RATES)
 """The settings that follow from the time."""
 
-_MIN_SHUFFLED_EPOCHS = 5
+_MIN_SHUFFLED_EPOCHS = 4
 
 _SAMPLED_SHARE = 0.2
 _MOST_CANDIDATES = 8192

@@ -19,8 +19,8 @@ and the rates of dropout are, never below 0,
 | recurrent weights | $0.15 \ln (E / 5)$ | 0.3 |
 | whole words | $0.03 \ln (E / 5)$ | 0.06 |
 
-From four epochs on, each row of the text begins at another place in every epoch (`shuffle` is partial). A text that is
-read twice is learned better in the same order.
+From four epochs on, each row of the text begins at another place in every epoch (`shuffle` is partial). Runs of fewer
+epochs, which end within one, gained nothing or lost.
 
 Weight decay acts like a prior, and the loss is a mean over words, so it is $2.8 / N$, at most 0.00015. `docs/time.md`
 draws the runs that these formulas were fitted to.

@@ -132,6 +132,10 @@ def _always_line(kind: TokenizerKind, line_ends: str) -> LineEnds:
     return "line"
 
 
+VARYING = {"variable_num_steps": False, "shuffle": "none", "reset_rate": 0.0}
+"""The settings of streams that make epochs differ, with the values that do not."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class BatchOptions(Settings):
     """Shape and order of the training windows."""
@@ -167,6 +171,5 @@ class BatchOptions(Settings):
 
     @property
     def varied(self) -> list[str]:
-        """Names of the enabled settings that make epochs differ."""
-        disabled = {"variable_num_steps": False, "shuffle": "none", "reset_rate": 0.0}
-        return [name for name, value in disabled.items() if getattr(self, name) != value]
+        """Names of the settings that make epochs differ."""
+        return [name for name, disabled in VARYING.items() if getattr(self, name) != disabled]

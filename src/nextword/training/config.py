@@ -12,7 +12,7 @@ from nextword.errors import SettingError
 from nextword.model.architecture import ModelOptions
 from nextword.model.presets import read_preset
 from nextword.settings import Settings, read_tables, unknown_name
-from nextword.text.options import BatchOptions, TextOptions
+from nextword.text.options import VARYING, BatchOptions, TextOptions
 from nextword.training.options import TrainingOptions
 from nextword.training.plan import TimePlan
 
@@ -223,8 +223,13 @@ def _groups_of_settings() -> dict[str, str]:
 
 
 def _with_overrides(below: Tables, above: Tables) -> dict[str, dict[str, Any]]:
-    """Merge overrides into tables, and remove the `minutes` and the plan that the overrides invalidate."""
+    """Merge overrides into tables, and remove the settings and the plan that the overrides invalidate."""
     merged, length = merge_tables(below, above), above.get("training", {}).keys() & {"epochs", "minutes"}
+    batching = above.get("batching", {})
+    if batching.get("windows") == "successive":
+        merged["batching"] = {
+            name: value for name, value in merged["batching"].items() if name in batching or name not in VARYING
+        }
     if length == {"epochs"}:
         merged["training"].pop("minutes", None)
     if "plan" not in above and (length or above.get("model") or above.get("batching")):

@@ -107,6 +107,13 @@ def test_resolved_settings_include_text_and_machine_and_survive_toml(tmp_path: P
     assert resolved.model.build(321) == expected
 
 
+def test_successive_windows_leave_out_what_a_preset_says_about_streams() -> None:
+    assert RunConfig.of("auto").batching.shuffle == "partial"
+    assert RunConfig.of("auto", {"batching": {"windows": "successive"}}).batching.varied == []
+    with pytest.raises(SettingError, match="`shuffle` needs `windows` = 'streams'"):
+        RunConfig.of("auto", {"batching": {"windows": "successive", "shuffle": "partial"}})
+
+
 def test_cutoffs_are_checked_against_the_vocabulary() -> None:
     config = RunConfig.of("quick", {"model": {"tied": False, "adaptive_cutoffs": [20, 100]}})
     assert config.model.build(101).tail_sizes == (80, 1)

@@ -104,7 +104,8 @@ class VariedStreams(_RowsOfText):
       the windows and half of it in the others. Otherwise the gradient would stop at the same positions in every epoch
       (Merity, Keskar and Socher 2018, section 4.1). We round lengths to multiples of 5, to compile few shapes.
     - `shuffle = "partial"` begins each row at a random position of its text and wraps around at its end. The rows of a
-      batch are then combined differently in every epoch (Press 2019).
+      batch are then combined differently in every epoch (Press 2019). A run that would end within an epoch begins
+      within one instead.
     - `reset_rate` is the probability that the state of a row is cleared before a window. The model then learns to
       begin a text (Melis et al. 2020).
 
@@ -131,6 +132,16 @@ class VariedStreams(_RowsOfText):
         shifted = (offsets + self._shifts_of(epoch)[:, None]) % np.maximum(self._row_lengths, 1)[:, None]
         positions, reset = self._row_starts[:, None] + shifted, self._resets_of(step) | (index == 0)
         return self._cut(positions, inside=inside, counted=inside, reset=reset)
+
+    def first_window(self, total_steps: int) -> int:
+        """Return the window from which a run of `total_steps` ends with a whole epoch, if its rows are shuffled.
+
+        A part of an epoch at the end would favor the text that it reads. A run with windows of different lengths begins
+        with the first, because the learning rates of its steps are made for them.
+        """
+        if self._options.shuffle == "none" or self._options.variable_num_steps:
+            return 0
+        return -total_steps % self.steps_per_epoch
 
     def relative_lengths(self, num_windows: int) -> NDArray[np.float32] | None:
         """Return the lengths of the first windows, divided by `num_steps`; `None` if all are 1."""

@@ -21,9 +21,9 @@ class Window(NamedTuple):
 
 
 class Windows(ABC):
-    """An infinite sequence of windows, indexed by training step.
+    """An infinite sequence of windows, one for each training step.
 
-    A window depends only on its step, so a resumed run continues exactly where it stopped.
+    A window depends only on its number, so a resumed run continues exactly where it stopped.
     """
 
     batch_size: int  # number of rows in every window
@@ -37,7 +37,11 @@ class Windows(ABC):
 
     @abstractmethod
     def window(self, step: int) -> Window:
-        """Return the window of training step `step`, counted from 0."""
+        """Return the window with the number `step`, counted from 0."""
+
+    def first_window(self, total_steps: int) -> int:  # noqa: ARG002
+        """Return the number of the window that a run of `total_steps` begins with."""
+        return 0
 
     def relative_lengths(self, num_windows: int) -> NDArray[np.float32] | None:  # noqa: ARG002
         """Return the lengths of the first windows, divided by `num_steps`; `None` if all are 1."""

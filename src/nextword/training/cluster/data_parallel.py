@@ -84,6 +84,10 @@ class RowsOfProcess(Windows):
         return Window(self._own(inputs), self._own(targets), self._own(weights), self._own(reset))
 
     @override
+    def first_window(self, total_steps: int) -> int:
+        return self._windows.first_window(total_steps)
+
+    @override
     def relative_lengths(self, num_windows: int) -> NDArray[np.float32] | None:
         return self._windows.relative_lengths(num_windows)
 

@@ -19,9 +19,6 @@ and the rates of dropout are, never below 0,
 | recurrent weights | $0.15 \ln (E / 5)$ | 0.3 |
 | whole words | $0.03 \ln (E / 5)$ | 0.06 |
 
-From four epochs on, each row of the text begins at another place in every epoch (`shuffle` is partial). Runs of fewer
-epochs, which end within one, gained nothing or lost.
-
 Weight decay acts like a prior, and the loss is a mean over words, so it is $2.8 / N$, at most 0.00015. `docs/time.md`
 draws the runs that these formulas were fitted to.
 """
@@ -44,10 +41,8 @@ _RATES = {  # the rate at each factor of e in epochs, the epochs from which it c
     "output_dropout_rate": (0.16, 1, 0.54),
 }
 
-CHOSEN = ("embedding_size", "hidden_sizes", "learning_rate", "shuffle", "weight_decay", *_RATES)
+CHOSEN = ("embedding_size", "hidden_sizes", "learning_rate", "weight_decay", *_RATES)
 """The settings that follow from the time."""
-
-_MIN_SHUFFLED_EPOCHS = 4
 
 _SAMPLED_SHARE = 0.2
 _MOST_CANDIDATES = 8192
@@ -85,11 +80,6 @@ def dropout_rates(epochs: float) -> dict[str, float]:
     """
     grown = {name: factor * math.log(epochs / first) for name, (factor, first, _) in _RATES.items()}
     return {name: round(min(max(0.0, rate), _RATES[name][2]), 3) for name, rate in grown.items()}
-
-
-def shuffle_of(epochs: float) -> str:
-    """Return how a text is shuffled that is read for a number of epochs."""
-    return "partial" if epochs >= _MIN_SHUFFLED_EPOCHS else "none"
 
 
 def weight_decay_of(num_words: int) -> float:

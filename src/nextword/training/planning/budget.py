@@ -22,7 +22,6 @@ from nextword.training.planning.auto_settings import (
     WIDTHS,
     candidates_of,
     dropout_rates,
-    shuffle_of,
     size_of,
     weight_decay_of,
     width_for,
@@ -235,5 +234,4 @@ def _with_size(
 
 def _with_rates(config: RunConfig, epochs: float, num_words: int) -> RunConfig:
     training = {"weight_decay": weight_decay_of(num_words)}
-    batching = {"shuffle": shuffle_of(epochs)} if config.batching.windows == "streams" else {}
-    return config.with_choices({"model": dropout_rates(epochs), "training": training, "batching": batching})
+    return config.with_choices({"model": dropout_rates(epochs), "training": training})

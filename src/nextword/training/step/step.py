@@ -105,11 +105,14 @@ class TrainingStep:
         num_steps: int,
         callbacks: RoundCallbacks | None = None,
         intervals: Intervals | None = None,
+        *,
+        total_steps: int | None = None,
     ) -> TrainingMetrics:
-        """Take the steps of a round, starting at window `first_step`."""
+        """Take the steps of a round, starting at step `first_step` of a run of `total_steps` as planned now."""
         callbacks = callbacks or RoundCallbacks(self.stream)
         round_number = first_step // self.plan.round_steps
-        dataset = RoundDataset(self._train, first_step, num_steps)
+        first_window = self._train.first_window(total_steps or self.plan.total_steps)
+        dataset = RoundDataset(self._train, first_window + first_step, num_steps)
         began = time.monotonic()
         callbacks.intervals = intervals
         if intervals is not None:

@@ -184,6 +184,16 @@ def test_rows_begin_at_another_position_in_every_epoch_and_wrap_around() -> None
     assert len({int(targets[0]) % 100 for targets in first}) > 1  # each row at a different position
 
 
+@given(st.integers(1, 400))
+def test_a_run_of_shuffled_rows_begins_where_it_ends_with_an_epoch(total_steps: int) -> None:
+    shuffled = varied(300, batch_size=3, num_steps=7, shuffle="partial")
+    first = shuffled.first_window(total_steps)
+    assert 0 <= first < shuffled.steps_per_epoch
+    assert (first + total_steps) % shuffled.steps_per_epoch == 0
+    for options in ({}, {"variable_num_steps": True}, {"shuffle": "partial", "variable_num_steps": True}):
+        assert varied(300, batch_size=3, num_steps=7, **options).first_window(total_steps) == 0
+
+
 def test_rows_are_reset_at_random_and_at_the_beginning_of_an_epoch() -> None:
     streams = varied(40_000, batch_size=20, num_steps=2, reset_rate=0.1)
     resets = np.array([streams.window(step).reset for step in range(1, streams.steps_per_epoch)])

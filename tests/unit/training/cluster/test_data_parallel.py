@@ -1,4 +1,5 @@
 from functools import partial
+from typing import Any
 
 import jax
 import numpy as np
@@ -47,9 +48,9 @@ def test_each_weight_has_its_own_gradient() -> None:
 
 
 @pytest.mark.parametrize("num_processes", [1, 2, 4])
-@pytest.mark.parametrize("varied", [False, True])
-def test_parts_together_are_the_whole(num_processes: int, varied: bool) -> None:
-    options = BatchOptions(batch_size=4, num_steps=10, variable_num_steps=varied)
+@pytest.mark.parametrize("varied", [{}, {"variable_num_steps": True}, {"shuffle": "partial"}], ids=str)
+def test_parts_together_are_the_whole(num_processes: int, varied: dict[str, Any]) -> None:
+    options = BatchOptions(batch_size=4, num_steps=10, **varied)
     whole = make_windows(IDS, options, end_id=0)
     parts = [RowsOfProcess(whole, num_processes, number) for number in range(num_processes)]
     for step in range(7):
@@ -59,6 +60,7 @@ def test_parts_together_are_the_whole(num_processes: int, varied: bool) -> None:
     ours, theirs = parts[0].relative_lengths(9), whole.relative_lengths(9)
     assert (ours is None) == (theirs is None)
     assert parts[-1].steps_per_epoch == whole.steps_per_epoch
+    assert parts[-1].first_window(5) == whole.first_window(5)
 
 
 def test_rows_beyond_the_batch_count_nothing() -> None:

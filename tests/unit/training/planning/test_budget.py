@@ -178,14 +178,6 @@ def test_a_softmax_that_was_asked_for_is_kept(fixed: FixedPlan, given: dict[str,
     assert plan.training.sampled_softmax == given.get("training", {}).get("sampled_softmax")
 
 
-def test_a_text_that_is_read_often_has_other_windows_in_every_epoch(fixed: FixedPlan, machine: Machine) -> None:
-    assert fixed(10).batching.shuffle == "partial"
-    assert fixed(10, {"batching": {"shuffle": "none"}}).batching.shuffle == "none"
-    assert fixed(10, {"batching": {"windows": "successive"}}).batching.shuffle == "none"
-    machine.flops_per_second /= 100
-    assert fixed(10).batching.shuffle == "none"
-
-
 def test_a_small_vocabulary_is_not_sampled(fixed: FixedPlan, corpus: Corpus) -> None:
     tokenizer: Any = SimpleNamespace(vocabulary=corpus.tokenizer.vocabulary, vocabulary_size=2_000)
     assert fixed(1, text=replace(corpus, tokenizer=tokenizer)).training.sampled_softmax is None

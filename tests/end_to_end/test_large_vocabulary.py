@@ -21,7 +21,6 @@ SETTINGS: dict[str, Any] = {
     "learning_rate": 0.1,
     "schedule": "constant",
     "activation_regularization": 0.0,  # twelve steps should fit the text, not keep a network of eight units small
-    "temporal_activation_regularization": 0.0,
 }
 
 

@@ -64,7 +64,8 @@ class RunConfig:
             given = _with_overrides(given, override)
         if "base" in given.get("training", {}):
             _require_network_of_base(given.get("model", {}))
-        config = cls.from_tables({**_with_overrides(tables, given), "origin": {"preset": preset, **(origin or {})}})
+        tables = _with_overrides(_without_streams(tables, given), given)
+        config = cls.from_tables({**tables, "origin": {"preset": preset, **(origin or {})}})
         return replace(config, given=given)
 
     @classmethod
@@ -223,18 +224,21 @@ def _groups_of_settings() -> dict[str, str]:
 
 
 def _with_overrides(below: Tables, above: Tables) -> dict[str, dict[str, Any]]:
-    """Merge overrides into tables, and remove the settings and the plan that the overrides invalidate."""
+    """Merge overrides into tables, and remove the `minutes` and the plan that the overrides invalidate."""
     merged, length = merge_tables(below, above), above.get("training", {}).keys() & {"epochs", "minutes"}
-    batching = above.get("batching", {})
-    if batching.get("windows") == "successive":
-        merged["batching"] = {
-            name: value for name, value in merged["batching"].items() if name in batching or name not in VARYING
-        }
     if length == {"epochs"}:
         merged["training"].pop("minutes", None)
     if "plan" not in above and (length or above.get("model") or above.get("batching")):
         merged.pop("plan", None)
     return merged
+
+
+def _without_streams(preset: Tables, given: Tables) -> Tables:
+    """Return the tables of a preset without what they say about streams if successive windows are given."""
+    if given.get("batching", {}).get("windows") != "successive":
+        return preset
+    kept = {name: value for name, value in preset.get("batching", {}).items() if name not in VARYING}
+    return {**preset, "batching": kept}
 
 
 def _require_one_length(training: Mapping[str, Any]) -> None:

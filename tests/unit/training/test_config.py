@@ -111,7 +111,7 @@ def test_successive_windows_leave_out_what_a_preset_says_about_streams() -> None
     assert RunConfig.of("auto").batching.shuffle == "partial"
     assert RunConfig.of("auto", {"batching": {"windows": "successive"}}).batching.varied == []
     with pytest.raises(SettingError, match="`shuffle` needs `windows` = 'streams'"):
-        RunConfig.of("auto", {"batching": {"windows": "successive", "shuffle": "partial"}})
+        RunConfig.of("auto", {"batching": {"shuffle": "partial"}}, {"batching": {"windows": "successive"}})
 
 
 def test_cutoffs_are_checked_against_the_vocabulary() -> None:

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nextword.bundle.bundle import Bundle
-from nextword.bundle.mixture import Mixture, MixtureSettings
+from nextword.bundle.mixture import NO_GATES, Mixture, MixtureSettings
 from nextword.display.page.packed_model import MAGIC
 from nextword.engine.engine import Engine
 from nextword.engine.mixture.mixture_engine import MixtureEngine, parts_of
@@ -23,6 +23,7 @@ from nextword.text.options import LineEnds, TokenizerKind
 from nextword.text.tokens.tokenizer import Tokenizer
 from nextword.text.tokens.vocabulary import Vocabulary
 from support.random_weights import random_weights
+from support.small_mixture import random_gates
 
 Floats = NDArray[np.float32]
 
@@ -76,6 +77,9 @@ MIXTURES: dict[str, MixtureSettings] = {
         cache_decay=0.1,
         cache_sentinel=9.0,
     ),
+    "gates": MixtureSettings(
+        ngram_weight=0.2, cache_weight=0.6, cache_size=12, cache_delay=3, cache_theta=0.7, cache_sentinel=9.0
+    ),
 }
 """What is mixed with a model; the cache holds fewer tokens than the texts of the tests have."""
 
@@ -92,7 +96,8 @@ def mixed(bundle: Bundle, name: str = "both") -> Bundle:
     ids = random_ids(3000, len(vocabulary), seed=3)
     model = KneserNeyModel.fit(ids, 5, vocabulary_size=len(vocabulary), end_id=vocabulary.end_id)
     ngrams = packed_within(model, ids, 20_000, end_id=vocabulary.end_id)
-    return replace(bundle, mixture=Mixture(MIXTURES[name], ngrams if MIXTURES[name].ngram_weight else None))
+    gates = random_gates(bundle.architecture.hidden_sizes[-1]) if name == "gates" else NO_GATES
+    return replace(bundle, mixture=Mixture(MIXTURES[name], ngrams if MIXTURES[name].ngram_weight else None, gates))
 
 
 def header_of(packed: bytes) -> dict[str, Any]:

@@ -162,6 +162,12 @@ class Bundle:
                 f"the n-grams of the mixture must be of the {size} tokens of the model, but are of "
                 f"{len(ngrams.singles)}; fit them to the model's own text"
             )
+        width = self.architecture.hidden_sizes[-1]
+        if self.mixture and any(gate and len(gate) != width + 1 for gate in self.mixture.gates):
+            raise BundleError(
+                f"the gates of the mixture must have {width + 1} numbers, one for each unit of the last layer and one, "
+                "but have another number; fit the mixture again with `nextword mix`"
+            )
         if self.is_slim and self.onnx is None:
             raise BundleError(
                 f"`{self.name}` must have `model.onnx` or weights, but has neither; run `nextword export` first"

@@ -114,7 +114,7 @@ def check_sizes(sizes: Mapping[str, int], architecture: Architecture) -> None:
         TOKENIZER: 2**16 + _BYTES_A_TOKEN * architecture.vocabulary_size,
         HISTORY: MAX_HISTORY_BYTES,
         SPELLING: spelling.MAX_BYTES,
-        MIXTURE: mixture.MAX_SETTINGS_BYTES,
+        MIXTURE: mixture.max_settings_bytes(architecture.hidden_sizes[-1]),
         NGRAMS: max_ngram_bytes(architecture),
         WEIGHTS: 8 + MAX_WEIGHTS_HEADER_BYTES + num_bytes,
         ONNX: max_onnx_bytes(architecture),

@@ -1,8 +1,8 @@
 """The mixture of a bundle: what is mixed with the network at work, fitted and tuned after training.
 
-`mixture.json` holds the settings and the sizes, `ngrams.bin` the n-grams of the training text as flat arrays without a
-header: the probability of each single token, and for each length from 2 on the number of n-grams after each context,
-their tokens, and the shares of the tokens in their contexts. The sizes are known before a byte of it is read.
+`mixture.json` holds the settings, the gates and the sizes, `ngrams.bin` the n-grams of the training text as flat arrays
+without a header: the probability of each single token, and for each length from 2 on the number of n-grams after each
+context, their tokens, and the shares of the tokens in their contexts. The sizes are known before a byte of it is read.
 """
 
 import json
@@ -17,13 +17,14 @@ from nextword.disk import strict_json
 from nextword.errors import BundleError, SettingError
 from nextword.settings import Settings, setting
 
-MAX_SETTINGS_BYTES = 2**12
+_SETTINGS_BYTES, _GATES_BYTES = 2**12, 64  # without gates, and for a number of each
+_MOST_UNITS = 2**14
 MAX_ORDER = 8
 
 SHARE_STEP = 0.05
 """Shares are stored as `round_up(-ln(share) / SHARE_STEP)`, in a byte each."""
 
-_FORMAT = 1
+_FORMAT, _FORMAT_WITHOUT_GATES = 2, 1
 _DISTANCE = 1e-3  # of the sum of the single tokens' probabilities from 1
 
 
@@ -57,6 +58,22 @@ class MixtureSettings(Settings):
         parts = [f"n-grams {self.ngram_weight:.3g}"] if self.ngram_weight else []
         parts += [f"cache of {self.cache_size:,} tokens"] if self.cache_weight else []
         return f"as used: {', '.join(parts)}"
+
+
+Gate = tuple[float, ...]
+"""What makes the weight of a part depend on the hidden state `(H + 1,)`, the constant last; empty if nothing does."""
+
+_MOST = 1e4  # of a number of a gate, in size
+
+
+class Gates(NamedTuple):
+    """The gates of both parts; see `nextword.engine.mixture.gates`."""
+
+    ngram: Gate = ()
+    cache: Gate = ()
+
+
+NO_GATES = Gates()
 
 
 class NgramLevel(NamedTuple):
@@ -138,27 +155,35 @@ def ngram_bytes(vocabulary_size: int, num_ngrams: Sequence[int]) -> int:
     return 4 * vocabulary_size + sum(width * contexts + (width + 1) * size for contexts, size in pairs)
 
 
+def max_settings_bytes(hidden_size: int) -> int:
+    """Return the largest size of `mixture.json` for a last layer of this width."""
+    return _SETTINGS_BYTES + _GATES_BYTES * (hidden_size + 1)
+
+
 class MixtureFacts(NamedTuple):
     """What `mixture.json` says."""
 
     settings: MixtureSettings
     num_ngrams: list[int]
+    gates: Gates = NO_GATES
 
     @classmethod
     def of(cls, data: bytes, *, has_ngrams: bool) -> Self:
         """Return the content of `mixture.json`, checked."""
         try:
-            table = strict_json.parse(data, max_bytes=MAX_SETTINGS_BYTES, max_depth=2)
-            if not isinstance(table, dict) or table.keys() != {"format", "settings", "num_ngrams"}:
-                raise ValueError("must hold `format`, `settings` and `num_ngrams`, and nothing else")
-            if type(table["format"]) is not int or table["format"] != _FORMAT:
-                raise ValueError(f"must have the format {_FORMAT}, but has {table['format']!a:.40}")
+            table = strict_json.parse(data, max_bytes=max_settings_bytes(_MOST_UNITS), max_depth=3)
+            if not isinstance(table, dict) or table.keys() - {"gates"} != {"format", "settings", "num_ngrams"}:
+                raise ValueError("must hold `format`, `settings`, `num_ngrams` and at most `gates`, and nothing else")
+            expected = _FORMAT if "gates" in table else _FORMAT_WITHOUT_GATES
+            if type(table["format"]) is not int or table["format"] != expected:
+                raise ValueError(f"must have the format {expected}, but has {table['format']!a:.40}")
             if not isinstance(table["settings"], dict):
                 raise ValueError("must hold its settings as an object")
             settings = MixtureSettings.from_table(table["settings"])
             if settings.ngram_weight and not has_ngrams:
                 raise ValueError(f"must have `ngram_weight` 0 without `ngrams.bin`, but has {settings.ngram_weight}")
-            return cls(settings, _sizes(table["num_ngrams"], is_there=has_ngrams))
+            gates = _gates(table["gates"]) if "gates" in table else NO_GATES
+            return cls(settings, _sizes(table["num_ngrams"], is_there=has_ngrams), gates)
         except (ValueError, SettingError) as error:
             raise BundleError(f"`mixture.json` {error}") from error
 
@@ -169,6 +194,7 @@ class Mixture:
 
     settings: MixtureSettings
     ngrams: PackedNgrams | None = None
+    gates: Gates = NO_GATES
 
     def __post_init__(self) -> None:
         if self.settings.ngram_weight and self.ngrams is None:
@@ -180,20 +206,22 @@ class Mixture:
     @property
     def facts(self) -> MixtureFacts:
         """What `mixture.json` says."""
-        return MixtureFacts(self.settings, self.ngrams.num_ngrams if self.ngrams else [])
+        return MixtureFacts(self.settings, self.ngrams.num_ngrams if self.ngrams else [], self.gates)
 
     def to_json(self) -> bytes:
         """Return the content of `mixture.json`."""
         num_ngrams = self.ngrams.num_ngrams if self.ngrams else None
-        table = {"format": _FORMAT, "settings": self.settings.to_table(), "num_ngrams": num_ngrams}
+        table = {"format": _FORMAT_WITHOUT_GATES, "settings": self.settings.to_table(), "num_ngrams": num_ngrams}
+        if any(self.gates):
+            table |= {"format": _FORMAT, "gates": self.gates._asdict()}
         return (json.dumps(table, indent=2) + "\n").encode()
 
     @classmethod
     def from_files(cls, data: bytes, ngrams: bytes | None, vocabulary_size: int) -> Self:
         """Return the mixture in `mixture.json` and `ngrams.bin`."""
-        settings, num_ngrams = MixtureFacts.of(data, has_ngrams=ngrams is not None)
+        settings, num_ngrams, gates = MixtureFacts.of(data, has_ngrams=ngrams is not None)
         packed = None if ngrams is None else PackedNgrams.from_bytes(ngrams, vocabulary_size, num_ngrams)
-        return cls(settings, packed)
+        return cls(settings, packed, gates)
 
 
 def _sizes(value: Any, *, is_there: bool) -> list[int]:
@@ -206,3 +234,15 @@ def _sizes(value: Any, *, is_there: bool) -> list[int]:
     if not all(type(size) is int and size >= 0 for size in value):
         raise ValueError("must hold `num_ngrams` as whole numbers from 0 on")
     return value
+
+
+def _gates(value: Any) -> Gates:
+    if not isinstance(value, dict) or value.keys() != {*Gates._fields} or not all(map(_is_gate, value.values())):
+        raise ValueError(
+            f"must hold `gates` as `ngram` and `cache`, each a list of numbers from {-_MOST:.0f} to {_MOST:.0f}"
+        )
+    return Gates(tuple(map(float, value["ngram"])), tuple(map(float, value["cache"])))
+
+
+def _is_gate(value: Any) -> bool:
+    return isinstance(value, list) and all(type(each) in {int, float} and abs(each) <= _MOST for each in value)

@@ -144,6 +144,8 @@ def mixture_facts(mixture: MixtureFacts, *, counted_tokens: int = 0, pruning_cos
             f"weight {settings.cache_weight:g} of {settings.cache_size:,} tokens{delay}, "
             f"theta {settings.cache_theta:g}{decay}, sentinel {settings.cache_sentinel:g}"
         )
+    if any(mixture.gates):
+        facts["weights"] = "rise and fall with what was read"
     return facts
 
 

@@ -41,7 +41,7 @@ def test_onnx_too_short_for_the_architecture_is_refused_where_it_is_the_model() 
         ("README.md", 2**20),
         ("tokenizer.json", 2**16 + 10 * 1024),
         ("weights.safetensors", 8 + 2**16 + NUM_BYTES),
-        ("mixture.json", 2**12),
+        ("mixture.json", 2**12 + 64 * 3),
         ("ngrams.bin", NUM_BYTES // 4),
     ],
 )

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from nextword.bundle.bundle import Bundle
 from nextword.bundle.files import max_ngram_bytes
-from nextword.bundle.mixture import Mixture, MixtureSettings, NgramLevel, PackedNgrams, ngram_bytes, token_type
+from nextword.bundle.mixture import Gates, Mixture, MixtureSettings, NgramLevel, PackedNgrams, ngram_bytes, token_type
 from nextword.bundle.store import read_bundle, read_mixture, write_bundle
 from nextword.disk import sealed_directory
 from nextword.engine.ngram.pruning import unpacked
@@ -43,6 +43,7 @@ SINGLES = np.array([0.25, 0.25, 0.125, 0.125, 0.125, 0.125], np.float32)
 PAIRS = level_of([0, 0, 2, 0, 0, 1], [3, 4, 2], [14, 30, 10])  # 2 3, 2 4 and 5 2
 TRIPLES = level_of([1, 0, 0], [5], [20])  # 2 3 5
 NGRAMS = PackedNgrams(SINGLES, (PAIRS, TRIPLES))
+GATES = Gates(ngram=(0.5, -1.0, 0.0, 2.5, 0.1), cache=(1e-7, 0.25, 3.0, -4.0, 0.0))
 
 # `NGRAMS.to_bytes().hex()`. A change of these bytes makes the bundles of before unreadable: it needs another format.
 BYTES = bytes.fromhex(
@@ -96,11 +97,13 @@ def test_the_bytes_of_the_format_are_fixed(files: Files) -> None:
     "mixture",
     [
         Mixture(SETTINGS, NGRAMS),
+        Mixture(SETTINGS, NGRAMS, GATES),
         Mixture(SETTINGS.replace(ngram_weight=0.0)),
+        Mixture(SETTINGS.replace(ngram_weight=0.0), None, GATES._replace(ngram=())),
         Mixture(MixtureSettings(ngram_weight=0.5), PackedNgrams(SINGLES, ())),
         Mixture(MixtureSettings(ngram_weight=0.5), PackedNgrams(SINGLES, (level_of([0] * 6, [], []),))),
     ],
-    ids=["both", "cache", "single tokens", "an empty level"],
+    ids=["both", "gates", "cache", "a gate", "single tokens", "an empty level"],
 )
 def test_a_mixture_is_read_as_it_was_written(tmp_path: Path, bundle: Bundle, mixture: Mixture) -> None:
     write_bundle(tmp_path / "mixed", replace(bundle, mixture=mixture))
@@ -108,8 +111,9 @@ def test_a_mixture_is_read_as_it_was_written(tmp_path: Path, bundle: Bundle, mix
     again = read_bundle(tmp_path / "mixed").mixture
     assert again is not None
     assert (again.settings, arrays_of(again.ngrams)) == (mixture.settings, arrays_of(mixture.ngrams))
+    assert again.gates == mixture.gates
     num_ngrams = mixture.ngrams.num_ngrams if mixture.ngrams else []
-    assert read_mixture(tmp_path / "mixed") == (mixture.settings, num_ngrams)
+    assert read_mixture(tmp_path / "mixed") == (mixture.settings, num_ngrams, mixture.gates)
 
 
 def test_n_grams_of_some_weight_must_be_there() -> None:
@@ -157,6 +161,10 @@ def table(**changes: Any) -> Change:
     return put("mixture.json", json.dumps({**json.loads(JSON), **changes}).encode())
 
 
+def gates(**changes: Any) -> Change:
+    return table(format=2, gates={**GATES._asdict(), **changes})
+
+
 def options(**changes: Any) -> Change:
     return table(settings={**SETTINGS.to_table(), **changes})
 
@@ -167,7 +175,9 @@ def swap(old: bytes, new: bytes) -> Change:
 
 
 SUM, ORDER = "probabilities of the single tokens that sum to 1", "the tokens of each context once and in order"
-KEYS, NUMBERS = "must hold `format`, `settings` and `num_ngrams`, and nothing else", "whole numbers from 0 on"
+KEYS = "must hold `format`, `settings`, `num_ngrams` and at most `gates`, and nothing else"
+NUMBERS = "whole numbers from 0 on"
+GATED = "must hold `gates` as `ngram` and `cache`, each a list of numbers from -10000 to 10000"
 
 HOSTILE: dict[str, tuple[Change, str]] = {
     # files
@@ -209,9 +219,18 @@ HOSTILE: dict[str, tuple[Change, str]] = {
     "a key too few": (put("mixture.json", b'{"format": 1, "settings": {}}'), KEYS),
     "a key too many": (table(module="os"), KEYS),
     "a key twice": (swap(b'"format": 1', b'"format": 1, "format": 1'), "must not name 'format' twice"),
-    "too long": (put("mixture.json", JSON + b" " * 2**12), "`mixture.json` must be at most 4096 bytes long"),
-    "too deep": (table(num_ngrams=[3, [1]]), "`mixture.json` must be nested at most 2 deep"),
+    "too long": (put("mixture.json", JSON + b" " * 2**13), "`mixture.json` must be at most 4416 bytes long"),
+    "too deep": (table(num_ngrams=[3, [[1]]]), "`mixture.json` must be nested at most 3 deep"),
     "a later format": (table(format=2), "`mixture.json` must have the format 1, but has 2"),
+    "gates of a later format": (table(format=3, gates=GATES._asdict()), "must have the format 2, but has 3"),
+    "gates in a list": (table(format=2, gates=[[], []]), GATED),
+    "a gate too few": (table(format=2, gates={"ngram": []}), GATED),
+    "a gate too many": (gates(temperature=[]), GATED),
+    "a gate in words": (gates(ngram="0.5"), GATED),
+    "a gate of words": (gates(ngram=["0.5"] * 5), GATED),
+    "a gate that is true": (gates(cache=[True] * 5), GATED),
+    "a gate of huge numbers": (gates(cache=[1e5] * 5), GATED),
+    "a gate of another network": (gates(cache=[0.5] * 4), "the gates of the mixture must have 5 numbers"),
     "a format that is true": (table(format=True), "must have the format 1, but has True"),
     "a format with a fraction": (table(format=1.0), "must have the format 1, but has 1.0"),
     "settings in a list": (table(settings=[]), "must hold its settings as an object"),
@@ -250,7 +269,15 @@ def test_a_mixture_that_breaks_a_rule_is_rejected(path: Path, files: Files, refu
 
 
 @pytest.mark.parametrize(
-    "change", [put("ngrams.bin", BYTES), pairs(shares=[14, 30, 0]), table(), options(cache_theta=1), singles(*SINGLES)]
+    "change",
+    [
+        put("ngrams.bin", BYTES),
+        pairs(shares=[14, 30, 0]),
+        table(),
+        options(cache_theta=1),
+        singles(*SINGLES),
+        gates(ngram=[], cache=[1, -10_000, 0, 0.5, 3]),
+    ],
 )
 def test_a_mixture_that_keeps_the_rules_is_accepted(path: Path, files: Files, change: Change) -> None:
     sealed_directory.write(path, change(files), replace=True)

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from nextword.bundle.mixture import MixtureFacts, MixtureSettings
+from nextword.bundle.mixture import Gates, MixtureFacts, MixtureSettings
 from nextword.bundle.model_card import (
     ModelFacts,
     SplitMetrics,
@@ -100,11 +100,12 @@ def test_every_rate_of_an_architecture_has_its_name_on_the_card() -> None:
 MIXTURE = MixtureFacts(
     MixtureSettings(ngram_weight=0.14, cache_weight=0.5, cache_size=900, cache_delay=3, cache_sentinel=40.0), [120, 7]
 )
+GATES = Gates(ngram=(0.5, 0.25))
 
 
 def test_the_card_tells_the_mixture_and_what_it_brings() -> None:
     row = replace(FACTS.metrics[0], perplexity_as_used=987.654, protocol_as_used="A cache of 900 tokens.")
-    facts = mixture_facts(MIXTURE, counted_tokens=5_000, pruning_cost=0.0123)
+    facts = mixture_facts(MIXTURE._replace(gates=GATES), counted_tokens=5_000, pruning_cost=0.0123)
     card = model_card(replace(FACTS, metrics=[row], mixture=facts))
     for said in (
         "| split | perplexity | as used | accuracy | tokens |",
@@ -113,6 +114,7 @@ def test_the_card_tells_the_mixture_and_what_it_brings() -> None:
         "| n-grams | weight 0.14; 120 of 2 tokens, 7 of 3 tokens, from 5,000 tokens of the training text |",
         "would be 1.2% lower",
         "| cache | weight 0.5 of 900 tokens without the latest 3, theta 0.3, sentinel 40 |",
+        "| weights | rise and fall with what was read |",
         "Anyone who has the model can read them.",
     ):
         assert said in card

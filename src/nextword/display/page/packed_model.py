@@ -153,7 +153,7 @@ def _mixture(mixture: Mixture | None) -> tuple[dict[str, Any] | None, dict[str, 
             f"ngrams/{length}/{part}": array for length, level in levels for part, array in level._asdict().items()
         }
         arrays["ngrams/singles"] = ngrams.singles
-    return settings.to_table() | {"share_step": SHARE_STEP}, arrays
+    return settings.to_table() | {"share_step": SHARE_STEP, "gates": mixture.gates._asdict()}, arrays
 
 
 def _laid_out(arrays: Mapping[str, NDArray[Any]]) -> tuple[list[dict[str, Any]], bytes]:

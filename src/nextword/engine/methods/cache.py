@@ -39,7 +39,7 @@ def _tuned(engine: Engine, options: CacheOptions, ids: TokenIds, to_tune: Collec
     sizes = _SIZES if "cache_size" in to_tune else (options.cache_size,)
     thetas = _THETAS if "cache_theta" in to_tune else (options.cache_theta,)
     decays = _DECAYS if "cache_decay" in to_tune else (options.cache_decay,)
-    own, trials = read_with_caches(engine, ids[None], CacheGrid(sizes, thetas, decays, options.cache_delay))
+    own, trials, _ = read_with_caches(engine, ids[None], CacheGrid(sizes, thetas, decays, options.cache_delay))
     if not trials:
         raise SettingError(NEEDS_HIDDEN)
     weights = None if "cache_weight" in to_tune else (options.cache_weight,)

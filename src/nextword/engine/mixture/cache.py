@@ -25,7 +25,9 @@ from typing import ClassVar, NamedTuple, Self
 import numpy as np
 from numpy.typing import NDArray
 
+from nextword.bundle.mixture import Gate
 from nextword.engine.engine import Rows
+from nextword.engine.mixture.gates import gated, shifts_of
 from nextword.errors import SettingError
 from nextword.settings import Settings, setting
 from nextword.text.batching.window import TokenIds
@@ -177,8 +179,9 @@ def cache_mass(log_totals: NDArray[np.floating], weight: float, sentinel: float)
 class CachePart:
     """The cache as a part of a mixture. A state is a tuple with the memory of each text."""
 
-    def __init__(self, options: CacheOptions) -> None:
+    def __init__(self, options: CacheOptions, gate: Gate = ()) -> None:
         self.options = options
+        self._gate = np.array(gate, np.float32)
         self.numbers_per_token = 4 * options.cache_size
 
     def start(self, batch_size: int) -> tuple[Memory, ...]:
@@ -215,7 +218,8 @@ class CachePart:
         after = memory.after(inputs, hidden, options.cache_size)
         matches = Matches.of(after, hidden, options.cache_size, options.cache_delay)
         weights, log_totals = matches.weights(options.cache_theta, options.cache_decay)
-        mass = cache_mass(log_totals, options.cache_weight, options.cache_sentinel).astype(np.float32)
+        alone = cache_mass(log_totals, options.cache_weight, options.cache_sentinel)
+        mass = gated(alone, shifts_of(self._gate, hidden)).astype(np.float32)
         weights *= mass[:, None]  # of each entry in the mixture (T, N)
         if targets is None:
             probabilities *= (1 - mass)[:, None]

@@ -6,10 +6,11 @@ from typing import Any, NamedTuple, Protocol, override
 import numpy as np
 from numpy.typing import NDArray
 
-from nextword.bundle.mixture import Mixture
+from nextword.bundle.mixture import Gate, Mixture
 from nextword.engine.distribution_engine import OuterEngine, even_pieces, token_scores
 from nextword.engine.engine import Engine, Rows, State, TokenScores, WindowPrediction, score_in_pieces
 from nextword.engine.mixture.cache import CacheOptions, CachePart
+from nextword.engine.mixture.gates import gated, shifts_of
 from nextword.engine.ngram.interpolated_model import ABSENT, Integers, InterpolatedModel
 from nextword.engine.ngram.pruning import unpacked
 from nextword.errors import SettingError
@@ -60,15 +61,18 @@ class Part(Protocol):
 class NgramPart:
     r"""An n-gram model as a part of a mixture: $(1 - \lambda) \, p_\text{engine} + \lambda \, p_\text{n-gram}$.
 
+    With a gate $(g, b)$, $\operatorname{logit} \lambda$ is higher by $g^\top h + b$ after a hidden state $h$.
+
     A state is the numbers of the n-grams that end with the latest token, of each length up to `order - 1`
     `(B, order - 1)`, never changed in place.
     """
 
     numbers_per_token = 0
 
-    def __init__(self, model: InterpolatedModel, weight: float) -> None:
+    def __init__(self, model: InterpolatedModel, weight: float, gate: Gate = ()) -> None:
         self.model = model
         self.weight = weight
+        self._gate = np.array(gate, np.float32)
         self._singles = model.singles.astype(np.float32)
         self._levels = [
             (begins.tolist(), sizes.tolist(), tokens, shares.astype(np.float32), left_over)
@@ -91,21 +95,30 @@ class NgramPart:
         self,
         probabilities: Floats,
         inputs: TokenIds,
-        _hidden: Floats | None,
+        hidden: Floats | None,
         state: Integers,
         targets: TokenIds | None,
     ) -> Integers:
         """Mix the n-gram model into the probabilities after `inputs`, in place; see `Part.mix`."""
-        contexts = self._contexts(inputs, state)
-        probabilities *= np.float32(1 - self.weight)
+        contexts, weights = self._contexts(inputs, state), self._weights(inputs, hidden)
         if targets is None:
+            probabilities *= (1 - weights).astype(np.float32)[..., None]
             rows = probabilities.reshape(-1, probabilities.shape[-1])
-            for row, numbers in zip(rows, contexts.reshape(len(rows), -1)[:, ::-1].tolist(), strict=True):
-                self._add(row, numbers)
+            numbers = contexts.reshape(len(rows), -1)[:, ::-1].tolist()
+            for row, weight, longest_first in zip(rows, weights.ravel().tolist(), numbers, strict=True):
+                self._add(row, weight, longest_first)
         else:
+            probabilities *= (1 - weights).astype(np.float32)
             own = self.model.probabilities_after(np.moveaxis(contexts, -1, 0), targets)
-            probabilities += (self.weight * own).astype(np.float32)
+            probabilities += (weights * own).astype(np.float32)
         return contexts[:, -1]
+
+    def _weights(self, inputs: TokenIds, hidden: Floats | None) -> NDArray[np.float64]:
+        if not len(self._gate):
+            return np.full(inputs.shape, self.weight)
+        if hidden is None:
+            raise SettingError("a gate needs an engine with hidden states, but this one has none; leave it out")
+        return gated(self.weight, shifts_of(self._gate, hidden))
 
     def _contexts(self, inputs: TokenIds, state: Integers) -> Integers:
         """Return the numbers of the n-grams that end with each input `(B, T, order - 1)`, the shortest first."""
@@ -115,9 +128,8 @@ class NgramPart:
             contexts.append(level.table.numbers(shorter, inputs))
         return np.stack(contexts, axis=-1) if contexts else np.zeros((*inputs.shape, 0), np.int64)
 
-    def _add(self, row: Floats, numbers: list[int]) -> None:
-        """Add the weighted probabilities after one context to a row `(V,)`; its numbers are given the longest first."""
-        scale = self.weight
+    def _add(self, row: Floats, scale: float, numbers: list[int]) -> None:
+        """Add the probabilities after one context, scaled, to a row `(V,)`; its numbers are given the longest first."""
         for (begins, sizes, tokens, shares, left_over), number in zip(self._levels, numbers, strict=True):
             if number == ABSENT or not sizes[number]:
                 continue
@@ -286,9 +298,9 @@ def parts_of(mixture: Mixture) -> list[Part]:
     """Return the parts that a bundle holds."""
     settings, parts = mixture.settings, list[Part]()
     if mixture.ngrams is not None and settings.ngram_weight:
-        parts.append(NgramPart(unpacked(mixture.ngrams), settings.ngram_weight))
+        parts.append(NgramPart(unpacked(mixture.ngrams), settings.ngram_weight, mixture.gates.ngram))
     if settings.cache_weight:
         table = settings.to_table()
         del table["ngram_weight"]
-        parts.append(CachePart(CacheOptions.from_table(table)))
+        parts.append(CachePart(CacheOptions.from_table(table), mixture.gates.cache))
     return parts

@@ -9,16 +9,18 @@ from typing import NamedTuple, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from nextword.bundle.mixture import Mixture, MixtureSettings, PackedNgrams
+from nextword.bundle.mixture import Gate, Gates, Mixture, MixtureSettings, PackedNgrams
 from nextword.bundle.model_card import mixture_facts
 from nextword.engine.engine import Engine
 from nextword.engine.mixture.cache import CacheOptions, Matches, Memory, cache_mass
+from nextword.engine.mixture.gates import MixedText
 from nextword.engine.ngram.interpolated_model import InterpolatedModel, contexts_of
 from nextword.engine.ngram.kneser_ney import KneserNeyModel
 from nextword.engine.ngram.pruning import packed_within, unpacked
 from nextword.engine.stream import predicted_windows
 from nextword.text.batching.window import TokenIds
 
+Floats = NDArray[np.float32]
 Doubles = NDArray[np.float64]
 
 _MAX_ROUNDS = 1000
@@ -48,8 +50,8 @@ _MIN_ROW_TOKENS = 500
 class CacheTrial(NamedTuple):
     """What a cache of some size and theta says of a text."""
 
-    hits: NDArray[np.float32]  # the probability of each token under the cache alone `(N,)`
-    log_totals: NDArray[np.float32]  # the logarithm of the weight of all entries `(N,)`; -inf for an empty cache
+    hits: Floats  # the probability of each token under the cache alone `(N,)`
+    log_totals: Floats  # the logarithm of the weight of all entries `(N,)`; -inf for an empty cache
 
     @classmethod
     def of(cls, matches: Matches, targets: TokenIds, theta: float, decay: float) -> Self:
@@ -76,12 +78,17 @@ Trials = Mapping[tuple[int, float, float], CacheTrial]
 """The trial of each size, theta and decay."""
 
 
-def read_with_caches(engine: Engine, texts: TokenIds, grid: CacheGrid) -> tuple[Doubles, Trials]:
-    """Return the probability of each token of some texts `(B, N)` under an engine `(B * N,)`, and trials of caches.
+class ReadTexts(NamedTuple):
+    """What an engine, and caches of its hidden states, say of each token of some texts, one after the other `(N,)`."""
 
-    Each text is read from its start, with caches of its own. An engine without hidden states gives no trials.
-    """
-    own: list[NDArray[np.float32]] = []
+    own: Doubles  # the probability under the engine
+    trials: Trials  # none without hidden states
+    hidden: Floats | None  # the hidden state before it `(N, H)`
+
+
+def read_with_caches(engine: Engine, texts: TokenIds, grid: CacheGrid) -> ReadTexts:
+    """Read texts `(B, N)`, each from its start, with caches of its own."""
+    own, states = list[Floats](), list[Floats]()
     parts = {key: [list[CacheTrial]() for _ in texts] for key in product(grid.sizes, grid.thetas, grid.decays)}
     memories = [Memory()] * len(texts)
     most = max(grid.sizes, default=1)
@@ -91,6 +98,7 @@ def read_with_caches(engine: Engine, texts: TokenIds, grid: CacheGrid) -> tuple[
         if hidden is None:
             parts.clear()
             continue
+        states.append(hidden)
         for row, window in enumerate(hidden):
             memories[row] = memories[row].after(inputs[row], window, most)
             for size in grid.sizes:
@@ -98,7 +106,9 @@ def read_with_caches(engine: Engine, texts: TokenIds, grid: CacheGrid) -> tuple[
                 for theta, decay in product(grid.thetas, grid.decays):
                     parts[size, theta, decay][row].append(CacheTrial.of(matches, targets[row], theta, decay))
     trials = {key: CacheTrial(*map(np.concatenate, zip(*chain(*rows), strict=True))) for key, rows in parts.items()}
-    return np.exp(np.concatenate(own, axis=1).ravel().astype(np.float64)), trials
+    probabilities = np.exp(np.concatenate(own, axis=1).ravel().astype(np.float64))
+    joined = np.concatenate(states, axis=1).reshape(len(probabilities), -1) if states else None
+    return ReadTexts(probabilities, trials, joined)
 
 
 def best_cache(
@@ -201,34 +211,45 @@ class _Reading(NamedTuple):
     end_id: int
     own: Doubles  # the probability of each token under the network (B * N,)
     trials: Trials
+    hidden: Floats | None  # (B * N, H)
 
     @classmethod
     def of(cls, engine: Engine, texts: TokenIds) -> Self:
-        own, trials = read_with_caches(engine, texts, CacheGrid([_CACHE_SIZE], _THETAS, _DECAYS, _CACHE_DELAY))
-        return cls(texts, engine.end_id, own, trials)
+        grid = CacheGrid([_CACHE_SIZE], _THETAS, _DECAYS, _CACHE_DELAY)
+        return cls(texts, engine.end_id, *read_with_caches(engine, texts, grid))
 
     def with_ngrams(self, model: InterpolatedModel) -> tuple[float, float, Doubles]:
-        """Return the mean log-probability with n-grams mixed in, their weight, and each probability."""
+        """Return the mean log-probability with n-grams mixed in, their weight, and what they say of each token."""
         contexts = np.concatenate([contexts_of(text, model.order, end_id=self.end_id) for text in self.texts])
         counted = model.token_probabilities(contexts, self.texts.ravel())
-        log_prob, weight = mixture_log_prob(self.own, counted, None, at_most=0.999)
-        return log_prob, weight, (1 - weight) * self.own + weight * counted
+        return *mixture_log_prob(self.own, counted, None, at_most=0.999), counted
 
     def tuned(self, ngrams: PackedNgrams | None) -> Mixture | None:
         """Return what to mix; `None` if nothing helps."""
         least = _LEAST_GAIN + _NUM_SETTINGS / self.texts.size
         own, log_prob, settings = self.own, float(np.log(self.own).mean()), MixtureSettings()
+        parts: dict[str, tuple[Doubles, NDArray[np.floating]]] = {}  # weights and probabilities of each token
         if ngrams is not None:
-            found, weight, mixed = self.with_ngrams(unpacked(ngrams))
+            found, weight, counted = self.with_ngrams(unpacked(ngrams))
             if found - log_prob >= least:
-                own, log_prob, settings = mixed, found, settings.replace(ngram_weight=weight)
+                parts["ngram"] = np.full(len(own), weight), counted
+                own, log_prob = (1 - weight) * own + weight * counted, found
+                settings = settings.replace(ngram_weight=weight)
         if self.trials:
             found, options = best_cache(own, self.trials)
             if found - log_prob >= least:
+                trial = self.trials[options.cache_size, options.cache_theta, options.cache_decay]
+                mass = cache_mass(trial.log_totals, options.cache_weight, options.cache_sentinel)
+                parts["cache"] = mass, trial.hits
                 settings = settings.replace(**options.to_table() | {"cache_delay": _CACHE_DELAY})
-        if not (settings.ngram_weight or settings.cache_weight):
+        if not parts:
             return None
-        return Mixture(settings, ngrams if settings.ngram_weight else None)
+        gates = dict[str, Gate]()
+        if self.hidden is not None:
+            weights, others = map(np.stack, zip(*parts.values(), strict=True))
+            fitted = MixedText(self.hidden, self.own, weights, others).useful_gates(least)
+            gates = {name: tuple(float(str(each)) for each in gate) for name, gate in zip(parts, fitted, strict=True)}
+        return Mixture(settings, ngrams if "ngram" in parts else None, Gates(**gates))
 
 
 def mixture_weights(probabilities: NDArray[np.floating]) -> NDArray[np.float64]:

@@ -71,7 +71,9 @@ def test_a_mixture_is_packed_as_it_is_stored(name: str) -> None:
     packed = pack_model(bundle)
     arrays, mixture = arrays_of(packed), bundle.mixture
     assert mixture is not None
-    assert header_of(packed)["mixture"] == {**mixture.settings.to_table(), "share_step": SHARE_STEP}
+    gates = {"ngram": list(mixture.gates.ngram), "cache": list(mixture.gates.cache)}
+    expected = {**mixture.settings.to_table(), "share_step": SHARE_STEP, "gates": gates}
+    assert header_of(packed)["mixture"] == expected
     parts = {part for part in arrays if part.startswith("ngrams/")}
     if mixture.ngrams is None:
         assert not parts

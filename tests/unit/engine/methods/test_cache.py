@@ -100,7 +100,7 @@ def test_an_engine_without_hidden_states_is_refused(hiddenless_engine: Engine) -
 @pytest.mark.parametrize("delay", [0, 3])
 def test_tuning_uses_the_probabilities_of_the_engine(delay: int) -> None:
     engine, ids = BigramEngine(), np.random.default_rng(0).integers(7, size=1_100, dtype=np.int32)
-    own, trials = read_with_caches(engine, ids[None], CacheGrid((2, 5, 40), (0.0, 0.8), (0.0, 0.3), delay))
+    own, trials, _ = read_with_caches(engine, ids[None], CacheGrid((2, 5, 40), (0.0, 0.8), (0.0, 0.3), delay))
     assert len(trials) == 12
     for (size, theta, decay), trial in trials.items():
         for sentinel in (0.0, 4.0):

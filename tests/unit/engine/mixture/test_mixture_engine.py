@@ -18,15 +18,15 @@ from nextword.engine.ngram.kneser_ney import KneserNeyModel
 from nextword.engine.ngram.pruning import packed_within
 from nextword.errors import SettingError
 from support.inner_engines import END_ID, VOCABULARY_SIZE, BigramEngine, toy_engine
-from support.small_mixture import SETTINGS
+from support.small_mixture import SETTINGS, random_gates
 
 Floats = NDArray[np.float32]
 
 TEXT = np.random.default_rng(4).integers(VOCABULARY_SIZE, size=400, dtype=np.int32) // 2
 MODEL = KneserNeyModel.fit(TEXT, 4, vocabulary_size=VOCABULARY_SIZE, end_id=END_ID)
 NGRAMS = packed_within(MODEL, TEXT, 1000, end_id=END_ID)
-MIXTURE = Mixture(SETTINGS, NGRAMS)
-NETWORK = toy_engine(1)
+NETWORK = toy_engine(1, hidden_size=4)
+MIXTURE = Mixture(SETTINGS, NGRAMS, random_gates(4))
 ENGINE = MixtureEngine(NETWORK, parts_of(MIXTURE))
 
 
@@ -146,7 +146,10 @@ def test_what_does_not_fit_the_network_is_rejected(hiddenless_engine: Engine) ->
         lambda: engine.step(np.array([1]), engine.start(1)),
         lambda: engine.score(ids_of(2, 3), np.array([3, 3], np.int32)),
     ):
-        with pytest.raises(SettingError, match="a cache needs an engine with hidden states, but this one has none"):
+        with pytest.raises(SettingError, match="needs an engine with hidden states, but this one has none"):
             call()
+    cache = MixtureEngine(hiddenless_engine, parts_of(MIXTURE)[1:])
+    with pytest.raises(SettingError, match="a cache needs an engine with hidden states"):
+        cache.predict_window(ids_of(2, 3), cache.start(2))
     ngrams_alone = MixtureEngine(hiddenless_engine, parts_of(Mixture(MixtureSettings(ngram_weight=0.5), NGRAMS)))
     np.testing.assert_allclose(np.exp(stepped(ngrams_alone, ids_of(2, 3))[0]).sum(axis=-1), 1, atol=1e-6)

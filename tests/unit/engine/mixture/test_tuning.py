@@ -1,9 +1,15 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from numpy.typing import NDArray
 
+from nextword.bundle.mixture import NO_GATES, Mixture
 from nextword.engine.engine import Engine
+from nextword.engine.mixture.cache import cache_mass
+from nextword.engine.mixture.gates import MixedText
 from nextword.engine.mixture.mixture_engine import MixtureEngine, parts_of
 from nextword.engine.mixture.tuning import (
     CacheGrid,
@@ -14,9 +20,13 @@ from nextword.engine.mixture.tuning import (
     mixture_weights,
     read_with_caches,
 )
+from nextword.engine.ngram.interpolated_model import contexts_of
+from nextword.engine.ngram.kneser_ney import KneserNeyModel
+from nextword.engine.ngram.pruning import packed_within, unpacked
 from nextword.engine.stream import token_log_probs
 from nextword.text.batching.window import TokenIds
-from support.inner_engines import BigramEngine, text_of
+from support.inner_engines import BigramEngine, text_of, toy_engine
+from support.small_mixture import SETTINGS, random_gates
 
 MANY_BYTES = 100_000
 ALL = Effort()
@@ -41,11 +51,14 @@ def test_a_distribution_that_is_never_right_gets_no_weight() -> None:
 def test_texts_side_by_side_are_read_as_each_alone() -> None:
     engine, texts = BigramEngine(), np.random.default_rng(0).integers(7, size=(3, 700), dtype=np.int32)
     grid = CacheGrid([40], [0.8], [0.1], delay=2)
-    own, trials = read_with_caches(engine, texts, grid)
+    own, trials, hidden = read_with_caches(engine, texts, grid)
     alone = [read_with_caches(engine, text[None], grid) for text in texts]
-    np.testing.assert_array_equal(own, np.concatenate([each for each, _ in alone]))
+    np.testing.assert_array_equal(own, np.concatenate([each.own for each in alone]))
+    assert hidden is not None
+    assert hidden.shape == (3 * 700, 7)
+    np.testing.assert_array_equal(hidden, np.concatenate([each.hidden for each in alone if each.hidden is not None]))
     for field in ("hits", "log_totals"):
-        expected = np.concatenate([getattr(each[40, 0.8, 0.1], field) for _, each in alone])
+        expected = np.concatenate([getattr(each.trials[40, 0.8, 0.1], field) for each in alone])
         np.testing.assert_allclose(getattr(trials[40, 0.8, 0.1], field), expected, rtol=1e-5, atol=1e-7)
 
 
@@ -82,6 +95,47 @@ def test_a_cache_helps_with_a_text_that_repeats_itself() -> None:
 def test_what_does_not_help_is_left_out() -> None:
     engine = BigramEngine(boldness=2.0)
     assert fitted(engine, text_of(engine, 300, seed=5), text_of(engine, 2_000, seed=6)).mixture is None
+
+
+def test_the_weights_follow_the_hidden_state_if_that_helps() -> None:
+    """After some words the network alone knows the text, after the others the n-grams alone do."""
+    random = np.random.default_rng(0)
+    engine, laws, is_known = BigramEngine(boldness=2.0), random.dirichlet(np.full(7, 0.2), size=7), np.arange(7) < 4
+    known, counted = np.exp(engine.table), np.where(is_known[:, None], 1 / 7, laws)
+
+    def text(probabilities: NDArray[np.float64], count: int) -> TokenIds:
+        ids = [0]
+        for draw in random.random(count):
+            ids.append(min(int(np.searchsorted(probabilities[ids[-1]].cumsum(), draw)), 6))
+        return np.array(ids, np.int32)
+
+    read = np.where(is_known[:, None], known, laws)
+    valid, test = text(read, 3_000), text(read, 3_000)
+    mixture = fitted(engine, text(counted, 6_000), valid).mixture
+    assert mixture is not None
+    gate = np.array(mixture.gates.ngram)
+    assert gate[:7][~is_known].min() > gate[:7][is_known].max() + 1
+    alone = replace(mixture, gates=NO_GATES)
+    scores = [token_log_probs(MixtureEngine(engine, parts_of(each)), test).mean() for each in (mixture, alone)]
+    assert scores[0] > scores[1] + 0.1
+
+
+def test_gates_tell_the_engine_what_they_told_the_tuning() -> None:
+    engine, ids = toy_engine(2, hidden_size=5), np.random.default_rng(0).integers(11, size=800, dtype=np.int32) // 3
+    model = KneserNeyModel.fit(ids, 3, vocabulary_size=11, end_id=engine.end_id)
+    ngrams, gates = packed_within(model, ids, 10_000, end_id=engine.end_id), random_gates(5)
+    settings = SETTINGS.replace(cache_size=1000, cache_delay=0)
+    mixed = MixtureEngine(engine, parts_of(Mixture(settings, ngrams, gates)))
+
+    grid = CacheGrid([1000], [settings.cache_theta], [settings.cache_decay])
+    own, trials, hidden = read_with_caches(engine, ids[None], grid)
+    (trial,) = trials.values()
+    mass = cache_mass(trial.log_totals, settings.cache_weight, settings.cache_sentinel)
+    counted = unpacked(ngrams).token_probabilities(contexts_of(ids, 3, end_id=engine.end_id), ids)
+    assert hidden is not None
+    weights, others = np.stack((np.full(len(ids), settings.ngram_weight), mass)), np.stack((counted, trial.hits))
+    found = MixedText(hidden, own, weights, others).log_prob(np.array(gates, np.float32))
+    assert found == pytest.approx(token_log_probs(mixed, ids).mean(), abs=1e-5)
 
 
 def test_an_engine_without_hidden_states_has_no_cache(hiddenless_engine: Engine) -> None:

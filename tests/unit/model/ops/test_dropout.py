@@ -10,8 +10,7 @@ import pytest
 from keras import ops
 from numpy.typing import NDArray
 
-from nextword.model.ops.dropout import dropout, rows_of_shard
-from nextword.model.ops.dropout_jax import random_bits
+from nextword.model.ops.dropout import dropout, dropout_by_key, random_bits, rows_of_shard
 
 SIZE = 2**18
 RATE = 0.3
@@ -31,7 +30,7 @@ def mask(seed: int, step: int, shape: tuple[int, ...] = (SIZE,)) -> NDArray[np.f
 def _backend(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     if request.param != "jax":
         monkeypatch.setattr("keras.backend.backend", lambda: request.param)
-        monkeypatch.delattr("nextword.model.ops.dropout_jax.dropout_by_key")
+        monkeypatch.delattr("nextword.model.ops.dropout.dropout_by_key")
 
 
 @pytest.mark.usefixtures("_backend")
@@ -67,8 +66,6 @@ def test_masks_depend_on_the_seed_and_change_with_every_call() -> None:
 
 def test_only_kept_elements_have_gradients() -> None:
     def total(inputs: jax.Array) -> jax.Array:
-        from nextword.model.ops.dropout_jax import dropout_by_key
-
         return dropout_by_key(inputs, jnp.array([3, 4], jnp.uint32), 0.25, (40, 50)).sum()
 
     gradient = np.asarray(jax.grad(total)(jnp.ones((40, 50))))

@@ -5,6 +5,7 @@ import { Engine } from "./engine.js";
 
 const ABSENT = -1; // the number of an n-gram that is not in the model
 const LEAST = 2 ** -126; // the probability of what cannot be told from zero, so that its logarithm is a number
+const MOST_SHIFT = 30; // of the logarithm of a weight's odds
 const NO_PAST = { recent: null, count: 0, older: null };
 
 /** Returns the engine of a packed model. */
@@ -55,16 +56,12 @@ class MixtureEngine extends Engine {
     const { settings, singles, levels } = this.mixture;
     const found = entriesOf(past, settings.cache_size).slice(settings.cache_delay);
     const { weights, mass } = cached(found, output, settings);
+    const counted = (1 - mass) * gated(settings.ngram_weight, settings.gates.ngram, output);
     const mixed = new Float64Array(logProbs.length);
-    const share = (1 - mass) * (1 - settings.ngram_weight);
-    const scale = levels.reduceRight(
-      (left, level, index) => addShares(mixed, level, numbers[index], left),
-      (1 - mass) * settings.ngram_weight,
-    );
+    const scale = levels.reduceRight((left, level, index) => addShares(mixed, level, numbers[index], left), counted);
+    const share = 1 - mass - counted;
     for (let id = 0; id < mixed.length; id += 1) mixed[id] += share * Math.exp(logProbs[id]) + scale * singles[id];
-    found.forEach(({ token }, index) => {
-      mixed[token] += mass * weights[index];
-    });
+    for (const [index, { token }] of found.entries()) mixed[token] += mass * weights[index];
     return logProbs.map((_, id) => Math.log(Math.max(mixed[id], LEAST)));
   }
 }
@@ -114,12 +111,17 @@ function entriesOf({ recent, older }, size) {
 
 /** Returns the weight of each entry in the cache, and the weight of the cache in the mixture, `mass`. */
 function cached(entries, output, settings) {
-  const { cache_theta: theta, cache_decay: decay, cache_delay: delay } = settings;
-  const { cache_weight: weight, cache_sentinel: sentinel } = settings;
+  const { cache_theta: theta, cache_decay: decay, cache_delay: delay, cache_sentinel: sentinel, gates } = settings;
   const similarities = entries.map(({ hidden }, age) => theta * dot(output, hidden) - decay * (delay + age));
   const highest = similarities.reduce((high, value) => Math.max(high, value), -Infinity);
   const weights = similarities.map((value) => Math.exp(value - highest));
   const total = weights.reduce((sum, value) => sum + value, 0);
-  const mass = total && weight / (1 + Math.exp(Math.log(sentinel) - highest - Math.log(total)));
-  return { weights: weights.map((value) => value / total), mass };
+  const alone = total && settings.cache_weight / (1 + Math.exp(Math.log(sentinel) - highest - Math.log(total)));
+  return { weights: weights.map((value) => value / total), mass: gated(alone, gates.cache, output) };
+}
+
+/** Returns a weight whose odds a gate, if it is not empty, raises after an output of the network. */
+function gated(weight, gate, output) {
+  const odds = gate.length ? Math.exp(Math.min(dot(output, gate) + gate.at(-1), MOST_SHIFT)) : 1;
+  return (weight * odds) / (1 + weight * (odds - 1));
 }

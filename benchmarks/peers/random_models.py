@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 import nextword
 from nextword.bundle.bundle import Bundle
 from nextword.bundle.files import max_ngram_bytes
-from nextword.bundle.mixture import Mixture, MixtureSettings
+from nextword.bundle.mixture import Gates, Mixture, MixtureSettings
 from nextword.bundle.store import read_bundle, write_bundle
 from nextword.engine.engine import Engine
 from nextword.engine.ngram.kneser_ney import KneserNeyModel
@@ -118,7 +118,7 @@ def random_weights(architecture: Architecture, seed: int) -> dict[str, NDArray[n
 
 
 def random_mixture(architecture: Architecture, end_id: int, seed: int) -> Mixture:
-    """Return a mixture of n-grams of random sentences, in as many bytes as it may have, and a usual cache."""
+    """Return a mixture of n-grams of random sentences, in as many bytes as it may have, a usual cache, and gates."""
     size = architecture.vocabulary_size
     ids = np.concatenate(random_sentences(_MIXED_SENTENCES, size, end_id, seed))
     model = KneserNeyModel.fit(ids, 5, vocabulary_size=size, end_id=end_id)
@@ -126,7 +126,9 @@ def random_mixture(architecture: Architecture, end_id: int, seed: int) -> Mixtur
     settings = MixtureSettings(
         ngram_weight=0.14, cache_size=1000, cache_delay=8, cache_decay=0.002, cache_weight=0.9, cache_sentinel=100.0
     )
-    return Mixture(settings, ngrams) if ngrams else Mixture(settings.replace(ngram_weight=0.0))
+    slopes = np.random.default_rng(seed).normal(0, 0.1, (2, architecture.hidden_sizes[-1] + 1)).tolist()
+    gates = Gates(*map(tuple, slopes))
+    return Mixture(settings if ngrams else settings.replace(ngram_weight=0.0), ngrams, gates)
 
 
 def random_sentences(count: int, vocabulary_size: int, end_id: int, seed: int) -> list[TokenIds]:

@@ -18,7 +18,7 @@ from nextword.errors import BundleError, SettingError
 from nextword.settings import Settings, setting
 
 _SETTINGS_BYTES, _GATES_BYTES = 2**12, 64  # without gates, and for a number of each
-_MOST_UNITS = 2**14
+_MAX_UNITS = 2**14
 MAX_ORDER = 8
 
 SHARE_STEP = 0.05
@@ -63,7 +63,7 @@ class MixtureSettings(Settings):
 Gate = tuple[float, ...]
 """What makes the weight of a part depend on the hidden state `(H + 1,)`, the constant last; empty if nothing does."""
 
-_MOST = 1e4  # of a number of a gate, in size
+_MAX_NUMBER = 1e9  # of a number of a gate, in size
 
 
 class Gates(NamedTuple):
@@ -171,7 +171,7 @@ class MixtureFacts(NamedTuple):
     def of(cls, data: bytes, *, has_ngrams: bool) -> Self:
         """Return the content of `mixture.json`, checked."""
         try:
-            table = strict_json.parse(data, max_bytes=max_settings_bytes(_MOST_UNITS), max_depth=3)
+            table = strict_json.parse(data, max_bytes=max_settings_bytes(_MAX_UNITS), max_depth=3)
             if not isinstance(table, dict) or table.keys() - {"gates"} != {"format", "settings", "num_ngrams"}:
                 raise ValueError("must hold `format`, `settings`, `num_ngrams` and at most `gates`, and nothing else")
             expected = _FORMAT if "gates" in table else _FORMAT_WITHOUT_GATES
@@ -239,10 +239,12 @@ def _sizes(value: Any, *, is_there: bool) -> list[int]:
 def _gates(value: Any) -> Gates:
     if not isinstance(value, dict) or value.keys() != {*Gates._fields} or not all(map(_is_gate, value.values())):
         raise ValueError(
-            f"must hold `gates` as `ngram` and `cache`, each a list of numbers from {-_MOST:.0f} to {_MOST:.0f}"
+            f"must hold `gates` as `ngram` and `cache`, each a list of numbers from -{_MAX_NUMBER:g} to {_MAX_NUMBER:g}"
         )
     return Gates(tuple(map(float, value["ngram"])), tuple(map(float, value["cache"])))
 
 
 def _is_gate(value: Any) -> bool:
-    return isinstance(value, list) and all(type(each) in {int, float} and abs(each) <= _MOST for each in value)
+    return isinstance(value, list) and all(
+        type(number) in {int, float} and abs(number) <= _MAX_NUMBER for number in value
+    )

@@ -177,7 +177,7 @@ def swap(old: bytes, new: bytes) -> Change:
 SUM, ORDER = "probabilities of the single tokens that sum to 1", "the tokens of each context once and in order"
 KEYS = "must hold `format`, `settings`, `num_ngrams` and at most `gates`, and nothing else"
 NUMBERS = "whole numbers from 0 on"
-GATED = "must hold `gates` as `ngram` and `cache`, each a list of numbers from -10000 to 10000"
+GATED = "must hold `gates` as `ngram` and `cache`, each a list of numbers from -1e+09 to 1e+09"
 
 HOSTILE: dict[str, tuple[Change, str]] = {
     # files
@@ -229,7 +229,7 @@ HOSTILE: dict[str, tuple[Change, str]] = {
     "a gate in words": (gates(ngram="0.5"), GATED),
     "a gate of words": (gates(ngram=["0.5"] * 5), GATED),
     "a gate that is true": (gates(cache=[True] * 5), GATED),
-    "a gate of huge numbers": (gates(cache=[1e5] * 5), GATED),
+    "a gate of huge numbers": (gates(cache=[1e10] * 5), GATED),
     "a gate of another network": (gates(cache=[0.5] * 4), "the gates of the mixture must have 5 numbers"),
     "a format that is true": (table(format=True), "must have the format 1, but has True"),
     "a format with a fraction": (table(format=1.0), "must have the format 1, but has 1.0"),
@@ -276,7 +276,7 @@ def test_a_mixture_that_breaks_a_rule_is_rejected(path: Path, files: Files, refu
         table(),
         options(cache_theta=1),
         singles(*SINGLES),
-        gates(ngram=[], cache=[1, -10_000, 0, 0.5, 3]),
+        gates(ngram=[], cache=[1, -1_000_000_000, 0, 0.5, 3]),
     ],
 )
 def test_a_mixture_that_keeps_the_rules_is_accepted(path: Path, files: Files, change: Change) -> None:

@@ -19,8 +19,8 @@ Doubles = NDArray[np.float64]
 
 _ROUNDS = 40
 _PRECISION = 3.0  # of the slopes of a layer with one unit
-_LEAST_SCALE = 1e-3  # of a unit that hardly moves
-_MOST_SHIFT = 30.0
+_MIN_SCALE = 1e-3  # of a unit that hardly moves
+_MAX_SHIFT = 30.0
 
 
 def shifts_of(gate: Floats, hidden: Floats) -> Floats:
@@ -41,7 +41,7 @@ def gated(weight: ArrayLike, shift: ArrayLike) -> Doubles:
         [0.0, 0.5, 0.75]
     """
     weight = np.asarray(weight, np.float64)
-    odds = np.exp(np.clip(np.asarray(shift, np.float64), -_MOST_SHIFT, _MOST_SHIFT))
+    odds = np.exp(np.clip(np.asarray(shift, np.float64), -_MAX_SHIFT, _MAX_SHIFT))
     return weight * odds / (1 + weight * (odds - 1))
 
 
@@ -58,9 +58,10 @@ class MixedText(NamedTuple):
 
         Each half of the text is predicted with the gates of the other half. The gain that counts is in nats a token.
         """
-        half = len(self.own) // 2
+        half, none = len(self.own) // 2, np.zeros((len(self.weights), 0), np.float32)
+        if not half:
+            return none
         first, second = self.part(slice(half)), self.part(slice(half, None))
-        none = np.zeros((len(self.weights), 0), np.float32)
         gains = [test.log_prob(text.gates()) - test.log_prob(none) for text, test in ((first, second), (second, first))]
         return self.gates() if np.mean(gains) >= least else none
 
@@ -84,7 +85,7 @@ class MixedText(NamedTuple):
         Source:
             Böhning and Lindsay (1988), "Monotonicity of quadratic-approximation algorithms".
         """
-        mean, scale = self.hidden.mean(axis=0), self.hidden.std(axis=0) + _LEAST_SCALE
+        mean, scale = self.hidden.mean(axis=0), self.hidden.std(axis=0) + _MIN_SCALE
         inputs = np.column_stack(((self.hidden - mean) / scale, np.ones(len(self.own), np.float32)))
         precision = np.append(np.full(len(mean), _PRECISION * len(mean)), 0.0)
         inverse = np.linalg.inv(inputs.T @ inputs / 4 + np.diag(precision))
@@ -96,13 +97,16 @@ class MixedText(NamedTuple):
         return np.column_stack((slopes, gates[:, -1] - slopes @ mean)).astype(np.float32)
 
     def _residuals(self, weights: Doubles) -> Doubles:
-        """Return by how much the weight of each part should rise at each token, as far as it counts there `(K, N)`."""
-        found, counts = list[Doubles](), np.ones(len(self.own))
+        """Return the responsibility of each part for each token, less its weight, times that of what it is mixed into.
+
+        The parts are mixed in one after the other, so a part counts only as far as the later ones leave over `(K, N)`.
+        """
+        residuals, remaining = list[Doubles](), np.ones(len(self.own))
         for weight, other, mixed in zip(weights[::-1], self.others[::-1], self._mixed(weights)[:0:-1], strict=True):
-            origin = weight * other / mixed
-            found.append(counts * (origin - weight))
-            counts = counts * (1 - origin)
-        return np.stack(found[::-1])
+            responsibility = weight * other / mixed
+            residuals.append(remaining * (responsibility - weight))
+            remaining = remaining * (1 - responsibility)
+        return np.stack(residuals[::-1])
 
     def _mixed(self, weights: Doubles) -> list[Doubles]:
         """Return the probability of each token under the network, and after each part is mixed in `(K + 1, N)`."""

@@ -139,7 +139,7 @@ class Effort(NamedTuple):
     """How much text a mixture is fitted to."""
 
     train_tokens: int = 5_000_000  # how many of the latest training tokens are counted, at most
-    valid_tokens: int = 20_000  # how many validation tokens decide the settings, at most
+    valid_tokens: int = 40_000  # how many validation tokens decide the settings, at most
 
     @classmethod
     def within(cls, seconds: float) -> Self:

@@ -89,6 +89,7 @@ def test_gates_that_would_only_fit_the_noise_are_left_out() -> None:
     text = MixedText(random.normal(size=(600, 50)).astype(np.float32), own, np.full((1, 600), weight), other[None])
     assert text.log_prob(text.gates()) > text.log_prob(NO_GATES[:1]) + 0.002
     assert text.useful_gates(0.002).shape == (1, 0)
+    assert text.part(slice(1)).useful_gates(0.002).shape == (1, 0)
 
 
 def test_one_part_alone_has_one_gate() -> None:

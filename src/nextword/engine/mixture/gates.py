@@ -30,19 +30,20 @@ def shifts_of(gate: Floats, hidden: Floats) -> Floats:
     """
     if not len(gate):
         return np.zeros(hidden.shape[:-1], np.float32)
-    return np.multiply(hidden, gate[:-1], order="C").sum(axis=-1) + gate[-1]
+    shifts: Floats = np.multiply(hidden, gate[:-1], order="C").sum(axis=-1) + gate[-1]
+    return shifts
 
 
-def gated(weight: ArrayLike, shift: ArrayLike) -> Doubles:
+def gated(weight: float | Doubles, shift: ArrayLike) -> Doubles:
     r"""Return $\lambda_t$ for each $\lambda$ and shift; a weight of 0 stays 0.
 
     Example:
-        >>> gated([0.0, 0.5, 0.5], np.log([3.0, 1.0, 3.0])).round(2).tolist()
+        >>> gated(0.5, np.log([0.0001, 1.0, 3.0])).round(2).tolist()
         [0.0, 0.5, 0.75]
     """
-    weight = np.asarray(weight, np.float64)
     odds = np.exp(np.clip(np.asarray(shift, np.float64), -_MAX_SHIFT, _MAX_SHIFT))
-    return weight * odds / (1 + weight * (odds - 1))
+    shifted: Doubles = weight * odds / (1 + weight * (odds - 1))
+    return shifted
 
 
 class MixedText(NamedTuple):

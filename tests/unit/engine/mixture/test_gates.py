@@ -26,8 +26,8 @@ def test_a_gate_adds_to_the_logit_of_a_weight(weight: float, shift: float) -> No
 
 
 def test_a_part_that_says_nothing_keeps_no_weight_and_a_huge_shift_is_no_error() -> None:
-    np.testing.assert_array_equal(gated([0.0, 0.0, 0.3], [5.0, 1e9, 0.0]), [0, 0, 0.3])
-    assert gated([0.5, 0.5], [1e9, -1e9]).round(6).tolist() == [1, 0]
+    np.testing.assert_array_equal(gated(np.array([0.0, 0.0, 0.3]), [5.0, 1e9, 0.0]), [0, 0, 0.3])
+    assert gated(0.5, [1e9, -1e9]).round(6).tolist() == [1, 0]
 
 
 def test_a_shift_has_the_same_bits_in_whatever_company() -> None:
@@ -55,7 +55,8 @@ def text_of(slopes: Floats, num_tokens: int = 4_000, seed: int = 0) -> MixedText
 def log_posterior(text: MixedText, gates: Floats) -> float:
     """Return what `gates` maximizes, from its definition: slopes in units of each unit's deviation."""
     slopes = gates[:, :-1] * (text.hidden.std(axis=0) + 1e-3)
-    return len(text.own) * text.log_prob(gates) - 1.5 * slopes.shape[1] * float((slopes.astype(np.float64) ** 2).sum())
+    prior: float = 1.5 * slopes.shape[1] * (slopes.astype(np.float64) ** 2).sum()
+    return len(text.own) * text.log_prob(gates) - prior
 
 
 def test_the_gates_are_the_most_probable_ones() -> None:

@@ -131,9 +131,11 @@ def test_gates_tell_the_engine_what_they_told_the_tuning() -> None:
     own, trials, hidden = read_with_caches(engine, ids[None], grid)
     (trial,) = trials.values()
     mass = cache_mass(trial.log_totals, settings.cache_weight, settings.cache_sentinel)
+    assert ngrams is not None
     counted = unpacked(ngrams).token_probabilities(contexts_of(ids, 3, end_id=engine.end_id), ids)
     assert hidden is not None
-    weights, others = np.stack((np.full(len(ids), settings.ngram_weight), mass)), np.stack((counted, trial.hits))
+    weights = np.stack((np.full(len(ids), settings.ngram_weight), mass))
+    others = np.stack((counted, trial.hits.astype(np.float64)))
     found = MixedText(hidden, own, weights, others).log_prob(np.array(gates, np.float32))
     assert found == pytest.approx(token_log_probs(mixed, ids).mean(), abs=1e-5)
 

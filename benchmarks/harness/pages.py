@@ -21,7 +21,7 @@ from harness.ledger import KeystrokeResult, Result
 from harness.report import markdown_table
 from nextword.errors import SettingError
 
-_TABLE = re.compile(r"(<!-- (results|keystrokes): ([^>]*?) -->\n).*?(<!-- end of \2 -->)", re.DOTALL)
+_TABLE = re.compile(r"(<!-- (results|keystrokes): ([^>]*?)\s*-->\n).*?(<!-- end of \2 -->)", re.DOTALL)
 _CHOICES = {"pick": ("all", "newest", "earlier"), "methods": ("down", "across")}
 _LAST = ("seeds", "commit")
 

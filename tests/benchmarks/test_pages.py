@@ -106,6 +106,8 @@ def test_only_what_is_between_the_comments_changes() -> None:
     assert new.startswith("before\n<!-- results: preset=auto -->\n\n| corpus |")
     assert new.endswith("|\n\n<!-- end of results -->\nafter\n<!-- results: preset=none -->\n")
     assert renewed(new, [make()]) == new
+    wrapped = renewed(page.replace("preset=auto -->", "preset=auto\n-->"), [make()])
+    assert wrapped.startswith("before\n<!-- results: preset=auto\n-->\n\n| corpus |")
 
 
 @pytest.mark.parametrize("name", ["results.md", "results-history.md"])

@@ -23,7 +23,7 @@ import nextword
 from ctc_beam_search import BLANK, CtcOptions, ctc_beam_search
 from nextword.engine.distribution_engine import DistributionEngine
 from nextword.engine.engine import State, WindowPrediction
-from nextword.engine.mixture.mixture_engine import NgramEngine
+from nextword.engine.methods.ngram import NgramEngine
 from nextword.engine.ngram.kneser_ney import KneserNeyModel
 from nextword.engine.text_model import TextModel
 from nextword.errors import NextwordError

@@ -14,13 +14,14 @@ from nextword.engine.engine import Engine
 from nextword.engine.keras.dropout_engine import DropoutEngine
 from nextword.engine.keras.dynamic_engine import DynamicEngine
 from nextword.engine.keras.keras_engine import KerasEngine, trainable_weights
+from nextword.engine.methods.cache import CacheEngine
 from nextword.engine.methods.dropout import DropoutOptions
 from nextword.engine.methods.dynamic import DynamicOptions
 from nextword.engine.methods.ensemble import EnsembleEngine, EnsembleOptions
+from nextword.engine.methods.ngram import NgramEngine
 from nextword.engine.methods.temperature import TemperatureEngine, TemperatureOptions
 from nextword.engine.mixture import mixture_engine
 from nextword.engine.mixture.cache import CacheOptions
-from nextword.engine.mixture.mixture_engine import CacheEngine, NgramEngine
 from nextword.engine.ngram.kneser_ney import KneserNeyModel
 from nextword.engine.onnx_engine import OnnxEngine
 from nextword.export.language_model_graph import language_model_graph

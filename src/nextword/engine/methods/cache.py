@@ -5,8 +5,8 @@ from typing import ClassVar
 
 from nextword.engine.engine import Engine
 from nextword.engine.methods.method import AppliedMethod, Method, Splits
-from nextword.engine.mixture.cache import NEEDS_HIDDEN, CacheOptions
-from nextword.engine.mixture.mixture_engine import CacheEngine
+from nextword.engine.mixture.cache import NEEDS_HIDDEN, CacheOptions, CachePart
+from nextword.engine.mixture.mixture_engine import MixtureEngine
 from nextword.engine.mixture.tuning import CacheGrid, best_cache, read_with_caches
 from nextword.errors import SettingError
 from nextword.settings import Settings
@@ -16,6 +16,23 @@ _SIZES = (200, 500, 1000, 2000, 4000)
 _THETAS = (0.0, 0.1, 0.2, 0.3, 0.5, 0.7, 1.0, 1.4, 2.0)
 _DECAYS = (0.0, 0.002, 0.004)
 _MAX_TUNING_TOKENS = 2**15
+
+
+class CacheEngine(MixtureEngine):
+    """Mixes an engine with the continuous cache; see `nextword.engine.mixture.cache`.
+
+    Args:
+        engine: Any engine with hidden states.
+        options: Size, theta, weight and sentinel.
+
+    Example:
+        >>> import nextword
+        >>> CacheEngine(nextword.load("austen").network, CacheOptions(cache_size=50)).vocabulary_size
+        9878
+    """
+
+    def __init__(self, engine: Engine, options: CacheOptions) -> None:
+        super().__init__(engine, [CachePart(options)])
 
 
 class Cache(Method[CacheOptions]):

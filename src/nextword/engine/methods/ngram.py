@@ -11,12 +11,12 @@ import numpy as np
 from nextword.engine.distribution_engine import DistributionEngine
 from nextword.engine.engine import Engine, State, WindowPrediction
 from nextword.engine.methods.method import AppliedMethod, Method, Splits
-from nextword.engine.mixture.mixture_engine import NgramEngine
+from nextword.engine.mixture.mixture_engine import MixtureEngine, NgramPart
 from nextword.engine.mixture.tuning import mixture_log_prob
 from nextword.engine.ngram.arpa import read_arpa
 from nextword.engine.ngram.backoff_model import BEGIN, BackoffTokens
 from nextword.engine.ngram.backoff_model import END as SENTENCE_END
-from nextword.engine.ngram.interpolated_model import contexts_of
+from nextword.engine.ngram.interpolated_model import InterpolatedModel, contexts_of
 from nextword.engine.ngram.kneser_ney import KneserNeyModel
 from nextword.engine.stream import token_log_probs
 from nextword.engine.text_model import TextModel
@@ -86,6 +86,29 @@ class NgramOptions(Settings):
 
     ngram_order: int = setting(5, help="ngram: length of the longest n-gram.", at_least=1, at_most=16)
     ngram_weight: float = setting(0.1, help="ngram: weight in the mixture.", at_least=0.0, at_most=1.0)
+
+
+class NgramEngine(MixtureEngine):
+    """Mixes an engine with an n-gram model; see `NgramPart`.
+
+    Args:
+        engine: The engine.
+        model: The n-gram model, fitted to ids of the same tokenizer.
+        weight: Its weight, from 0 to 1.
+
+    Raises:
+        SettingError: The vocabularies differ in size.
+
+    Example:
+        >>> import nextword
+        >>> engine, ids = nextword.load("austen").network, np.array([5, 6, 0, 5, 6, 0])
+        >>> model = KneserNeyModel.fit(ids, 2, vocabulary_size=engine.vocabulary_size, end_id=engine.end_id)
+        >>> NgramEngine(engine, model, weight=0.2).vocabulary_size
+        9878
+    """
+
+    def __init__(self, engine: Engine, model: InterpolatedModel, *, weight: float) -> None:
+        super().__init__(engine, [NgramPart(model, weight)])
 
 
 class Ngram(Method[NgramOptions]):

@@ -98,9 +98,9 @@ class MixedText(NamedTuple):
         return np.column_stack((slopes, gates[:, -1] - slopes @ mean)).astype(np.float32)
 
     def _residuals(self, weights: Doubles) -> Doubles:
-        """Return the responsibility of each part for each token, less its weight, times that of what it is mixed into.
+        """Return how far the responsibility of each part for each token is above its weight `(K, N)`.
 
-        The parts are mixed in one after the other, so a part counts only as far as the later ones leave over `(K, N)`.
+        A part is mixed in before the later ones, so at each token it counts by what is left over by them.
         """
         residuals, remaining = list[Doubles](), np.ones(len(self.own))
         for weight, other, mixed in zip(weights[::-1], self.others[::-1], self._mixed(weights)[:0:-1], strict=True):

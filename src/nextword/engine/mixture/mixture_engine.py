@@ -253,47 +253,6 @@ def _log(probabilities: Floats) -> Floats:
     return np.log(probabilities, out=probabilities)
 
 
-class CacheEngine(MixtureEngine):
-    """Mixes an engine with the continuous cache; see `nextword.engine.mixture.cache`.
-
-    Args:
-        engine: Any engine with hidden states.
-        options: Size, theta, weight and sentinel.
-
-    Example:
-        >>> import nextword
-        >>> CacheEngine(nextword.load("austen").network, CacheOptions(cache_size=50)).vocabulary_size
-        9878
-    """
-
-    def __init__(self, engine: Engine, options: CacheOptions) -> None:
-        super().__init__(engine, [CachePart(options)])
-
-
-class NgramEngine(MixtureEngine):
-    """Mixes an engine with an n-gram model; see `NgramPart`.
-
-    Args:
-        engine: The engine.
-        model: The n-gram model, fitted to ids of the same tokenizer.
-        weight: Its weight, from 0 to 1.
-
-    Raises:
-        SettingError: The vocabularies differ in size.
-
-    Example:
-        >>> import nextword
-        >>> from nextword.engine.ngram.kneser_ney import KneserNeyModel
-        >>> engine, ids = nextword.load("austen").network, np.array([5, 6, 0, 5, 6, 0])
-        >>> model = KneserNeyModel.fit(ids, 2, vocabulary_size=engine.vocabulary_size, end_id=engine.end_id)
-        >>> NgramEngine(engine, model, weight=0.2).vocabulary_size
-        9878
-    """
-
-    def __init__(self, engine: Engine, model: InterpolatedModel, *, weight: float) -> None:
-        super().__init__(engine, [NgramPart(model, weight)])
-
-
 def parts_of(mixture: Mixture) -> list[Part]:
     """Return the parts that a bundle holds."""
     settings, parts = mixture.settings, list[Part]()

@@ -209,25 +209,24 @@ class _Reading(NamedTuple):
 
     texts: TokenIds  # (B, N)
     end_id: int
-    own: Doubles  # the probability of each token under the network (B * N,)
-    trials: Trials
-    hidden: Floats | None  # (B * N, H)
+    read: ReadTexts  # of each token (B * N,)
 
     @classmethod
     def of(cls, engine: Engine, texts: TokenIds) -> Self:
         grid = CacheGrid([_CACHE_SIZE], _THETAS, _DECAYS, _CACHE_DELAY)
-        return cls(texts, engine.end_id, *read_with_caches(engine, texts, grid))
+        return cls(texts, engine.end_id, read_with_caches(engine, texts, grid))
 
     def with_ngrams(self, model: InterpolatedModel) -> tuple[float, float, Doubles]:
         """Return the mean log-probability with n-grams mixed in, their weight, and what they say of each token."""
         contexts = np.concatenate([contexts_of(text, model.order, end_id=self.end_id) for text in self.texts])
         counted = model.token_probabilities(contexts, self.texts.ravel())
-        return *mixture_log_prob(self.own, counted, None, at_most=0.999), counted
+        return *mixture_log_prob(self.read.own, counted, None, at_most=0.999), counted
 
     def tuned(self, ngrams: PackedNgrams | None) -> Mixture | None:
         """Return what to mix; `None` if nothing helps."""
         least = _LEAST_GAIN + _NUM_SETTINGS / self.texts.size
-        own, log_prob, settings = self.own, float(np.log(self.own).mean()), MixtureSettings()
+        own, trials, hidden = self.read
+        log_prob, settings = float(np.log(own).mean()), MixtureSettings()
         parts: dict[str, tuple[Doubles, NDArray[np.floating]]] = {}  # weights and probabilities of each token
         if ngrams is not None:
             found, weight, counted = self.with_ngrams(unpacked(ngrams))
@@ -235,19 +234,19 @@ class _Reading(NamedTuple):
                 parts["ngram"] = np.full(len(own), weight), counted
                 own, log_prob = (1 - weight) * own + weight * counted, found
                 settings = settings.replace(ngram_weight=weight)
-        if self.trials:
-            found, options = best_cache(own, self.trials)
+        if trials:
+            found, options = best_cache(own, trials)
             if found - log_prob >= least:
-                trial = self.trials[options.cache_size, options.cache_theta, options.cache_decay]
+                trial = trials[options.cache_size, options.cache_theta, options.cache_decay]
                 mass = cache_mass(trial.log_totals, options.cache_weight, options.cache_sentinel)
                 parts["cache"] = mass, trial.hits
                 settings = settings.replace(**options.to_table() | {"cache_delay": _CACHE_DELAY})
         if not parts:
             return None
         gates = dict[str, Gate]()
-        if self.hidden is not None:
+        if hidden is not None:
             weights, others = map(np.stack, zip(*parts.values(), strict=True))
-            fitted = MixedText(self.hidden, self.own, weights, others).useful_gates(least)
+            fitted = MixedText(hidden, self.read.own, weights, others).useful_gates(least)
             gates = {name: tuple(float(str(each)) for each in gate) for name, gate in zip(parts, fitted, strict=True)}
         return Mixture(settings, ngrams if "ngram" in parts else None, Gates(**gates))
 

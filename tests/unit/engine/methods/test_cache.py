@@ -8,9 +8,8 @@ from numpy.typing import NDArray
 
 from nextword.engine.engine import Engine
 from nextword.engine.methods import cache
-from nextword.engine.methods.cache import Cache
+from nextword.engine.methods.cache import Cache, CacheEngine
 from nextword.engine.mixture.cache import CacheOptions, Matches, Memory
-from nextword.engine.mixture.mixture_engine import CacheEngine
 from nextword.engine.mixture.tuning import CacheGrid, read_with_caches
 from nextword.engine.stream import token_log_probs
 from nextword.errors import SettingError

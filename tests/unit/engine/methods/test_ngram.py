@@ -6,8 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from nextword import kenlm
-from nextword.engine.methods.ngram import Ngram, NgramModelEngine, NgramOptions, arpa_model
-from nextword.engine.mixture.mixture_engine import NgramEngine
+from nextword.engine.methods.ngram import Ngram, NgramEngine, NgramModelEngine, NgramOptions, arpa_model
 from nextword.engine.ngram.interpolated_model import contexts_of
 from nextword.engine.ngram.kneser_ney import KneserNeyModel
 from nextword.engine.stream import token_log_probs

@@ -4,8 +4,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from nextword.engine.engine import read_text
+from nextword.engine.methods.cache import CacheEngine
 from nextword.engine.mixture.cache import CacheOptions
-from nextword.engine.mixture.mixture_engine import CacheEngine
 from nextword.inference.suggestion.reader import Node, StateTree
 from nextword.text.tokens.vocabulary import Vocabulary
 from support.toy_engine import ToyEngine

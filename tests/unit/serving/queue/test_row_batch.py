@@ -8,8 +8,8 @@ import pytest
 from numpy.typing import NDArray
 
 from nextword.engine.engine import Engine, State, WindowPrediction
+from nextword.engine.methods.cache import CacheEngine
 from nextword.engine.mixture.cache import CacheOptions
-from nextword.engine.mixture.mixture_engine import CacheEngine
 from nextword.engine.text_model import LoadedModel
 from nextword.serving.queue.row_batch import (
     SeparateSteps,

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from nextword.engine.engine import State, WindowPrediction
+from nextword.engine.methods.cache import CacheEngine
 from nextword.engine.mixture.cache import CacheOptions
-from nextword.engine.mixture.mixture_engine import CacheEngine
 from nextword.engine.text_model import LoadedModel, TextModel
 from nextword.inference.generation.generator import generate_texts
 from nextword.inference.generation.request import Request

@@ -5,7 +5,7 @@ import { Engine } from "./engine.js";
 
 const ABSENT = -1; // the number of an n-gram that is not in the model
 const LEAST = 2 ** -126; // the probability of what cannot be told from zero, so that its logarithm is a number
-const MOST_SHIFT = 30; // of the logarithm of a weight's odds
+const MAX_SHIFT = 30; // of the logarithm of a weight's odds
 const NO_PAST = { recent: null, count: 0, older: null };
 
 /** Returns the engine of a packed model. */
@@ -122,6 +122,6 @@ function cached(entries, output, settings) {
 
 /** Returns a weight whose odds a gate, if it is not empty, raises after an output of the network. */
 function gated(weight, gate, output) {
-  const odds = gate.length ? Math.exp(Math.min(dot(output, gate) + gate.at(-1), MOST_SHIFT)) : 1;
+  const odds = gate.length ? Math.exp(Math.min(dot(output, gate) + gate.at(-1), MAX_SHIFT)) : 1;
   return (weight * odds) / (1 + weight * (odds - 1));
 }

@@ -37,7 +37,7 @@ _CACHE_DELAY = 8  # what was just said is left to the network: with it, sampled 
 _THETAS = (0.1, 0.2, 0.3, 0.5, 0.7, 1.0, 1.4, 2.0)
 _DECAYS = (0.0, 0.002, 0.004)
 
-_LEAST_GAIN = 0.002
+_MIN_GAIN = 0.002
 """Gain in log-probability per token that keeps a part, beside what chance gives its settings on a short text."""
 
 _NUM_SETTINGS = 4
@@ -224,7 +224,7 @@ class _Reading(NamedTuple):
 
     def tuned(self, ngrams: PackedNgrams | None) -> Mixture | None:
         """Return what to mix; `None` if nothing helps."""
-        least = _LEAST_GAIN + _NUM_SETTINGS / self.texts.size
+        least = _MIN_GAIN + _NUM_SETTINGS / self.texts.size
         own, trials, hidden = self.read
         log_prob, settings = float(np.log(own).mean()), MixtureSettings()
         parts: dict[str, tuple[Doubles, NDArray[np.floating]]] = {}  # weights and probabilities of each token

@@ -20,7 +20,7 @@ from nextword.bundle.mixture import SHARE_STEP, NgramLevel, PackedNgrams, ngram_
 from nextword.engine.ngram.interpolated_model import CountTable, InterpolatedModel, Level, contexts_of
 from nextword.text.batching.window import TokenIds
 
-_LEAST_COUNT = 2  # how often an n-gram of three or more tokens must occur to be kept
+_MIN_COUNT = 2  # how often an n-gram of three or more tokens must occur to be kept
 
 Kept = NDArray[np.bool_]
 
@@ -65,7 +65,7 @@ def _costs(model: InterpolatedModel, ids: TokenIds, end_id: int) -> list[NDArray
         shares, left_over = level.shares[:-1], level.left_over[entries.contexts]
         shorter = (entries.probabilities - shares) / left_over
         cost = counts * np.log(entries.probabilities / ((left_over + shares) * shorter))
-        stays = (counts >= _LEAST_COUNT) | (length == 2)
+        stays = (counts >= _MIN_COUNT) | (length == 2)
         costs.append(np.where(stays & (shares >= np.exp(-255 * SHARE_STEP)), cost, 0.0))
     return costs
 

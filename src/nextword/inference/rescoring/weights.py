@@ -72,7 +72,7 @@ def first_of_highest(values: Floats, begins: Integers) -> Integers:
 
 # Far beyond useful weights, and far below a weight that makes a total infinite.
 _MAX_WEIGHT = 1e9
-_MOST_NAMES = 20  # names of scores that a message lists
+_MAX_NAMES = 20  # names of scores that a message lists
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -112,8 +112,8 @@ class RescoringWeights(Settings):
         if not self.first_pass_weights:
             return self.replace(first_pass_weights=(1.0,) * len(score_names))
         if len(self.first_pass_weights) != len(score_names):
-            more = ["..."] if len(score_names) > _MOST_NAMES else []
-            shown = ", ".join([*score_names[:_MOST_NAMES], *more]) or "no scores"
+            more = ["..."] if len(score_names) > _MAX_NAMES else []
+            shown = ", ".join([*score_names[:_MAX_NAMES], *more]) or "no scores"
             raise SettingError(
                 f"`first_pass_weights` must have one value for each score ({shown}), "
                 f"but has {len(self.first_pass_weights)}; give {len(score_names)}"

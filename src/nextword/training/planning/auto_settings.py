@@ -45,8 +45,8 @@ CHOSEN = ("embedding_size", "hidden_sizes", "learning_rate", "weight_decay", *_R
 """The settings that follow from the time."""
 
 _SAMPLED_SHARE = 0.2
-_MOST_CANDIDATES = 8192
-_LEAST_VOCABULARY = 8_000
+_MAX_CANDIDATES = 8192
+_MIN_VOCABULARY = 8_000
 
 
 def million_words_for(width: int) -> float:
@@ -89,6 +89,6 @@ def weight_decay_of(num_words: int) -> float:
 
 def candidates_of(vocabulary_size: int) -> int | None:
     """Return the number of candidates of a sampled softmax, `None` if the vocabulary is small enough for the whole."""
-    if vocabulary_size < _LEAST_VOCABULARY:
+    if vocabulary_size < _MIN_VOCABULARY:
         return None
-    return min(_MOST_CANDIDATES, round(_SAMPLED_SHARE * vocabulary_size))
+    return min(_MAX_CANDIDATES, round(_SAMPLED_SHARE * vocabulary_size))

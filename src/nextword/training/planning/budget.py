@@ -36,7 +36,7 @@ from nextword.training.planning.speed import (
 )
 from nextword.training.step.distillation import Teacher
 
-_MEASURED_SECONDS = 2.0
+_MEASURED_SECONDS = 3.0
 _VALIDATION_SHARE = 0.03
 _MAX_VALIDATION_SHARE = 1 / 3
 _MIN_ROUNDS = 4

@@ -101,10 +101,10 @@ def rounds_taking(per_step: float, steps: list[int]) -> Callable[[Any, int], flo
 @pytest.mark.parametrize(
     ("per_step", "rounds"),
     [
-        (0.1, [2, 2, 50]),
-        (1.5, [2, 2, 4]),
+        (0.1, [2, 2, 17, 17, 17]),
+        (1.5, [2, 2, 2, 2, 2]),
         (4.0, [2, 2]),  # slow enough to be timed at once
-        (1e-6, [2, 2, 2000]),
+        (1e-6, [2, 2, 600, 600, 600]),
     ],
 )
 def test_the_number_of_timed_steps_fits_the_time(
@@ -115,6 +115,13 @@ def test_the_number_of_timed_steps_fits_the_time(
     speed = measure_training(small(), seconds=5.0)
     assert steps == rounds
     assert speed.words_per_second == pytest.approx(3 * 5 / per_step)
+
+
+def test_the_fastest_timing_counts(monkeypatch: pytest.MonkeyPatch) -> None:
+    seconds = iter([9.0, 0.2, 6.0, 2.0, 3.0])
+    monkeypatch.setattr(training_speed, "_seconds_of", lambda _step, _num_steps: next(seconds))
+    speed = measure_training(small(), seconds=6.0)
+    assert (speed.num_steps, speed.seconds) == (20, 2.0)
 
 
 def test_an_epoch_is_that_of_the_penn_treebank() -> None:

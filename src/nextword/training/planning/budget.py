@@ -4,6 +4,7 @@ import math
 import time
 from dataclasses import dataclass, replace
 from functools import partial
+from typing import Self
 
 from nextword.errors import SettingError, counted
 from nextword.model.architecture import useful_flops_per_word
@@ -37,6 +38,7 @@ from nextword.training.planning.speed import (
 from nextword.training.step.distillation import Teacher
 
 _MEASURED_SECONDS = 3.0
+_MEASURED_SHARE = 0.02
 _VALIDATION_SHARE = 0.03
 _MAX_VALIDATION_SHARE = 1 / 3
 _MIN_ROUNDS = 4
@@ -108,7 +110,7 @@ def plan_time(
     budget = Budget(60.0 * config.training.minutes, began)
     config = _with_schedule_ending_at_zero(config, context)
     vocabulary_size, speed = corpus.tokenizer.vocabulary_size, None
-    seconds = min(_MEASURED_SECONDS, _MAX_MEASURING_SHARE * budget.seconds)
+    seconds = min(_MEASURED_SECONDS, _MEASURED_SHARE * budget.seconds)
     measure = partial(measure_training, seconds=seconds, teacher=teacher)
     if config.origin.get("preset") == DEFAULT_PRESET and not has_base:
         config = _with_sampled_softmax(config, vocabulary_size)
@@ -165,35 +167,52 @@ def _with_schedule_ending_at_zero(config: RunConfig, context: RunContext) -> Run
     return replace(config, training=config.training.replace(schedule="linear"))
 
 
+@dataclass(frozen=True)
+class _Course:
+    """What fits into the time of a run at a speed: steps and rounds of training, then evaluation and mixture."""
+
+    costs: RunCosts
+    passes_at_end: float  # validations that take as long as the evaluation at the end
+    mixture_seconds: float
+    num_rounds: int
+    num_steps: int
+
+    @classmethod
+    def of(cls, config: RunConfig, corpus: Corpus, budget: Budget, words_per_second: float) -> Self:
+        """Return the course of a run without a limit of its epochs."""
+        costs = RunCosts.of(config, corpus, words_per_second)
+        passes_at_end = passes_over_valid_at_end(corpus) / costs.passes
+        mixture_seconds = mixture_seconds_of(config, corpus)
+        training = budget.left - mixture_seconds - passes_at_end * costs.validation
+        num_rounds = _num_rounds(training / costs.validation)
+        return cls(costs, passes_at_end, mixture_seconds, num_rounds, costs.steps_in(training, num_rounds))
+
+
 def _plan(config: RunConfig, corpus: Corpus, windows: Windows, budget: Budget, words_per_second: float) -> TimePlan:
-    costs = RunCosts.of(config, corpus, words_per_second)
-    validation = costs.validation
-    passes_at_end = passes_over_valid_at_end(corpus) / costs.passes
-    seconds, mixture_seconds = budget.left, mixture_seconds_of(config, corpus)
-    training = seconds - mixture_seconds - passes_at_end * validation
-    rounds = _num_rounds(training / validation)
-    steps = costs.steps_in(training, rounds)
+    course = _Course.of(config, corpus, budget, words_per_second)
+    steps, rounds, validation = course.num_steps, course.num_rounds, course.costs.validation
     most = _max_epochs(len(corpus.train.ids), has_base=config.training.base is not None)
     max_steps = math.ceil(most * windows.steps_per_epoch)
     needed = None
     if steps > max_steps:
         steps = max_steps
         rounds = min(_ROUNDS_OF_SHORT_TEXT, steps)
-        needed = budget.spent + steps * costs.step + (rounds + passes_at_end) * (validation + _SAVING_SECONDS)
-        needed = min(needed + mixture_seconds, budget.seconds)
+        needed = budget.spent + steps * course.costs.step
+        needed += (rounds + course.passes_at_end) * (validation + _SAVING_SECONDS) + course.mixture_seconds
+        needed = min(needed, budget.seconds)
     if steps < 1:
         raise SettingError(
             f"`minutes` must leave time for training after one validation and the final evaluation, which take about "
-            f"{(1 + passes_at_end) * validation:.0f} seconds here, but is {budget.seconds / 60:g}; give more time, or "
-            "shorter valid and test splits"
+            f"{(1 + course.passes_at_end) * validation:.0f} seconds here, but is {budget.seconds / 60:g}; give more "
+            "time, or shorter valid and test splits"
         )
     return TimePlan(
-        seconds=seconds,
-        passes_at_end=passes_at_end,
+        seconds=budget.left,
+        passes_at_end=course.passes_at_end,
         round_steps=config.training.round_steps or max(1, math.ceil(steps / rounds)),
         planned_steps=(steps,),
         needed_seconds=needed,
-        mixture_seconds=mixture_seconds,
+        mixture_seconds=course.mixture_seconds,
     )
 
 
@@ -218,8 +237,10 @@ def _with_size(
     most = _max_epochs(num_words) * num_words
 
     def words_at(width: int) -> float:
-        flops = useful_flops_per_word(config.with_choices(size_of(width)).model.build(vocabulary_size))
-        return min(flops_per_second * budget.left / flops, most)
+        sized = config.with_choices(size_of(width))
+        words_per_second = flops_per_second / useful_flops_per_word(sized.model.build(vocabulary_size))
+        steps = _Course.of(sized, corpus, budget, words_per_second).num_steps
+        return min(max(1, steps) * sized.batching.batch_size * sized.batching.num_steps, most)
 
     width = WIDTHS[0] if budget.is_late else width_for(words_at)
     words = words_at(width)

@@ -168,18 +168,18 @@ def _with_schedule_ending_at_zero(config: RunConfig, context: RunContext) -> Run
 
 
 @dataclass(frozen=True)
-class _Course:
-    """What fits into the time of a run at a speed: steps and rounds of training, then evaluation and mixture."""
+class _Timeline:
+    """How the time of a run is spent: steps and rounds of training, then evaluation and mixture."""
 
     costs: RunCosts
     passes_at_end: float  # validations that take as long as the evaluation at the end
-    mixture_seconds: float
-    num_rounds: int
-    num_steps: int
+    mixture_seconds: float  # 0 without a mixture
+    num_rounds: int  # each ends with a validation
+    num_steps: int  # of training; none or fewer if the time is too short
 
     @classmethod
     def of(cls, config: RunConfig, corpus: Corpus, budget: Budget, words_per_second: float) -> Self:
-        """Return the course of a run without a limit of its epochs."""
+        """Return what fits at a speed, without a limit of the epochs."""
         costs = RunCosts.of(config, corpus, words_per_second)
         passes_at_end = passes_over_valid_at_end(corpus) / costs.passes
         mixture_seconds = mixture_seconds_of(config, corpus)
@@ -189,30 +189,30 @@ class _Course:
 
 
 def _plan(config: RunConfig, corpus: Corpus, windows: Windows, budget: Budget, words_per_second: float) -> TimePlan:
-    course = _Course.of(config, corpus, budget, words_per_second)
-    steps, rounds, validation = course.num_steps, course.num_rounds, course.costs.validation
+    timeline = _Timeline.of(config, corpus, budget, words_per_second)
+    steps, rounds, validation = timeline.num_steps, timeline.num_rounds, timeline.costs.validation
     most = _max_epochs(len(corpus.train.ids), has_base=config.training.base is not None)
     max_steps = math.ceil(most * windows.steps_per_epoch)
     needed = None
     if steps > max_steps:
         steps = max_steps
         rounds = min(_ROUNDS_OF_SHORT_TEXT, steps)
-        needed = budget.spent + steps * course.costs.step
-        needed += (rounds + course.passes_at_end) * (validation + _SAVING_SECONDS) + course.mixture_seconds
+        needed = budget.spent + steps * timeline.costs.step
+        needed += (rounds + timeline.passes_at_end) * (validation + _SAVING_SECONDS) + timeline.mixture_seconds
         needed = min(needed, budget.seconds)
     if steps < 1:
         raise SettingError(
             f"`minutes` must leave time for training after one validation and the final evaluation, which take about "
-            f"{(1 + course.passes_at_end) * validation:.0f} seconds here, but is {budget.seconds / 60:g}; give more "
+            f"{(1 + timeline.passes_at_end) * validation:.0f} seconds here, but is {budget.seconds / 60:g}; give more "
             "time, or shorter valid and test splits"
         )
     return TimePlan(
         seconds=budget.left,
-        passes_at_end=course.passes_at_end,
+        passes_at_end=timeline.passes_at_end,
         round_steps=config.training.round_steps or max(1, math.ceil(steps / rounds)),
         planned_steps=(steps,),
         needed_seconds=needed,
-        mixture_seconds=course.mixture_seconds,
+        mixture_seconds=timeline.mixture_seconds,
     )
 
 
@@ -239,7 +239,7 @@ def _with_size(
     def words_at(width: int) -> float:
         sized = config.with_choices(size_of(width))
         words_per_second = flops_per_second / useful_flops_per_word(sized.model.build(vocabulary_size))
-        steps = _Course.of(sized, corpus, budget, words_per_second).num_steps
+        steps = _Timeline.of(sized, corpus, budget, words_per_second).num_steps
         return min(max(1, steps) * sized.batching.batch_size * sized.batching.num_steps, most)
 
     width = WIDTHS[0] if budget.is_late else width_for(words_at)

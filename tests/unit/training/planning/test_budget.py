@@ -17,6 +17,7 @@ from nextword.training.config import RunConfig
 from nextword.training.context import RunContext
 from nextword.training.plan import Plan, TimePlan
 from nextword.training.planning import budget as budget_module
+from nextword.training.planning.auto_settings import dropout_rates
 from nextword.training.planning.budget import Budget
 from nextword.training.planning.speed import TrainingSpeed, epochs_in, expected_seconds
 
@@ -143,6 +144,15 @@ def test_dropout_grows_with_the_number_of_epochs(fixed: FixedPlan) -> None:
     rates = [fixed(minutes).model.output_dropout_rate for minutes in (0.06, 0.3, 1, 10)]
     assert rates == sorted(rates)
     assert rates[0] < rates[-1] < 1.0
+
+
+@pytest.mark.parametrize("training", [{}, {"mixture": False}, {"averaging": "two_tailed"}])
+def test_dropout_follows_the_planned_epochs(fixed: FixedPlan, corpus: Corpus, training: dict[str, Any]) -> None:
+    plan = fixed(2, {"training": training})
+    epochs = steps_of(plan) * plan.batching.batch_size * plan.batching.num_steps / len(corpus.train.ids)
+    rates = dropout_rates(epochs)
+    assert 0 < rates["output_dropout_rate"] < dropout_rates(1e6)["output_dropout_rate"]
+    assert {name: getattr(plan.model, name) for name in rates} == rates
 
 
 def test_weight_decay_is_inversely_proportional_to_the_text(fixed: FixedPlan, corpus: Corpus) -> None:

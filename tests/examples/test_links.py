@@ -1,4 +1,4 @@
-"""Links of pages that mkdocs does not build, and pages that the code names, lead somewhere."""
+"""Links of pages that mkdocs does not build, and pages that the code names, lead somewhere; tables have a header."""
 
 import re
 from collections.abc import Iterator
@@ -63,6 +63,25 @@ PAGES = [ROOT / "README.md", *sorted(path for path in (ROOT / "docs").rglob("*.m
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 def test_results_that_are_linked_have_the_number(page: Path) -> None:
     assert list(unsupported(page)) == []
+
+
+def headless(page: Path) -> Iterator[str]:
+    """Yield the first rows of tables that are not followed by a line of dashes, so are shown as plain text."""
+    for rows in re.findall(r"(?:^\|.*\n)+", _CODE.sub("", page.read_text(encoding="utf-8")), re.MULTILINE):
+        first, *others = rows.splitlines()
+        if not others or set(others[0]) - set("|-: "):
+            yield first
+
+
+@pytest.mark.parametrize("page", [*OUTSIDE, *sorted((ROOT / "docs").rglob("*.md"))], ids=lambda page: page.name)
+def test_each_table_has_a_header(page: Path) -> None:
+    assert list(headless(page)) == []
+
+
+def test_a_table_without_a_header_is_found(tmp_path: Path) -> None:
+    page = tmp_path / "page.md"
+    page.write_text("| a |\n|---|\n| b |\n\n| c |\n| d |\n", encoding="utf-8")
+    assert list(headless(page)) == ["| c |"]
 
 
 def test_a_broken_link_is_found(tmp_path: Path) -> None:

@@ -130,7 +130,7 @@ def draw_architecture(architecture: Architecture, name: str) -> Drawing:
         description=f"Layers from token ids (B, T) to predictions. {told}.",
     )
     width = drawing.text(_WIDTH - _LEFT, 26, total, "heading", anchor="end", room=0.6 * _ROOM)
-    drawing.text(_LEFT, 26, _capital(name), "heading", room=_ROOM - width - 16)
+    drawing.text(_LEFT, 26, name[:1].upper() + name[1:], "heading", room=_ROOM - width - 16)
     y = 66.0
     drawing.text(_LEFT + 4, y, "token ids", "strong")
     y = _draw_arrow(drawing, y + 10, "(B, T)", "int32", 0.0)
@@ -166,7 +166,3 @@ def _draw_arrow(drawing: Drawing, top: float, shape: str, size: str, dropout_rat
     if dropout_rate:
         drawing.text(_LEFT + _ROOM - _INSIDE, baseline, f"dropout {dropout_rate:.3g}", "note", anchor="end")
     return top + _GAP
-
-
-def _capital(name: str) -> str:
-    return name[:1].upper() + name[1:]

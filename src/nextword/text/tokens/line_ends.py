@@ -37,17 +37,13 @@ def ends_open(lines: Sequence[str], line_ends: LineEnds) -> bool:
 def _paragraphs(lines: Iterable[str]) -> Iterator[str]:
     held: list[str] = []
     for line in lines:
-        if not _is_blank(line):
+        if line.strip():
             held.append(line)
         elif held:
             yield " ".join(held)
             held = []
     if held:
         yield " ".join(held)
-
-
-def _is_blank(line: str) -> bool:
-    return not line.strip()
 
 
 @dataclass(frozen=True)

@@ -1,7 +1,7 @@
 r"""What the preset `auto` chooses: a size by the words that training sees, and rates by how often it sees them.
 
-With $W$ the million words that training sees in the given time, in $E$ epochs of a text of $N$ words, the width of the
-first layer is
+With $W$ the million words that training sees in the given minutes or epochs, in $E$ epochs of a text of $N$ words, the
+width of the first layer is
 
 $$H = 350 \, W^{0.3}$$
 
@@ -13,9 +13,9 @@ and the rates of dropout are, never below 0,
 
 | dropout of | rate | at most |
 |---|---|---|
-| the input | $0.125 \ln E$ | 0.44 |
-| hidden states between layers | $0.125 \ln E$ | 0.3 |
-| the output | $0.16 \ln E$ | 0.54 |
+| the input | $0.19 \ln (E / 2.8)$ | 0.44 |
+| hidden states between layers | $0.19 \ln (E / 2.8)$ | 0.3 |
+| the output | $0.24 \ln (E / 2.8)$ | 0.54 |
 | recurrent weights | $0.15 \ln (E / 5)$ | 0.3 |
 | whole words | $0.03 \ln (E / 5)$ | 0.06 |
 
@@ -24,7 +24,8 @@ draws the runs that these formulas were fitted to.
 """
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
 from typing import Any
 
 WIDTHS = range(320, 1025, 32)
@@ -35,10 +36,10 @@ MIDDLE_WIDTH = 640
 
 _RATES = {  # the rate at each factor of e in epochs, the epochs from which it counts, and the largest rate
     "embedding_dropout_rate": (0.03, 5, 0.06),
-    "input_dropout_rate": (0.125, 1, 0.44),
-    "hidden_dropout_rate": (0.125, 1, 0.3),
+    "input_dropout_rate": (0.19, 2.8, 0.44),
+    "hidden_dropout_rate": (0.19, 2.8, 0.3),
     "weight_drop_rate": (0.15, 5, 0.3),
-    "output_dropout_rate": (0.16, 1, 0.54),
+    "output_dropout_rate": (0.24, 2.8, 0.54),
 }
 
 CHOSEN = ("embedding_size", "hidden_sizes", "learning_rate", "weight_decay", *_RATES)
@@ -65,10 +66,12 @@ def width_for(words_at: Callable[[int], float]) -> int:
     return max(enough, default=WIDTHS[0])
 
 
-def size_of(width: int) -> dict[str, dict[str, Any]]:
-    """Return the settings of a width."""
-    model = {"embedding_size": width // 2, "hidden_sizes": [width, width // 2]}
-    return {"model": model, "training": {"learning_rate": round(0.009 * (WIDTHS[0] / width) ** 0.85, 4)}}
+def size_of(width: int, given: Mapping[str, Any] = MappingProxyType({})) -> dict[str, dict[str, Any]]:
+    """Return the settings of a width, with the embedding as wide as the last layer if one of them is `given`."""
+    layers = list(given.get("hidden_sizes", (width, given.get("embedding_size", width // 2))))
+    model = {"embedding_size": layers[-1], "hidden_sizes": layers}
+    learning_rate = 0.009 * min(1.0, WIDTHS[0] / layers[0]) ** 0.85
+    return {"model": model, "training": {"learning_rate": round(learning_rate, 4)}}
 
 
 def dropout_rates(epochs: float) -> dict[str, float]:
@@ -76,7 +79,7 @@ def dropout_rates(epochs: float) -> dict[str, float]:
 
     Example:
         >>> dropout_rates(5.5)["output_dropout_rate"]
-        0.273
+        0.162
     """
     grown = {name: factor * math.log(epochs / first) for name, (factor, first, _) in _RATES.items()}
     return {name: round(min(max(0.0, rate), _RATES[name][2]), 3) for name, rate in grown.items()}

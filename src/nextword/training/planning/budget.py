@@ -1,4 +1,4 @@
-"""Chooses model size and number of steps for a run with `minutes`."""
+"""Chooses the model size of `auto`, and the number of steps of a run with `minutes`."""
 
 import math
 import time
@@ -92,10 +92,11 @@ def plan_time(
     began: float,
     context: RunContext,
 ) -> RunConfig:
-    """Return the settings with a time plan if a new run has `minutes`, and for `auto` with a size that fits the time.
+    """Return the settings with a time plan if a new run has `minutes`, and for `auto` with a size that suits.
 
-    Two measurements of this machine decide: the throughput of the middle size of `auto` gives the model size, and the
-    throughput of the chosen model gives the number of steps. On a slow machine, the first one is all there is time for.
+    With `epochs`, the words that training sees are known. With `minutes`, two measurements of this machine decide:
+    the throughput of the middle size of `auto` gives the model size, and the throughput of the chosen model gives the
+    number of steps. On a slow machine, the first one is all there is time for.
 
     A short text is trained for fewer epochs than the time allows. The run stops early if validation has not improved
     for a third of the rounds.
@@ -104,22 +105,23 @@ def plan_time(
         SettingError: Validation and evaluation would take all the time, or an override sets a schedule that does not
             end at zero.
     """
-    has_base = config.training.base is not None
+    has_base, is_auto = config.training.base is not None, config.preset == DEFAULT_PRESET and config.plan is None
     if config.training.minutes is None or config.plan is not None:
-        return _with_rates_of_base(config, corpus, config.training.epochs) if has_base else config
+        with_epochs = _with_rates_of_base if has_base else _with_size_of_epochs
+        return with_epochs(config, corpus, config.training.epochs) if is_auto else config
     budget = Budget(60.0 * config.training.minutes, began)
     config = _with_schedule_ending_at_zero(config, context)
     vocabulary_size, speed = corpus.tokenizer.vocabulary_size, None
     seconds = min(_MEASURED_SECONDS, _MEASURED_SHARE * budget.seconds)
     measure = partial(measure_training, seconds=seconds, teacher=teacher)
-    if config.origin.get("preset") == DEFAULT_PRESET and not has_base:
+    if is_auto and not has_base:
         config = _with_sampled_softmax(config, vocabulary_size)
-        speed = measure(config.with_choices(size_of(MIDDLE_WIDTH)), vocabulary_size)
+        speed = measure(_sized(config, MIDDLE_WIDTH), vocabulary_size)
         config = _with_size(config, corpus, budget, speed.flops_per_second, context)
     if speed is None or budget.spent <= _MAX_MEASURING_SHARE * budget.seconds:
         speed = measure(config, vocabulary_size)
     words_per_second = speed.flops_per_second / useful_flops_per_word(config.model.build(vocabulary_size))
-    if has_base:
+    if is_auto and has_base:
         config = _with_rates_of_base(config, corpus, words_per_second * budget.left / len(corpus.train.ids))
     windows = windows_of(config.batching)
     plan = _plan(config, corpus, windows, budget, words_per_second)
@@ -136,12 +138,16 @@ def plan_time(
 
 
 def _with_rates_of_base(config: RunConfig, corpus: Corpus, epochs: float) -> RunConfig:
-    if config.plan is not None or config.preset != DEFAULT_PRESET:
-        return config
     num_words = len(corpus.train.ids)
     read = max(MIN_EPOCHS, min(epochs, _max_epochs(num_words, has_base=True)))
     config = _with_rates(config, read, num_words)
     return config if config.training.minutes else _with_patience(config, math.ceil(epochs))
+
+
+def _with_size_of_epochs(config: RunConfig, corpus: Corpus, epochs: float) -> RunConfig:
+    num_words = len(corpus.train.ids)
+    sized = _sized(config, width_for(lambda _: epochs * num_words))
+    return _with_rates(_with_sampled_softmax(sized, corpus.tokenizer.vocabulary_size), epochs, num_words)
 
 
 def _with_patience(config: RunConfig, num_rounds: int) -> RunConfig:
@@ -237,7 +243,7 @@ def _with_size(
     most = _max_epochs(num_words) * num_words
 
     def words_at(width: int) -> float:
-        sized = config.with_choices(size_of(width))
+        sized = _sized(config, width)
         words_per_second = flops_per_second / useful_flops_per_word(sized.model.build(vocabulary_size))
         steps = _Timeline.of(sized, corpus, budget, words_per_second).num_steps
         return min(max(1, steps) * sized.batching.batch_size * sized.batching.num_steps, most)
@@ -245,12 +251,16 @@ def _with_size(
     width = WIDTHS[0] if budget.is_late else width_for(words_at)
     words = words_at(width)
     epochs = words / num_words
-    config = _with_rates(config.with_choices(size_of(width)), epochs, num_words)
+    config = _with_rates(_sized(config, width), epochs, num_words)
     context.detail(
         f"time for about {words / 1e6:.1f} million words or {epochs:.1f} epochs: "
         f"embedding {config.model.embedding_size}, layers {list(config.model.hidden_sizes)}"
     )
     return config
+
+
+def _sized(config: RunConfig, width: int) -> RunConfig:
+    return config.with_choices(size_of(width, config.given.get("model", {})))
 
 
 def _with_rates(config: RunConfig, epochs: float, num_words: int) -> RunConfig:

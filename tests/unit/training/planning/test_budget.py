@@ -17,7 +17,7 @@ from nextword.training.config import RunConfig
 from nextword.training.context import RunContext
 from nextword.training.plan import Plan, TimePlan
 from nextword.training.planning import budget as budget_module
-from nextword.training.planning.auto_settings import dropout_rates
+from nextword.training.planning.auto_settings import dropout_rates, size_of, weight_decay_of
 from nextword.training.planning.budget import Budget
 from nextword.training.planning.speed import TrainingSpeed, epochs_in, expected_seconds
 
@@ -155,6 +155,35 @@ def test_dropout_follows_the_planned_epochs(fixed: FixedPlan, corpus: Corpus, tr
     assert {name: getattr(plan.model, name) for name in rates} == rates
 
 
+def epochs_only(corpus: Corpus, epochs: float, *given: dict[str, Any], preset: str = "auto") -> RunConfig:
+    config = RunConfig.of(preset, *given, {"training": {"epochs": epochs}}).resolved(
+        text=corpus.options, compute_dtype="float32"
+    )
+    return plan_time(config, corpus, Budget(0.0, NOW), RunContext())
+
+
+def test_size_and_rates_follow_given_epochs_without_a_measurement(machine: Machine, corpus: Corpus) -> None:
+    num_words, epochs = len(corpus.train.ids), 3e6 / len(corpus.train.ids)
+    config = epochs_only(corpus, epochs)
+    assert (machine.measured, config.plan) == ([], None)
+    assert config.model.hidden_sizes == (480, 240)
+    assert config.training.learning_rate == size_of(480)["training"]["learning_rate"]
+    assert config.training.weight_decay == weight_decay_of(num_words)
+    rates = dropout_rates(epochs)
+    assert {name: getattr(config.model, name) for name in rates} == rates
+    assert epochs_only(corpus, 0.5).model.hidden_sizes == (320, 160)
+    assert epochs_only(corpus, 1e9).model.hidden_sizes == (1024, 512)
+
+
+def test_given_settings_and_other_presets_are_kept_with_epochs(corpus: Corpus) -> None:
+    given = {"model": {"hidden_sizes": [64, 256], "input_dropout_rate": 0.25}, "training": {"learning_rate": 0.01}}
+    config = epochs_only(corpus, 5, given)
+    assert (config.model.hidden_sizes, config.model.input_dropout_rate) == ((64, 256), 0.25)
+    assert config.training.learning_rate == 0.01
+    quick = RunConfig.of("quick", {"training": {"epochs": 5.0}})
+    assert epochs_only(corpus, 5, preset="quick").model == quick.model
+
+
 def test_weight_decay_is_inversely_proportional_to_the_text(fixed: FixedPlan, corpus: Corpus) -> None:
     # A mean loss over N words with a penalty of c / N is, times N, the text's loss with a penalty of c.
     for minutes in (1, 60):
@@ -198,6 +227,17 @@ def test_overrides_win_over_the_chosen_settings(fixed: FixedPlan) -> None:
     plan = fixed(30, given)
     assert (plan.model.hidden_sizes, plan.model.input_dropout_rate) == ((96, 64), 0.123)
     assert plan.model.output_dropout_rate > 0
+
+
+def test_the_embedding_is_as_wide_as_the_last_layer_that_was_given(fixed: FixedPlan, corpus: Corpus) -> None:
+    for given in ({"hidden_sizes": [300, 256]}, {"hidden_sizes": [300, 256], "embedding_size": 256}):
+        for config in (fixed(60, {"model": given}), epochs_only(corpus, 100, {"model": given})):
+            assert (config.model.embedding_size, config.model.hidden_sizes) == (256, (300, 256))
+            assert config.training.learning_rate == 0.009
+    config = epochs_only(corpus, 1, {"model": {"hidden_sizes": [1024, 256]}})
+    assert config.training.learning_rate == size_of(1024)["training"]["learning_rate"]
+    config = epochs_only(corpus, 1, {"model": {"embedding_size": 256}})
+    assert (config.model.embedding_size, config.model.hidden_sizes) == (256, (320, 256))
 
 
 def test_another_preset_keeps_its_model_and_ends_with_a_learning_rate_of_zero(fixed: FixedPlan) -> None:

@@ -165,6 +165,8 @@ def dropout_chart(data: Mapping[str, Any]) -> str:
 def _contests(data: Mapping[str, Any]) -> list[Line]:
     looks = {"better": ("accent", "o"), "worse": ("quiet", "X")}
     return [
-        Line(f"a {kind} run of the same time", [x for x, _ in data[kind]], [y for _, y in data[kind]], hue, "", marker)
+        Line(
+            f"a {kind} run of the same length", [x for x, _ in data[kind]], [y for _, y in data[kind]], hue, "", marker
+        )
         for kind, (hue, marker) in looks.items()
     ]

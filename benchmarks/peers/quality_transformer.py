@@ -2,12 +2,13 @@
 
 Pre-norm blocks of causal attention and a GELU layer of four times the width, learned positions, embedding shared with
 the output, no biases, weights from a normal distribution of 0.02 with the residual projections scaled down by the root
-of twice the depth (Radford et al. 2019); AdamW with decay on matrices alone, clipped gradients, warm-up and a cosine
-or a line down to the end of the time; bfloat16 by autocast. Each epoch cuts the text at another place into windows, in
-an order of its own. Written from the published settings. `Recipe` began at nanoGPT's own for a processor (4 blocks, 4
-heads, windows of 64, a rate of 1e-3), twice as wide, with a line to zero; two blocks, rate and dropout were then looked
-for on a quarter of the Penn Treebank, as the lab log tells. With a `start` from "counts" it begins like nextword: at
-word vectors and log-frequencies.
+of twice the depth (Radford et al. 2019); AdamW with decay on matrices alone, clipped gradients, warm-up and a cosine or
+a line down to the end of the time; bfloat16 by autocast, or float32. Each epoch cuts the text at another place into
+windows, in an order of its own. Written from the published settings. `Recipe` began at nanoGPT's own for a processor (4
+blocks, 4 heads, windows of 64, a rate of 1e-3), twice as wide, with a line to zero; two blocks, rate and dropout were
+then looked for on a quarter of the Penn Treebank, as the lab log tells. With a `start` from "counts" it begins like
+nextword: at word vectors and log-frequencies. With the `mixer` "mingru", a minimal recurrent layer takes the place of
+attention.
 """
 
 import copy
@@ -44,20 +45,58 @@ class Recipe:
     beta_2: float = 0.99
     clip_norm: float = 1.0
     validations: int = 5
-    compiled: bool = False
     start: str = "random"
+    mixer: str = "attention"
+    compute_dtype: str = "bfloat16"
+
+
+class Attention(nn.Module):
+    """Causal attention of several heads, without its output matrix."""
+
+    def __init__(self, recipe: Recipe) -> None:
+        super().__init__()
+        self.num_heads, self.dropout_rate = recipe.num_heads, recipe.dropout_rate
+        self.queries_keys_values = nn.Linear(recipe.width, 3 * recipe.width, bias=False)
+
+    def forward(self, hidden: Tensor) -> Tensor:
+        """Return what each token takes from those up to itself `(B, T, D)`."""
+        heads = self.queries_keys_values(hidden).unflatten(-1, (3, self.num_heads, -1))
+        query, key, value = heads.permute(2, 0, 3, 1, 4)  # each (B, heads, T, D / heads)
+        rate = self.dropout_rate if self.training else 0.0
+        attended = functional.scaled_dot_product_attention(query, key, value, dropout_p=rate, is_causal=True)
+        return attended.transpose(1, 2).flatten(2)
+
+
+class MinGRU(nn.Module):
+    r"""$h_t = (1 - z_t) h_{t-1} + z_t g_t$ with $z_t = \sigma(W_z x_t)$ and $g_t$ a positive function of $W_g x_t$.
+
+    Gates do not see $h$, so all $h_t$ are one cumulative sum, in logarithms (Feng et al. 2024, appendix B).
+    """
+
+    def __init__(self, recipe: Recipe) -> None:
+        super().__init__()
+        self.gates_candidates = nn.Linear(recipe.width, 2 * recipe.width, bias=False)
+
+    def forward(self, inputs: Tensor) -> Tensor:
+        """Return the hidden states `(B, T, D)`, the first from zeros."""
+        gate, candidate = self.gates_candidates(inputs).float().chunk(2, -1)
+        positive = torch.where(candidate >= 0, torch.log(candidate.relu() + 0.5), functional.logsigmoid(candidate))
+        kept = torch.cumsum(functional.logsigmoid(-gate), 1)  # the logarithm of (1 - z_1) ... (1 - z_t)
+        return torch.exp(kept + torch.logcumsumexp(functional.logsigmoid(gate) + positive - kept, 1))
+
+
+MIXERS = {"attention": Attention, "mingru": MinGRU}
 
 
 class Block(nn.Module):
-    """Attention and a feed-forward layer, each added to what comes in."""
+    """A mixer of tokens and a feed-forward layer, each added to what comes in."""
 
     def __init__(self, recipe: Recipe) -> None:
         super().__init__()
         width = recipe.width
-        self.num_heads, self.dropout_rate = recipe.num_heads, recipe.dropout_rate
-        self.attention_norm = nn.LayerNorm(width, bias=False)
-        self.queries_keys_values = nn.Linear(width, 3 * width, bias=False)
-        self.attention_out = nn.Linear(width, width, bias=False)
+        self.mixer_norm = nn.LayerNorm(width, bias=False)
+        self.mixer = MIXERS[recipe.mixer](recipe)
+        self.mixer_out = nn.Linear(width, width, bias=False)
         self.feed_forward_norm = nn.LayerNorm(width, bias=False)
         self.feed_forward_in = nn.Linear(width, 4 * width, bias=False)
         self.feed_forward_out = nn.Linear(4 * width, width, bias=False)
@@ -65,16 +104,9 @@ class Block(nn.Module):
 
     def forward(self, hidden: Tensor) -> Tensor:
         """Return the hidden states `(B, T, D)`."""
-        hidden = hidden + self.dropout(self.attention_out(self._attend(self.attention_norm(hidden))))
+        hidden = hidden + self.dropout(self.mixer_out(self.mixer(self.mixer_norm(hidden))))
         inner = functional.gelu(self.feed_forward_in(self.feed_forward_norm(hidden)))
         return hidden + self.dropout(self.feed_forward_out(inner))
-
-    def _attend(self, hidden: Tensor) -> Tensor:
-        heads = self.queries_keys_values(hidden).unflatten(-1, (3, self.num_heads, -1))
-        query, key, value = heads.permute(2, 0, 3, 1, 4)  # each (B, heads, T, D / heads)
-        rate = self.dropout_rate if self.training else 0.0
-        attended = functional.scaled_dot_product_attention(query, key, value, dropout_p=rate, is_causal=True)
-        return attended.transpose(1, 2).flatten(2)
 
 
 class Transformer(nn.Module):
@@ -178,7 +210,6 @@ class Training:
         self.model = Transformer(task.vocabulary_size, recipe)
         if recipe.start == "counts":
             self.model.start_from(task.vectors(), task.split("train"))
-        self._forward = torch.compile(self.model) if recipe.compiled else self.model
         self._optimizer = make_optimizer(self.model, recipe)
         self._valid = task.split("valid")
         self._best = (math.inf, copy.deepcopy(self.model.state_dict()))
@@ -199,8 +230,8 @@ class Training:
     def _step(self, batch: Tensor) -> None:
         for group in self._optimizer.param_groups:
             group["lr"] = learning_rate(self.recipe, self.clock.part)
-        with torch.autocast("cpu", torch.bfloat16):
-            logits = self._forward(batch[:, :-1])
+        with torch.autocast("cpu", torch.bfloat16, enabled=self.recipe.compute_dtype == "bfloat16"):
+            logits = self.model(batch[:, :-1])
             loss = functional.cross_entropy(logits.flatten(0, 1), batch[:, 1:].flatten())
         self._optimizer.zero_grad()
         loss.backward()
@@ -229,7 +260,7 @@ def train(task: Task, say: Say) -> Outcome:
         evaluate=lambda ids: {
             f"windows of {recipe.context}, {stride} at a time": total_loss(training.model, ids, task.end_id, stride)
         },
-        dtype="bfloat16",
+        dtype=recipe.compute_dtype,
         versions={"python": platform.python_version(), "torch": torch.__version__},
         recipe=asdict(recipe),
     )

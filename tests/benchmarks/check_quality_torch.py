@@ -19,8 +19,13 @@ RECIPE = transformer.Recipe(width=8, num_layers=2, num_heads=2, context=8)
 
 
 def check_windows_predict_each_token_from_what_stands_before_it() -> None:
+    for mixer in transformer.MIXERS:
+        require_each_token_predicted_from_what_stands_before_it(replace(RECIPE, mixer=mixer))
+
+
+def require_each_token_predicted_from_what_stands_before_it(recipe: transformer.Recipe) -> None:
     torch.manual_seed(0)
-    model = transformer.Transformer(30, RECIPE).eval()
+    model = transformer.Transformer(30, recipe).eval()
     with torch.no_grad():
         for parameter in model.parameters():
             parameter.add_(0.3 * torch.randn_like(parameter))
@@ -36,6 +41,18 @@ def check_windows_predict_each_token_from_what_stands_before_it() -> None:
         actual = transformer.total_loss(model, IDS, 4, stride)
         assert abs(actual - expected) < 1e-3, (stride, actual, expected)
         model.eval()
+
+
+def check_a_minimal_gru_is_its_recurrence() -> None:
+    torch.manual_seed(0)
+    layer, inputs = transformer.MinGRU(RECIPE), 4 * torch.randn(3, 50, 8)
+    gate, candidate = layer.gates_candidates(inputs).chunk(2, -1)
+    update, positive = gate.sigmoid(), torch.where(candidate >= 0, candidate + 0.5, candidate.sigmoid())
+    hidden, expected = torch.zeros(3, 8), []
+    for step in range(50):
+        hidden = (1 - update[:, step]) * hidden + update[:, step] * positive[:, step]
+        expected.append(hidden)
+    assert torch.allclose(layer(inputs), torch.stack(expected, 1), rtol=1e-4)
 
 
 def check_the_rate_rises_and_falls() -> None:

@@ -59,6 +59,7 @@ def test_the_tutorial_s_program_is_run_once_and_not_again(folder: Path) -> None:
         ("nextword", {"arguments": SMALL}),
         ("transformer", {"width": 8, "num_layers": 1, "num_heads": 2, "context": 8, "batch_size": 4}),
         ("transformer", {"width": 8, "num_layers": 1, "num_heads": 2, "context": 8, "start": "counts"}),
+        ("transformer", {"width": 8, "num_layers": 1, "context": 8, "mixer": "mingru", "compute_dtype": "float32"}),
         ("word_language_model", {"embedding_size": 8, "hidden_size": 8, "epochs": 3, "batch_size": 4, "num_steps": 5}),
     ],
 )

@@ -9,7 +9,6 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from nextword.bundle.model_card import SplitMetrics
 from nextword.bundle.store import CONFIG_FILE, MODEL_FOLDER, read_bundle
@@ -203,9 +202,7 @@ def read_split_metrics(path: Path) -> tuple[SplitMetrics, ...]:
 
 
 def _split_metrics(text: str) -> tuple[SplitMetrics, ...]:
-    return tuple(_metrics_of(row) for row in json.loads(text)["splits"])
-
-
-def _metrics_of(row: dict[str, Any]) -> SplitMetrics:
-    numbers = {name: float(row[name]) for name in ("perplexity", "bits_per_character", "accuracy")}
-    return SplitMetrics(**{**row, **numbers})
+    numbers = ("perplexity", "bits_per_character", "accuracy")
+    return tuple(
+        SplitMetrics(**row | {name: float(row[name]) for name in numbers}) for row in json.loads(text)["splits"]
+    )

@@ -10,7 +10,7 @@ from typing import Any, Literal
 
 import click
 from rich.cells import cell_len
-from rich.table import Column, Table
+from rich.table import Table
 
 from nextword.bundle.run_directory import RunDirectory, is_in_use
 from nextword.cli.info import ModelInfo
@@ -155,16 +155,13 @@ _DROPPED_FIRST = ("parameters", "preset", "text", "progress", "time")
 
 def _fit(table: Table, width: int) -> int:
     """Leave out columns until the others fit uncut, because a run is named in the next command; return their width."""
-    widths = {str(column.header): _width(column) for column in table.columns}
+    cells = {str(column.header): [column.header, *column.cells] for column in table.columns}
+    widths = {header: 2 + max(cell_len(str(cell)) for cell in column) for header, column in cells.items()}
     for name in _DROPPED_FIRST:
         if sum(widths.values()) > width:
             del widths[name]
             table.columns = [column for column in table.columns if column.header != name]
     return sum(widths.values())
-
-
-def _width(column: Column) -> int:
-    return 2 + max(cell_len(str(cell)) for cell in (column.header, *column.cells))
 
 
 _SHOWN = ("num_parameters", "progress", "bits_per_character", "valid_perplexity", "test_perplexity", "seconds")

@@ -19,7 +19,6 @@ SCHEDULES_ENDING_AT_ZERO = ("linear", "one_cycle")
 
 _MAX_ROUND_STEPS = 2_000
 _MIXTURE_SHARE = 0.1
-_MIXED_TOKEN_SECONDS = 1e-4
 _LATEST_ROUNDS = 3
 # A last round of a few steps is not worth its validation.
 _MIN_ROUND_FRACTION = 0.1
@@ -51,6 +50,7 @@ class TimePlan(Settings):
         unset="all seconds",
     )
     mixture_seconds: float = setting(0.0, help="How many of the seconds the mixture takes at the end.", at_least=0.0)
+    token_seconds: float = setting(0.0, help="Seconds in which the network reads a token.", at_least=0.0)
 
 
 @dataclass(frozen=True)
@@ -132,17 +132,18 @@ class MixturePlan:
     seconds: float  # about how long both take
 
     @classmethod
-    def of(cls, options: TrainingOptions, text: Corpus) -> Self | None:
+    def of(cls, options: TrainingOptions, text: Corpus, token_seconds: float) -> Self | None:
         """Return the plan for a text: all if epochs decide, else what a tenth of the minutes allows.
 
-        `None` if no mixture is wanted, or there is no time for one.
+        A network that takes `token_seconds` to read a token takes longer to be mixed, too. `None` if no mixture is
+        wanted, or there is no time for one.
         """
         most = math.inf if options.minutes is None else _MIXTURE_SHARE * 60.0 * options.minutes
-        effort = Effort() if options.minutes is None else Effort.within(most)
-        fitting = effort.seconds(text.train.num_tokens, text.valid.num_tokens)
+        effort = Effort() if options.minutes is None else Effort.within(most, token_seconds)
+        fitting = effort.seconds(text.train.num_tokens, text.valid.num_tokens, token_seconds)
         if not options.mixture or not fitting:
             return None
-        measuring = _MIXED_TOKEN_SECONDS * text.test.num_tokens
+        measuring = (4e-5 + 1.6 * token_seconds) * text.test.num_tokens  # for the cache, and for whole distributions
         measures_test = fitting + measuring <= most
         return cls(effort, measures_test, fitting + measuring * measures_test)
 

@@ -178,7 +178,7 @@ def _mixed(
     engine: KerasEngine, corpus: Corpus, config: RunConfig, metrics: tuple[SplitMetrics, ...], context: RunContext
 ) -> tuple[Mixture | None, dict[str, str], tuple[SplitMetrics, ...]]:
     """Return what to mix with the network, what the card says of it, and the metrics with its perplexity."""
-    plan = MixturePlan.of(config.training, corpus)
+    plan = MixturePlan.of(config.training, corpus, config.plan.token_seconds if config.plan else 0.0)
     if plan is None:
         return None, {}, metrics
     context.say("fitting the mixture")

@@ -142,23 +142,28 @@ class Effort(NamedTuple):
     valid_tokens: int = 40_000  # how many validation tokens decide the settings, at most
 
     @classmethod
-    def within(cls, seconds: float) -> Self:
+    def within(cls, seconds: float, token_seconds: float) -> Self:
         """Return what there is time for: 60 % of it for the training text, if both texts are long."""
         seconds, most = max(0.0, seconds - _START_SECONDS), cls()
         train = math.floor(_COUNTING_SHARE * seconds / _COUNTING_SECONDS)
-        valid = math.floor((1 - _COUNTING_SHARE) * seconds / _TUNING_SECONDS)
+        valid = math.floor((1 - _COUNTING_SHARE) * seconds / _tuning_seconds(token_seconds))
         return cls(min(most.train_tokens, train), min(most.valid_tokens, valid))
 
-    def seconds(self, num_train: int, num_valid: int) -> float:
-        """Return about how long it takes for texts of these lengths, in tokens."""
+    def seconds(self, num_train: int, num_valid: int, token_seconds: float) -> float:
+        """Return about how long it takes for texts of these lengths, with a network that reads a token in some time."""
         train, valid = min(self.train_tokens, num_train), min(self.valid_tokens, num_valid)
-        return _START_SECONDS + _COUNTING_SECONDS * train + _TUNING_SECONDS * valid if train and valid else 0.0
+        needed = _START_SECONDS + _COUNTING_SECONDS * train + _tuning_seconds(token_seconds) * valid
+        return needed if train and valid else 0.0
 
 
 _START_SECONDS = 2.0  # for the training framework to compile the reading of several rows
 _COUNTING_SECONDS = 4e-6  # a training token
-_TUNING_SECONDS = 3e-4  # a validation token
 _COUNTING_SHARE = 0.6
+
+
+def _tuning_seconds(token_seconds: float) -> float:
+    """Return the seconds for a validation token: for the caches, and for a network that returns whole distributions."""
+    return 2e-4 + 1.7 * token_seconds
 
 
 class FittedMixture(NamedTuple):

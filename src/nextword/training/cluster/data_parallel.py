@@ -221,8 +221,8 @@ class ParallelStreamModel(StreamModel):
                 [_joined(each, NamedSharding(mesh, spec)) for each, spec in zip(arrays, own, strict=True)]
                 for arrays, own in zip(state, specs, strict=True)
             )
-            rows = NamedSharding(mesh, _ROWS)
-            return compiled(joined, keras.tree.map_structure(partial(_from_rows, sharding=rows), data))
+            spread = partial(jax.make_array_from_process_local_data, NamedSharding(mesh, _ROWS))
+            return compiled(joined, keras.tree.map_structure(lambda rows: spread(np.asarray(rows)), data))
 
         return run
 
@@ -263,10 +263,6 @@ def _joined(array: Any, sharding: NamedSharding) -> jax.Array:
     num_parts = sharding.mesh.size if sharding.spec == _ROWS else 1
     shape = (num_parts * array.shape[0], *array.shape[1:]) if num_parts > 1 else array.shape
     return jax.make_array_from_single_device_arrays(shape, sharding, [array])
-
-
-def _from_rows(rows: Any, sharding: NamedSharding) -> jax.Array:
-    return jax.make_array_from_process_local_data(sharding, np.asarray(rows))
 
 
 def _local(array: Any) -> Any:

@@ -188,7 +188,7 @@ class _Timeline:
         """Return what fits at a speed, without a limit of the epochs."""
         costs = RunCosts.of(config, corpus, words_per_second)
         passes_at_end = passes_over_valid_at_end(corpus) / costs.passes
-        mixture_seconds = mixture_seconds_of(config, corpus)
+        mixture_seconds = mixture_seconds_of(config, corpus, costs)
         training = budget.left - mixture_seconds - passes_at_end * costs.validation
         num_rounds = _num_rounds(training / costs.validation)
         return cls(costs, passes_at_end, mixture_seconds, num_rounds, costs.steps_in(training, num_rounds))
@@ -219,6 +219,7 @@ def _plan(config: RunConfig, corpus: Corpus, windows: Windows, budget: Budget, w
         planned_steps=(steps,),
         needed_seconds=needed,
         mixture_seconds=timeline.mixture_seconds,
+        token_seconds=timeline.costs.token,
     )
 
 

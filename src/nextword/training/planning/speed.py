@@ -100,16 +100,18 @@ class RunCosts:
     """About how long the parts of a run take."""
 
     step: float  # seconds of a step
+    token: float  # seconds in which the network reads a token
     reading: float  # seconds in which the validation split is read once
     passes: int  # how often a validation reads it: once for each weight average
 
     @classmethod
     def of(cls, config: RunConfig, text: TrainingText, words_per_second: float) -> Self:
         """Return the costs on a machine that trains on `words_per_second`."""
-        cost = validation_cost(config, text.tokenizer.vocabulary_size)
+        token = validation_cost(config, text.tokenizer.vocabulary_size) / words_per_second
         return cls(
             step=config.batching.batch_size * config.batching.num_steps / words_per_second,
-            reading=cost * len(text.valid.ids) / words_per_second,
+            token=token,
+            reading=token * len(text.valid.ids),
             passes=max(1, NUM_AVERAGES[config.training.averaging]),
         )
 
@@ -134,7 +136,7 @@ def epochs_in(
 def expected_seconds(config: RunConfig, corpus: Corpus, plan: Plan, words_per_second: float) -> float:
     """Return about how long a run takes: training, the validations of its rounds, and the evaluation at the end."""
     costs = RunCosts.of(config, corpus, words_per_second)
-    at_the_end = passes_over_valid_at_end(corpus) * costs.reading + mixture_seconds_of(config, corpus)
+    at_the_end = passes_over_valid_at_end(corpus) * costs.reading + mixture_seconds_of(config, corpus, costs)
     return plan.total_steps * costs.step + plan.num_rounds * costs.validation + at_the_end
 
 
@@ -143,9 +145,9 @@ def passes_over_valid_at_end(corpus: Corpus) -> float:
     return _FINAL_PASS_COST * (1.0 + len(corpus.test.ids) / len(corpus.valid.ids))
 
 
-def mixture_seconds_of(config: RunConfig, corpus: Corpus) -> float:
+def mixture_seconds_of(config: RunConfig, corpus: Corpus, costs: RunCosts) -> float:
     """Return the time that the mixture may take after training; 0 if the run makes none."""
-    mixture = MixturePlan.of(config.training, corpus)
+    mixture = MixturePlan.of(config.training, corpus, costs.token)
     return mixture.seconds if mixture else 0.0
 
 

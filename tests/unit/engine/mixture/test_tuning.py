@@ -191,11 +191,12 @@ def test_n_grams_take_no_more_than_they_may(other: TokenIds) -> None:
     assert len(found.mixture.ngrams.to_bytes()) <= 400
 
 
-@given(seconds=st.floats(0, 1000))
-def test_an_effort_takes_the_time_that_there_is(seconds: float) -> None:
-    effort = Effort.within(seconds)
-    assert effort.seconds(10**9, 10**9) <= max(seconds, 0)
-    assert effort.seconds(10, 10) <= effort.seconds(10**9, 10**9)
-    assert Effort.within(2 * seconds).train_tokens >= effort.train_tokens
+@given(seconds=st.floats(0, 1000), token_seconds=st.floats(0, 0.1))
+def test_an_effort_takes_the_time_that_there_is(seconds: float, token_seconds: float) -> None:
+    effort = Effort.within(seconds, token_seconds)
+    assert effort.seconds(10**9, 10**9, token_seconds) <= max(seconds, 0)
+    assert effort.seconds(10, 10, token_seconds) <= effort.seconds(10**9, 10**9, token_seconds)
+    assert Effort.within(2 * seconds, token_seconds).train_tokens >= effort.train_tokens
+    assert Effort.within(seconds, 2 * token_seconds).valid_tokens <= effort.valid_tokens
     assert effort.train_tokens <= Effort().train_tokens
     assert effort.valid_tokens <= Effort().valid_tokens

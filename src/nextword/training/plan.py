@@ -50,7 +50,7 @@ class TimePlan(Settings):
         unset="all seconds",
     )
     mixture_seconds: float = setting(0.0, help="How many of the seconds the mixture takes at the end.", at_least=0.0)
-    token_seconds: float = setting(0.0, help="Seconds in which the network reads a token.", at_least=0.0)
+    token_seconds: float = setting(0.0, help="About how many seconds the network reads a token in.", at_least=0.0)
 
 
 @dataclass(frozen=True)
@@ -143,7 +143,7 @@ class MixturePlan:
         fitting = effort.seconds(text.train.num_tokens, text.valid.num_tokens, token_seconds)
         if not options.mixture or not fitting:
             return None
-        measuring = (4e-5 + 1.6 * token_seconds) * text.test.num_tokens  # for the cache, and for whole distributions
+        measuring = (3e-5 + 1.2 * token_seconds) * text.test.num_tokens  # for the cache, and for whole distributions
         measures_test = fitting + measuring <= most
         return cls(effort, measures_test, fitting + measuring * measures_test)
 

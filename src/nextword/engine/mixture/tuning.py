@@ -163,7 +163,7 @@ _COUNTING_SHARE = 0.6
 
 def _tuning_seconds(token_seconds: float) -> float:
     """Return the seconds for a validation token: for the caches, and for a network that returns whole distributions."""
-    return 2e-4 + 1.7 * token_seconds
+    return 1.8e-4 + 1.3 * token_seconds
 
 
 class FittedMixture(NamedTuple):

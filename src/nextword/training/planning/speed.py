@@ -100,7 +100,7 @@ class RunCosts:
     """About how long the parts of a run take."""
 
     step: float  # seconds of a step
-    token: float  # seconds in which the network reads a token
+    token: float  # seconds in which the network reads a token, without learning
     reading: float  # seconds in which the validation split is read once
     passes: int  # how often a validation reads it: once for each weight average
 

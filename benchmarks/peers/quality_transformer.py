@@ -14,7 +14,7 @@ attention.
 import copy
 import math
 import platform
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from itertools import islice
 
@@ -85,7 +85,7 @@ class MinGRU(nn.Module):
         return torch.exp(kept + torch.logcumsumexp(functional.logsigmoid(gate) + positive - kept, 1))
 
 
-MIXERS = {"attention": Attention, "mingru": MinGRU}
+MIXERS: dict[str, Callable[[Recipe], nn.Module]] = {"attention": Attention, "mingru": MinGRU}
 
 
 class Block(nn.Module):

@@ -10,6 +10,7 @@ sys.path.insert(0, sys.argv[1])
 
 import numpy as np
 import torch
+from torch.nn.functional import logsigmoid
 
 import quality_transformer as transformer
 import quality_word_language_model as word_language_model
@@ -43,16 +44,14 @@ def require_each_token_predicted_from_what_stands_before_it(recipe: transformer.
         model.eval()
 
 
-def check_a_minimal_gru_is_its_recurrence() -> None:
+def check_a_minimal_gru_is_its_cumulative_sum_in_logarithms() -> None:
     torch.manual_seed(0)
     layer, inputs = transformer.MinGRU(RECIPE), 4 * torch.randn(3, 50, 8)
     gate, candidate = layer.gates_candidates(inputs).chunk(2, -1)
-    update, positive = gate.sigmoid(), torch.where(candidate >= 0, candidate + 0.5, candidate.sigmoid())
-    hidden, expected = torch.zeros(3, 8), []
-    for step in range(50):
-        hidden = (1 - update[:, step]) * hidden + update[:, step] * positive[:, step]
-        expected.append(hidden)
-    assert torch.allclose(layer(inputs), torch.stack(expected, 1), rtol=1e-4)
+    log_positive = torch.where(candidate >= 0, torch.log(candidate.relu() + 0.5), logsigmoid(candidate))
+    log_kept = torch.cumsum(logsigmoid(-gate), 1)
+    expected = torch.exp(log_kept + torch.logcumsumexp(logsigmoid(gate) + log_positive - log_kept, 1))
+    assert torch.allclose(layer(inputs), expected, rtol=1e-4)
 
 
 def check_the_rate_rises_and_falls() -> None:

@@ -70,8 +70,8 @@ class Attention(nn.Module):
 class MinGRU(nn.Module):
     r"""$h_t = (1 - z_t) h_{t-1} + z_t g_t$ with $z_t = \sigma(W_z x_t)$ and $g_t$ a positive function of $W_g x_t$.
 
-    From Feng et al. 2024, appendix B. Gates do not see $h$, so their products are one for all tokens. A loop over the
-    rest takes a third of the time that cumulative sums in logarithms take on a processor.
+    From Feng et al. 2024, appendix B. Gates do not see $h$, so their products are one for all tokens. The rest is a
+    loop, which is faster on a processor than cumulative sums in logarithms.
     """
 
     def __init__(self, recipe: Recipe) -> None:
@@ -233,7 +233,8 @@ class Training:
     def _step(self, batch: Tensor) -> None:
         for group in self._optimizer.param_groups:
             group["lr"] = learning_rate(self.recipe, self.clock.part)
-        with torch.autocast("cpu", torch.bfloat16, enabled=self.recipe.compute_dtype == "bfloat16"):
+        dtype = getattr(torch, self.recipe.compute_dtype)
+        with torch.autocast("cpu", dtype, enabled=dtype != torch.float32):
             logits = self.model(batch[:, :-1])
             loss = functional.cross_entropy(logits.flatten(0, 1), batch[:, 1:].flatten())
         self._optimizer.zero_grad()

@@ -338,6 +338,10 @@ def test_a_mixture_takes_at_most_a_tenth_of_the_time_and_none_if_none_is_wanted(
     assert slow is not None
     assert quick is not None
     assert slow.seconds > quick.seconds
+    saved = time_plan_of(fixed(10))
+    at_the_end = MixturePlan.of(fixed(10).training, corpus, saved.token_seconds)
+    assert at_the_end is not None
+    assert at_the_end.seconds == saved.mixture_seconds
     without = fixed(10, {"training": {"mixture": False}})
     assert time_plan_of(without).mixture_seconds == 0
     assert steps_of(without) > steps_of(fixed(10))

@@ -21,10 +21,12 @@ from nextword.settings import unknown_name
 from nextword.text.corpus import Corpus
 from nextword.text.sources.names import SPLITS
 
-_PEERS = ("nextword", "transformer", "word_language_model", "tutorial")
+_PEERS = ("nextword", "transformer", "mingru", "word_language_model", "tutorial", "kneser_ney")
 """The peers in the order in which they run; the program of each is `peers/quality_NAME.py`."""
 
-_ON_PYTORCH = ("transformer", "word_language_model")
+_ON_PYTORCH = ("transformer", "mingru", "word_language_model")
+
+_AS_USED = "as used"  # the method of `peers/quality_protocol.py` that is not compared
 
 # For compilation, and for the evaluation afterwards, on a machine that may be slow or busy.
 _PATIENCE_SECONDS = 3600.0
@@ -129,7 +131,7 @@ def _write_vectors(corpus: Corpus, width: Any, seed: int, folder: Path) -> None:
 
 
 def _trained(name: str, task: dict[str, Any], pytorch: str | None, say: Callable[[str], None]) -> dict[str, Any]:
-    """Return the result of a program, the method with the lowest valid perplexity on top.
+    """Return the result of a program, the method with the lowest valid perplexity on top, but not "as used".
 
     Raises:
         PeerError: It cannot be started, ended, is silent, speaks another protocol, or diverges.
@@ -144,7 +146,8 @@ def _trained(name: str, task: dict[str, Any], pytorch: str | None, say: Callable
             say(f"{name}: {', '.join(f'{key} {value:,.4g}' for key, value in answer['round'].items())}")
         result = answer["result"]
         perplexities = result["perplexities"]
-        method = min(perplexities, key=lambda method: perplexities[method]["valid"])
+        compared = [method for method in perplexities if method != _AS_USED]
+        method = min(compared, key=lambda method: perplexities[method]["valid"])
         valid, test = (perplexities[method][split] for split in ("valid", "test"))
     if not math.isfinite(valid) or not math.isfinite(test):
         raise PeerError(f"came to perplexities that are not finite, {perplexities}")

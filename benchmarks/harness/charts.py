@@ -31,6 +31,7 @@ _METHODS = {
     "cache,temperature": "with a cache",
     "cache,ngram,temperature": "with a cache and n-grams",
 }
+_COMPARED = "stream;windows*;contexts*"  # what a program reads with its network, or its counts, alone
 _ARMS = {
     "nothing": ("trained from nothing", "quiet", "s"),
     "start": ("from the base, adapted, not trained", "orange", "D"),
@@ -40,8 +41,10 @@ _STYLES = (("blue", "o"), ("orange", "s"), ("accent", "D"), ("violet", "o"), ("o
 _MARKERS = ("P", "X", "^")
 _PROGRAMS = {
     "transformer": "small transformer (PyTorch)",
+    "mingru": "minimal GRU (PyTorch)",
     "word_language_model": "word_language_model (PyTorch)",
     "tutorial": "the tutorial's program (Keras)",
+    "kneser_ney": "Kneser-Ney of order 5",
 }
 _SPEEDS = [digit * 10**power for power in range(8) for digit in (1, 2, 5)]
 _AXES = {"batch_size": "blue", "num_steps": "orange", "hidden_size": "accent", "vocabulary_size": "violet"}
@@ -131,7 +134,8 @@ def minutes_chart(results: Sequence[Result], corpus: str) -> str:
     The first panel has a mark for each other program, at its best result.
     """
     ours = Query(corpus=corpus, preset="auto", read=";".join(_METHODS)).groups(results)
-    theirs = _best_programs(Query(corpus=corpus, preset="contest/*", pick="all").groups(results))
+    programs = [result for result in results if result.preset != "contest/nextword"]  # which is `auto` once more
+    theirs = _best_programs(Query(corpus=corpus, preset="contest/*", pick="all").groups(programs))
     methods = list(dict.fromkeys(method for group in ours for method in group.by_method)) or ["static"]
     others = [_mark(group, marker) for group, marker in zip(theirs.values(), cycle(_MARKERS), strict=False)]
     panels = [_minutes_panel(ours, method, others if index == 0 else []) for index, method in enumerate(methods)]
@@ -145,7 +149,7 @@ def minutes_chart(results: Sequence[Result], corpus: str) -> str:
 
 
 def programs_chart(results: Sequence[Result], corpus: str, minutes: float) -> str:
-    """Return a bar for nextword and for each other program, on the machine that ran most programs."""
+    """Return a bar for each program of the contest on the machine that ran most of them."""
     bars_by_name, machine = programs_of(results, corpus, minutes)
     name = {"ptb": "the Penn Treebank"}.get(corpus, corpus)
     return bars(
@@ -162,24 +166,20 @@ def programs_of(results: Sequence[Result], corpus: str, minutes: float) -> tuple
 
     Of several recipes or evaluations of a program, the one with the lowest validation perplexity counts.
     """
-    at = f"{minutes:g}"
-    programs = Query(corpus=corpus, preset="contest/*", minutes=at, pick="all").groups(results)
-    programs = [group for group in programs if group.first.preset != "contest/nextword"]
-    ours = Query(corpus=corpus, preset="auto", minutes=at, read="static").groups(results)
+    programs = Query(corpus=corpus, preset="contest/*", minutes=f"{minutes:g}", read=_COMPARED).groups(results)
     counts = Counter(machine for machine, _ in {(group.machine, group.first.preset) for group in programs})
     machine = max(counts, key=lambda name: (counts[name], name), default="")
-    best = _best_programs([group for group in [*ours, *programs] if group.machine == machine])
+    best = _best_programs([group for group in programs if group.machine == machine])
     perplexities = {}
     for preset, group in best.items():
-        name = "nextword" if preset == "auto" else preset.removeprefix("contest/")
+        name = preset.removeprefix("contest/")
         perplexities[_PROGRAMS.get(name, name)] = _best_method(group).values("test_perplexity")[0]
     return dict(sorted(perplexities.items(), key=lambda pair: pair[1])), machine
 
 
 def _best_programs(groups: Sequence[Group]) -> dict[str, Group]:
-    """Return the best group of each preset, without `contest/nextword`, which is `auto` once more."""
     ordered = sorted(groups, key=lambda group: group.lowest("valid_perplexity"), reverse=True)
-    return {group.first.preset: group for group in ordered if group.first.preset != "contest/nextword"}
+    return {group.first.preset: group for group in ordered}
 
 
 def _best_method(group: Group) -> Group:

@@ -1,4 +1,4 @@
-"""nextword, by its usual command: `nextword train TEXT --minutes N`."""
+"""nextword, by its usual command: `nextword train TEXT --minutes N`; read by the network alone, and as used."""
 
 import json
 import subprocess
@@ -12,7 +12,7 @@ from nextword.inference.evaluation.perplexity import evaluate
 from nextword.settings import read_tables
 from nextword.training.config import RunConfig
 from nextword.training.step.stream_model import fingerprint
-from quality_protocol import Ids, Outcome, Say, Task, compete
+from quality_protocol import AS_USED, Ids, Outcome, Say, Task, compete
 
 
 def train(task: Task, say: Say) -> Outcome:
@@ -30,15 +30,12 @@ def train(task: Task, say: Say) -> Outcome:
     for record in records:
         tokens = round(record["epoch"] * num_tokens)
         say({"seconds": record["seconds"], "tokens": tokens, "valid_perplexity": record["valid_perplexity"]})
-    model, config, settings = (
-        open_model(run.model, method="static"),
-        RunConfig.of_run(run),
-        read_tables(run.config_file),
-    )
+    model, config, settings = open_model(run.model), RunConfig.of_run(run), read_tables(run.config_file)
     scratch.cleanup()
 
     def evaluate_ids(ids: Ids) -> dict[str, float]:
-        return {"stream": -evaluate(model.engine, ids.astype("int32")).log_prob}
+        methods = {"stream": model.using("static"), AS_USED: model}
+        return {name: -evaluate(used.engine, ids.astype("int32")).log_prob for name, used in methods.items()}
 
     return Outcome(
         parameters=model.bundle.architecture.num_parameters,

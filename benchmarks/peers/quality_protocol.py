@@ -36,6 +36,9 @@ from peer_protocol import (
     peak_memory_bytes,
 )
 
+AS_USED = "as used"
+"""The method of a model with what it has besides its network, which others do not have."""
+
 Ids = NDArray[np.int64]
 
 # The sum over both splits' tokens of -ln p, by the method of evaluation.

@@ -206,15 +206,18 @@ def test_a_table_of_keystrokes_shows_the_newest_result_of_each_model() -> None:
 
 def test_each_program_is_drawn_at_its_best_recipe() -> None:
     ours = [make(minutes=30.0, test_perplexity=77.0), make(minutes=30.0, method="cache,temperature")]
-    best = make(preset="contest/transformer", minutes=30.0, valid_perplexity=94.0, test_perplexity=87.0)
-    worse = make(preset="contest/transformer", command="b", minutes=30.0, valid_perplexity=99.0, test_perplexity=80.0)
-    again = make(preset="contest/nextword", minutes=30.0, test_perplexity=75.0)
-    elsewhere = make(preset="contest/transformer", minutes=30.0, processor="EPYC, 2 cores", test_perplexity=60.0)
-    other = make(preset="contest/other", minutes=30.0, test_perplexity=107.0)
-    found, machine = programs_of([*ours, best, worse, again, other, elsewhere], "ptb", 30)
+
+    def program(name: str, test: float, **fields: Any) -> Result:
+        return make(**{"preset": f"contest/{name}", "minutes": 30.0, "method": "stream"} | fields, test_perplexity=test)
+
+    best = program("transformer", 87.0, method="windows of 64", valid_perplexity=94.0)
+    worse = program("transformer", 80.0, method="windows of 64", valid_perplexity=99.0, command="b")
+    again, used = program("nextword", 75.0), program("nextword", 62.0, method="as used")
+    elsewhere, other = program("transformer", 60.0, processor="EPYC, 2 cores"), program("other", 107.0)
+    found, machine = programs_of([*ours, best, worse, again, used, other, elsewhere], "ptb", 30)
     assert machine == "a processor"
-    assert list(found.items()) == [("nextword", 77.0), ("small transformer (PyTorch)", 87.0), ("other", 107.0)]
+    assert list(found.items()) == [("nextword", 75.0), ("small transformer (PyTorch)", 87.0), ("other", 107.0)]
     chart = minutes_chart([*ours, best, other], "ptb")
     for text in ("the network alone", "with a cache", "nextword, a processor", "other"):
         assert f">{text}<" in chart
-    assert minutes_chart([*ours, worse, best, again, other], "ptb") == chart
+    assert minutes_chart([*ours, worse, best, again, used, other], "ptb") == chart

@@ -17,7 +17,10 @@ from harness.process import PROGRAMS, PeerUnableError
 from harness.training_peers import peers_of
 from harness.workload import Workload
 
-NAMES = ("pytorch", "inference_pytorch", "serving_pytorch", "quality_transformer", "quality_word_language_model")
+NAMES = (
+    *("pytorch", "inference_pytorch", "serving_pytorch"),
+    *("quality_transformer", "quality_mingru", "quality_word_language_model"),
+)
 NEIGHBORS = ("peer_protocol", "quality_protocol", "inference_shares")
 OVERRIDES: dict[str, dict[str, Any]] = {
     "model": {

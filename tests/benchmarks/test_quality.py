@@ -59,12 +59,13 @@ def test_the_tutorial_s_program_is_run_once_and_not_again(folder: Path) -> None:
         ("nextword", {"arguments": SMALL}),
         ("transformer", {"width": 8, "num_layers": 1, "num_heads": 2, "context": 8, "batch_size": 4}),
         ("transformer", {"width": 8, "num_layers": 1, "num_heads": 2, "context": 8, "start": "counts"}),
-        ("transformer", {"width": 8, "num_layers": 1, "context": 8, "mixer": "mingru", "compute_dtype": "float32"}),
+        ("mingru", {"width": 8, "num_layers": 1, "context": 8, "compute_dtype": "float32"}),
+        ("kneser_ney", {"order": 3}),
         ("word_language_model", {"embedding_size": 8, "hidden_size": 8, "epochs": 3, "batch_size": 4, "num_steps": 5}),
     ],
 )
 def test_a_program_runs(folder: Path, request: pytest.FixtureRequest, name: str, recipe: dict[str, Any]) -> None:
-    if name != "nextword":
+    if name not in ("nextword", "kneser_ney"):
         request.getfixturevalue("torch")
     options = ("--minutes", "0.1", "--peers", name, "--recipe", json.dumps(recipe))
     result = result_of(benchmark("quality", folder, *options))

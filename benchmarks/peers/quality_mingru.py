@@ -1,0 +1,15 @@
+"""The program of the transformer with a minimal GRU in place of attention, at the same recipe."""
+
+from dataclasses import replace
+
+from quality_protocol import Outcome, Say, Task, compete
+from quality_transformer import train
+
+
+def train_recurrent(task: Task, say: Say) -> Outcome:
+    """Train until the time is over."""
+    return train(replace(task, recipe={"mixer": "mingru", **task.recipe}), say)
+
+
+if __name__ == "__main__":
+    compete(train_recurrent)

@@ -111,6 +111,7 @@ class Query:
         minutes: Pattern of the minutes.
         commit: Pattern of the commit.
         seed: Pattern of the seed.
+        machine: Pattern of the machine, with a question mark for each space.
         read: Pattern of the method of evaluation; several with semicolons between them.
         pick: Of results of the same thing on the same machine by several commits: `all`, the `newest`, or those
             `earlier`.
@@ -122,6 +123,7 @@ class Query:
     minutes: str = "*"
     commit: str = "*"
     seed: str = "*"
+    machine: str = "*"
     read: str = "*"
     pick: str = "newest"
     methods: str = "down"
@@ -148,7 +150,7 @@ class Query:
 
     def _shows(self, result: Result) -> bool:
         values = {"corpus": result.corpus, "commit": result.commit, "seed": str(result.seed), "read": result.method}
-        values |= {"preset": result.preset, "minutes": f"{result.minutes:g}"}
+        values |= {"preset": result.preset, "minutes": f"{result.minutes:g}", "machine": Group((result,)).machine}
         between = {"preset": ",", "read": ";"}
         return all(
             any(fnmatchcase(value, pattern) for pattern in getattr(self, name).split(between.get(name)))

@@ -89,6 +89,8 @@ def test_a_query_chooses_by_patterns_and_picks_commits() -> None:
         assert [group.first.commit for group in groups] == commits
     elsewhere = [make(commit="a"), make(commit="b", processor="EPYC, 2 cores")]
     assert len(Query.of("pick=newest").groups(elsewhere)) == 2
+    machines = [make(processor=f"Intel(R) Xeon(R) Processor, 2 cores, {feature}") for feature in ("AVX2", "AMX-BF16")]
+    assert [group.machine for group in Query.of("machine=Intel?Xeon").groups(machines)] == ["Intel Xeon"]
 
 
 @pytest.mark.parametrize(

@@ -177,7 +177,7 @@ def results_tables(query: Query, results: Sequence[Result]) -> str:
     groups = query.groups(results)
     machines = sorted({group.machine for group in groups})
     if len(machines) < 2:
-        return _table(query, groups)
+        return _table(query, groups, *(["machine"] if query.machine != "*" else []))
     return "\n\n".join(
         f"**{machine}**\n\n{_table(query, [group for group in groups if group.machine == machine], 'machine')}"
         for machine in machines
@@ -191,7 +191,7 @@ def _table(query: Query, groups: Sequence[Group], *told: str) -> str:
     else:
         rows = [_described(part) | _down(part) for group in groups for part in group.by_method.values()]
     # What the query fixes is no column.
-    fixed = {key for key in ("corpus", "preset") if not set(getattr(query, key)) & set("*?[,")}
+    fixed = {key for key in ("corpus", "preset", "minutes") if not set(getattr(query, key)) & set("*?[,")}
     headings = dict.fromkeys(heading for row in rows for heading in row if heading not in {*fixed, *_LAST, *told})
     return markdown_table(rows, [*headings, *_LAST])
 

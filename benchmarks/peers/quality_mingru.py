@@ -8,7 +8,7 @@ from quality_transformer import train
 
 def train_recurrent(task: Task, say: Say) -> Outcome:
     """Train until the time is over."""
-    return train(replace(task, recipe={"mixer": "mingru", **task.recipe}), say)
+    return train(replace(task, recipe={**task.recipe, "mixer": "mingru"}), say)
 
 
 if __name__ == "__main__":

@@ -146,12 +146,11 @@ class RunConfig:
 
     def with_choices(self, *choices: Tables) -> Self:
         """Return the settings with the values that a plan chose, except those in `given`."""
-        chosen = merge_tables(*choices)
-        groups: dict[str, Any] = {
-            name: kind.from_table({**getattr(self, name).to_table(), **chosen[name], **self.given.get(name, {})})
-            for name, kind in _GROUPS.items()
-            if name in chosen
-        }
+        groups: dict[str, Any] = {}
+        for name, chosen in merge_tables(*choices).items():
+            given = self.given.get(name, {})
+            open_choices = {setting: value for setting, value in chosen.items() if setting not in given}
+            groups[name] = _GROUPS[name].from_table({**getattr(self, name).to_table(), **open_choices})
         return replace(self, **groups)
 
     def require_kept_by(self, run: "RunConfig") -> None:

@@ -189,3 +189,10 @@ def test_choices_of_a_plan_do_not_override_the_arguments() -> None:
     assert chosen.batching == config.batching
     with pytest.raises(SettingError, match="`embedding_size` must be at least 1, but is 0"):
         config.with_choices({"model": {"embedding_size": 0}})
+
+
+def test_a_plan_keeps_the_precision_that_auto_was_resolved_to() -> None:
+    config = RunConfig.of("auto", {"training": {"minutes": 1.0, "compute_dtype": "auto"}})
+    resolved = config.resolved(text=config.text, compute_dtype="float32")
+    chosen = resolved.with_choices({"training": {"weight_decay": 0.5}})
+    assert (chosen.training.compute_dtype, chosen.training.weight_decay) == ("float32", 0.5)

@@ -128,43 +128,62 @@ class Memory(NamedTuple):
 
 
 class Matches(NamedTuple):
-    r"""The remembered tokens for each query of a window."""
+    r"""The remembered tokens for each query of a window.
+
+    A query may see the `size` entries up to its newest, without the latest `delay`.
+    """
 
     similarity: Floats  # $h_t^\top h_i$ of each query with each entry `(T, N)`, float32
     followers: TokenIds  # the token after each entry `(N,)`
-    visible: NDArray[np.bool_] | None  # which entries a query may see `(T, N)`; `None` if it may see all
-    newest: NDArray[np.intp]  # place of the newest entry at each query, which a delay may leave out `(T, 1)`
+    newest: int  # place of the newest entry at the last query, which a delay may leave out; one less at each before it
+    size: int
+    delay: int
 
     @classmethod
     def of(cls, memory: Memory, hidden: Floats, size: int, delay: int = 0) -> Self:
         """Look up hidden states `(T, H)` in the memory after their inputs."""
         num_queries, entries = len(hidden), memory.entries
         # The last query has read the followers of all entries, and each query before it one less.
-        newest = memory.num_entries - num_queries + np.arange(num_queries)[:, None]
         if entries is None:
-            return cls(np.zeros((num_queries, 0), np.float32), np.zeros(0, np.int32), None, newest)
+            return cls(np.zeros((num_queries, 0), np.float32), np.zeros(0, np.int32), -1, size, delay)
         first = max(0, memory.num_entries - (size + num_queries - 1))
         stop = max(first, memory.num_entries - delay)
         similarity = hidden @ entries.hidden[first:stop].T
-        followers, newest = entries.followers[first:stop], newest - first
-        if num_queries == 1:
-            return cls(similarity, followers, None, newest)
-        places = np.arange(len(followers))
-        return cls(similarity, followers, (places <= newest - delay) & (places > newest - size), newest)
+        return cls(similarity, entries.followers[first:stop], memory.num_entries - 1 - first, size, delay)
+
+    def places_of(self, targets: TokenIds) -> NDArray[np.intp]:
+        """Return where targets `(T,)` follow an entry, as places in the flat table of queries and entries."""
+        return np.flatnonzero(self.followers == targets[:, None])
 
     def weights(self, theta: float, decay: float) -> tuple[Floats, Floats]:
         r"""Return $p_\text{cache}$ of each entry `(T, N)`, and $\ln Z$ `(T,)`: zeros and -inf if it sees none."""
         scaled: Floats = np.float32(theta) * self.similarity
-        if decay:
-            scaled -= np.float32(decay) * (self.newest - np.arange(len(self.followers))).astype(np.float32)
-        if self.visible is not None:
-            scaled[~self.visible] = -np.inf
+        ages = self.newest - np.arange(len(self.followers))  # at the last query
+        scaled -= np.float32(decay) * ages.astype(np.float32)
+        self._hide_unseen(scaled)
         highest: Floats = scaled.max(axis=1, initial=-np.inf)
-        weights: Floats = np.exp(scaled - np.where(np.isfinite(highest), highest, np.float32(0))[:, None])
+        scaled -= np.where(np.isfinite(highest), highest, np.float32(0))[:, None]
+        weights: Floats = np.exp(scaled, out=scaled)
         totals: Floats = weights.sum(axis=1)
         weights /= np.maximum(totals, np.finfo(np.float32).tiny)[:, None]
+        later = np.arange(len(highest), dtype=np.float32)[::-1]  # queries after each
         with np.errstate(divide="ignore"):
-            return weights, highest + np.log(totals)
+            return weights, highest + np.log(totals) + np.float32(decay) * later
+
+    def _hide_unseen(self, scaled: Floats) -> None:
+        """Set what a query may not see to minus infinity: of most queries, only some of the first and last entries."""
+        newest = self.newest - np.arange(len(scaled))[::-1, None]
+        places = np.arange(len(self.followers))
+        early = slice(0, max(0, self.newest - self.size + 1))
+        late = slice(max(0, int(newest[0, 0]) - self.delay + 1), None)
+        scaled[:, early][places[early] <= newest - self.size] = -np.inf
+        scaled[:, late][places[late] > newest - self.delay] = -np.inf
+
+
+def sums_at(places: NDArray[np.intp], weights: Floats) -> NDArray[np.float64]:
+    """Return the sum of the weights `(T, N)` at some places for each query `(T,)`."""
+    num_queries, num_entries = weights.shape
+    return np.bincount(places // max(1, num_entries), weights.ravel()[places], minlength=num_queries)
 
 
 def cache_mass(log_totals: NDArray[np.floating], weight: float, sentinel: float) -> NDArray[np.float64]:
@@ -226,7 +245,6 @@ class CachePart:
             starts = probabilities.shape[1] * np.arange(len(mass))[:, None]
             np.add.at(probabilities.reshape(-1), (starts + matches.followers).ravel(), weights.ravel())
         else:
-            rows, entries = np.nonzero(matches.followers == targets[:, None])
             probabilities *= 1 - mass
-            probabilities += np.bincount(rows, weights[rows, entries], minlength=len(mass)).astype(np.float32)
+            probabilities += sums_at(matches.places_of(targets), weights).astype(np.float32)
         return after

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from nextword.bundle.mixture import Gate, Gates, Mixture, MixtureSettings, PackedNgrams
 from nextword.bundle.model_card import mixture_facts
 from nextword.engine.engine import Engine
-from nextword.engine.mixture.cache import CacheOptions, Matches, Memory, cache_mass
+from nextword.engine.mixture.cache import CacheOptions, Matches, Memory, cache_mass, sums_at
 from nextword.engine.mixture.gates import MixedText
 from nextword.engine.ngram.interpolated_model import InterpolatedModel, contexts_of
 from nextword.engine.ngram.kneser_ney import KneserNeyModel
@@ -50,14 +50,8 @@ _MIN_ROW_TOKENS = 500
 class CacheTrial(NamedTuple):
     """What a cache of some size and theta says of a text."""
 
-    hits: Floats  # the probability of each token under the cache alone `(N,)`
+    hits: Doubles  # the probability of each token under the cache alone `(N,)`
     log_totals: Floats  # the logarithm of the weight of all entries `(N,)`; -inf for an empty cache
-
-    @classmethod
-    def of(cls, matches: Matches, targets: TokenIds, theta: float, decay: float) -> Self:
-        """Return what a cache says of the tokens after the queries of a window `(T,)`."""
-        weights, log_totals = matches.weights(theta, decay)
-        return cls((weights * (matches.followers == targets[:, None])).sum(axis=1), log_totals)
 
     def mixed(self, own: Doubles, weight: float, sentinel: float) -> Doubles:
         """Return the probability of each token with the cache mixed in."""
@@ -103,8 +97,10 @@ def read_with_caches(engine: Engine, texts: TokenIds, grid: CacheGrid) -> ReadTe
             memories[row] = memories[row].after(inputs[row], window, most)
             for size in grid.sizes:
                 matches = Matches.of(memories[row], window, size, grid.delay)
+                places = matches.places_of(targets[row])
                 for theta, decay in product(grid.thetas, grid.decays):
-                    parts[size, theta, decay][row].append(CacheTrial.of(matches, targets[row], theta, decay))
+                    weights, log_totals = matches.weights(theta, decay)
+                    parts[size, theta, decay][row].append(CacheTrial(sums_at(places, weights), log_totals))
     trials = {key: CacheTrial(*map(np.concatenate, zip(*chain(*rows), strict=True))) for key, rows in parts.items()}
     probabilities = np.exp(np.concatenate(own, axis=1).ravel().astype(np.float64))
     joined = np.concatenate(states, axis=1).reshape(len(probabilities), -1) if states else None

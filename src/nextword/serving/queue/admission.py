@@ -184,7 +184,6 @@ class Turns:
         self._lock = threading.Lock()
         self._waiting: deque[threading.Event] = deque()
         self._own = threading.local()
-        self.num_passed = 0  # how often a thread let others go first
 
     @contextmanager
     def taken(self, is_left: Callable[[], bool] = lambda: False) -> Iterator[None]:
@@ -216,7 +215,6 @@ class Turns:
         if self._own.is_left():
             raise CancelledError
         if read >= self._tokens and self._waiting:
-            self.num_passed += 1
             self._end()
             self._begin()
         self._own.read += num_tokens

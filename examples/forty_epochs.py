@@ -51,7 +51,7 @@ def validation_in_windows(model: LanguageModel, corpus: Corpus, path: Path) -> A
     reader.compile(optimizer="sgd")
 
     def validate(epoch: int, _logs: Mapping[str, Any] | None) -> None:
-        figures = reader.evaluate(RoundDataset(windows, 0, windows.steps_per_epoch), verbose=0, return_dict=True)
+        figures = reader.evaluate(RoundDataset(windows, range(windows.steps_per_epoch)), verbose=0, return_dict=True)
         table = read_lines(path)
         table[epoch + 1] = {"perplexity": figures["perplexity"], "accuracy": figures["accuracy"]}
         lines = [json.dumps({"round": number, **row}) for number, row in sorted(table.items())]

@@ -37,7 +37,8 @@ def prepare(settings: dict[str, Any]) -> tuple[dict[str, Any], Run]:
 
     def run(steps: int) -> dict[str, list[float]]:
         timer = StepTimer()
-        dataset = RoundDataset(windows, next(rounds) * steps, steps)
+        first = next(rounds) * steps
+        dataset = RoundDataset(windows, range(first, first + steps))
         stream.fit(dataset, shuffle=False, verbose=0, callbacks=[timer])
         return {"step": timer.seconds}
 

@@ -26,10 +26,11 @@ def html_table(header: Sequence[str], rows: Sequence[Sequence[str]], *, title: s
 
     Cells are text, or `Markup`. The first `left` columns are aligned on the left; all others are numbers.
     """
+    above = f'<div style="font-weight:600">{_html(title)}</div>' if title else ""
     head = f'<thead><tr style="border-bottom:{_LINE};background:none">{_cells("th", header, left)}</tr></thead>'
     body = "".join(f'<tr style="background:none">{_cells("td", row, left)}</tr>' for row in rows)
     return Markup(
-        f'<div style="overflow-x:auto">{_title(title)}<table style="{_TABLE}">{head if header else ""}'
+        f'<div style="overflow-x:auto">{above}<table style="{_TABLE}">{head if header else ""}'
         f"<tbody>{body}</tbody></table></div>"
     )
 
@@ -47,18 +48,11 @@ def html_stack(*parts: str) -> Markup:
 
 
 def _cells(kind: str, cells: Sequence[str], left: int) -> str:
+    weight = f";font-weight:normal;{_QUIET}" if kind == "th" else ""
     return "".join(
-        f'<{kind} style="{_CELL}{"left" if column < left else "right"}{_weight(kind)}">{_html(cell)}</{kind}>'
+        f'<{kind} style="{_CELL}{"left" if column < left else "right"}{weight}">{_html(cell)}</{kind}>'
         for column, cell in enumerate(cells)
     )
-
-
-def _weight(kind: str) -> str:
-    return f";font-weight:normal;{_QUIET}" if kind == "th" else ""
-
-
-def _title(title: str) -> str:
-    return f'<div style="font-weight:600">{_html(title)}</div>' if title else ""
 
 
 def _html(text: str) -> str:

@@ -59,8 +59,9 @@ class RunConfig:
         given: dict[str, dict[str, Any]] = {}
         for override in overrides:
             _require_tables(override)
-            if not override.keys() & {"origin", "plan"}:  # a run writes both, of which minutes decide
-                _require_one_length(override.get("training", {}))
+            is_of_run = override.keys() & {"origin", "plan"}  # it writes both lengths, of which minutes decide
+            if not is_of_run and override.get("training", {}).keys() >= {"epochs", "minutes"}:
+                raise SettingError("`epochs` and `minutes` must not be given together, but are; leave one out")
             given = _with_overrides(given, override)
         if "base" in given.get("training", {}):
             _require_network_of_base(given.get("model", {}))
@@ -238,11 +239,6 @@ def _without_streams(preset: Tables, given: Tables) -> Tables:
         return preset
     kept = {name: value for name, value in preset.get("batching", {}).items() if name not in VARYING}
     return {**preset, "batching": kept}
-
-
-def _require_one_length(training: Mapping[str, Any]) -> None:
-    if training.keys() >= {"epochs", "minutes"}:
-        raise SettingError("`epochs` and `minutes` must not be given together, but are; leave one out")
 
 
 def _require_network_of_base(model: Mapping[str, Any]) -> None:

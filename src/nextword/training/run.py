@@ -185,8 +185,8 @@ class TrainingRun:
             points.append(point)
             self._observer.on_point(point)
 
-        intervals, total = Intervals(ends, end_interval), self.plan.total_steps
-        return self.step.train_round(first, steps, self._callbacks, intervals, total_steps=total), points
+        intervals = Intervals(ends, end_interval)
+        return self.step.train_round(first, steps, self._callbacks, intervals, plan=self.plan), points
 
     def _report(self, steps: int, perplexity: float, steps_per_second: float) -> None:
         step = self.progress.steps + steps

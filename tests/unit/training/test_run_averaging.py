@@ -50,7 +50,7 @@ def test_the_log_has_the_perplexity_of_the_average(tmp_path: Path) -> None:
     assert [record.averaged_steps for record in run.progress.records] == [6, 12, 18, 24, 30]
     # The model has the averaged weights now, so Keras evaluates the average.
     valid = run.step._valid
-    dataset = RoundDataset(valid, 0, valid.steps_per_epoch)
+    dataset = RoundDataset(valid, range(valid.steps_per_epoch))
     figures = run.step.stream.evaluate(dataset, verbose=0, return_dict=True)
     assert figures["perplexity"] == pytest.approx(record.valid_perplexity, rel=1e-6)
     assert figures["accuracy"] == pytest.approx(record.valid_accuracy, rel=1e-6)

@@ -83,7 +83,7 @@ class WordModel:
         self._unknown = _unknown_word(model.tokenizer)
         self._unknown_spelling = sum(words.tokens(self._unknown, "nothing").spelling_log_probs[:2])
         self._known = KnownWords(model.tokenizer)
-        self._scored = lru_cache(maxsize=history)(lambda keyed, word: keyed.context.score(word))
+        self._scored = lru_cache(maxsize=history)(_score)
 
     def start(self, *, bos: bool = True) -> WordContext:
         """Return the context at the beginning of a line, or without `bos`, an unknown context."""
@@ -118,6 +118,10 @@ class _Keyed:
 
     def __hash__(self) -> int:
         return hash(self.context.key)
+
+
+def _score(keyed: _Keyed, word: str) -> WordScore:
+    return keyed.context.score(word)
 
 
 def _unknown_word(tokenizer: Tokenizer) -> str:

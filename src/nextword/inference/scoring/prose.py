@@ -111,7 +111,8 @@ def score_prose(
     for score in score_lines(model, texts(), options.replace(eos=False), ranks=ranks):
         paragraph = held.popleft()
         pieces = surface(model.tokenizer, paragraph.text)
-        starts = [0, *(found.end() for found in _SENTENCE_END.finditer(paragraph.text) if not _is_title(found))]
+        ends = _SENTENCE_END.finditer(paragraph.text)
+        starts = [0, *(end.end() for end in ends if not _TITLE.search(paragraph.text, 0, end.start()))]
         sentence_of = [bisect_right(starts, end - 1) - 1 for end in _ends(pieces, paragraph.text)]
         shown = ShownLine.of(score, model.tokenizer)
         for sentence, (start, stop) in enumerate(zip(starts, [*starts[1:], len(paragraph.text)], strict=True)):
@@ -145,10 +146,6 @@ def _paragraphs(lines: Iterable[str]) -> Iterator[_Paragraph]:
 
 def _paragraph(lines: list[str], number: int) -> _Paragraph:
     return _Paragraph(" ".join(lines), number, [0, *accumulate(len(line) + 1 for line in lines[:-1])])
-
-
-def _is_title(end: re.Match[str]) -> bool:
-    return _TITLE.search(end.string, 0, end.start()) is not None
 
 
 def _ends(pieces: Iterable[str], text: str) -> Iterator[int]:

@@ -143,10 +143,14 @@ def _over_blocks(
 ) -> _Arrays:
     """Apply `visit` to every block of the vocabulary and return the result; the last block may be smaller."""
     vocabulary_size = bias.shape[0]
-    size = min(vocabulary_size, max(16, _BLOCK_LOGITS // hidden.shape[0]))
+    size = _block_tokens(hidden.shape[0], vocabulary_size)
     num_blocks, rest = divmod(vocabulary_size, size)
     found = jax.lax.fori_loop(0, num_blocks, lambda block, found: visit(found, block * size, size), found)
     return visit(found, num_blocks * size, rest) if rest else found
+
+
+def _block_tokens(num_rows: int, vocabulary_size: int) -> int:
+    return min(vocabulary_size, max(16, _BLOCK_LOGITS // num_rows))
 
 
 def _gradients_by_rows(inputs: LossInputs, options: LossOptions) -> _Arrays:

@@ -3,6 +3,8 @@
 `make_windows` chooses between them and successive windows.
 """
 
+from collections.abc import Sequence
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -133,15 +135,26 @@ class VariedStreams(_RowsOfText):
         positions, reset = self._row_starts[:, None] + shifted, self._resets_of(step) | (index == 0)
         return self._cut(positions, inside=inside, counted=inside, reset=reset)
 
-    def first_window(self, total_steps: int) -> int:
-        """Return the window from which a run of `total_steps` ends with a whole epoch, if its rows are shuffled.
+    def order(self, planned_steps: Sequence[int], round_steps: int) -> NDArray[np.int64]:
+        """Return the number of the window of each step, so that a run of shuffled rows ends with whole epochs.
 
-        A part of an epoch at the end would favor the text that it reads. A run with windows of different lengths begins
-        with the first, because the learning rates of its steps are made for them.
+        A part of an epoch at the end would favor the text that it reads, so a run begins within an epoch. If the plan
+        changes after a round, the run reads on until whole epochs are left, and then begins the next one; no window is
+        read twice. A run with windows of different lengths reads all in order, because the learning rates of its steps
+        are made for them.
         """
         if self._options.shuffle == "none" or self._options.variable_num_steps:
-            return 0
-        return -total_steps % self.steps_per_epoch
+            return super().order(planned_steps, round_steps)
+        epoch, rounds = self.steps_per_epoch, list[NDArray[np.int64]]()
+        window = -planned_steps[0] % epoch
+        for number, total in enumerate(planned_steps):
+            left = total - number * round_steps
+            steps = round_steps if number + 1 < len(planned_steps) else left
+            rest = min(steps, left % epoch if left >= epoch else left)
+            next_epoch = -(-(window + rest) // epoch) * epoch
+            rounds.append(np.concatenate((window + np.arange(rest), next_epoch + np.arange(steps - rest))))
+            window = rounds[-1][-1] + 1
+        return np.concatenate(rounds)
 
     def relative_lengths(self, num_windows: int) -> NDArray[np.float32] | None:
         """Return the lengths of the first windows, divided by `num_steps`; `None` if all are 1."""

@@ -1,6 +1,7 @@
 """Windows of training data, their interface, and the tutorial's successive windows."""
 
 from abc import ABC, abstractmethod
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -39,9 +40,9 @@ class Windows(ABC):
     def window(self, step: int) -> Window:
         """Return the window with the number `step`, counted from 0."""
 
-    def first_window(self, total_steps: int) -> int:  # noqa: ARG002
-        """Return the number of the window that a run of `total_steps` begins with."""
-        return 0
+    def order(self, planned_steps: Sequence[int], round_steps: int) -> NDArray[np.int64]:  # noqa: ARG002
+        """Return the number of the window of each step, by the steps in all as planned before each round so far."""
+        return np.arange(planned_steps[-1])
 
     def relative_lengths(self, num_windows: int) -> NDArray[np.float32] | None:  # noqa: ARG002
         """Return the lengths of the first windows, divided by `num_steps`; `None` if all are 1."""

@@ -14,9 +14,9 @@ are counted. A text with fewer different pre-tokens, as most texts are, loses no
 """
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from heapq import nsmallest
-from itertools import batched, repeat
+from itertools import batched, chain, repeat, starmap
 
 import tokenizers
 from tokenizers import Regex
@@ -124,13 +124,8 @@ def _merged(
         show_progress=False,
     )
     engine = tokenizers.Tokenizer(BPE())
-    engine.train_from_iterator(_repeated(pre_tokens), trainer)
+    engine.train_from_iterator(chain.from_iterable(starmap(repeat, sorted(pre_tokens.items()))), trainer)
     return set(engine.get_vocab(with_added_tokens=False))
-
-
-def _repeated(pre_tokens: Mapping[str, int]) -> Iterator[str]:
-    for pre_token in sorted(pre_tokens):
-        yield from repeat(pre_token, pre_tokens[pre_token])
 
 
 def _count_tokens(vocabulary: Vocabulary, pre_tokens: Mapping[str, int]) -> Counter[str]:

@@ -84,8 +84,8 @@ class RowsOfProcess(Windows):
         return Window(self._own(inputs), self._own(targets), self._own(weights), self._own(reset))
 
     @override
-    def first_window(self, total_steps: int) -> int:
-        return self._windows.first_window(total_steps)
+    def order(self, planned_steps: Sequence[int], round_steps: int) -> NDArray[np.int64]:
+        return self._windows.order(planned_steps, round_steps)
 
     @override
     def relative_lengths(self, num_windows: int) -> NDArray[np.float32] | None:

@@ -30,6 +30,7 @@ class ProgressBar(TrainingObserver):
         self._console = console
         self._has_header = False
         self._lines = ReadingLines(console.print)
+        can_change = console.is_terminal or (console.is_jupyter and find_spec("ipywidgets") is not None)
         self._bar = Progress(
             TextColumn("{task.fields[doing]}"),
             BarColumn(bar_width=12),
@@ -39,7 +40,7 @@ class ProgressBar(TrainingObserver):
             TextColumn("{task.fields[perplexity]}"),
             console=console,
             transient=True,
-            disable=not live or not (console.is_terminal or _is_live_notebook(console)),
+            disable=not (live and can_change),
         )
         self._task = self._bar.add_task("", doing="starting", speed="", perplexity="", total=None)
 
@@ -104,10 +105,6 @@ def clock(seconds: float) -> str:
     minutes, seconds = divmod(round(seconds), 60)
     hours, minutes = divmod(minutes, 60)
     return f"{hours}:{minutes:02d}:{seconds:02d}"
-
-
-def _is_live_notebook(console: Console) -> bool:
-    return console.is_jupyter and find_spec("ipywidgets") is not None
 
 
 class LiveBar(ProgressBar):

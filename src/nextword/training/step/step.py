@@ -106,13 +106,14 @@ class TrainingStep:
         callbacks: RoundCallbacks | None = None,
         intervals: Intervals | None = None,
         *,
-        total_steps: int | None = None,
+        plan: Plan | None = None,
     ) -> TrainingMetrics:
-        """Take the steps of a round, starting at step `first_step` of a run of `total_steps` as planned now."""
+        """Take the steps of a round, starting at step `first_step` of a run as planned now."""
         callbacks = callbacks or RoundCallbacks(self.stream)
         round_number = first_step // self.plan.round_steps
-        first_window = self._train.first_window(total_steps or self.plan.total_steps)
-        dataset = RoundDataset(self._train, first_window + first_step, num_steps)
+        plan = plan or self.plan
+        order = self._train.order(plan.planned_steps, plan.round_steps)
+        dataset = RoundDataset(self._train, order[first_step : first_step + num_steps])
         began = time.monotonic()
         callbacks.intervals = intervals
         if intervals is not None:
@@ -161,7 +162,7 @@ class TrainingStep:
         restore(self.stream, arrays)
 
     def _evaluate(self, callbacks: RoundCallbacks) -> Mapping[str, float]:
-        dataset = RoundDataset(self._valid, 0, self._valid.steps_per_epoch)
+        dataset = RoundDataset(self._valid, range(self._valid.steps_per_epoch))
         try:
             figures: Mapping[str, float] = self.stream.evaluate(
                 dataset, callbacks=callbacks, return_dict=True, verbose=0
@@ -179,20 +180,19 @@ class RoundDataset(keras.utils.PyDataset):
         counts: Number of counted tokens in each window that was read so far `(num_steps,)`.
     """
 
-    def __init__(self, windows: Windows, first_step: int, num_steps: int) -> None:
+    def __init__(self, windows: Windows, order: Sequence[int] | NDArray[np.int64]) -> None:
         super().__init__()
         self._windows = windows
-        self._first_step = first_step
-        self._num_steps = num_steps
-        self.counts = np.zeros(num_steps)
+        self._order = order
+        self.counts = np.zeros(len(order))
 
     def __len__(self) -> int:
         """Return the number of windows."""
-        return self._num_steps
+        return len(self._order)
 
     def __getitem__(self, index: int) -> Batch:
         """Return window `index` of the round."""
-        window = self._windows.window(self._first_step + index)
+        window = self._windows.window(int(self._order[index]))
         self.counts[index] = window.weights.sum()
         return as_batch(window)
 

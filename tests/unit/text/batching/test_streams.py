@@ -187,11 +187,32 @@ def test_rows_begin_at_another_position_in_every_epoch_and_wrap_around() -> None
 @given(st.integers(1, 400))
 def test_a_run_of_shuffled_rows_begins_where_it_ends_with_an_epoch(total_steps: int) -> None:
     shuffled = varied(300, batch_size=3, num_steps=7, shuffle="partial")
-    first = shuffled.first_window(total_steps)
-    assert 0 <= first < shuffled.steps_per_epoch
-    assert (first + total_steps) % shuffled.steps_per_epoch == 0
+    order = shuffled.order([total_steps], round_steps=11)
+    assert 0 <= order[0] < shuffled.steps_per_epoch
+    assert (order[0] + total_steps) % shuffled.steps_per_epoch == 0
+    assert np.array_equal(order, order[0] + np.arange(total_steps))
     for options in ({}, {"variable_num_steps": True}, {"shuffle": "partial", "variable_num_steps": True}):
-        assert varied(300, batch_size=3, num_steps=7, **options).first_window(total_steps) == 0
+        streams = varied(300, batch_size=3, num_steps=7, **options)
+        assert np.array_equal(streams.order([total_steps], round_steps=11), np.arange(total_steps))
+
+
+@given(st.integers(1, 20), st.lists(st.integers(1, 60), min_size=1, max_size=6))
+def test_a_run_whose_end_is_planned_again_reads_no_window_twice_and_ends_with_whole_epochs(
+    round_steps: int, steps_left: list[int]
+) -> None:
+    shuffled = varied(300, batch_size=3, num_steps=7, shuffle="partial")
+    *before, last = steps_left
+    planned = [number * round_steps + max(left, round_steps + 1) for number, left in enumerate(before)]
+    planned.append(len(before) * round_steps + last)
+    order = shuffled.order(planned, round_steps)
+    assert len(order) == planned[-1]
+    assert (np.diff(order) > 0).all()
+    if before:
+        assert np.array_equal(shuffled.order(planned[:-1], round_steps)[: len(before) * round_steps], order[:-last])
+    whole = last // shuffled.steps_per_epoch * shuffled.steps_per_epoch
+    if whole:
+        assert order[-whole] % shuffled.steps_per_epoch == 0
+        assert np.array_equal(order[-whole:], order[-whole] + np.arange(whole))
 
 
 def test_rows_are_reset_at_random_and_at_the_beginning_of_an_epoch() -> None:

@@ -24,7 +24,7 @@ def make_streams() -> Streams:
 
 
 def make_dataset(round_number: int = 0) -> RoundDataset:
-    return RoundDataset(make_streams(), round_number * ROUND_STEPS, ROUND_STEPS)
+    return RoundDataset(make_streams(), range(round_number * ROUND_STEPS, (round_number + 1) * ROUND_STEPS))
 
 
 def assert_is_window(batch: Any, step: int) -> None:

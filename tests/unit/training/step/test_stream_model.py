@@ -83,7 +83,7 @@ def figures_by_hand(logits: list[NDArray[np.float64]], windows: Windows) -> tupl
 def test_fit_carries_the_same_state_as_a_manual_loop() -> None:
     model, windows = LanguageModel(ARCHITECTURE), RandomWindows()
     stream = frozen(model)
-    stream.fit(RoundDataset(windows, 0, windows.steps_per_epoch), shuffle=False, verbose=0)
+    stream.fit(RoundDataset(windows, range(windows.steps_per_epoch)), shuffle=False, verbose=0)
     for ours, expected in zip(carried(stream.train_state), run_by_hand(model, windows)[1], strict=True):
         np.testing.assert_allclose(ours, expected, atol=1e-6)
         assert np.abs(expected).max() > 0.01
@@ -92,10 +92,10 @@ def test_fit_carries_the_same_state_as_a_manual_loop() -> None:
 def test_validation_has_its_own_state() -> None:
     model, windows = LanguageModel(ARCHITECTURE), RandomWindows()
     stream = frozen(model)
-    dataset = RoundDataset(windows, 0, 5)
+    dataset = RoundDataset(windows, range(5))
     stream.fit(dataset, shuffle=False, verbose=0)
     before = carried(stream.train_state)
-    stream.evaluate(RoundDataset(windows, 0, windows.steps_per_epoch), verbose=0)
+    stream.evaluate(RoundDataset(windows, range(windows.steps_per_epoch)), verbose=0)
     for ours, expected in zip(carried(stream.train_state), before, strict=True):
         np.testing.assert_array_equal(ours, expected)
     for ours, expected in zip(carried(stream.valid_state), run_by_hand(model, windows)[1], strict=True):
@@ -108,7 +108,7 @@ def test_validation_may_have_another_number_of_rows() -> None:
     ids = np.arange(40, dtype=np.int32) % VOCABULARY_SIZE
     train = Streams(ids, batch_size=BATCH_SIZE, num_steps=NUM_STEPS, first_input=0)
     valid = Streams(ids, batch_size=2, num_steps=NUM_STEPS, first_input=0)
-    stream.fit(RoundDataset(train, 0, 2), validation_data=RoundDataset(valid, 0, 4), shuffle=False, verbose=0)
+    stream.fit(RoundDataset(train, range(2)), validation_data=RoundDataset(valid, range(4)), shuffle=False, verbose=0)
     assert [weights.shape[0] for weights in carried(stream.train_state)] == [BATCH_SIZE] * 4
     assert [weights.shape[0] for weights in carried(stream.valid_state)] == [2] * 4
 
@@ -148,7 +148,7 @@ def perplexity_after_training(windows: Windows) -> float:
     )
     stream = StreamModel(LanguageModel(architecture), batch_size=windows.batch_size)
     stream.compile(optimizer=keras.optimizers.Adam(0.02))
-    dataset = RoundDataset(windows, 0, windows.steps_per_epoch)
+    dataset = RoundDataset(windows, range(windows.steps_per_epoch))
     stream.fit(dataset, epochs=16, shuffle=False, verbose=0)
     return float(stream.evaluate(dataset, verbose=0, return_dict=True)["perplexity"])
 
@@ -192,7 +192,7 @@ def test_perplexity_and_accuracy_are_those_of_the_logits(loss: Literal["mean", "
     model, windows = LanguageModel(ARCHITECTURE), RandomWindows()
     perplexity, accuracy = figures_by_hand(run_by_hand(model, windows)[0], windows)
     stream = frozen(model, loss)
-    dataset = RoundDataset(windows, 0, windows.steps_per_epoch)
+    dataset = RoundDataset(windows, range(windows.steps_per_epoch))
     trained = stream.fit(dataset, validation_data=dataset, shuffle=False, verbose=0).history
     for prefix in ("", "val_"):
         assert trained[f"{prefix}perplexity"] == pytest.approx([perplexity], rel=1e-5)
@@ -201,7 +201,7 @@ def test_perplexity_and_accuracy_are_those_of_the_logits(loss: Literal["mean", "
 
 def test_unknown_words_do_not_count_as_right() -> None:
     model, windows = LanguageModel(ARCHITECTURE), RandomWindows()
-    dataset = RoundDataset(windows, 0, 3)
+    dataset = RoundDataset(windows, range(3))
     accuracies = []
     for unknown_id in (None, *range(ARCHITECTURE.vocabulary_size)):
         stream = frozen(model)
@@ -223,8 +223,8 @@ def test_random_numbers_in_the_loss_differ_in_every_training_step(drawn_in_the_l
     generator = model.projection.dropout.seed_generator if sampler is None else sampler.seed_generator
     states = []
     for _ in range(3):
-        stream.fit(RoundDataset(RandomWindows(), 0, 1), shuffle=False, verbose=0)
+        stream.fit(RoundDataset(RandomWindows(), range(1)), shuffle=False, verbose=0)
         states.append(np.asarray(generator.state.value).tolist())
-    stream.evaluate(RoundDataset(RandomWindows(), 0, 1), verbose=0)
+    stream.evaluate(RoundDataset(RandomWindows(), range(1)), verbose=0)
     assert len({tuple(state) for state in states}) == 3
     assert np.asarray(generator.state.value).tolist() == states[-1]

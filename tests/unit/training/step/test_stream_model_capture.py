@@ -36,7 +36,7 @@ def make_stream(seed: int, optimizer: str = "adam", architecture: Architecture =
 
 def train(stream: StreamModel, round_number: int) -> None:
     streams = Streams(IDS, batch_size=BATCH_SIZE, num_steps=5, first_input=0)
-    dataset = RoundDataset(streams, round_number * ROUND_STEPS, ROUND_STEPS)
+    dataset = RoundDataset(streams, range(round_number * ROUND_STEPS, (round_number + 1) * ROUND_STEPS))
     stream.fit(dataset, validation_data=dataset, shuffle=False, verbose=0)
 
 

@@ -9,8 +9,9 @@ import pytest
 
 from nextword.model.architecture import Architecture
 from nextword.model.language_model import LanguageModel
-from nextword.text.batching.streams import Streams, validation_streams
-from nextword.text.batching.window import Windows
+from nextword.text.batching.streams import Streams, VariedStreams, validation_streams
+from nextword.text.batching.window import Window, Windows
+from nextword.text.options import BatchOptions
 from nextword.training.checkpoint_store import CheckpointStore
 from nextword.training.context import RunContext, TrainingObserver
 from nextword.training.options import TrainingOptions
@@ -43,6 +44,18 @@ class CutOffError(Exception):
 class _CutOffAfterEachRound(TrainingObserver):
     def on_round(self, record: RoundRecord, plan: Plan, progress: TrainingProgress) -> None:
         raise CutOffError(record.round)
+
+
+class RecordedShuffle(VariedStreams):
+    """Shuffled rows that note which windows are read; 15 are an epoch."""
+
+    def __init__(self) -> None:
+        super().__init__(TRAIN, BatchOptions(batch_size=4, num_steps=5, shuffle="partial"), first_input=0)
+        self.read: list[int] = []
+
+    def window(self, step: int) -> Window:
+        self.read.append(step)
+        return super().window(step)
 
 
 def make_run(

@@ -15,13 +15,13 @@ from nextword.text.batching.window import Window
 from nextword.text.options import BatchOptions
 from nextword.training.checkpoint_store import CheckpointStore
 from nextword.training.context import TrainingObserver
-from nextword.training.plan import Plan, TimePlan
+from nextword.training.plan import Plan
 from nextword.training.progress import RoundRecord, TrainingProgress
 from nextword.training.report.history import write_log
 from nextword.training.step import round_callbacks
 from support.arrays import assert_equal_to_the_bit
 from support.checkpoint_stores import best_of
-from support.training_runs import OPTIONS, TRAIN, cut_off_after_rounds, finished, make_run
+from support.training_runs import OPTIONS, TRAIN, RecordedShuffle, cut_off_after_rounds, finished, make_run
 
 NUM_ROUNDS, ROUND_STEPS = 5, 6
 
@@ -229,30 +229,10 @@ def test_the_log_is_written_before_observers_receive_a_round(tmp_path: Path) -> 
     assert told == [1, 2, 3, 4, 5]
 
 
-class Recorded(VariedStreams):
-    """Shuffled rows that note which windows are read; 15 are an epoch."""
-
-    def __init__(self) -> None:
-        super().__init__(TRAIN, BatchOptions(batch_size=4, num_steps=5, shuffle="partial"), first_input=0)
-        self.read: list[int] = []
-
-    def window(self, step: int) -> Window:
-        self.read.append(step)
-        return super().window(step)
-
-
 def test_a_run_of_shuffled_rows_ends_with_a_whole_epoch(tmp_path: Path) -> None:
-    train = Recorded()
+    train = RecordedShuffle()
     finished(tmp_path, OPTIONS.replace(epochs=1.4), train=train)
     assert sorted({*train.read}) == [*range(9, 30)]
-
-
-def test_the_last_epoch_is_whole_however_often_the_clock_replans(tmp_path: Path) -> None:
-    train = Recorded()
-    time = TimePlan(seconds=1.0, passes_at_end=1.0, round_steps=6, planned_steps=(26, 23, 24, 24))
-    finished(tmp_path, OPTIONS.replace(minutes=1.0), train=train, time=time)
-    assert sorted({*train.read}) == [*range(4, 10), *range(13, 30)]
-    assert train.read[-1] == 29
 
 
 def test_the_learning_rate_of_a_step_follows_its_window_length(tmp_path: Path) -> None:

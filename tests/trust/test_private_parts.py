@@ -18,16 +18,12 @@ from uvicorn.protocols.http.h11_impl import H11Protocol, RequestResponseCycle
 from nextword.serving.http.transport import TransportConfig
 from nextword.serving.settings import ServingSettings
 
-TRANSPORT, OPTIMIZER = "nextword.serving.http.transport", "nextword.training.optim.optimizer"
+TRANSPORT = "nextword.serving.http.transport"
 PARTS = {
     "jax._src.distributed:global_state": ("nextword.training.cluster.joined", "client", "coordinator_address"),
     "keras.optimizers:Optimizer": (
         "nextword.training.optim.averaging",
         *("_apply_weight_decay", "apply", "add_variable", "add_optimizer_variables"),
-    ),
-    "keras.optimizers:Muon": (
-        OPTIMIZER,
-        *("_should_use_adamw", "_get_variable_index", "zeropower_via_newtonschulz5", "lr_adjust", "update_step"),
     ),
     "keras.callbacks:CallbackList": (
         "nextword.training.step.round_callbacks",

@@ -66,11 +66,10 @@ class RunSettings(TypedDict, total=False):
     round_steps: int | None
     base: str | None
     start: Literal["random", "counts", "mean"]
-    optimizer: Literal["adam", "muon", "sgd"]
+    optimizer: Literal["adam", "sgd"]
     beta_1: float
     beta_2: float
     weight_decay: float
-    muon_rate_ratio: float
     learning_rate: float
     embedding_rate_ratio: float
     loss: Literal["mean", "sum_over_time"]

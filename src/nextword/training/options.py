@@ -61,19 +61,16 @@ class TrainingOptions(Settings):
         help="Initial weights. counts: the embedding and the output bias come from counts in the text. With --from, "
         "new words get theirs from counts, or all the mean of the known ones (mean).",
     )
-    optimizer: Literal["adam", "muon", "sgd"] = setting(
-        "adam", help="Optimizer. muon: for recurrent kernels, with Adam for the rest."
-    )
+    optimizer: Literal["adam", "sgd"] = setting("adam", help="Optimizer.")
     beta_1: float = rate(0.9, help="Adam: decay of the mean gradient.")
     beta_2: float = rate(0.999, help="Adam: decay of the mean squared gradient.")
     weight_decay: float = setting(
         0.0,
-        help="adam: adds half of this times the squared weights to the loss. sgd, muon: subtracts this "
+        help="adam: adds half of this times the squared weights to the loss. sgd: subtracts this "
         "times the learning rate times the weights at each step.",
         at_least=0.0,
         task="regularization",
     )
-    muon_rate_ratio: float = setting(1.0, help="Muon's learning rate, divided by its Adam's.", at_least=0.0)
     learning_rate: float = setting(0.001, help="Peak learning rate.", at_least=0.0, at_most=1000.0)
     embedding_rate_ratio: float = setting(1.0, help="Factor of the learning rate for the embedding.", at_least=0.0)
     loss: Literal["mean", "sum_over_time"] = setting(

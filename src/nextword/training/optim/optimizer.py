@@ -1,11 +1,9 @@
-"""The optimizers: Adam, Muon and SGD, each with weight averages."""
+"""The optimizers: Adam and SGD, each with weight averages."""
 
-from collections.abc import Sequence
 from typing import Any
 
 import keras
 import numpy as np
-from keras import ops
 from numpy.typing import NDArray
 
 from nextword.errors import SettingError
@@ -20,80 +18,6 @@ from nextword.training.optim.schedule import (
 )
 from nextword.training.options import TrainingOptions
 from nextword.training.plan import Plan
-
-
-class Muon(AveragingOptimizer, keras.optimizers.Muon):
-    r"""Muon (Jordan et al. 2024) for each gate of the recurrent layers' kernels, and Adam for all other weights.
-
-    The momentum $M$ of a kernel `(I, G H)` is split into its $G$ gates. Five Newton-Schulz iterations bring the
-    singular values of each gate `(I, H)` to about 1, which gives every direction the same pace:
-
-    $$W_g \leftarrow W_g - 0.2 \, \eta \rho \sqrt{\max(I, H)} \; \mathrm{orthogonalised}(\nabla_g + \mu M_g)$$
-
-    The factor makes an update about as large as Adam's, so both can share the learning rate $\eta$ (Liu et al. 2025,
-    "Muon is scalable for LLM training", section 2.2). The gates are orthogonalised separately because they share only
-    their input. Together, the strongest of the four gradients would set the scale of all.
-
-    `weight_decay` subtracts $\eta \lambda w$ from each weight separately, as in Liu et al. Inside the gradient,
-    the orthogonalisation would remove its scale.
-
-    Args:
-        rate_ratio: The ratio $\rho$ of Muon's learning rate to Adam's.
-        compute_dtype: Precision of the matrix products of the iterations.
-    """
-
-    def __init__(
-        self,
-        *args: Any,
-        weight_decay: float | None = None,
-        rate_ratio: float = 1.0,
-        compute_dtype: str = "float32",
-        **kwargs: Any,
-    ) -> None:
-        super().__init__(*args, weight_decay=weight_decay, adam_weight_decay=weight_decay, **kwargs)
-        self.rate_ratio = rate_ratio
-        self.compute_dtype = compute_dtype
-        self._num_gates: dict[str, int] = {}
-
-    def build(self, var_list: Sequence[Any]) -> None:
-        """Create the variables, and find the kernels of the recurrent layers."""
-        self._num_gates = gates_by_path(var_list)
-        super().build(var_list)
-
-    def _should_use_adamw(self, variable: Any) -> bool:
-        return variable.path not in self._num_gates
-
-    def update_step(self, gradient: Any, variable: Any, learning_rate: Any) -> None:
-        """Update one weight."""
-        if self._should_use_adamw(variable):
-            super().update_step(gradient, variable, learning_rate)
-            return
-        momentum = self.momentums[self._get_variable_index(variable)]
-        self.assign(momentum, self.momentum * momentum + gradient)
-        direction = gradient + self.momentum * momentum
-        gates = ops.split(direction, self._num_gates[variable.path], axis=1)
-        update = ops.concatenate([self._orthogonalised(gate) for gate in gates], axis=1)
-        self.assign_sub(variable, ops.cast(learning_rate * self.rate_ratio, variable.dtype) * update)
-
-    def _orthogonalised(self, matrix: Any) -> Any:
-        """Return a matrix with singular values of about 1, scaled to the size of an Adam update."""
-        narrow = ops.cast(matrix / (ops.norm(matrix) + 1e-7), self.compute_dtype)
-        orthogonal = self.zeropower_via_newtonschulz5(narrow, self.ns_steps)
-        return self.lr_adjust(ops.cast(orthogonal, matrix.dtype))
-
-
-def gates_by_path(variables: Sequence[Any]) -> dict[str, int]:
-    """Return the number of gates in each kernel of a recurrent layer, by its path.
-
-    The shape `(H, G H)` of the recurrent kernel gives the gates of both kernels of a layer.
-    """
-    kernels = [variable.path for variable in variables if variable.name in ("kernel", "recurrent_kernel")]
-    gates = {
-        variable.path.removesuffix("/recurrent_kernel"): variable.shape[1] // variable.shape[0]
-        for variable in variables
-        if variable.name == "recurrent_kernel"
-    }
-    return {path: gates[layer] for path in kernels if (layer := path.rpartition("/")[0]) in gates}
 
 
 class Adam(AveragingOptimizer, keras.optimizers.Adam):
@@ -142,7 +66,6 @@ def make_optimizer(
     plan: Plan,
     *,
     relative_lengths: NDArray[np.float32] | None = None,
-    compute_dtype: str = "float32",
 ) -> keras.optimizers.Optimizer:
     """Return the optimizer of a run, with its schedule and weight averages.
 
@@ -151,7 +74,6 @@ def make_optimizer(
         plan: The length of the schedules, and whether the clock decides it.
         relative_lengths: Length of each step's window over the usual length, if they differ. It scales the learning
             rate of a mean loss.
-        compute_dtype: Precision of Muon's matrix products.
 
     Raises:
         SettingError: `schedule` is `plateau`, but the windows have different lengths.
@@ -176,17 +98,6 @@ def make_optimizer(
         "schedule_progress": schedule_progress,
         "embedding_rate_ratio": options.embedding_rate_ratio,
     }
-    decay = options.weight_decay or None
     if options.optimizer == "sgd":
-        return SGD(rate, weight_decay=decay, **common)
-    if options.optimizer == "muon":
-        return Muon(
-            rate,
-            adam_beta_1=options.beta_1,
-            adam_beta_2=options.beta_2,
-            weight_decay=decay,
-            rate_ratio=options.muon_rate_ratio,
-            compute_dtype=compute_dtype,
-            **common,
-        )
+        return SGD(rate, weight_decay=options.weight_decay or None, **common)
     return Adam(rate, beta_1=momentum, beta_2=options.beta_2, l2=options.weight_decay, **common)

@@ -93,7 +93,7 @@ class TrainingStep:
         self.stream = stream_model(model, options, sampler=sampler, **sizes)
         self.stream.unknown_id = unknown_id
         lengths = train.relative_lengths(plan.total_steps * (_LENGTHS_AHEAD if plan.time else 1))
-        self.optimizer = make_optimizer(options, plan, relative_lengths=lengths, compute_dtype=model.product_dtype)
+        self.optimizer = make_optimizer(options, plan, relative_lengths=lengths)
         self.stream.compile(optimizer=self.optimizer)
         self.optimizer.build(self.stream.trainable_variables)
         if is_anchored and options.weight_decay:

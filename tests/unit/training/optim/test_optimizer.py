@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from nextword.errors import SettingError
 from nextword.model.architecture import Architecture
 from nextword.model.language_model import LanguageModel
-from nextword.training.optim.optimizer import Adam, Muon, gates_by_path, make_optimizer
+from nextword.training.optim.optimizer import Adam, make_optimizer
 from nextword.training.optim.schedule import OneCycle
 from nextword.training.options import TrainingOptions
 from nextword.training.plan import Plan
@@ -62,9 +62,7 @@ def assert_close(ours: Sequence[NDArray[Any]], expected: Sequence[NDArray[Any]],
         np.testing.assert_allclose(array, other, atol=atol)
 
 
-@pytest.mark.parametrize(
-    ("name", "kind"), [("adam", keras.optimizers.Adam), ("sgd", keras.optimizers.SGD), ("muon", keras.optimizers.Muon)]
-)
+@pytest.mark.parametrize(("name", "kind"), [("adam", keras.optimizers.Adam), ("sgd", keras.optimizers.SGD)])
 def test_the_optimizer_has_the_right_kind_and_clips_the_global_norm(name: str, kind: Any) -> None:
     optimizer = made(optimizer=name, clip_norm=0.25)
     assert isinstance(optimizer, kind)
@@ -164,100 +162,7 @@ def updates(optimizer: Any, model: LanguageModel, gradients: Sequence[NDArray[An
     return {name: weight - before[name] for name, weight in model.named_weights().items()}
 
 
-def test_only_the_kernels_of_recurrent_layers_are_orthogonalised(model: LanguageModel) -> None:
-    gates = gates_by_path(model.trainable_variables)
-    named = {"/".join(path.split("/")[-2:]): number for path, number in gates.items()}
-    assert named == {"lstm_0/kernel": 4, "lstm_0/recurrent_kernel": 4}
-
-
-def test_the_number_of_gates_comes_from_the_recurrent_kernel() -> None:
-    class Gru(keras.layers.Layer):
-        def build(self, input_shape: Any) -> None:
-            self.kernel = self.add_weight(shape=(5, 12), name="kernel")
-            self.recurrent_kernel = self.add_weight(shape=(4, 12), name="recurrent_kernel")
-            self.bias = self.add_weight(shape=(12,), name="bias")
-
-    layer = Gru(name="gru")
-    layer.build((None, 5))
-    assert gates_by_path(layer.trainable_variables) == {"gru/kernel": 3, "gru/recurrent_kernel": 3}
-
-
-@pytest.mark.parametrize("compute_dtype", ["float32", "bfloat16"])
-def test_each_gate_is_brought_to_singular_values_near_one(model: LanguageModel, compute_dtype: str) -> None:
-    gradients = random_gradients(model)
-    uneven = np.repeat([1.0, 100.0, 0.01, 10.0], HIDDEN_SIZE)  # no gate sets the scale of another
-    gradients = [g * uneven if g.shape[-1] == 4 * HIDDEN_SIZE else g for g in gradients]
-    changed = updates(Muon(RATE, compute_dtype=compute_dtype), model, gradients)
-    for name, width in (("lstm_0/kernel", EMBEDDING_SIZE), ("lstm_0/recurrent_kernel", HIDDEN_SIZE)):
-        for gate in np.split(changed[name], 4, axis=1):
-            values = np.linalg.svd(gate / (RATE * 0.2 * np.sqrt(max(width, HIDDEN_SIZE))), compute_uv=False)
-            # The iterations stop where they are quick, between 0.7 and 1.2, and a gradient's weakest directions lag.
-            assert values.max() < 1.3
-            assert np.median(values) > 0.6
-
-
-def test_the_direction_is_that_of_the_orthogonal_part_of_the_gradient(model: LanguageModel) -> None:
-    gradients = random_gradients(model)
-    changed = updates(Muon(RATE), model, gradients)["lstm_0/kernel"]
-    kernel = next(i for i, weight in enumerate(model.trainable_variables) if weight.shape[0] == EMBEDDING_SIZE)
-    for gate, gradient in zip(np.split(changed, 4, axis=1), np.split(gradients[kernel], 4, axis=1), strict=True):
-        left, _, right = np.linalg.svd(gradient, full_matrices=False)
-        polar = left @ right
-        cosine = -(gate * polar).sum() / np.linalg.norm(gate) / np.linalg.norm(polar)
-        assert cosine > 0.97
-
-
-def test_all_other_weights_are_updated_as_keras_adam_does(model: LanguageModel) -> None:
-    gradients = random_gradients(model)
-    ours = updates(Muon(RATE, adam_beta_1=0.8, adam_beta_2=0.99), model, gradients)
-    other = LanguageModel(model.architecture, seed=1)
-    theirs = updates(keras.optimizers.Adam(RATE, 0.8, 0.99), other, gradients)
-    for name in sorted(set(theirs) - {"lstm_0/kernel", "lstm_0/recurrent_kernel"}):
-        np.testing.assert_array_equal(ours[name], theirs[name], err_msg=name)
-
-
-def test_the_momentum_is_that_of_nesterov(model: LanguageModel) -> None:
-    first, second = random_gradients(model), [0.5 * gradient[::-1] for gradient in random_gradients(model)]
-    optimizer = Muon(RATE)
-    updates(optimizer, model, first)
-    changed = updates(optimizer, model, second)["lstm_0/recurrent_kernel"]
-    index = next(i for i, weight in enumerate(model.trainable_variables) if weight.name == "recurrent_kernel")
-    direction = second[index] + 0.95 * (0.95 * first[index] + second[index])
-    other = LanguageModel(model.architecture, seed=1)
-    alone = [direction if i == index else gradient for i, gradient in enumerate(second)]
-    # A single update has the direction of its gradient, and the length does not matter.
-    expected = updates(Muon(RATE), other, alone)["lstm_0/recurrent_kernel"]
-    np.testing.assert_allclose(changed, expected, atol=2e-6)
-
-
-def test_the_kernels_have_their_own_learning_rate(model: LanguageModel) -> None:
-    gradients = random_gradients(model)
-    other = LanguageModel(model.architecture, seed=1)
-    once, thrice = (updates(Muon(RATE), model, gradients), updates(Muon(RATE, rate_ratio=3.0), other, gradients))
-    for name in once:
-        factor = 3.0 if name in ("lstm_0/kernel", "lstm_0/recurrent_kernel") else 1.0
-        np.testing.assert_allclose(thrice[name], factor * once[name], atol=2e-6, err_msg=name)
-
-
-def test_weight_decay_shrinks_every_weight(model: LanguageModel) -> None:
-    gradients = random_gradients(model)
-    other = LanguageModel(model.architecture, seed=1)
-    before = other.named_weights()
-    plain = updates(Muon(RATE), model, gradients)
-    decayed = updates(Muon(RATE, weight_decay=0.5), other, gradients)
-    for name in plain:
-        np.testing.assert_allclose(decayed[name] - plain[name], -RATE * 0.5 * before[name], atol=2e-6, err_msg=name)
-
-
-def test_the_settings_are_passed_to_the_optimizer() -> None:
-    options = TrainingOptions(optimizer="muon", beta_1=0.8, beta_2=0.95, weight_decay=0.1, muon_rate_ratio=2.0)
-    muon: Any = make_optimizer(options, PLAN, compute_dtype="bfloat16")
-    assert (muon.adam_beta_1, muon.adam_beta_2) == (0.8, 0.95)
-    assert (muon.weight_decay, muon.adam_weight_decay) == (0.1, 0.1)
-    assert (muon.rate_ratio, muon.compute_dtype) == (2.0, "bfloat16")
-
-
-@pytest.mark.parametrize("name", ["adam", "muon", "sgd"])
+@pytest.mark.parametrize("name", ["adam", "sgd"])
 def test_the_embedding_has_a_learning_rate_of_its_own(model: LanguageModel, name: str) -> None:
     gradients = random_gradients(model)
     other = LanguageModel(model.architecture, seed=1)
@@ -268,7 +173,7 @@ def test_the_embedding_has_a_learning_rate_of_its_own(model: LanguageModel, name
         np.testing.assert_allclose(found[weight], ratio * update, rtol=1e-4, atol=2e-6, err_msg=weight)
 
 
-@pytest.mark.parametrize("name", ["adam", "muon", "sgd"])
+@pytest.mark.parametrize("name", ["adam", "sgd"])
 def test_anchored_weights_decay_to_where_they_began(name: str) -> None:
     optimizer = made(optimizer=name, learning_rate=0.1, weight_decay=0.5)
     variables = [keras.Variable(array) for array in begin()]

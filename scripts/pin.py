@@ -64,7 +64,7 @@ _TRAINING_RUNS: dict[str, tuple[str, ...]] = {
     "tutorial": ("--preset", "tutorial", *_SIZES, "--hidden-sizes", "16,16", "--epochs", "3"),
     "two-tailed": (*_QUICK, "--averaging", "two_tailed", "--schedule", "one_cycle"),
     "sampled": (*_QUICK, "--sampled-softmax", "64", "--averaging", "exponential", "--start", "random"),
-    "muon": (*_QUICK, "--optimizer", "muon", "--weight-decay", "0.01"),
+    "modulated": (*_QUICK, "--state-modulation", "--weight-decay", "0.01"),
     "plateau": (*_QUICK, "--schedule", "plateau", "--learning-rate", "0.5"),
     "shuffled": (
         *(*_QUICK, "--shuffle", "partial", "--reset-rate", "0.1", "--variable-num-steps", "--weight-drop-rate", "0.2"),

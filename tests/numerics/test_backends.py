@@ -23,6 +23,7 @@ CHANGES: list[dict[str, Any]] = [
     {},
     {"tied": True},
     {"cap_input_gate": True, "layer_normalization": True},
+    {"state_modulation": True, "state_dropout_rate": 0.5},
     {"cell": "mogrifier_lstm", "mogrifier_rounds": 3, "mogrifier_rank": 2, "cap_input_gate": True},
     {"cell": "gru", "hidden_sizes": [6, 6], "skip_connections": True},
     {"cell": "rnn"},

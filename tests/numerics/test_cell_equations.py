@@ -30,6 +30,8 @@ OPTIONS: dict[str, dict[str, Any]] = {
     "capped": {"cap_input_gate": True},
     "normalized": {"layer_normalization": True},
     "normalized and capped": {"layer_normalization": True, "cap_input_gate": True},
+    "modulated": {"state_modulation": True},
+    "modulated and capped": {"state_modulation": True, "cap_input_gate": True},
     "mogrifier": MOGRIFIER,
     "mogrifier of low rank": {**MOGRIFIER, "mogrifier_rank": 2},
     "gru": {"cell": "gru"},

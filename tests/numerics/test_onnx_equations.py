@@ -26,6 +26,8 @@ CASES: list[dict[str, Any]] = [
     {"cap_input_gate": True},
     {"layer_normalization": True},
     {"layer_normalization": True, "cap_input_gate": True},
+    {"state_modulation": True},
+    {"state_modulation": True, "cap_input_gate": True},
     {"cell": "mogrifier_lstm"},
     {"cell": "mogrifier_lstm", "mogrifier_rank": 2, "mogrifier_rounds": 4, "cap_input_gate": True},
     {"cell": "mogrifier_lstm", "mogrifier_rounds": 0},

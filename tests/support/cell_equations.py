@@ -41,6 +41,8 @@ def step(a: Architecture, w: Weights, x: Any, h: Any, s: Any, mask: Any = 1.0) -
 
 
 def _lstm(a: Architecture, w: Weights, x: Any, h: Any, s: Any) -> tuple[Any, Any]:
+    if a.state_modulation:
+        h = 2 * sigmoid(x @ w["modulation_kernel"] + w["modulation_bias"]) * h
     from_input, from_hidden = x @ w["kernel"], h @ w["recurrent_kernel"]
     if a.layer_normalization:
         from_input = w["input_gain"] * normalize(from_input)

@@ -37,6 +37,7 @@ ARCHITECTURES: dict[str, Architecture] = {
     "capped": Architecture(**SIZES, cap_input_gate=True),
     "normalized": Architecture(**SIZES, tied=True, layer_normalization=True),
     "normalized and capped": Architecture(**SIZES, cap_input_gate=True, layer_normalization=True),
+    "modulated": Architecture(**SIZES, state_modulation=True),
     "gru": Architecture(**SIZES, cell="gru"),
     "rnn": Architecture(**SIZES, cell="rnn", tied=True),
     "mogrifier": Architecture(**SIZES, cell="mogrifier_lstm", mogrifier_rounds=3),

@@ -35,6 +35,7 @@ class RunSettings(TypedDict, total=False):
     cell: Literal["lstm", "mogrifier_lstm", "gru", "rnn"]
     cap_input_gate: bool
     layer_normalization: bool
+    state_modulation: bool
     skip_connections: bool
     mogrifier_rounds: int
     mogrifier_rank: int | None

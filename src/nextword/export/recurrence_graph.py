@@ -13,8 +13,8 @@ from nextword.export.graph_builder import GraphBuilder
 from nextword.model.architecture import Architecture
 from nextword.model.cells import CELLS
 
-Step = Callable[[GraphBuilder, str, str, str], tuple[str, str]]
-"""Takes the body, the hidden state, the cell and the input; returns the next hidden state and cell."""
+Step = Callable[..., tuple[str, str]]
+"""Takes the body, the hidden state, the cell and the inputs; returns the next hidden state and cell."""
 
 Names = Mapping[str, str]
 
@@ -39,10 +39,11 @@ class Layer(NamedTuple):
 
 
 def plain_step(constants: Names, *, cap_input_gate: bool) -> Step:
-    """Return the step of an LSTM. Its input is the part of the gates that does not depend on the state."""
+    """Return the step of an LSTM. Its inputs do not depend on the state: a part of the gates, and the modulation."""
 
-    def step(body: GraphBuilder, hidden: str, cell: str, projected: str) -> tuple[str, str]:
-        recurrent = body.matmul(hidden, constants["recurrent_kernel"])
+    def step(body: GraphBuilder, hidden: str, cell: str, projected: str, *modulation: str) -> tuple[str, str]:
+        read = body.bounded(body.add("Mul", *modulation, hidden), 2) if modulation else hidden
+        recurrent = body.matmul(read, constants["recurrent_kernel"])
         return _add_update(body, body.add("Add", projected, recurrent), cell, cap_input_gate=cap_input_gate)
 
     return step
@@ -73,8 +74,7 @@ def mogrifier_step(architecture: Architecture, constants: Names) -> Step:
         product = source
         for factor in factors:
             product = body.matmul(product, constants[f"{name}_{factor}"])
-        gate = body.add("Sigmoid", body.add("Add", product, constants[f"{name}_bias"]))
-        return body.add("Mul", body.add("Mul", gate, body.constant("two", np.array(2, np.float32))), target)
+        return body.add("Mul", _add_factors(body, product, constants[f"{name}_bias"]), target)
 
     def step(body: GraphBuilder, hidden: str, cell: str, x_t: str) -> tuple[str, str]:
         x, h = x_t, hidden
@@ -88,6 +88,12 @@ def mogrifier_step(architecture: Architecture, constants: Names) -> Step:
         return _add_update(body, gates, cell, cap_input_gate=architecture.cap_input_gate)
 
     return step
+
+
+def _add_factors(builder: GraphBuilder, product: str, bias: str) -> str:
+    """Add the factors of a modulation, between 0 and 2."""
+    gate = builder.add("Sigmoid", builder.add("Add", product, bias))
+    return builder.add("Mul", gate, builder.constant("two", np.array(2, np.float32)))
 
 
 def _add_update(
@@ -120,24 +126,29 @@ def add_layer(layer: Layer) -> Added:
 
 
 def _add_lstm(layer: Layer) -> Added:
-    builder, cap_input_gate = layer.builder, layer.architecture.cap_input_gate
-    is_plain = not (cap_input_gate or layer.architecture.layer_normalization)
+    builder, architecture = layer.builder, layer.architecture
+    cap_input_gate, is_modulated = architecture.cap_input_gate, architecture.state_modulation
+    is_plain = not (cap_input_gate or is_modulated or architecture.layer_normalization)
     if is_plain and not builder.int8:
         return _add_operator("LSTM", layer)
     constants = _constants(builder, layer.weights)
     product, bias = builder.matmul(layer.inputs, constants["kernel"]), constants["bias"]
-    if layer.architecture.layer_normalization:
+    if architecture.layer_normalization:
         step = normalized_step(constants, cap_input_gate=cap_input_gate)
         projected = builder.add("LayerNormalization", product, constants["input_gain"], bias, epsilon=EPSILON)
     else:
         step, projected = plain_step(constants, cap_input_gate=cap_input_gate), builder.add("Add", product, bias)
-    return _add_scan(builder, step, projected, layer.state)
+    modulation = []
+    if is_modulated:
+        product = builder.matmul(layer.inputs, constants["modulation_kernel"])
+        modulation = [_add_factors(builder, product, constants["modulation_bias"])]
+    return _add_scan(builder, step, [projected, *modulation], layer.state)
 
 
 def _add_mogrifier(layer: Layer) -> Added:
     constants = _constants(layer.builder, _with_one_kernel(layer.weights))
     inputs = layer.builder.add("Unsqueeze", layer.inputs, layer.builder.integers(1))  # (T, 1, B, I), as the state is
-    return _add_scan(layer.builder, mogrifier_step(layer.architecture, constants), inputs, layer.state)
+    return _add_scan(layer.builder, mogrifier_step(layer.architecture, constants), [inputs], layer.state)
 
 
 def _constants(builder: GraphBuilder, weights: Weights) -> dict[str, str]:
@@ -173,20 +184,22 @@ def _add_operator(operator: str, layer: Layer) -> Added:
     return builder.add("Squeeze", hiddens, builder.integers(1)), after
 
 
-def _add_scan(builder: GraphBuilder, step: Step, inputs: str, state: Sequence[str]) -> Added:
+def _add_scan(builder: GraphBuilder, step: Step, inputs: Sequence[str], state: Sequence[str]) -> Added:
     """Add a loop over time. It carries hidden state and cell from step to step, and returns all hidden states."""
     body = builder.body()
-    hidden, cell, x_t = (body.new_name(f"step_{kind}") for kind in ("hidden", "cell", "input"))
+    hidden, cell, *at_t = (body.new_name(f"step_{kind}") for kind in ("hidden", "cell", *["input"] * len(inputs)))
     body.bounded(hidden, 1)
-    next_hidden, next_cell = step(body, hidden, cell, x_t)
+    next_hidden, next_cell = step(body, hidden, cell, *at_t)
     output = body.add("Identity", next_hidden)
     graph = helper.make_graph(
         body.nodes,
         body.new_name("step"),
-        [helper.make_tensor_value_info(name, TensorProto.FLOAT, None) for name in (hidden, cell, x_t)],
+        [helper.make_tensor_value_info(name, TensorProto.FLOAT, None) for name in (hidden, cell, *at_t)],
         [helper.make_tensor_value_info(name, TensorProto.FLOAT, None) for name in (next_hidden, next_cell, output)],
     )
-    *after, hiddens = builder.add_all("Scan", [*state, inputs], 3, body=graph, num_scan_inputs=1)  # (T, 1, B, H)
+    *after, hiddens = builder.add_all(
+        "Scan", [*state, *inputs], 3, body=graph, num_scan_inputs=len(inputs)
+    )  # (T, 1, B, H)
     return builder.add("Squeeze", hiddens, builder.integers(1)), after
 
 

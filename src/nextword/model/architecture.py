@@ -21,7 +21,8 @@ class ModelOptions(Settings):
     Raises:
         SettingError: A value is out of range, or two options do not fit:
 
-            - `cap_input_gate`, `layer_normalization` and `mogrifier_rank` need a `cell` that supports them.
+            - `cap_input_gate`, `layer_normalization`, `state_modulation` and `mogrifier_rank` need a `cell` that
+              supports them; `layer_normalization` and `state_modulation` exclude each other.
             - `skip_connections` need `hidden_sizes` that are all equal.
             - `tied` needs a last layer as wide as the embedding, a mixture or `narrowed_output`.
             - `latent_dropout_rate` needs a mixture or `narrowed_output`, which exclude each other.
@@ -48,6 +49,7 @@ class ModelOptions(Settings):
     cell: CellName = setting("lstm", help="Type of recurrent layer.")
     cap_input_gate: bool = setting(False, help="LSTM: cap the input gate at 1 - f, which keeps the cell in [-1, 1].")
     layer_normalization: bool = setting(False, help="LSTM: normalize the gates and the cell over the units.")
+    state_modulation: bool = setting(False, help="LSTM: let the input modulate the hidden state before each step.")
     skip_connections: bool = setting(False, help="Add up the outputs of all layers, instead of taking the last.")
     mogrifier_rounds: int = setting(
         5, help="Mogrifier: rounds in which input and hidden state modulate each other.", at_least=0, at_most=16
@@ -113,6 +115,8 @@ class ModelOptions(Settings):
                     f"`{name}` needs the cell {' or '.join(cells)}, but `cell` is {self.cell}; change `cell` or remove "
                     f"`{name}`"
                 )
+        if self.layer_normalization and self.state_modulation:
+            raise SettingError("`layer_normalization` and `state_modulation` exclude each other; turn one of them off")
         if self.skip_connections and len(set(self.hidden_sizes)) > 1:
             raise SettingError(
                 f"`skip_connections` add the outputs of all layers and need equal `hidden_sizes`, but they are "

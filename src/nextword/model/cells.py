@@ -42,11 +42,13 @@ class Cell:
     in_page: bool = False
 
 
-def _normalization_shapes(architecture: "Architecture", _input_size: int, hidden_size: int) -> dict[str, Shape]:
-    if not architecture.layer_normalization:
-        return {}
-    gates, cell = (4 * hidden_size,), (hidden_size,)
-    return {"input_gain": gates, "recurrent_gain": gates, "cell_gain": cell, "cell_bias": cell}
+def _lstm_shapes(architecture: "Architecture", input_size: int, hidden_size: int) -> dict[str, Shape]:
+    gates, hidden, shapes = (4 * hidden_size,), (hidden_size,), dict[str, Shape]()
+    if architecture.layer_normalization:
+        shapes |= {"input_gain": gates, "recurrent_gain": gates, "cell_gain": hidden, "cell_bias": hidden}
+    if architecture.state_modulation:
+        shapes |= {"modulation_kernel": (input_size, hidden_size), "modulation_bias": hidden}
+    return shapes
 
 
 def _modulation_shapes(architecture: "Architecture", input_size: int, hidden_size: int) -> dict[str, Shape]:
@@ -70,8 +72,8 @@ CELLS: dict[CellName, Cell] = {
         num_gates=4,  # input, forget, candidate, output
         state=("hidden", "cell"),
         onnx_gates=(0, 3, 1, 2),
-        options=("cap_input_gate", "layer_normalization"),
-        extra_shapes=_normalization_shapes,
+        options=("cap_input_gate", "layer_normalization", "state_modulation"),
+        extra_shapes=_lstm_shapes,
         in_page=True,
     ),
     "mogrifier_lstm": Cell(

@@ -65,7 +65,7 @@ class RunConfig:
             given = _with_overrides(given, override)
         if "base" in given.get("training", {}):
             _require_network_of_base(given.get("model", {}))
-        tables = _with_overrides(_without_streams(tables, given), given)
+        tables = _with_overrides(_fitting(tables, given), given)
         config = cls.from_tables({**tables, "origin": {"preset": preset, **(origin or {})}})
         return replace(config, given=given)
 
@@ -233,12 +233,16 @@ def _with_overrides(below: Tables, above: Tables) -> dict[str, dict[str, Any]]:
     return merged
 
 
-def _without_streams(preset: Tables, given: Tables) -> Tables:
-    """Return the tables of a preset without what they say about streams if successive windows are given."""
-    if given.get("batching", {}).get("windows") != "successive":
-        return preset
-    kept = {name: value for name, value in preset.get("batching", {}).items() if name not in VARYING}
-    return {**preset, "batching": kept}
+def _fitting(preset: Tables, given: Tables) -> Tables:
+    """Return the tables of a preset without what is only for streams or a plain LSTM, if other ones are given."""
+    model, left_out = given.get("model", {}), set[str]()
+    if given.get("batching", {}).get("windows") == "successive":
+        left_out |= set(VARYING)
+    if model.get("cell", "lstm") != "lstm" or model.get("layer_normalization"):
+        left_out.add("state_modulation")
+    return {
+        group: {name: value for name, value in table.items() if name not in left_out} for group, table in preset.items()
+    }
 
 
 def _require_network_of_base(model: Mapping[str, Any]) -> None:

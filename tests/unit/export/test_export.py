@@ -230,6 +230,7 @@ INT8_CHANGES: list[dict[str, Any]] = [
     {"tied": True},
     {"cell": "mogrifier_lstm", "mogrifier_rank": 8},
     {"cap_input_gate": True, "layer_normalization": True},
+    {"state_modulation": True},
     {"cell": "gru"},
     {"mixture_size": 2, "tied": True},
     {"adaptive_cutoffs": (40, 90)},

@@ -20,6 +20,7 @@ VARIANTS: dict[str, dict[str, Any]] = {
     "lstm": {},
     "capped": {"cap_input_gate": True},
     "normalized": {"layer_normalization": True, "cap_input_gate": True},
+    "modulated": {"state_modulation": True},
     "mogrifier": {"cell": "mogrifier_lstm", "mogrifier_rounds": 3},
     "low rank": {"cell": "mogrifier_lstm", "mogrifier_rounds": 2, "mogrifier_rank": 2, "cap_input_gate": True},
     "gru": {"cell": "gru"},

@@ -82,6 +82,7 @@ def test_dropout_after_the_last_layer_does_not_affect_the_state() -> None:
         ({"forget_bias": 0.5}, LSTM, {"forget_bias": 0.5, "cap_input_gate": False, "layer_normalization": False}),
         ({"cap_input_gate": True}, LSTM, {"forget_bias": 1.0, "cap_input_gate": True, "layer_normalization": False}),
         ({"layer_normalization": True}, LSTM, {"layer_normalization": True}),
+        ({"state_modulation": True}, LSTM, {"state_modulation": True}),
         (
             {"cell": "mogrifier_lstm", "mogrifier_rounds": 3, "mogrifier_rank": 2, "cap_input_gate": True},
             MogrifierLSTM,

@@ -114,6 +114,14 @@ def test_successive_windows_leave_out_what_a_preset_says_about_streams() -> None
         RunConfig.of("auto", {"batching": {"shuffle": "partial"}}, {"batching": {"windows": "successive"}})
 
 
+@pytest.mark.parametrize("given", [{"cell": "gru"}, {"cell": "mogrifier_lstm"}, {"layer_normalization": True}], ids=str)
+def test_another_cell_leaves_out_the_modulation_of_a_preset(given: dict[str, Any]) -> None:
+    assert RunConfig.of("auto").model.state_modulation
+    assert not RunConfig.of("auto", {"model": given}).model.state_modulation
+    with pytest.raises(SettingError, match="`state_modulation`"):
+        RunConfig.of("auto", {"model": {**given, "state_modulation": True}})
+
+
 def test_cutoffs_are_checked_against_the_vocabulary() -> None:
     config = RunConfig.of("quick", {"model": {"tied": False, "adaptive_cutoffs": [20, 100]}})
     assert config.model.build(101).tail_sizes == (80, 1)

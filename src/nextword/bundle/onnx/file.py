@@ -59,7 +59,7 @@ def most_operators(architecture: Architecture) -> Mapping[str, int]:
     """
     layers, tails = architecture.num_layers, len(architecture.adaptive_cutoffs)
     is_mogrifier = architecture.cell == "mogrifier_lstm"
-    rounds = layers * architecture.mogrifier_rounds if is_mogrifier else 0
+    rounds = layers * (architecture.mogrifier_rounds if is_mogrifier else architecture.state_modulation)
     products = 2 * layers + 2 * rounds + 3 + 2 * tails  # a modulation may have two factors, a mixture has three
     by_row = ("ReduceMax", "Abs", "Max", "Round", "Div", "Cast")  # each row rounded to steps of its own
     return {

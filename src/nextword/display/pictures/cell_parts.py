@@ -24,7 +24,13 @@ def draw_equations(drawing: Drawing, numbers: CellNumbers, *, top: float, left: 
     drawing.rect(right - 84, heading - 18, 84, 25, "marked", radius=5)
     drawing.text(right - 8, heading, told, "label", anchor="end", room=72)
     baseline = heading + 6
-    for symbol, formula in _GATES.items():
+    gates = _GATES
+    if "m" in numbers.now:
+        gates = {
+            "m": "2σ(x_t R + r) ⊙ h_{t-1}",
+            **{name: each.replace("h_{t-1}", "m") for name, each in _GATES.items()},
+        }
+    for symbol, formula in gates.items():
         baseline += _ROW
         drawing.math(left, baseline, f"{symbol} = {formula}")
         _draw_value(drawing, right, baseline, numbers.of_marked(symbol))

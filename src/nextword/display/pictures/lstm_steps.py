@@ -1,6 +1,7 @@
 """An LSTM layer over a text, step by step, with all that happens inside the cell, in NumPy and float64."""
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Self
 
@@ -26,6 +27,7 @@ class LSTMSteps:
     o: Doubles  # output gate, 0 to 1
     c: Doubles  # cell after the step
     h: Doubles  # hidden state after the step, -1 to 1
+    m: Doubles | None = None  # the modulated hidden state that the gates read, -2 to 2
 
     @classmethod
     def run(
@@ -35,6 +37,7 @@ class LSTMSteps:
         recurrent_kernel: NDArray[np.floating],
         bias: NDArray[np.floating],
         *,
+        modulation: Sequence[NDArray[np.floating]] = (),
         cap_input_gate: bool = False,
     ) -> Self:
         r"""Run a layer from a state of zeros, by the equations of `nextword.model.ops.lstm.lstm`.
@@ -47,20 +50,25 @@ class LSTMSteps:
             kernel: $W$, `(I, 4H)`, the gates side by side in the order $i, f, g, o$.
             recurrent_kernel: $U$, `(H, 4H)`.
             bias: $b$, `(4H,)`.
+            modulation: $R$ `(I, H)` and $r$ `(H,)`, with which $U$ reads $2\sigma(x_t R + r) \odot h_{t-1}$.
             cap_input_gate: Whether $\min(i, 1 - f)$ replaces $i$.
         """
         hidden_size = len(recurrent_kernel)
         weights, projected = recurrent_kernel.astype(np.float64), inputs @ kernel.astype(np.float64) + bias
+        factors = np.ones((len(inputs), hidden_size))
+        if modulation:
+            factors = 2 * _sigmoid(inputs @ modulation[0].astype(np.float64) + modulation[1])
         h, c = np.zeros(hidden_size), np.zeros(hidden_size)
         rows: list[tuple[Doubles, ...]] = []
-        for x in projected:
-            i, f, g, o = np.split(x + h @ weights, 4)
+        for x, factor in zip(projected, factors, strict=True):
+            m = factor * h
+            i, f, g, o = np.split(x + m @ weights, 4)
             i, f, g, o = _sigmoid(i), _sigmoid(f), np.tanh(g), _sigmoid(o)
             if cap_input_gate:
                 i = np.minimum(i, 1 - f)
             c = f * c + i * g
             h = o * np.tanh(c)
-            rows.append((i, f, g, o, c, h))
+            rows.append((i, f, g, o, c, h, *([m] if modulation else [])))
         return cls(*(np.stack(each) for each in zip(*rows, strict=True)))
 
     @classmethod
@@ -72,14 +80,16 @@ class LSTMSteps:
             raise SettingError(
                 f"`--layer` must be from 1 to {architecture.num_layers}, the number of layers, but is {layer}"
             )
-        parts = ("kernel", "recurrent_kernel", "bias")
-        names = [f"lstm_{index}/{part}" for index in range(layer) for part in parts]
-        weights = bundle.floats(names)
+        parts = ["kernel", "recurrent_kernel", "bias"]
+        if architecture.state_modulation:
+            parts += ["modulation_kernel", "modulation_bias"]
+        weights = bundle.floats([f"lstm_{index}/{part}" for index in range(layer) for part in parts])
         inputs = bundle.embeddings()[ids].astype(np.float64)
         steps: Self | None = None
         for index in range(layer):
-            kernels = [weights[f"lstm_{index}/{part}"] for part in parts]
-            steps = cls.run(inputs, *kernels, cap_input_gate=architecture.cap_input_gate)
+            kernel, recurrent_kernel, bias, *modulation = (weights[f"lstm_{index}/{part}"] for part in parts)
+            capped = architecture.cap_input_gate
+            steps = cls.run(inputs, kernel, recurrent_kernel, bias, modulation=modulation, cap_input_gate=capped)
             inputs = steps.h
         assert steps is not None  # noqa: S101 - there is at least one layer
         return steps
@@ -130,7 +140,7 @@ class CellNumbers:
     """Gates and state of some units at one step; arrays are `(N,)` for `N` units."""
 
     units: list[int]
-    now: dict[str, Values]  # arrays by the symbols `i`, `f`, `g`, `o`, `c` and `h`
+    now: dict[str, Values]  # arrays by the symbols `i`, `f`, `g`, `o`, `c`, `h` and `m`
     c_before: Values  # the cell one step earlier
     h_before: Values  # the hidden state one step earlier
     marked: int  # index of the unit that stands out
@@ -138,7 +148,7 @@ class CellNumbers:
     @classmethod
     def of(cls, steps: LSTMSteps, step: int, units: list[int], marked: int | None = None) -> Self:
         """Return the numbers of some units at a step; by default, that whose cell changes most is marked."""
-        now = {name: getattr(steps, name)[step, units] for name in "ifgoch"}
+        now = {name: getattr(steps, name)[step, units] for name in ("ifgoch" if steps.m is None else "ifgochm")}
         c_before, h_before = (steps.before(name)[step, units] for name in "ch")
         index = int(np.argmax(np.abs(now["c"] - c_before))) if marked is None else units.index(marked)
         return cls(units, now, c_before, h_before, index)

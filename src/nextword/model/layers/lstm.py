@@ -10,7 +10,7 @@ from keras import ops
 from nextword.model.cells import CELLS
 from nextword.model.layers.recurrence import Recurrence
 from nextword.model.ops.lstm import LSTMState, lstm, update_cell
-from nextword.model.ops.recurrence import Multiply, Tensors, masked, project, run_recurrence
+from nextword.model.ops.recurrence import Multiply, Tensors, masked, project, run_recurrence, sigmoid
 
 _EPSILON = 1e-5
 
@@ -70,11 +70,14 @@ class LSTM(Recurrence):
         cap_input_gate: Whether $\min(i, 1 - f)$ replaces $i$, which keeps the cell in $[-1, 1]$ (Melis, Dyer and
             Blunsom 2018).
         layer_normalization: Whether to normalize gates and cell (Ba, Kiros and Hinton 2016, equations 20 to 22).
+        state_modulation: Whether $V$ reads $2\sigma(x_t R + r) \odot h_{t-1}$ instead of $h_{t-1}$, with the weights
+            `modulation_kernel` $R$ `(I, H)` and `modulation_bias` $r$ `(H,)`. It is the second round of a Mogrifier
+            (Melis, Kočiský and Blunsom 2020) without the first: all factors of a window are one product.
         options: Arguments of `nextword.model.layers.recurrence.Recurrence`.
     """
 
     kind = CELLS["lstm"]
-    cell_options: ClassVar = {name: name for name in ("forget_bias", "cap_input_gate", "layer_normalization")}
+    cell_options: ClassVar = {"forget_bias": "forget_bias", **{name: name for name in CELLS["lstm"].options}}
 
     def __init__(
         self,
@@ -83,12 +86,14 @@ class LSTM(Recurrence):
         forget_bias: float = 1.0,
         cap_input_gate: bool = False,
         layer_normalization: bool = False,
+        state_modulation: bool = False,
         **options: Any,
     ) -> None:
         super().__init__(hidden_size, **options)
         self.forget_bias = forget_bias
         self.cap_input_gate = cap_input_gate
         self.layer_normalization = layer_normalization
+        self.state_modulation = state_modulation
 
     def build(self, input_shape: tuple[int | None, ...]) -> None:
         """Create kernel `(I, 4H)`, recurrent kernel `(H, 4H)`, bias `(4H,)`, and the weights of layer normalization."""
@@ -101,6 +106,15 @@ class LSTM(Recurrence):
                 )
                 for name, width in widths.items()
             }
+        if self.state_modulation:
+            self.modulation_kernel = self.add_weight(
+                shape=(input_shape[-1], self.hidden_size),
+                initializer=self.initialization.kernel(f"{self.name}/modulation"),
+                name="modulation_kernel",
+            )
+            self.modulation_bias = self.add_weight(
+                shape=(self.hidden_size,), initializer="zeros", name="modulation_bias"
+            )
 
     def _bias_initializer(self) -> Any:
         return self.initialization.lstm_bias(self.forget_bias)
@@ -110,7 +124,8 @@ class LSTM(Recurrence):
         state = LSTMState(*state)
         weights = self.step_weights(state.hidden, training)
         if not self.layer_normalization:
-            return lstm(inputs, state, cap_input_gate=self.cap_input_gate, **weights)
+            modulation = self._modulation(inputs, weights["compute_dtype"]) if self.state_modulation else None
+            return lstm(inputs, state, cap_input_gate=self.cap_input_gate, modulation=modulation, **weights)
         projected = normalize(project(inputs, weights["kernel"], compute_dtype=weights["compute_dtype"]))
         gains = dict(self.gains)
         hiddens, last = run_recurrence(
@@ -122,3 +137,8 @@ class LSTM(Recurrence):
             compute_dtype=weights["compute_dtype"],
         )
         return hiddens, LSTMState(*last)
+
+    def _modulation(self, inputs: Any, compute_dtype: str) -> Any:
+        """Return the factors of the hidden state at every step `(B, T, H)`, between 0 and 2."""
+        product = project(inputs, self.modulation_kernel, compute_dtype=compute_dtype)
+        return 2.0 * sigmoid(product + self.modulation_bias)

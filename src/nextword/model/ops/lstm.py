@@ -28,6 +28,7 @@ def lstm(
     bias: Any,
     cap_input_gate: bool = False,
     state_mask: Any = None,
+    modulation: Any = None,
     compute_dtype: str = "float32",
 ) -> tuple[Any, LSTMState]:
     r"""Run an LSTM over a sequence.
@@ -39,7 +40,7 @@ def lstm(
     $$c_t = f \odot c_{t-1} + i \odot g, \quad h_t = o \odot \tanh(c_t)$$
 
     With `cap_input_gate`, $\min(i, 1 - f)$ replaces $i$: a cell that begins in $[-1, 1]$ stays there. With a
-    `state_mask` $m$, $U$ reads $h_{t-1} \odot m$.
+    `modulation` $s_t$ and a `state_mask` $m$, $U$ reads $h_{t-1} \odot s_t \odot m$.
 
     Args:
         inputs: Sequence `(B, T, I)`.
@@ -49,6 +50,7 @@ def lstm(
         bias: $b$, `(4H,)`.
         cap_input_gate: Whether to cap the input gate.
         state_mask: $m$, `(B, H)`, the same at every step, without a gradient.
+        modulation: $s_t$ of every step `(B, T, H)`.
         compute_dtype: Precision of the matrix products on JAX; everything else is float32, and so are other backends.
 
     Returns:
@@ -61,6 +63,8 @@ def lstm(
     options = {"cap_input_gate": True} if cap_input_gate else {}
     if state_mask is not None:
         options["state_mask"] = ops.convert_to_tensor(state_mask)
+    if modulation is not None:
+        options["modulation"] = ops.transpose(modulation, (1, 0, 2))
     if keras.backend.backend() != "jax":
         return lstm_reference(inputs, state, kernel=kernel, recurrent_kernel=recurrent_kernel, bias=bias, **options)
     is_for_cudnn = not options and _suits_cudnn(inputs.shape, compute_dtype)
@@ -94,16 +98,20 @@ def lstm_reference(
     bias: Any,
     cap_input_gate: bool = False,
     state_mask: Any = None,
+    modulation: Any = None,
 ) -> tuple[Any, LSTMState]:
-    """Run `lstm` exactly as its equations say, one step at a time."""
+    """Run `lstm` exactly as its equations say, one step at a time; `modulation` is `(T, B, H)`."""
 
-    def step(state: tuple[Any, Any], x_t: Any) -> tuple[tuple[Any, Any], Any]:
+    def step(state: tuple[Any, Any], at_t: Any) -> tuple[tuple[Any, Any], Any]:
         hidden, cell = state
-        gates = x_t @ kernel + masked(hidden, state_mask) @ recurrent_kernel + bias
+        x_t, *factors = at_t
+        read = masked(hidden * factors[0] if factors else hidden, state_mask)
+        gates = x_t @ kernel + read @ recurrent_kernel + bias
         hidden, cell = update_cell(gates, cell, cap_input_gate=cap_input_gate, sigmoid=ops.sigmoid)
         return (hidden, cell), hidden
 
-    last, hiddens = ops.scan(step, tuple(state), ops.transpose(inputs, (1, 0, 2)))
+    steps = [ops.transpose(inputs, (1, 0, 2)), *([] if modulation is None else [modulation])]
+    last, hiddens = ops.scan(step, tuple(state), steps)
     return ops.transpose(hiddens, (1, 0, 2)), LSTMState(*last)
 
 

@@ -49,13 +49,14 @@ def lstm_recurrence(
     *,
     cap_input_gate: bool = False,
     state_mask: jax.Array | None = None,
+    modulation: jax.Array | None = None,
 ) -> _Arrays:
     """Run the recurrence of `nextword.model.ops.lstm.lstm` over time-major `inputs` `(T, B, I)`.
 
     Returns:
         The hidden states `(T, B, H)`, and the last hidden state and cell `(B, H)`.
     """
-    arrays = (state_mask, inputs, hidden, cell, kernel, recurrent_kernel, bias)
+    arrays = (state_mask, modulation, inputs, hidden, cell, kernel, recurrent_kernel, bias)
     outputs: _Arrays = _recurrence(compute_dtype, cap_input_gate, arrays)
     return outputs
 
@@ -66,13 +67,13 @@ def _recurrence(compute_dtype: str, cap_input_gate: bool, arrays: tuple[Any, ...
 
 
 def _forward(compute_dtype: str, cap_input_gate: bool, arrays: tuple[Any, ...]) -> tuple[_Arrays, tuple[Any, ...]]:
-    mask, inputs, hidden, cell, kernel, recurrent_kernel, bias = arrays
+    mask, modulation, inputs, hidden, cell, kernel, recurrent_kernel, bias = arrays
     projected = matmul(flat(inputs), kernel, compute_dtype).reshape(*inputs.shape[:2], -1)  # (T, B, 4H)
     recurrent = recurrent_kernel.astype(compute_dtype)
 
-    def step(state: _Arrays, projected_t: jax.Array) -> tuple[_Arrays, _Arrays]:
-        hidden, cell = state
-        gates = projected_t + matmul(masked(hidden, mask), recurrent, compute_dtype) + bias
+    def step(state: _Arrays, at_t: tuple[Any, ...]) -> tuple[_Arrays, _Arrays]:
+        (hidden, cell), (projected_t, modulation_t) = state, at_t
+        gates = projected_t + matmul(_read(hidden, mask, modulation_t), recurrent, compute_dtype) + bias
         i, f, into_g, o = jnp.split(gates, 4, axis=-1)
         i, f, g, o = sigmoid(i), sigmoid(f), jnp.tanh(into_g), sigmoid(o)
         cell = f * cell + (jnp.minimum(i, 1.0 - f) if cap_input_gate else i) * g
@@ -80,20 +81,20 @@ def _forward(compute_dtype: str, cap_input_gate: bool, arrays: tuple[Any, ...]) 
         kept = (_folded(i), _folded(f), into_g, _folded(o))
         return (hidden, cell), (hidden, cell, *(array.astype(compute_dtype) for array in kept))
 
-    last, (hiddens, cells, *kept) = jax.lax.scan(step, (hidden, cell), projected)
-    return (hiddens, *last), (mask, inputs, hidden, cell, kernel, recurrent_kernel, hiddens, cells, *kept)
+    last, (hiddens, cells, *kept) = jax.lax.scan(step, (hidden, cell), (projected, modulation))
+    return (hiddens, *last), (mask, modulation, inputs, hidden, cell, kernel, recurrent_kernel, hiddens, cells, *kept)
 
 
 def _backward(
     compute_dtype: str, cap_input_gate: bool, residuals: tuple[Any, ...], gradients: _Arrays
 ) -> tuple[tuple[Any, ...]]:
-    mask, inputs, hidden, cell, kernel, recurrent_kernel, hiddens, cells, *kept = residuals
+    mask, modulation, inputs, hidden, cell, kernel, recurrent_kernel, hiddens, cells, *kept = residuals
     d_hiddens, d_hidden, d_cell = gradients
     previous_cells = jnp.concatenate((cell[None], cells[:-1]))
     recurrent_transposed = transposed(recurrent_kernel, compute_dtype)
 
-    def step(d_state: _Arrays, at_t: _Arrays) -> tuple[_Arrays, jax.Array]:
-        d_hidden_t, cell_t, previous_cell, *kept = at_t
+    def step(d_state: _Arrays, at_t: Any) -> tuple[_Arrays, Any]:
+        d_hidden_t, modulation_t, cell_t, previous_cell, *kept = at_t
         i, f, g, o = (array.astype(jnp.float32) for array in kept)
         slope_i, slope_f, slope_o = _slope(i), _slope(f), _slope(o)
         i, f, g, o = _unfolded(i), _unfolded(f), jnp.tanh(g), _unfolded(o)
@@ -112,17 +113,26 @@ def _backward(
         d_o = d_hidden * squashed * slope_o
         d_gates = jnp.stack((d_i, d_f, d_g, d_o), axis=1).astype(compute_dtype)
         d_gates = d_gates.reshape(d_gates.shape[0], -1)  # (B, 4H)
-        return (masked(matmul(d_gates, recurrent_transposed, compute_dtype), mask), d_cell * f), d_gates
+        d_read = masked(matmul(d_gates, recurrent_transposed, compute_dtype), mask)
+        if modulation_t is None:
+            return (d_read, d_cell * f), (d_gates, None)
+        return (d_read * modulation_t, d_cell * f), (d_gates, d_read)
 
-    steps = (d_hiddens, cells, previous_cells, *kept)
-    (d_hidden, d_cell), d_gates = jax.lax.scan(step, (d_hidden, d_cell), steps, reverse=True)
-    previous_hiddens = masked(jnp.concatenate((hidden[None], hiddens[:-1])), mask)
+    steps = (d_hiddens, modulation, cells, previous_cells, *kept)
+    (d_hidden, d_cell), (d_gates, d_reads) = jax.lax.scan(step, (d_hidden, d_cell), steps, reverse=True)
+    previous_hiddens = jnp.concatenate((hidden[None], hiddens[:-1]))
+    d_modulation = None if modulation is None else d_reads * previous_hiddens
     d_gates = flat(d_gates)  # (T * B, 4H)
     d_inputs = transposed_matmul(d_gates, kernel, compute_dtype).reshape(inputs.shape)
     d_kernel = weight_gradient(flat(inputs), d_gates, compute_dtype)
-    d_recurrent = weight_gradient(flat(previous_hiddens), d_gates, compute_dtype)
+    d_recurrent = weight_gradient(flat(_read(previous_hiddens, mask, modulation)), d_gates, compute_dtype)
     d_bias = d_gates.astype(jnp.float32).sum(axis=0)
-    return ((None, d_inputs, d_hidden, d_cell, d_kernel, d_recurrent, d_bias),)
+    return ((None, d_modulation, d_inputs, d_hidden, d_cell, d_kernel, d_recurrent, d_bias),)
+
+
+def _read(hidden: jax.Array, mask: jax.Array | None, modulation: jax.Array | None) -> jax.Array:
+    """Return the hidden state that the recurrent kernel reads."""
+    return masked(hidden if modulation is None else hidden * modulation, mask)
 
 
 def _folded(gate: jax.Array) -> jax.Array:

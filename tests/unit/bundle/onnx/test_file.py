@@ -53,6 +53,7 @@ def refusal(data: bytes) -> str:
         {"hidden_sizes": (4,), "cell": "mogrifier_lstm", "mogrifier_rounds": 16, "mogrifier_rank": 2},
         {"cap_input_gate": True},
         {"layer_normalization": True, "tied": True, "narrowed_output": True},
+        {"state_modulation": True, "cap_input_gate": True, "mixture_size": 2},
         {"hidden_sizes": (3,) * 16, "adaptive_cutoffs": tuple(range(1, 11))},
         {"hidden_sizes": (4,), "layer_normalization": True, "tied": True, "mixture_size": 2},
         {"cap_input_gate": True, "layer_normalization": True, "adaptive_cutoffs": (3, 7)},

@@ -25,6 +25,7 @@ GIVEN: dict[str, tuple[list[str], Any]] = {
     "tied": ([], True),
     "cap_input_gate": ([], True),
     "layer_normalization": ([], True),
+    "state_modulation": ([], True),
     "skip_connections": ([], True),
     "narrowed_output": ([], True),
     "locked_dropout": ([], True),

@@ -23,6 +23,17 @@ def test_the_equations_of_the_cell_hold_between_the_arrays() -> None:
     np.testing.assert_allclose(steps.h, steps.o * np.tanh(steps.c), atol=1e-12)
 
 
+def test_the_gates_of_a_modulated_layer_read_another_hidden_state() -> None:
+    bundle = random_bundle(ARCHITECTURES["modulated"])
+    steps = LSTMSteps.of_model(bundle, IDS, 1)
+    x, weights = bundle.embeddings()[IDS].astype(float), bundle.floats(bundle.architecture.weight_shapes())
+    factors = 2 / (1 + np.exp(-(x @ weights["lstm_0/modulation_kernel"] + weights["lstm_0/modulation_bias"])))
+    assert steps.m is not None
+    np.testing.assert_allclose(steps.m, factors * steps.before("h"), atol=1e-12)
+    sums = x @ weights["lstm_0/kernel"] + steps.m @ weights["lstm_0/recurrent_kernel"] + weights["lstm_0/bias"]
+    np.testing.assert_allclose(steps.g, np.tanh(np.split(sums, 4, axis=1)[2]), atol=1e-12)
+
+
 def test_the_liveliest_units_change_most() -> None:
     cells = np.array([[0, 1, 1, 0], [0, -1, 1, 3], [0, 1, 1, 3]], float)
     steps = LSTMSteps(cells, cells, cells, cells, cells, cells)

@@ -15,6 +15,7 @@ WIDTH = 4
 LAYERS: dict[str, Any] = {
     "lstm": lambda **options: LSTM(WIDTH, **options),
     "normalized": lambda **options: LSTM(WIDTH, layer_normalization=True, **options),
+    "modulated": lambda **options: LSTM(WIDTH, state_modulation=True, **options),
     "mogrifier": lambda **options: MogrifierLSTM(WIDTH, num_rounds=2, **options),
     "gru": lambda **options: GRU(WIDTH, **options),
     "rnn": lambda **options: RNN(WIDTH, **options),

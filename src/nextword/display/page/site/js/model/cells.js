@@ -13,7 +13,8 @@ export const CELLS = {
 
 function lstmStep(weights, x, [hidden, cell], architecture) {
   let projected = weights.kernel.product(x);
-  let recurrent = weights.recurrent_kernel.product(hidden);
+  const read = architecture.state_modulation ? modulated(weights, "modulation", x, hidden) : hidden;
+  let recurrent = weights.recurrent_kernel.product(read);
   if (architecture.layer_normalization) {
     projected = multiply(normalized(projected), weights.input_gain);
     recurrent = multiply(normalized(recurrent), weights.recurrent_gain);
@@ -36,18 +37,17 @@ function updateCell(weights, gates, cell, architecture) {
   return { state: [hidden, next], gates: { input, forget, candidate, output, cell: next, hidden } };
 }
 
+function modulated(weights, name, source, target) {
+  const [outer, inner] = [weights[`${name}_right`], weights[`${name}_left`]]; // if the matrix has a low rank
+  const product = outer ? outer.product(inner.product(source)) : weights[`${name}_kernel`].product(source);
+  return multiply(affine(sigmoid(add(product, weights[`${name}_bias`])), 2, 0), target);
+}
+
 function mogrifierStep(weights, input, [hidden, cell], architecture) {
-  let x = input;
-  let h = hidden;
-  const modulated = (source, target, round) => {
-    const name = `modulation_${round}`;
-    const [outer, inner] = [weights[`${name}_right`], weights[`${name}_left`]]; // if the matrix has a low rank
-    const product = outer ? outer.product(inner.product(source)) : weights[`${name}_kernel`].product(source);
-    return multiply(affine(sigmoid(add(product, weights[`${name}_bias`])), 2, 0), target);
-  };
+  let [x, h] = [input, hidden];
   for (let round = 1; round <= architecture.mogrifier_rounds; round += 1) {
-    if (round % 2) x = modulated(h, x, round);
-    else h = modulated(x, h, round);
+    if (round % 2) x = modulated(weights, `modulation_${round}`, h, x);
+    else h = modulated(weights, `modulation_${round}`, x, h);
   }
   const gates = add(weights.kernel.product(x), weights.recurrent_kernel.product(h));
   return updateCell(weights, add(gates, weights.bias), cell, architecture);

@@ -203,7 +203,7 @@ def _described(group: Group) -> dict[str, str]:
         "preset": f"`{first.preset}`",
         "minutes": f"{first.minutes:g}",
         "machine": group.machine,
-        "parameters": f"{first.parameters:,}",
+        "parameters": " and ".join(f"{each:,}" for each in sorted({result.parameters for result in group.results})),
         "epochs": group.shown("epochs", 1),
         "seeds": ", ".join(map(str, group.seeds)),
         "commit": first.commit,

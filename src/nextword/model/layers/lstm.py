@@ -96,7 +96,7 @@ class LSTM(Recurrence):
         self.state_modulation = state_modulation
 
     def build(self, input_shape: tuple[int | None, ...]) -> None:
-        """Create kernel `(I, 4H)`, recurrent kernel `(H, 4H)`, bias `(4H,)`, and the weights of layer normalization."""
+        """Create kernel `(I, 4H)`, recurrent kernel `(H, 4H)`, bias `(4H,)`, and the weights of the options."""
         super().build(input_shape)
         if self.layer_normalization:
             widths = {"input_gain": 4, "recurrent_gain": 4, "cell_gain": 1, "cell_bias": 1}

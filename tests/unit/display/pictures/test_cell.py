@@ -95,3 +95,17 @@ def test_a_capped_input_gate_is_drawn_as_it_is() -> None:
     found = tips(draw_cell(bundle, "w1 w2 w3").to_svg())
     for unit in range(7):
         assert found[f"unit {unit}: i"] <= 1 - found[f"unit {unit}: f"] + 1e-3
+
+
+def test_a_modulated_state_has_an_equation_of_its_own() -> None:
+    bundle = random_bundle(ARCHITECTURES["modulated"])
+    steps = LSTMSteps.of_model(bundle, [bundle.tokenizer.vocabulary.end_id, *bundle.tokenizer.encode("w1 w2 w3")], 1)
+    assert steps.m is not None
+    assert (m := signed(float(steps.m[3, 2]))) != signed(float(steps.h[2, 2]))
+    plain, modulated = (
+        re.sub("<[^>]*>", "", draw_cell(random_bundle(ARCHITECTURES[name]), "w1 w2 w3", CellView(unit=2)).to_svg())
+        for name in ("tied", "modulated")
+    )
+    assert "m = 2" in modulated
+    assert f"{m}\n" in modulated
+    assert "m = 2" not in plain

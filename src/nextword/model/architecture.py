@@ -116,7 +116,9 @@ class ModelOptions(Settings):
                     f"`{name}`"
                 )
         if self.layer_normalization and self.state_modulation:
-            raise SettingError("`layer_normalization` and `state_modulation` exclude each other; turn one of them off")
+            raise SettingError(
+                "`layer_normalization` and `state_modulation` must not both be on, but are; turn one of them off"
+            )
         if self.skip_connections and len(set(self.hidden_sizes)) > 1:
             raise SettingError(
                 f"`skip_connections` add the outputs of all layers and need equal `hidden_sizes`, but they are "

@@ -181,7 +181,7 @@ def test_the_number_of_parameters_matches_the_formula(
         ({"cell": "gru", "cap_input_gate": True}, "`cap_input_gate` needs the cell lstm or mogrifier_lstm, but"),
         ({"cell": "rnn", "layer_normalization": True}, "`layer_normalization` needs the cell lstm, but `cell` is rnn"),
         ({"cell": "gru", "state_modulation": True}, "`state_modulation` needs the cell lstm, but `cell` is gru"),
-        ({"state_modulation": True, "layer_normalization": True}, "exclude each other; turn one of them off"),
+        ({"state_modulation": True, "layer_normalization": True}, "must not both be on, but are; turn one of them off"),
         ({"cell": "mogrifier_lstm", "layer_normalization": True}, "needs the cell lstm, but `cell` is mogrifier_lstm"),
         ({"mogrifier_rank": 4}, "`mogrifier_rank` needs the cell mogrifier_lstm, but `cell` is lstm; change `cell`"),
         ({"skip_connections": True}, "need equal `hidden_sizes`, but they are [5, 6]; make them equal or turn"),

@@ -48,7 +48,7 @@ def calibration(log_probs: Floats, ids: NDArray[np.int32]) -> tuple[list[float],
 
 def measured() -> dict[str, Any]:
     """Return the curves of the sample model."""
-    model = nextword.load("austen")
+    model = nextword.load("austen", method="static")
     corpus = nextword.Corpus.load("austen", tokenizer=model.tokenizer)
     valid, test = corpus.valid.ids[:NUM_TOKENS], corpus.test.ids[:NUM_TOKENS]
     on_valid, on_test = log_probs_of(model, valid), log_probs_of(model, test)

@@ -27,7 +27,7 @@ FILE = Path(__file__).resolve().parent.parent / "docs" / "images" / "readme.svg"
 
 SENTENCE = "I am very much obliged to you for your kindness"
 _SPOKEN = '"I am very happy," said Anne, "to see you here." She went to the window.'
-_UNIT = 57
+_UNIT = 175
 _COUNT = 3
 _WIDTH, _HEIGHT, _MARGIN = 800, 300, 28
 _SIZE = 21.0

@@ -61,11 +61,11 @@ VIEWS = {
     "unit": LiveView(
         "inside",
         "Look into the cell",
-        "The gates and the cell of unit 57, word by word: the cell is above zero from the opening quotation mark to "
+        "The gates and the cell of unit 175, word by word: the cell is above zero from the opening quotation mark to "
         "the closing one, and below zero after it",
         760,
         text='"I am very happy," said',
-        unit=57,
+        unit=175,
         part="unit",
     ),
     "game": LiveView(
@@ -88,7 +88,7 @@ VIEWS = {
         "inside",
         "See which words count",
         "The words “Miss Bingley, when she had done writing,” shaded by their influence on the prediction “was”: "
-        "the last comma counts most, then “Bingley” and “done”",
+        "the last comma counts most, then “done”",
         521,
         text="Miss Bingley, when she had done writing,",
         part="words",

@@ -77,7 +77,7 @@ def _measured_speeds(data: Any) -> str:
     return speed_chart(speeds, data["title"])
 
 
-_CELL = "nextword draw cell austen '\"I am very happy,\" said Anne.' --word 2 --mark 57"
+_CELL = "nextword draw cell austen '\"I am very happy,\" said Anne.' --word 2 --mark 175"
 
 
 def _surprisal_of(data: Any) -> str:
@@ -99,8 +99,8 @@ PICTURES = [
     Picture("learn/architecture.svg", "nextword draw architecture tutorial --vocabulary-size 10000"),
     Picture("learn/windows.svg", "nextword draw windows"),
     Picture("learn/return-sequences.svg", chart=sequences_picture),
-    Picture("learn/unit.svg", f"nextword draw unit austen '{_SPEECH}' --mark 57"),
-    Picture("learn/unit-valid.svg", chart=lambda: draw_unit(austen(), _VALID, unit=57).to_svg()),
+    Picture("learn/unit.svg", f"nextword draw unit austen '{_SPEECH}' --mark 175"),
+    Picture("learn/unit-valid.svg", chart=lambda: draw_unit(austen(), _VALID, unit=175).to_svg()),
     _charted("learn/surprisal.svg", "learn/data/surprisal.json", _surprisal_of),
     Picture("learn/cell-steps.svg", chart=cell_steps_drawing),
     Picture("learn/tokens.svg", chart=tokens_drawing),

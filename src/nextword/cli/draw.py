@@ -52,7 +52,7 @@ class _DrawOptions(CommandOptions):
     _DrawOptions,
     examples=[
         'nextword draw cell austen "She was very happy" --output happy.svg',
-        'nextword draw unit austen "She said, yes." --mark 57',
+        'nextword draw unit austen "She said, yes." --mark 175',
         "nextword draw architecture tutorial --vocabulary-size 10000",
     ],
 )

@@ -12,7 +12,7 @@ def colors(svg: str) -> list[str]:
 
 
 def test_the_unit_of_quotation_marks_has_one_sign_within_speech_and_another_outside() -> None:
-    drawn = colors(draw_unit(nextword.load("austen").bundle, QUOTED, unit=57).to_svg())
+    drawn = colors(draw_unit(nextword.load("austen").bundle, QUOTED, unit=175).to_svg())
     assert [color.split()[0] for color in drawn] == ["positive"] * 6 + ["negative"] * 3  # the mark that closes has none
 
 

@@ -97,7 +97,7 @@ peers:  ## Create the environments with PyTorch and lm_eval for the benchmarks.
 constraints: setup  ## Pin the installed versions in constraints.txt.
 	@sh scripts/constraints.sh $(BIN)/python > constraints.new && mv constraints.new constraints.txt
 
-sample-model: setup  ## Train the sample model again and put it into the package, in about 80 minutes.
+sample-model: setup  ## Train the sample model again and put it into the package, in about 100 minutes.
 	$(BIN)/python scripts/sample_model.py
 
 base-model: setup  ## Train a base of general English from free texts that it fetches; takes an hour or more.

@@ -1,9 +1,10 @@
 """Make the sample model that ships with nextword, by nextword's own commands: `make sample-model`.
 
-    python scripts/sample_model.py          trains for about 80 minutes on two free cores
+    python scripts/sample_model.py          trains for about 100 minutes on two free cores
 
 Two wider networks are trained first, one on each core, and their mixture teaches the sample model. All runs are kept
-in `runs`. An interrupted run is resumed, and a finished one is only exported again. The same commit on the same machine gives the same bits, except for the date on the model card.
+in `runs`. An interrupted run is resumed, and a finished one is only exported again. The same commit on the same machine
+gives the same bits, except for the date on the model card.
 """
 
 import json

@@ -124,8 +124,8 @@ class TrainedModel(LoadedModel):
 
         Example:
             >>> import nextword
-            >>> nextword.load("austen").suggest("I have not the smallest", k=1)[0].text
-            'doubt'
+            >>> nextword.load("austen").suggest("I beg your", k=1)[0].text
+            'pardon'
         """
         return self.complete(text, k) if complete else suggest(self, text, k, restore_case=restore_case)
 
@@ -519,7 +519,7 @@ class TrainedModel(LoadedModel):
         Example:
             >>> import nextword
             >>> [near.word for near in nextword.load("austen").nearest_words("letter", k=2)]
-            ['note', 'carriage']
+            ['note', 'message']
         """
         require_text("word", word)
         return WordVectors.of(self.bundle).nearest(word, k)

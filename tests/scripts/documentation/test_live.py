@@ -29,7 +29,7 @@ def test_a_comment_becomes_a_figure_with_relative_addresses() -> None:
     assert content.startswith("<p>a</p>\n<figure")
     assert 'src="../../images/live/unit-dark.webp#only-dark"' in content
     assert (
-        'href="../../demo/austen.html?text=%22I%20am%20very%20happy%2C%22%20said&amp;unit=57&amp;show=unit#inside"'
+        'href="../../demo/austen.html?text=%22I%20am%20very%20happy%2C%22%20said&amp;unit=175&amp;show=unit#inside"'
         in content
     )
 

@@ -82,7 +82,7 @@ def test_a_session_types_as_in_python(client: TestClient) -> None:
         assert [value for _, value in _pairs(answer["suggestions"])] == pytest.approx([value for _, value in expected])
         assert answer["learned"] == list(session.user_words)
     answered(client, "/v1/suggest", text=texts[-1], complete=True, session=name, finish=True)
-    answer = answered(client, "/v1/suggest", text="My friend To", complete=True, session=name)
+    answer = answered(client, "/v1/suggest", text="My friend Tol", complete=True, session=name)
     assert answer["suggestions"][0]["text"] == "Tolu"
     words = client.get(f"/v1/sessions/{name}").json()
     assert words["words"] == [{"word": "Tolu", "count": 1}]

@@ -16,6 +16,7 @@ from pathlib import Path
 from xml.sax.saxutils import escape
 
 import nextword
+from documentation.live import SPEECH_UNIT
 from nextword.disk.files import write_file
 from nextword.display.picture_text import text_width
 from nextword.display.pictures.lstm_steps import LSTMSteps
@@ -27,7 +28,6 @@ FILE = Path(__file__).resolve().parent.parent / "docs" / "images" / "readme.svg"
 
 SENTENCE = "I am very much obliged to you for your kindness"
 _SPOKEN = '"I am very happy," said Anne, "to see you here." She went to the window.'
-_UNIT = 175
 _COUNT = 3
 _WIDTH, _HEIGHT, _MARGIN = 800, 300, 28
 _SIZE = 21.0
@@ -80,7 +80,7 @@ def cells(model: nextword.TrainedModel, sentence: str) -> list[tuple[str, float]
     inputs = weights["embedding/embeddings"][[model.tokenizer.vocabulary.end_id, *ids]].astype("float64")
     steps = LSTMSteps.run(inputs, *(weights[f"lstm_0/{part}"] for part in ("kernel", "recurrent_kernel", "bias")))
     tokens = re.findall(r"\w+|[^\w\s]", sentence)
-    return list(zip(tokens, steps.c[1:, _UNIT].tolist(), strict=True))
+    return list(zip(tokens, steps.c[1:, SPEECH_UNIT].tolist(), strict=True))
 
 
 class Film:

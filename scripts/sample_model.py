@@ -88,7 +88,8 @@ def section(figures: dict[str, Any]) -> str:
     return f"""
 ## The sample model
 
-This model ships with nextword under the name `{NAME}`.
+This model ships with nextword under the name `{NAME}`. It learned from the text and from the mixture of two wider
+networks, which had read the same text (`scripts/sample_model.py`).
 
 {table}
 

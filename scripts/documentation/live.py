@@ -13,6 +13,10 @@ from urllib.parse import quote, urlencode
 MODEL_FILE = "demo/austen.html"
 STILLS = "images/live"
 SCHEMES = ("light", "dark")
+
+SPEECH_UNIT = 175
+"""The unit of the sample model's first layer that follows direct speech; all pictures of a unit show it."""
+
 _COMMENT = re.compile(r"<!--\s*live:\s*([\w-]+)\s*-->")
 
 
@@ -61,11 +65,11 @@ VIEWS = {
     "unit": LiveView(
         "inside",
         "Look into the cell",
-        "The gates and the cell of unit 175, word by word: the cell is above zero from the opening quotation mark to "
-        "the closing one, and below zero after it",
+        f"The gates and the cell of unit {SPEECH_UNIT}, word by word: the cell is above zero from the opening "
+        "quotation mark to the closing one, and below zero after it",
         760,
         text='"I am very happy," said',
-        unit=175,
+        unit=SPEECH_UNIT,
         part="unit",
     ),
     "game": LiveView(

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from documentation.live import SPEECH_UNIT
 from nextword.bundle.bundle import Bundle
 from nextword.bundle.origin import Origin
 from nextword.bundle.store import read_bundle
@@ -80,7 +81,7 @@ def tokens_drawing() -> str:
 
 def cell_steps_drawing() -> str:
     """Draw a step of the LSTM cell four times, with one part lit each, and the numbers of one unit."""
-    bundle, unit, word = austen(), 175, 2
+    bundle, unit, word = austen(), SPEECH_UNIT, 2
     ids = [bundle.tokenizer.vocabulary.end_id, *bundle.tokenizer.encode('"I am very happy," said Anne.')]
     steps = LSTMSteps.of_model(bundle, ids, 1)
     f, i, g, o, c, h = (float(array[word, unit]) for array in (steps.f, steps.i, steps.g, steps.o, steps.c, steps.h))
@@ -100,8 +101,8 @@ def cell_steps_drawing() -> str:
     drawing = Drawing(
         _WIDTH,
         title="A step of the LSTM cell in four parts: forget, write, update, show",
-        description="The same drawing four times with one part lit each, and the numbers of unit 175 at the word “I”: "
-        + "; ".join(f"{name} {numbers}" for name, _, _, numbers, _ in frames),
+        description="The same drawing four times with one part lit each, and the numbers of "
+        f"unit {unit} at the word “I”: " + "; ".join(f"{name} {numbers}" for name, _, _, numbers, _ in frames),
     )
     for index, (name, lit, formula, numbers, meaning) in enumerate(frames):
         top = 8 + 158.0 * index
@@ -111,7 +112,7 @@ def cell_steps_drawing() -> str:
         drawing.math(322, top + 86, formula)
         drawing.text(322, top + 116, numbers, "label on")
     drawing.text(
-        8, 8 + 158.0 * 4 + 12, "Each gate reads the word and the last h. Right: unit 175 at the word “I”.", "note"
+        8, 8 + 158.0 * 4 + 12, f"Each gate reads the word and the last h. Right: unit {unit} at the word “I”.", "note"
     )
     drawing.height = 8 + 158.0 * 4 + 24
     return drawing.to_svg()

@@ -21,6 +21,7 @@ from documentation.charts import (
     width_chart,
 )
 from documentation.drawings import encoder_drawing, layers_drawing, sequences_picture, truncation_drawing
+from documentation.live import SPEECH_UNIT
 from documentation.model_drawings import attention_drawing, austen, cell_steps_drawing, tokens_drawing, word_map_drawing
 from harness.charts import fine_tuning_chart, gradient_chart, minutes_chart, programs_chart, speed_chart
 from harness.ledger import Result, read_ledger
@@ -77,7 +78,7 @@ def _measured_speeds(data: Any) -> str:
     return speed_chart(speeds, data["title"])
 
 
-_CELL = "nextword draw cell austen '\"I am very happy,\" said Anne.' --word 2 --mark 175"
+_CELL = f"nextword draw cell austen '\"I am very happy,\" said Anne.' --word 2 --mark {SPEECH_UNIT}"
 
 
 def _surprisal_of(data: Any) -> str:
@@ -99,8 +100,8 @@ PICTURES = [
     Picture("learn/architecture.svg", "nextword draw architecture tutorial --vocabulary-size 10000"),
     Picture("learn/windows.svg", "nextword draw windows"),
     Picture("learn/return-sequences.svg", chart=sequences_picture),
-    Picture("learn/unit.svg", f"nextword draw unit austen '{_SPEECH}' --mark 175"),
-    Picture("learn/unit-valid.svg", chart=lambda: draw_unit(austen(), _VALID, unit=175).to_svg()),
+    Picture("learn/unit.svg", f"nextword draw unit austen '{_SPEECH}' --mark {SPEECH_UNIT}"),
+    Picture("learn/unit-valid.svg", chart=lambda: draw_unit(austen(), _VALID, unit=SPEECH_UNIT).to_svg()),
     _charted("learn/surprisal.svg", "learn/data/surprisal.json", _surprisal_of),
     Picture("learn/cell-steps.svg", chart=cell_steps_drawing),
     Picture("learn/tokens.svg", chart=tokens_drawing),

@@ -73,7 +73,7 @@ class ModelFacts:
     versions: Mapping[str, str]
     metrics: Sequence[SplitMetrics]
     mixture: Mapping[str, str] = field(default_factory=dict)  # the properties of the mixture; see `mixture_facts`
-    # What the model was started from, as rows of the table of its origin.
+    # What the model was started from and taught by, as rows of the table of its origin.
     base: Mapping[str, str] = field(default_factory=dict)
 
 

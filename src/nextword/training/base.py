@@ -109,12 +109,13 @@ def base_of(config: RunConfig, base: Base | None = None) -> tuple[RunConfig, Bas
 
 
 def card_rows(config: RunConfig) -> dict[str, str]:
-    """Return what the model card says about the base of a run; empty if it has none."""
+    """Return what the model card says about the base and the teacher of a run; empty if it has none."""
     titles = {
         "base_name": "started from",
         "base_sha256": "fingerprint of the base",
         "base_text": "text of the base",
         "base_license": "rights in the base",
+        "teacher_sha256": "fingerprint of the teacher",
     }
     return {title: config.origin[name] for name, title in titles.items() if name in config.origin}
 

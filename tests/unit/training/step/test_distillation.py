@@ -9,6 +9,7 @@ from keras import ops
 
 from nextword.api.train import train
 from nextword.bundle.samples import sample_model_path
+from nextword.bundle.store import read_bundle
 from nextword.errors import BundleError, NextwordError, SettingError
 from nextword.model.architecture import Architecture
 from nextword.model.language_model import LanguageModel
@@ -126,6 +127,8 @@ def test_a_run_learns_from_a_teacher_and_leaves_it_alone(corpus: Corpus, teacher
     assert last_record(alone)["valid_perplexity"] != last_record(taught)["valid_perplexity"]
     assert last_record(taught)["valid_perplexity"] < 10.0  # the text is two sentences
     assert Teacher.open(teacher_run).sha256 == before
+    assert f"| fingerprint of the teacher | {before} |" in read_bundle(taught / "model").card
+    assert "teacher" not in read_bundle(alone / "model").card
 
 
 def test_a_teacher_that_has_changed_is_refused(corpus: Corpus, teacher_run: Path, tmp_path: Path) -> None:

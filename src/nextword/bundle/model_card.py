@@ -180,10 +180,10 @@ def with_mixture_section(card: str, facts: Mapping[str, str]) -> str:
 def _without_figures_as_used(card: str) -> str:
     """Return a card without the column of `figures_table` that tells what the mixture brings, and its protocol."""
     card = re.sub(rf"(?m)^{_AS_USED}, on .*\n\n", "", card)
-    table = re.search(rf"(?m)^\| split \|.*\| {_AS_USED.lower()} \|.*\n(?:\|.*\n)+", card)
-    if table is None:
+    table = re.search(r"(?m)^\| split \|.*\n(?:\|.*\n)+", card)
+    rows = [line.split(" | ") for line in table[0].splitlines()] if table else [[]]
+    if table is None or _AS_USED.lower() not in rows[0]:
         return card
-    rows = [line.split(" | ") for line in table[0].splitlines()]
     place = rows[0].index(_AS_USED.lower())
     lines = "".join(" | ".join([*row[:place], *row[place + 1 :]]) + "\n" for row in rows)
     return card[: table.start()] + lines + card[table.end() :]

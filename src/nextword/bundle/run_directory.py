@@ -192,7 +192,7 @@ def read_rows[Row](path: Path, parse: Callable[[str], tuple[Row, ...]], *, max_b
     except (OSError, ValueError, TypeError, LookupError) as error:
         raise CheckpointError(
             f"`{path}` must be a file written by a training run, but cannot be read ({error}); "
-            f"write it again with `nextword train --resume {path.parent}`"
+            f"write it again with `nextword train --resume {shlex.quote(str(path.parent))}`"
         ) from error
 
 

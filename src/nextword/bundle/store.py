@@ -254,7 +254,7 @@ def model_path(path: Path) -> Path:
     if not (path / MODEL_FOLDER).is_dir():
         raise BundleError(
             f"the run in `{path}` must have finished, but has no model yet; resume it with "
-            f"`nextword train --resume {path}`"
+            f"`nextword train --resume {shlex.quote(str(path))}`"
         )
     return path / MODEL_FOLDER
 

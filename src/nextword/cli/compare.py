@@ -5,7 +5,7 @@ from itertools import islice
 from pathlib import Path
 
 from nextword.cli.options.command import command
-from nextword.cli.options.parameter_types import OutputFile
+from nextword.cli.options.parameter_types import OutputFile, require_unread
 from nextword.cli.options.setting_option import option
 from nextword.cli.options.target import OriginTextOptions, engine_option, method_option, open_origin, split_option
 from nextword.cli.output.console import evaluation_progress, read_split
@@ -46,6 +46,7 @@ def compare(options: _CompareOptions) -> None:
     TEXT is the text to read (default: the text of the run). For each token the table shows what the model predicted
     instead, the rank of the actual token among all predictions (1 is best), and its surprisal in bits.
     """
+    require_unread((options.output,), (options.text,))
     read = options.origin_text
     split, model = options.split or read.default_split, open_origin(read.origin, options.method)
     store = read_split(read, split, model.tokenizer)

@@ -129,8 +129,12 @@ class _WrittenPage(NamedTuple):
 
 
 def _refuse_idle(given: Tables, form: ExportOptions, options: _ExportOptions) -> None:
-    if options.split is not None and not form.int8 and (options.html is not None or options.text is None):
-        raise SettingError("`--split` needs a TEXT to measure the perplexity on; name one, or leave it out")
+    is_page = options.html is not None and not (form.int8 or form.slim or options.output or options.keras_output)
+    if options.split is not None and (is_page or (options.text is None and not form.int8)):
+        needed = (
+            "an export, not only a page; add `--output`" if is_page else "a TEXT to measure the perplexity on; name one"
+        )
+        raise SettingError(f"`--split` needs {needed}, or leave it out")
     if "max_loss_percent" in given.get(ExportOptions.group, {}) and not form.int8:
         raise SettingError("`--max-loss-percent` needs `--int8`; add it, or leave `--max-loss-percent` out")
     if options.passage and options.html is None:

@@ -54,6 +54,8 @@ def mix(options: _MixOptions) -> None:
     """
     if options.output is None:
         refuse_sample(options.run_or_model)
+    elif options.output.exists(follow_symlinks=False):
+        raise SettingError(f"`--output` must be a new directory, but `{options.output}` exists; name another one")
     if options.remove and options.text is not None:
         raise SettingError("`--remove` takes the mixture out and reads no TEXT; leave one of them out")
     text = options.origin_text

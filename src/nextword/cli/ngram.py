@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from nextword.cli.options.command import command
-from nextword.cli.options.parameter_types import OutputFile
+from nextword.cli.options.parameter_types import OutputFile, require_unread
 from nextword.cli.options.run_options import complete_text
 from nextword.cli.options.setting_option import (
     LINE,
@@ -87,6 +87,7 @@ def ngram(options: _NgramOptions, given: Tables) -> None:
     use `nextword evaluate --method ngram`.
     """
     order, arpa = options.order, options.arpa
+    require_unread((arpa,), (options.text,))
     with reading_progress():
         corpus = Corpus.load(options.text, given_settings(given, _TextOptions), data_dir=options.data_dir)
     if "tokenizer" not in given.get(TextOptions.group, {}) and corpus.stored_name not in ("ptb", "wikitext-2"):

@@ -12,7 +12,7 @@ from typing import Any
 import click
 
 from nextword.cli.options.command import command
-from nextword.cli.options.parameter_types import OutputFile
+from nextword.cli.options.parameter_types import OutputFile, require_unread
 from nextword.cli.options.setting_option import Tables, argument, lower_cased, lowercase_option, option
 from nextword.cli.options.target import AnswerOptions
 from nextword.cli.output.console import waiting
@@ -77,12 +77,8 @@ def _check(options: _RescoreOptions) -> None:
         raise SettingError("`--weights-output` needs `--tune`; add it, or leave `--weights-output` out")
     if options.nbest == options.references == STANDARD_INPUT:
         raise SettingError("lists and references must not both come from standard input, but are both -; name a file")
-    if options.output and options.weights_output and options.output.resolve() == options.weights_output.resolve():
-        raise SettingError(f"`{options.output}` must not be both `--output` and `--weights-output`; name another file")
-    read = {path for path in (options.nbest, options.references, options.weights) if path}
-    for written in (options.output, options.weights_output):
-        if written is not None and any(Path(path).resolve() == written.resolve() for path in read):
-            raise SettingError(f"`{written}` must not be overwritten, because it is read; name another file")
+    read = (options.nbest, options.references, options.weights)
+    require_unread((options.output, options.weights_output), read)
 
 
 def _rescore(options: _RescoreOptions, given: dict[str, Any]) -> None:

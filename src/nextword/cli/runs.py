@@ -228,7 +228,7 @@ def _plain_table() -> Table:
 
 
 def _console() -> Console:
-    console = Console(highlight=False)
+    console = Console(highlight=False, markup=False)
     if not console.is_terminal and "COLUMNS" not in os.environ:
         console.width = _COLUMNS_OF_A_FILE
     return console

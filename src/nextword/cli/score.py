@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, TextIO
 
 from nextword.cli.options.command import command
-from nextword.cli.options.parameter_types import OutputFile
+from nextword.cli.options.parameter_types import OutputFile, require_unread
 from nextword.cli.options.setting_option import Tables, argument, given_settings, lower_cased, lowercase_option, option
 from nextword.cli.options.target import AnswerOptions
 from nextword.cli.output.messages import say, warn_of_unknown_words
@@ -29,9 +29,7 @@ _TOKEN_COLUMNS = ("line", "position", "token", "log_prob", "log10_prob", "rank",
 class _ScoreOptions(AnswerOptions):
     files: tuple[str, ...] = argument((), metavar="[FILE]...")
     tokens: bool = option(False, help="Score each token, not just each line.")
-    output: Path | None = option(
-        None, "-o", help="Write the lines to FILE.", type=OutputFile(), unset="standard output"
-    )
+    output: Path | None = option(None, "-o", help="Write lines to FILE.", type=OutputFile(), unset="standard output")
     no_header: bool = option(False, help="Print no column names.")
     summary_output: Path | None = option(
         None, help="Write the totals to this file, as JSON.", type=OutputFile(), unset="standard error, as text"
@@ -56,6 +54,7 @@ def score(options: _ScoreOptions, given: Tables) -> None:
     tabs. The totals follow on standard error. With --json, each line is an object.
     """
     scoring, lowercase = given_settings(given, ScoringOptions), options.lowercase
+    require_unread((options.output, options.summary_output), options.files)
     model = options.open_model()
     lines = InputLines(options.files, on_bad_bytes=options.on_bad_bytes)
     rows = _Rows(model.tokenizer, lines, options)

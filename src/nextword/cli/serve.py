@@ -109,6 +109,7 @@ def _source(options: _ServeOptions, given: Tables, max_active: int) -> "ModelSou
         given,
         no_splits if text.source is None else splits,
         max_active,
+        options.data_dir,
     )
 
 

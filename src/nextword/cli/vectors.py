@@ -9,7 +9,7 @@ import click
 from nextword.bundle.origin import Origin
 from nextword.bundle.store import read_bundle
 from nextword.cli.options.command import command
-from nextword.cli.options.parameter_types import OutputFile
+from nextword.cli.options.parameter_types import OutputFile, require_unread
 from nextword.cli.options.setting_option import JsonOptions, argument, bad_bytes_option, option
 from nextword.cli.options.target import engine_option, open_origin, run_or_model_argument
 from nextword.cli.output.messages import say
@@ -53,6 +53,7 @@ def vectors(options: _VectorsOptions) -> None:
     `(V,)` and `vectors` `(V, E)`. --nearest prints words by cosine similarity.
     """
     _check(options)
+    require_unread((options.output,), options.files)
     output, nearest, as_json = options.output, options.nearest, options.as_json
     origin = Origin.of(options.run_or_model)
     if output is not None and not options.vocabulary:

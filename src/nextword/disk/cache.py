@@ -32,7 +32,7 @@ _LOCK = ".lock"
 _SCRATCH = "gathering"
 _KINDS = "text|tokens|vocabulary|remote"
 _DERIVED = re.compile(rf"({_KINDS})-[0-9a-f]{{64}}")
-_UNFINISHED = re.compile(rf"\.(?:tmp-\.?)?(?:{_KINDS}|cutting|joining|lock|{_SCRATCH})-.+")
+_UNFINISHED = re.compile(rf"\.(?:tmp-\.?)?(?:{_KINDS}|samples|compiled|cutting|joining|lock|{_SCRATCH})-.+")
 _OTHERS = ("samples", "compiled")
 """Folders that are not trimmed: samples are small, and JAX limits its compiled programs itself."""
 
@@ -165,8 +165,12 @@ class CacheEntry(NamedTuple):
 
 def cache_entries(cache: Path) -> list[CacheEntry]:
     """Return what a cache holds, that used longest ago first. Other files and folders there are left out."""
+    try:
+        paths = list(cache.iterdir()) if cache.is_dir() else []
+    except OSError as error:
+        raise cache_error(cache, error) from error
     entries = []
-    for path in cache.iterdir() if cache.is_dir() else ():
+    for path in paths:
         with suppress(OSError):  # it is gone, or of another user
             if kind := entry_kind(path.name):
                 entries.append(CacheEntry(path, kind, _size(path), path.stat().st_mtime))

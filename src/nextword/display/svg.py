@@ -68,7 +68,6 @@ _RULES = {
         for hue in ("blue", "orange", "accent", "violet", "olive", "muted")
     },
     "cut": "fill:none;stroke:var(--orange);stroke-width:2.5",
-    "dashed": "fill:none;stroke:var(--edge);stroke-width:1.5;stroke-dasharray:5 5",
     "tip": "fill:var(--edge)",
     "main-tip": "fill:var(--ink)",
     "state-tip": "fill:var(--accent)",
@@ -150,15 +149,14 @@ class Drawing:
         self._remember(content, x, baseline, width, size, anchor)
         return width
 
-    def spans(self, x: float, baseline: float, parts: Sequence[tuple[str, str]], kind: str) -> float:
-        """Write parts of a line, each of a class of its own; return the estimated width."""
+    def spans(self, x: float, baseline: float, parts: Sequence[tuple[str, str]], kind: str) -> None:
+        """Write parts of a line, each of a class of its own."""
         size = SIZES[kind]
         shown = [(content, look) for content, look in parts if content]
         markup = "".join(f'<tspan class="{look}">{escape(content)}</tspan>' for content, look in shown)
         width = sum(text_width(content, size, bold=True) for content, _ in shown)
         self._write(x, baseline, markup, kind, "start")
         self._remember("".join(content for content, _ in shown), x, baseline, width, size, "start")
-        return width
 
     def math(self, x: float, baseline: float, formula: str, kind: str = "math", *, anchor: Anchor = "start") -> float:
         """Write a formula such as `c_{t-1} + i`, with letters in italics; return the estimated width."""

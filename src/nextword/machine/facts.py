@@ -175,10 +175,10 @@ def _environment(facts: Facts) -> Iterator[Problem]:
     # JAX 0.12 divides products among NPROC threads and ignores OMP_NUM_THREADS; PyTorch reads only OMP_NUM_THREADS.
     name = "NPROC" if backend == "jax" else "OMP_NUM_THREADS"
     threads = _number(environment, name)
-    quota = facts.capacity.core_quota or cores
-    if threads is not None and threads < int(min(cores, max(1, quota))):
+    usable = int(min(cores, max(1, facts.capacity.core_quota or cores)))
+    if threads is not None and threads < usable:
         yield Problem(
-            "few-threads", f"{name}={threads} leaves {cores - threads} of {cores} cores idle", f"unset {name}"
+            "few-threads", f"{name}={threads} leaves {usable - threads} of {usable} cores idle", f"unset {name}"
         )
     if "multi_thread_eigen=false" in environment.get("XLA_FLAGS", "").lower():
         yield Problem(

@@ -87,7 +87,12 @@ class ServedModel:
             with self.turns.taken(lambda: task is not None and task.cancelling() > 0):
                 return function(*args, **kwargs)
 
-        return await anyio.to_thread.run_sync(in_turn, limiter=self._limiter)
+        call = asyncio.ensure_future(anyio.to_thread.run_sync(in_turn, limiter=self._limiter))
+        try:
+            return await asyncio.shield(call)
+        except asyncio.CancelledError:
+            await asyncio.wait((call,))  # until then the thread uses the session and the slot of its request
+            raise
 
     async def once[T](self, make: Callable[["ServedModel"], T]) -> T:
         """Return what a function makes of this model, such as the counts of its text. It is called at the first need.
@@ -187,6 +192,7 @@ class ModelSource:
     # Returns the text that methods may read, for the tokenizer of the model.
     splits: Callable[[Tokenizer], Splits] = no_splits
     max_active: int = 64  # most texts that the engine works on at once
+    data_dir: Path | None = None  # a folder with samples, one of which may be the text
 
     def load(self) -> ServedModel:
         """Read the bundle, check it, start its engine and apply the methods.
@@ -207,6 +213,6 @@ class ModelSource:
             loaded.bundle if method == "mixture" else loaded.bundle.without_mixture(),
             hash=sha256,
             methods=applied.description or loaded.use,
-            text=OriginText(Origin.of_bundle(self.path)),
+            text=OriginText(Origin.of_bundle(self.path), data_dir=self.data_dir),
             max_active=self.max_active,
         )

@@ -144,6 +144,14 @@ def test_a_page_and_an_onnx_export_in_one_command(run: Path, tmp_path: Path, pri
     assert read_bundle(run / "model").onnx is not None
 
 
+def test_an_export_with_a_page_takes_a_split_of_the_text(
+    run: Path, small_text: Path, tmp_path: Path, printed: Command
+) -> None:
+    output, page = tmp_path / "new", tmp_path / "story.html"
+    told = printed("export", run, small_text, "-o", output, "--html", page, "--split", "test")
+    assert f"model: {output}\npage: {page}, 0." in told
+
+
 def test_a_model_without_its_text_has_a_page_without_bigrams(
     run: Path, capsys: Captured, small_text: Path, tmp_path: Path, mistake: Command, json_of: Json
 ) -> None:
@@ -162,7 +170,7 @@ def test_a_model_without_its_text_has_a_page_without_bigrams(
         (("--split", "test"), "`--split` needs a TEXT"),
         (("--max-loss-percent", "2"), "`--max-loss-percent` needs `--int8`"),
         (("--passage",), "`--passage` needs `--html FILE`"),
-        (("--html", "page.html", "--split", "test"), "`--split` needs a TEXT to measure the perplexity on"),
+        (("--html", "page.html", "--split", "test"), "`--split` needs an export, not only a page"),
         (("--html", "missing/page.html"), "must be in a folder that exists"),
     ],
 )

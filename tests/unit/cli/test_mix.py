@@ -72,6 +72,11 @@ def test_mistakes_are_told_and_nothing_is_changed(run: Path, other_text: Path, m
     assert read_bundle(run / "model").card == before
 
 
+def test_a_directory_that_exists_is_refused_before_the_text_is_read(tmp_path: Path, mistake: Command) -> None:
+    told = mistake("mix", "austen", tmp_path / "missing.txt", "-o", tmp_path)
+    assert f"`--output` must be a new directory, but `{tmp_path}` exists" in told
+
+
 def test_a_run_forgets_how_well_its_former_mixture_did(run: Path, printed: Command) -> None:
     metrics = run / "metrics.json"
     metrics.write_text(

@@ -53,7 +53,9 @@ def test_the_table_is_for_a_person(folder: Path, monkeypatch: pytest.MonkeyPatch
     assert [row.split()[-1] for row in rows] == ["finished", "stopped", "damaged"]
 
 
-@pytest.mark.parametrize(("columns", "name"), [(80, "a-run-with-a-rather-long-name"), (20, "r" * 40), (160, "a")])
+@pytest.mark.parametrize(
+    ("columns", "name"), [(80, "a-run-with-a-rather-long-name"), (20, "r" * 40), (160, "a"), (160, "demo[draft]")]
+)
 def test_the_name_of_a_run_is_never_cut(
     columns: int, name: str, folder: Path, monkeypatch: pytest.MonkeyPatch, printed: Command
 ) -> None:

@@ -59,12 +59,12 @@ def test_flags_and_variables_reach_the_server(
     nextword(
         "serve", "austen", "--host", EVERYWHERE, "--port", "0", "--api-key-file", keys, "--allow-host", "a.example",
         "--allow-host", "b.example", "--allow-origin", "https://c.example", "--method", "cache,temperature",
-        "--cache-size", "50", "--engine", "onnx", "-v",
+        "--cache-size", "50", "--engine", "onnx", "--data-dir", tmp_path, "-v",
     )  # fmt: skip
     ((source, options),) = started
     assert [method.name for method in source.methods] == ["cache", "temperature"]
     assert source.tables == {"cache": {"cache_size": 50}}
-    assert (source.engine, source.max_active) == ("onnx", 7)
+    assert (source.engine, source.max_active, source.data_dir) == ("onnx", 7, tmp_path)
     assert (options.host, options.port, options.settings.max_active) == (EVERYWHERE, 0, 7)
     assert len(options.access.key_digests) == 2
     assert {"a.example", "b.example"} < options.access.names

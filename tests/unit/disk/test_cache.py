@@ -189,7 +189,7 @@ def test_use_keeps_a_folder_and_a_lock_too(tmp_path: Path) -> None:
 
 
 def test_what_interrupted_work_left_is_removed_after_a_week(tmp_path: Path) -> None:
-    names = [".cutting-a", ".joining-b", f".tmp-tokens-{0:064x}-0123456789ab"]
+    names = [".cutting-a", ".joining-b", f".tmp-tokens-{0:064x}-0123456789ab", ".tmp-compiled-0123456789ab"]
     for name in names:
         (tmp_path / name).mkdir()
     locks = [tmp_path / ".cutting-a.lock", tmp_path / f".tokens-{0:064x}.lock"]
@@ -197,6 +197,7 @@ def test_what_interrupted_work_left_is_removed_after_a_week(tmp_path: Path) -> N
         lock.write_bytes(b"")
     trim_cache(tmp_path, 1)
     assert folders(tmp_path) == set(names)
+    assert {entry.kind for entry in cache_entries(tmp_path)} == {"unfinished"}
     for path in tmp_path.iterdir():
         os.utime(path, (0, 0))
     with FileLock(locks[0]):
@@ -215,6 +216,14 @@ def test_all_of_a_cache_can_be_removed(tmp_path: Path) -> None:
     assert all(remove_entry(entry) for entry in cache_entries(tmp_path))
     assert [path.name for path in tmp_path.iterdir()] == ["mine.txt"]
     assert cache_entries(tmp_path / "nowhere") == []
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may read anywhere")
+def test_a_cache_that_cannot_be_listed_is_named_with_the_way_out(tmp_path: Path) -> None:
+    cache = tmp_path / "cache"
+    cache.mkdir(mode=0)
+    with pytest.raises(StorageError, match=r"the cache `.*cache` must be .*set NEXTWORD_CACHE"):
+        cache_entries(cache)
 
 
 @pytest.mark.parametrize("value", ["much", "0", "-1", "inf", "nan"])

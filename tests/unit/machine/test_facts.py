@@ -106,6 +106,12 @@ def test_a_sound_machine_has_no_problems(sound: Facts) -> None:
         ({"available_memory_bytes": 2**29}, "little-memory", "about 1.1 GB, but 0.5 GB", "smaller --batch-size"),
         ({"environment": {"NPROC": "2"}}, "few-threads", "6 of 8 cores idle", "unset NPROC"),
         (
+            {"cores": 16, "machine_cores": 16, "core_quota": 4.0, "environment": {"NPROC": "2"}},
+            "few-threads",
+            "NPROC=2 leaves 2 of 4 cores idle",
+            "unset NPROC",
+        ),
+        (
             {"environment": {"XLA_FLAGS": "--xla_cpu_multi_thread_eigen=false"}},
             "threads-off",
             "multi_thread_eigen=false",

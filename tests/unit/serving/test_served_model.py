@@ -73,6 +73,30 @@ def test_few_calls_run_at_once() -> None:
     assert 1 <= most <= 2
 
 
+def test_a_call_that_is_cancelled_ends_with_its_thread() -> None:
+    subject, begun, released, ended = served(), threading.Event(), threading.Event(), threading.Event()
+
+    def work() -> None:
+        begun.set()
+        assert released.wait(60)
+        ended.set()
+
+    async def cancel() -> None:
+        call = asyncio.ensure_future(subject.run(work))
+        assert await asyncio.to_thread(begun.wait, 60)
+        call.cancel()
+        for _ in range(10):
+            await asyncio.sleep(0)
+        is_over = call.done()
+        released.set()
+        assert not is_over
+        with pytest.raises(asyncio.CancelledError):
+            await call
+        assert ended.is_set()
+
+    run_async(cancel)
+
+
 def test_what_is_made_once_holds_no_thread_of_requests() -> None:
     subject, release, calls = served(), threading.Event(), []
 
@@ -139,6 +163,12 @@ def test_the_model_is_loaded_with_the_hash_of_its_weights() -> None:
     assert served.hash == hashlib.sha256((path / "model.onnx").read_bytes()).hexdigest()
     assert served.max_active == 3
     assert served.methods == "static: the network alone"
+    served.scheduler.close()
+
+
+def test_the_text_of_the_model_is_looked_for_in_the_folder_of_samples(tmp_path: Path) -> None:
+    served = ModelSource(sample_model_path("austen"), data_dir=tmp_path).load()
+    assert served.text.data_dir == tmp_path
     served.scheduler.close()
 
 

@@ -1,5 +1,6 @@
 """Types of options and arguments. A value that breaks a rule fails with a clause: `must be ..., but is ...`."""
 
+from collections.abc import Iterable
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
@@ -7,6 +8,7 @@ from typing import Any
 import click
 
 from nextword.disk.files import kind_of
+from nextword.errors import SettingError
 
 PATH = click.Path(path_type=Path)
 DIRECTORY = click.Path(path_type=Path, file_okay=False)
@@ -80,3 +82,12 @@ class OutputFile(click.Path):
         if path.exists() and not path.is_file():
             self.fail(f"{str(path)!a} must be a file or a new name, but is {kind_of(path)}", param, ctx)
         return path
+
+
+def require_unread(written: Iterable[Path | None], read: Iterable[str | Path | None]) -> None:
+    """Raise `SettingError` if a command would write a file that it reads, or two results into one file."""
+    taken = {Path(path).resolve() for path in read if path}
+    for path in filter(None, written):
+        if path.resolve() in taken:
+            raise SettingError(f"`{path}` must not be overwritten, because this command uses it; name another file")
+        taken.add(path.resolve())

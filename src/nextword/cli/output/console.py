@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import rich.console
+from rich.markup import escape
 from rich.progress import Progress
 from rich.status import Status
 
@@ -85,4 +86,4 @@ def read_split(text: "OriginText", split: "SplitOrAll", tokenizer: "Tokenizer") 
 
 def waiting(doing: str) -> Status:
     """Return a block's context that shows what is being done, in a terminal only."""
-    return message_console().status(doing)
+    return message_console().status(escape(doing))

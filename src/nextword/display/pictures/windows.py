@@ -88,10 +88,9 @@ class _Table:
             for row, inputs in enumerate(window.inputs.tolist()):
                 middle = begin + row * _ROW + _CELL / 2
                 self._draw_row(batch, middle, inputs)
-                follows = batch + 1 < _NUM_BATCHES and not windows[batch + 1].reset[row]
-                self._draw_begin(batch, middle, is_empty=bool(window.reset[row]))
-                is_streams = not windows[-1].reset[row]
-                self._draw_end(batch, middle, is_carried=follows or is_streams)
+                if window.reset[row]:
+                    self._draw_begin(batch, middle)
+                self._draw_end(batch, middle, is_carried=not windows[-1].reset[row])
         return begin + len(windows[0].inputs) * _ROW
 
     def _draw_row(self, batch: int, middle: float, places: list[int]) -> None:
@@ -102,9 +101,7 @@ class _Table:
             self.drawing.text(x + width / 2, top + 22, self.words[place], "label", anchor="middle", room=width - 6)
             self.drawing.text(x + width / 2, top + 42, f"{place + 1}", "note", anchor="middle")
 
-    def _draw_begin(self, batch: int, middle: float, *, is_empty: bool) -> None:
-        if not is_empty:
-            return
+    def _draw_begin(self, batch: int, middle: float) -> None:
         x = self.left_of(batch)
         self.drawing.circle(x - 24, middle, 10, "joint")
         self.drawing.text(x - 24, middle + 5, "0", "label", anchor="middle")

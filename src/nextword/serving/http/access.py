@@ -82,7 +82,8 @@ class Access:
                 f"one; add `--api-key-file FILE` or set {API_KEYS_VARIABLE}, or use `--host 127.0.0.1`"
             )
         own = [] if is_loopback(host) or _address(host) else [host]
-        names = {_checked_name(name.lower()) for name in (*own, *allow_hosts)}
+        names = {_checked_name(name.lower(), "--host") for name in own}
+        names |= {_checked_name(name.lower(), "--allow-host") for name in allow_hosts}
         for origin in allow_origins:
             if not _ORIGIN.fullmatch(origin):
                 raise SettingError(
@@ -153,9 +154,9 @@ def _address(host: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
         return None
 
 
-def _checked_name(name: str) -> str:
+def _checked_name(name: str, option: str) -> str:
     if not _NAME.fullmatch(name):
         raise SettingError(
-            f"`--allow-host` must be the name of a host such as example.com, without scheme and port, but is {name!a}"
+            f"`{option}` must be the name of a host such as example.com, without scheme and port, but is {name!a}"
         )
     return name

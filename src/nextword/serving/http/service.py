@@ -207,7 +207,7 @@ class Service:
         return CORSMiddleware(
             app,
             allow_origins=self._access.origins,
-            allow_methods=["GET", "POST"],
+            allow_methods=["GET", "POST", "DELETE"],
             allow_headers=["authorization", "content-type"],
             expose_headers=["retry-after", "x-model-hash"],
         )

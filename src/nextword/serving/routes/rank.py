@@ -79,11 +79,14 @@ def _answer(served: ServedModel, body: RankRequest, settings: ServingSettings) -
     model, named, count = served.model, body.candidates, body.k
     length = require_tokens(settings, model.tokenizer, "text", [body.text])
     if named is None:
-        named = proposals(model, body.text, gap=body.gap, count=body.proposals or min(_PROPOSALS, settings.max_lines))
+        most = max(1, settings.max_scored_tokens // (length + 2))
+        number = body.proposals or min(_PROPOSALS, settings.max_lines, most)
+        named = proposals(model, body.text, gap=body.gap, count=number)
         count = count or _SHOWN
-    added = require_tokens(settings, model.tokenizer, "candidates", named, "max_scored_tokens")
+    field = "candidates" if body.candidates else "proposals"
+    added = require_tokens(settings, model.tokenizer, field, named, "max_scored_tokens")
     num_scored = length * len(named) + added
-    require_at_most(settings, "max_scored_tokens", "candidates", num_scored, "tokens, each with the text around it")
+    require_at_most(settings, "max_scored_tokens", field, num_scored, "tokens, each with the text around it")
     options = ScoringOptions(bos=body.bos, eos=body.eos, spell=body.spell)
     ranked = rank(model, body.text, named, gap=body.gap, options=options)[:count]
     return RankAnswer.of(served, text=body.text, candidates=[Candidate(**candidate.to_table()) for candidate in ranked])

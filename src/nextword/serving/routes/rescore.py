@@ -75,9 +75,7 @@ class RescoreRequest(ModelRequest):
         weights={"model_weight": 0.5},
     )
 
-    lists: Annotated[list[GivenList], Field(min_length=1), FIRST_FAULT] = Field(
-        description="A list for each utterance."
-    )
+    lists: Annotated[list[GivenList], Field(min_length=1), FIRST_FAULT] = Field(description="A list per utterance.")
     weights: GivenWeights = Field(
         default=GivenWeights(), description="The weights. They differ between recognizers: tune them."
     )
@@ -115,7 +113,7 @@ class RescoredList(BaseModel):
 class RescoreAnswer(Answer):
     """Rescored lists, in the order of the request."""
 
-    lists: list[RescoredList] = Field(description="A list for each utterance.")
+    lists: list[RescoredList] = Field(description="A list per utterance.")
 
 
 @router.post("/v1/rescore", summary="Rescore n-best lists")

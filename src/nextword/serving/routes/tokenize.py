@@ -27,7 +27,6 @@ class TokenizeRequest(ModelRequest):
     add_special_tokens: bool = Field(
         default=False, description="Begin with `<eos>`, which the model reads before the first token of every text."
     )
-    model: str | None = Field(default=None, description="Ignored; clients of other services send it.")
 
 
 class TokenizeAnswer(Answer):
@@ -54,7 +53,6 @@ class DetokenizeRequest(ModelRequest):
     tokens: Annotated[list[Annotated[int, Field(ge=0, le=_MAX_ID)]], FIRST_FAULT] = Field(
         description="The ids.", max_length=_MAX_IDS
     )
-    model: str | None = Field(default=None, description="Ignored; clients of other services send it.")
 
 
 class DetokenizeAnswer(Answer):

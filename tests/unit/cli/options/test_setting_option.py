@@ -164,6 +164,31 @@ def test_what_no_file_may_take_the_place_of_is_told_before_anything_is_read(tmp_
     assert pipe.is_fifo()
 
 
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("score", "austen", "{file}", "-o", "{file}"),
+        ("score", "austen", "{other}", "-o", "{file}", "--summary-output", "{file}"),
+        ("ngram", "{file}", "--arpa", "{file}"),
+        ("compare", "austen", "{file}", "--max-tokens", "2", "-o", "{file}"),
+        ("vectors", "austen", "{file}", "-o", "{file}"),
+    ],
+    ids=" ".join,
+)
+def test_a_file_that_a_command_uses_is_not_overwritten(
+    tmp_path: Path, capsys: Captured, arguments: tuple[str, ...]
+) -> None:
+    lines = "the cat sat on the mat\n" * 40
+    file, other = tmp_path / "lines.npy", tmp_path / "other.txt"
+    for path in (file, other):
+        path.write_text(lines, encoding="utf-8")
+    assert nextword(*(argument.format(file=file, other=other) for argument in arguments)) == 2
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    assert f"`{file}` must not be overwritten" in captured.err
+    assert file.read_text(encoding="utf-8") == lines
+
+
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Options(CommandOptions):
     """One field for each argument and flag: nothing else declares them."""

@@ -43,6 +43,42 @@ def test_a_word_that_is_forgotten_while_an_answer_is_on_its_way_stays_forgotten(
     assert found["sent"][4:] == [[["Tolu", "Zylberg"], ["much"]], nothing], "a new session is told everything, once"
 
 
+def test_a_change_that_waits_while_the_session_expires_is_not_sent_again(scripts: Any) -> None:
+    found = scripts.run(
+        """async (_, models, js) => {
+          const questions = [];
+          globalThis.fetch = async (_address, { body }) => {
+            const question = JSON.parse(body);
+            questions.push(question);
+            if (question.session === "old") return new Response("{}", { status: 404 });
+            return new Response(JSON.stringify({ suggestions: [], session: "abc", learned: [] }));
+          };
+          const model = new js.http_model.HttpModel({ base: "http://127.0.0.1/" });
+          model.session = "old";
+          await model.forget("much");
+          await model.forget("very");
+          await model.allow("much");
+          for (const text of ["I am ", "I am so "]) await model.suggest({ text, k: 1, complete: true });
+          return questions.map(({ session, learn, forget }) => [session, learn ?? [], forget ?? []]);
+        }"""
+    )
+    assert found == [["old", ["much"], ["very"]], ["new", [], ["very"]], ["abc", [], []]]
+
+
+def test_an_own_word_that_is_allowed_again_is_learned_by_a_new_session(scripts: Any) -> None:
+    found = scripts.run(
+        """async (_, models, js) => {
+          const model = new js.http_model.HttpModel({ base: "http://127.0.0.1/" });
+          model.learned = ["Kowalczyk", "Nowak"];
+          await model.forget("Kowalczyk");
+          const without = model.question({ text: "", k: 1 }).learn;
+          for (const word of ["Kowalczyk", "much"]) await model.allow(word);
+          return [without, model.question({ text: "", k: 1 }).learn];
+        }"""
+    )
+    assert found == [["Nowak"], ["Nowak", "Kowalczyk"]]
+
+
 def test_a_new_session_learns_no_more_words_than_a_request_may_have(scripts: Any) -> None:
     found = scripts.run(
         """async (_, models, js) => {
@@ -79,6 +115,13 @@ def test_the_service_gets_the_end_of_a_long_text_and_learns_from_all_of_it(scrip
     assert "".join(question["text"] for question in finished) == text
     assert all(question["finish"] for question in finished)
     assert scored == {"text": text, "alternatives": 0}
+
+
+def test_a_long_text_is_learned_from_in_parts_that_cut_no_word(scripts: Any) -> None:
+    text = "very wonderful " * 600
+    parts = [question["text"] for question in scripts.run(_ASKED, text) if question.get("finish")]
+    assert "".join(parts) == text
+    assert [word for part in parts for word in part.split()] == text.split()
 
 
 def test_the_start_of_what_is_sent_stays_while_a_person_types(scripts: Any) -> None:

@@ -194,6 +194,14 @@ def test_a_page_that_is_named_may_send_and_read(guarded: RunningServer) -> None:
     assert "access-control-allow-origin" not in other.headers
 
 
+@pytest.mark.parametrize("method", ["GET", "POST", "DELETE"])
+def test_a_page_that_is_named_may_use_every_method_of_the_routes(guarded: RunningServer, method: str) -> None:
+    headers = ("Origin: https://page.example", f"Access-Control-Request-Method: {method}")
+    asked = request(guarded.port, "OPTIONS", "/v1/sessions/abc", *headers)
+    assert asked.status == 200
+    assert method in asked.headers["access-control-allow-methods"].split(", ")
+
+
 def test_an_address_that_others_reach_needs_a_key() -> None:
     for host in (EVERYWHERE, "::", "192.168.1.5", "example.com"):
         with pytest.raises(SettingError, match="--api-key-file"):
@@ -211,6 +219,8 @@ def test_names_and_origins_are_checked() -> None:
     for name in ("https://example.com", "example.com:80", "", "*", "a b", "-a"):
         with pytest.raises(SettingError, match="--allow-host"):
             Access.of("127.0.0.1", allow_hosts=[name])
+    with pytest.raises(SettingError, match="`--host`"):
+        Access.of("no such host", keys=[KEY])
     for origin in ("*", "null", "example.com", "https://example.com/", "file://"):
         with pytest.raises(SettingError, match="--allow-origin"):
             Access.of("127.0.0.1", allow_origins=[origin])

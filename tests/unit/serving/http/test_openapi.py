@@ -8,6 +8,7 @@ import pytest
 
 from nextword import serving
 from nextword.serving.application import create_application
+from nextword.serving.http.body import ModelRequest
 from nextword.serving.http.openapi import ERRORS, NO_PAGE, NOT_FOUND, REFUSED_MODEL, TAGS
 from nextword.serving.served_model import ModelSlot
 from support.text_service import service_of, tiny_model
@@ -72,6 +73,12 @@ def test_fields_of_our_answers_are_described() -> None:
     for name in set(own) - {"CompletionRequest"}:
         for field, schema in SCHEMA["components"]["schemas"][name]["properties"].items():
             assert schema.get("description"), f"{name}.{field}"
+
+
+@pytest.mark.parametrize("name", ["TokenizeRequest", "DetokenizeRequest"])
+def test_the_model_is_described_as_in_every_request(name: str) -> None:
+    described = SCHEMA["components"]["schemas"][name]["properties"]["model"]["description"]
+    assert described == ModelRequest.model_fields["model"].description
 
 
 def test_the_request_examples_are_answered() -> None:

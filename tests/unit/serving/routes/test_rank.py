@@ -35,6 +35,12 @@ def test_the_model_proposes_words(client: TestClient) -> None:
     assert len(answered(client, "/v1/rank", text="Mr. ___ was here.")["candidates"]) == 10
 
 
+def test_for_a_long_text_the_model_proposes_as_many_words_as_fit(client: TestClient) -> None:
+    text = f"{'very ' * 300}___"
+    assert len(answered(client, "/v1/rank", text=text)["candidates"]) == 3
+    assert refused(client, "/v1/rank", text=text, proposals=50)["param"] == "proposals"
+
+
 def test_another_gap_and_other_options(client: TestClient) -> None:
     text = "He was ### and ___"
     options = ScoringOptions(bos=False, eos=False)

@@ -67,7 +67,8 @@ function errors() {
     const head = element("thead", element("tr", cells));
     return element("table", element("caption", title), head, element("tbody", body));
   });
-  const cards = tables.map((table) => element("div.card.table-scroller", table));
+  const region = { tabindex: 0, role: "region", "aria-label": "Table" };
+  const cards = tables.map((table) => element("div.card.table-scroller", region, table));
   return element("section.stack", element("h2", "Errors by group"), hint(GROUPS), element("div.pair", cards));
 }
 

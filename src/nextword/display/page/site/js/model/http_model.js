@@ -7,6 +7,7 @@ const KEPT_WORDS = "own-words";
 const FORGOTTEN_WORDS = "forgotten-words";
 const MAX_KEPT_WORDS = 200;
 const MAX_CONTEXT = 4000; // characters: the service bounds the tokens of a prompt
+const PARTS = /.{1,4000}(?=\s|$)|.{1,4000}/gsu; // of a longer text, cut between words where it has spaces
 const MAX_WITH_ALTERNATIVES = 16000; // characters
 const NUM_ALTERNATIVES = 5;
 const MAX_SENT_WORDS = 1000; // the service takes no more in a request
@@ -26,6 +27,7 @@ export class HttpModel {
     this.session = "new";
     this.learned = keptWords(KEPT_WORDS);
     this.never = keptWords(FORGOTTEN_WORDS); // the words that are never suggested
+    this.dropped = new Set(); // own words among them
     this.changes = new Map(); // words that the session does not know yet, with "learn" or "forget"
     this.opened = null;
     this.description = null;
@@ -48,9 +50,7 @@ export class HttpModel {
   }
 
   async finish(text) {
-    for (let start = 0; start < text.length; start += MAX_CONTEXT) {
-      await this.inTurn({ text: text.slice(start, start + MAX_CONTEXT), k: 1, finish: true });
-    }
+    for (const part of text.match(PARTS) ?? []) await this.inTurn({ text: part, k: 1, finish: true });
     remember(KEPT_WORDS, JSON.stringify(this.learned.slice(-MAX_KEPT_WORDS)));
   }
 
@@ -64,12 +64,14 @@ export class HttpModel {
 
   async forget(word) {
     this.change(word, "forget");
+    if (this.learned.includes(word)) this.dropped.add(word);
     this.learned = this.learned.filter((other) => other !== word);
     remember(KEPT_WORDS, JSON.stringify(keptWords(KEPT_WORDS).filter((other) => other !== word)));
   }
 
   async allow(word) {
     this.change(word, "learn");
+    if (this.dropped.delete(word)) this.learned = [...this.learned, word];
   }
 
   change(word, action) {
@@ -139,13 +141,10 @@ export class HttpModel {
 
   async typed(asked) {
     try {
-      const question = this.question(asked);
-      const answer = await this.asked("v1/suggest", question);
+      const told = new Map(this.session === null ? [] : this.changes); // a new session is told all of them
+      const answer = await this.asked("v1/suggest", this.question(asked));
       this.session = answer.session ?? this.session;
-      for (const action of ["learn", "forget"]) {
-        const isSent = (word) => this.changes.get(word) === action; // it may have changed meanwhile
-        for (const word of (question[action] ?? []).filter(isSent)) this.changes.delete(word);
-      }
+      for (const [word, action] of told) if (this.changes.get(word) === action) this.changes.delete(word);
       this.learned = (answer.learned ?? []).filter((word) => this.changes.get(word) !== "forget");
       return answer;
     } catch (error) {

@@ -18,7 +18,7 @@ export function percent(probability) {
   if (value === 0) return "0%";
   if (value < 0.01) return "< 0.01%";
   if (value > 99.95 && value < 100) return "> 99.9%";
-  return `${fixed(value, value >= 10 ? 0 : value >= 1 ? 1 : 2)}%`;
+  return `${fixed(value, value >= 99.5 && value < 100 ? 1 : value >= 10 ? 0 : value >= 1 ? 1 : 2)}%`;
 }
 
 /** Return a ratio in words: "3.2 times", "12 million times". */

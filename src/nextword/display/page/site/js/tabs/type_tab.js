@@ -203,7 +203,6 @@ export class TypeTab {
     const { before, after } = this.field;
     const taken = withWord(before, word);
     this.field.replace(taken, taken.endsWith(" ") && after.startsWith(" ") ? after.slice(1) : after);
-    this.field.input.focus();
     this.keys += 1;
     this.numTaken += 1;
     this.taken = taken;
@@ -241,7 +240,6 @@ export class TypeTab {
     this.field.replace("", "");
     this.keys = this.numTaken = 0;
     this.changed();
-    this.field.input.focus();
   }
 
   showSaved() {

@@ -156,7 +156,7 @@ export class WriteTab {
       this.text += piece;
       fresh.append(piece);
       const speed = (1000 * pieces) / Math.max(1, performance.now() - began);
-      this.status.textContent = `Writing … ${fixed(speed, 0)} words a second`;
+      this.status.textContent = `Writing … ${fixed(speed, 0)} tokens a second`;
     };
   }
 

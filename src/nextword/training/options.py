@@ -93,7 +93,7 @@ class TrainingOptions(Settings):
         help="Train on N candidates and the targets instead of the whole vocabulary; 0 is the whole. Validation always "
         "uses all.",
         at_least=0,
-        unset="a fifth of a large vocabulary with the preset auto and --minutes, else the whole",
+        unset="a fifth of a large vocabulary with the preset auto and without --from, else the whole",
     )
     teacher: str | None = setting(
         None,
@@ -122,9 +122,7 @@ class TrainingOptions(Settings):
         "improving (NT-ASGD); or the better of two tails.",
     )
     averaging_decay: float = rate(0.999, help="exponential: decay of the average at each step.")
-    averaging_patience: int = setting(
-        5, help="triggered: rounds without improvement before averaging begins.", at_least=0
-    )
+    averaging_patience: int = setting(5, help="triggered: rounds without improvement before it begins.", at_least=0)
     averaging_latest_round: int | None = setting(
         None, help="triggered: begin at the end of this round at the latest.", at_least=1, unset="no limit"
     )
@@ -132,7 +130,7 @@ class TrainingOptions(Settings):
         None,
         help="Stop after N rounds without a better validation perplexity. The best round is kept.",
         at_least=1,
-        unset="a third of the rounds with --minutes, else never stop early",
+        unset="a third of the rounds with --minutes, or with --from and the preset auto; else never stop early",
         task="length",
     )
     mixture: bool = setting(
@@ -162,24 +160,15 @@ class TrainingOptions(Settings):
         if self.base is None and (self.start == "mean" or not self.epochs):
             name, value = ("start", "mean") if self.start == "mean" else ("epochs", "0")
             raise SettingError(f"`{name}` must not be {value} without `base`, the model to start from; add `base`")
-        if self.teacher is not None and (self.sampled_softmax or self.strategy == "data-parallel"):
-            name = "sampled_softmax" if self.sampled_softmax else "strategy"
-            raise SettingError(
-                f"`teacher` needs the whole softmax in one process, but `{name}` is {getattr(self, name)}; leave out "
-                "one of the two"
-            )
+        if self.teacher is not None and self.strategy == "data-parallel":
+            raise SettingError("`teacher` does not go with the `strategy` data-parallel; leave out one of the two")
 
     def check_softmax(self, model: ModelOptions) -> None:
         """Raise `SettingError` if `sampled_softmax` is set for an adaptive softmax or a mixture."""
-        if not self.sampled_softmax:
-            return
-        if model.adaptive_cutoffs:
-            raise SettingError(
-                f"`sampled_softmax` needs a full softmax, but is {self.sampled_softmax} with `adaptive_cutoffs` "
-                f"{list(model.adaptive_cutoffs)}; leave out one of the two"
-            )
-        if model.mixture_size > 1:
-            raise SettingError(
-                f"`sampled_softmax` needs a single softmax, but is {self.sampled_softmax} with `mixture_size` "
-                f"{model.mixture_size}; leave it out or set `mixture_size` to 1"
-            )
+        for name, kind in (("adaptive_cutoffs", "full"), ("mixture_size", "single")):
+            value = model.to_table()[name]
+            if self.sampled_softmax and value not in ([], 1):
+                raise SettingError(
+                    f"`sampled_softmax` needs a {kind} softmax, but is {self.sampled_softmax} with `{name}` {value}; "
+                    "leave out one of the two"
+                )

@@ -114,9 +114,11 @@ def finish_run(
     context.say("evaluating the best weights on valid and test")
     engine = KerasEngine(model, end_id=corpus.tokenizer.vocabulary.end_id)
     if start is not None and progress.best_round:
-        share = _brought_back(engine, start.weights, corpus)
+        share, valid = _brought_back(engine, start.weights, corpus)
         context.say(f"keeping {share:.0%} of what training changed, as is best on valid")
-    static = (_metrics(engine, corpus, "valid"), _metrics(engine, corpus, "test"))
+    else:
+        valid = _metrics(engine, corpus, "valid")
+    static = (valid, _metrics(engine, corpus, "test"))
     mixture, about, metrics = _mixed(engine, corpus, config, static, context)
     share = max(row.num_out_of_vocabulary / row.num_tokens for row in metrics)
     if share > MANY_UNKNOWN:
@@ -141,8 +143,8 @@ def finish_run(
     return FinishedRun(bundle, corpus.name, metrics, progress)
 
 
-def _brought_back(engine: KerasEngine, start: Weights, corpus: Corpus) -> float:
-    r"""Bring the weights back towards the start, and return the share $a$ of what training changed that is kept.
+def _brought_back(engine: KerasEngine, start: Weights, corpus: Corpus) -> tuple[float, SplitMetrics]:
+    r"""Bring the weights back towards the start; return the share $a$ of the change that is kept, and its metrics.
 
     $$w = s + a (w_T - s)$$
 
@@ -150,13 +152,13 @@ def _brought_back(engine: KerasEngine, start: Weights, corpus: Corpus) -> float:
     training lie some that forget less and read new text better (Wortsman et al. 2022, section 3).
     """
     model = engine.model
-    trained, found = model.named_weights(), dict[float, float]()
+    trained, found = model.named_weights(), dict[float, SplitMetrics]()
     for share in _SHARES:
         model.set_named_weights(_between(start, trained, share))
-        found[share] = _metrics(engine, corpus, "valid").perplexity
-    best = min(found, key=found.__getitem__)
+        found[share] = _metrics(engine, corpus, "valid")
+    best = min(found, key=lambda share: found[share].perplexity)
     model.set_named_weights(_between(start, trained, best))
-    return best
+    return best, found[best]
 
 
 def _between(start: Weights, trained: Weights, share: float) -> Weights:

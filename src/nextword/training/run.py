@@ -59,6 +59,8 @@ class TrainingRun:
         self._observer = context.observer
         self._say = context.say
         self._warn = context.warn
+        self._counted_until = 0.0
+        self._resume()
         self._callbacks = RoundCallbacks(
             step.stream,
             context.callbacks,
@@ -67,8 +69,6 @@ class TrainingRun:
             epochs=self.plan.num_rounds,
             steps=self.plan.round_steps,
         )
-        self._counted_until = 0.0
-        self._resume()
 
     def save_start(self) -> None:
         """Save a checkpoint before the first step, from which a run with weights of the user's resumes."""
@@ -227,8 +227,8 @@ class TrainingRun:
 
     def _require_finite(self, split: str, perplexity: float, step: int) -> None:
         if not math.isfinite(perplexity):
-            safe = self.progress.steps
-            kept = f"the checkpoint of step {safe} is kept" if safe else "there is no checkpoint yet"
+            is_saved = self.progress.has_weights
+            kept = f"the checkpoint of step {self.progress.steps} is kept" if is_saved else "there is no checkpoint yet"
             raise TrainingDivergedError(
                 f"the {split} perplexity must be a finite number, but is {perplexity} at step {step}; {kept}; "
                 "train again with a lower `learning_rate` or a smaller `clip_norm`"

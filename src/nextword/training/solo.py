@@ -10,41 +10,19 @@
 processes there are. All processes of a group call the members in the same order.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol, Self
-
-from numpy.typing import NDArray
+from typing import TYPE_CHECKING, Any, Self
 
 from nextword.text.batching.window import TokenIds, Windows
 from nextword.training.checkpoint_store import CheckpointStore
 from nextword.training.context import Interruption, RunContext
 
 if TYPE_CHECKING:
+    from nextword.model.language_model import LanguageModel
     from nextword.text.corpus import Corpus
     from nextword.training.config import RunConfig
-
-Arrays = Mapping[str, NDArray[Any]]
-
-
-class Restorable(Protocol):
-    """What a checkpoint holds: the step of a run."""
-
-    def capture(self) -> Arrays:
-        """Return its arrays."""
-
-    def restore(self, arrays: Arrays) -> None:
-        """Take the arrays of `capture`."""
-
-
-class NamedWeights(Protocol):
-    """A model, as an exchange of weights sees it."""
-
-    def named_weights(self) -> dict[str, NDArray[Any]]:
-        """Return the weights by name, always in the same order."""
-
-    def set_named_weights(self, weights: Arrays) -> None:
-        """Replace the weights."""
+    from nextword.training.step.step import TrainingStep
 
 
 class Solo:
@@ -108,13 +86,13 @@ class Solo:
         """Return what stops the run at a signal."""
         return Interruption()
 
-    def share_start(self, step: Restorable) -> None:
+    def share_start(self, step: "TrainingStep") -> None:
         """Begin with the weights of process 0: vectors from counts depend on the processor."""
 
-    def begin_round(self, model: NamedWeights) -> None:
+    def begin_round(self, model: "LanguageModel") -> None:
         """Note the weights before the steps of a round."""
 
-    def exchange(self, model: NamedWeights) -> None:
+    def exchange(self, model: "LanguageModel") -> None:
         """Change the weights after the steps of a round, before its validation."""
 
     def finish(self, root: Path, text: "Corpus", context: RunContext) -> None:

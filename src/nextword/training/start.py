@@ -236,9 +236,10 @@ class Run:
         from nextword.training.step.carried_start import unigram_perplexity
         from nextword.training.step.count_based_initialization import token_counts
 
-        start, alone = progress.start_perplexity, unigram_perplexity(token_counts(self.text), self.text.valid.ids)
+        start = progress.start_perplexity
         if progress.rounds or start is None:
             return
+        alone = unigram_perplexity(token_counts(self.text), self.text.valid.ids)
         if start > alone:
             self.context.warn(
                 f"the base does not help: before training, its perplexity on valid is {start:,.2f}, and word "

@@ -14,7 +14,7 @@ import pytest
 from nextword.api.train import train
 from nextword.api.trained_model import TrainedModel, load
 from nextword.bundle.store import read_bundle, read_card, write_bundle
-from nextword.errors import BundleError, SettingError, TrainingWarning
+from nextword.errors import BundleError, SettingError, TrainingDivergedError, TrainingWarning
 from nextword.training.base import Base, chain_of
 from nextword.training.checkpoint_store import CheckpointStore
 from nextword.training.config import RunConfig
@@ -109,12 +109,18 @@ def test_steps_that_only_harm_leaves_the_start(base: Path, tmp_path: Path, avera
     assert_equal_to_the_bit(model.bundle.weights, read_bundle(root / "start").weights)
 
 
-def test_no_epochs_leave_the_start_and_resume_to_it(base: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize("varied", [False, True])
+def test_no_epochs_leave_the_start_and_resume_to_it(base: Path, tmp_path: Path, varied: bool) -> None:
     root = tmp_path / "run"
-    model = fit(NEW, root, base=base, epochs=0.0)
+    model = fit(NEW, root, base=base, epochs=0.0, variable_num_steps=varied)
     assert_equal_to_the_bit(model.bundle.weights, read_bundle(root / "start").weights)
     assert progress_of(root).finished
     assert resume_run(root).to_table()["best_round"] == 0
+
+
+def test_a_divergence_names_the_start_which_is_kept(base: Path, tmp_path: Path) -> None:
+    with pytest.raises(TrainingDivergedError, match="the checkpoint of step 0 is kept"):
+        fit(NEW, tmp_path / "run", base=base, optimizer="sgd", learning_rate=1000.0, clip_norm=None)
 
 
 def test_the_start_knows_new_words_by_their_counts(base: Path, tmp_path: Path) -> None:

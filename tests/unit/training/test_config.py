@@ -145,7 +145,7 @@ def test_cutoffs_are_checked_against_the_vocabulary() -> None:
         ),
         (
             {"model": {"mixture_size": 2}, "training": {"sampled_softmax": 50}},
-            "`sampled_softmax` needs a single softmax, but is 50 with `mixture_size` 2; leave it out or set",
+            "`sampled_softmax` needs a single softmax, but is 50 with `mixture_size` 2; leave out one",
         ),
         ({"training": {"epochs": 3, "minutes": 10.0}}, "`epochs` and `minutes` must not be given together, but are"),
         ({"training": 3}, r"`training` must be a table, but is 3; write \[training\] above"),

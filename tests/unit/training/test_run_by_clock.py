@@ -137,7 +137,9 @@ def test_an_interrupted_run_resumes_with_its_plan(tmp_path: Path) -> None:
     planned = (30, 28, 27, 26, 26, 26)
     at_once = finished(tmp_path / "at once", TIMED, time=by_clock(*planned))
     cut_off_after_rounds(tmp_path / "cut", 3, TIMED, time=by_clock(*planned))
-    resumed = finished(tmp_path / "cut", TIMED, time=by_clock(*planned))
+    callback = keras.callbacks.Callback()
+    resumed = finished(tmp_path / "cut", TIMED, time=by_clock(*planned), callbacks=[callback])
+    assert callback.params["epochs"] == resumed.plan.num_rounds
     assert at_once.progress.steps == resumed.progress.steps == 26
     assert resumed.plan.planned_steps == planned
     for name, weights in at_once.step.model.named_weights().items():

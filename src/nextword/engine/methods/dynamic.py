@@ -37,9 +37,7 @@ class DynamicOptions(Settings):
     )
     dynamic_learning_rate: float = setting(5e-5, help="dynamic: step size along the gradient.", at_least=0.0)
     dynamic_decay: float = setting(0.02, help="dynamic: pull toward the trained weights.", at_least=0.0)
-    dynamic_epsilon: float = setting(
-        2e-5, help="dynamic: damps updates of weights with small gradients.", at_least=1e-12
-    )
+    dynamic_epsilon: float = setting(2e-5, help="dynamic: damps steps of weights with small gradients.", at_least=1e-12)
 
 
 _FACTORS = (2.0, math.sqrt(2))

@@ -170,5 +170,6 @@ def _compared(
         log_probs[unknown_id] = -np.inf
     num_ahead = np.count_nonzero(log_probs > actual) + np.count_nonzero(log_probs[:actual_id] == actual)
     rank = 0 if actual_id == unknown_id else 1 + int(num_ahead)
-    top = tuple(Prediction(int(token), math.exp(log_probs[token])) for token in highest_first(log_probs, num_top))
+    best = [token for token in highest_first(log_probs, num_top) if token != unknown_id]
+    top = tuple(Prediction(int(token), math.exp(log_probs[token])) for token in best)
     return ComparedToken(position, actual_id, float(actual), rank, top)

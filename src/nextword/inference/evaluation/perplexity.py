@@ -103,9 +103,7 @@ class GroupTally:
             for before, last in pairwise((0, *self._bounds))
         ]
         counts = zip((*labels, f"over {self._bounds[-1]:,}"), *self._sums.tolist(), strict=True)
-        return tuple(
-            TokenGroup(label, int(tokens), int(correct), log_prob) for label, tokens, correct, log_prob in counts
-        )
+        return tuple(TokenGroup(label, int(tokens), int(correct), total) for label, tokens, correct, total in counts)
 
 
 @dataclass(frozen=True)

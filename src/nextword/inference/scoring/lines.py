@@ -61,9 +61,7 @@ class ScoringOptions(Settings):
     bos: bool = setting(True, help="Start each line after `<eos>`. If off, the context before the line is unknown.")
     eos: bool = setting(True, help="Count the line end as a token, `<eos>`.")
     carry: bool = setting(False, help="Read all lines as one text, each in the context of those before. Slower.")
-    spell: bool = setting(
-        True, help="Charge an unknown word for its spelling too. If off, each costs as much as `<unk>`."
-    )
+    spell: bool = setting(True, help="Charge an unknown word for its spelling. If off, each costs as much as `<unk>`.")
     read_ahead: int = setting(4096, help="Read N lines ahead and score lines of similar length together.", at_least=1)
 
 

@@ -113,10 +113,10 @@ def score_prose(
         pieces = surface(model.tokenizer, paragraph.text)
         ends = _SENTENCE_END.finditer(paragraph.text)
         starts = [0, *(end.end() for end in ends if not _TITLE.search(paragraph.text, 0, end.start()))]
-        sentence_of = [bisect_right(starts, end - 1) - 1 for end in _ends(pieces, paragraph.text)]
+        sentence_of = np.array([bisect_right(starts, end - 1) - 1 for end in _ends(pieces, paragraph.text)])
         shown = ShownLine.of(score, model.tokenizer)
         for sentence, (start, stop) in enumerate(zip(starts, [*starts[1:], len(paragraph.text)], strict=True)):
-            tokens = np.flatnonzero(np.array(sentence_of) == sentence)
+            tokens = np.flatnonzero(sentence_of == sentence)
             if tokens.size:
                 yield replace(
                     shown,

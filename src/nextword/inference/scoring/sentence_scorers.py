@@ -63,11 +63,7 @@ class SentenceScorer(Protocol):
 
 
 class NetworkScorer(SentenceScorer):
-    """A `SentenceScorer` over a network, which remembers the whole sentence.
-
-    In int8, numbers are rounded by the largest of all that are computed at once. A whole sentence would then differ by
-    up to 0.1 from the sum of its words, so it is read word by word.
-    """
+    """A `SentenceScorer` over a network, which remembers the whole sentence."""
 
     order = sys.maxsize
 
@@ -94,7 +90,7 @@ class NetworkScorer(SentenceScorer):
 
     def sentence(self, words: Sequence[str], *, bos: bool, eos: bool) -> float:
         """Return the log10 probability of all words and, with `eos`, of the end after them."""
-        if eos and self._model.precision == "float32" and not any(word in END_WORDS for word in words):
+        if eos and not any(word in END_WORDS for word in words):
             # One pass over the sentence instead of a step for each word.
             options = ScoringOptions(bos=bos, spell=self._spell)
             (line,) = score_lines(self._model, [" ".join(words)], options, ranks=False)

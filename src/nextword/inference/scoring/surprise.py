@@ -193,7 +193,7 @@ class _Measured:
         ranks = np.arange(tokenizer.vocabulary_size)
         self._own_bits = np.log2(ranks + _ZIPF_SHIFT) + math.log2(float((1 / (ranks + _ZIPF_SHIFT)).sum()))
         self._near: Callable[[str], int | None] | None = None
-        if tokenizer.kind in ("word", "space"):
+        if tokenizer.kind in ("word", "pretokenized"):
             self._near = lru_cache(_MAX_REMEMBERED)(_KnownWords(tokenizer).rank_of_near)
 
     def count(self, score: LineScore) -> Counter[str]:

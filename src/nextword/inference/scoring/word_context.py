@@ -1,7 +1,7 @@
 r"""Scores a text word by word, for decoders that ask for the probability of each next word.
 
 Words are separated by white space. The probability of a word is the product over its tokens. If its last token depends
-on the text after it (see `nextword.inference.scoring.word_context`), the probability is the sum over both possible
+on the text after it (see `nextword.text.tokens.pre_tokens`), the probability is the sum over both possible
 tokens, and the next word decides between them. With token $a$ if another word follows, and token $b$ otherwise:
 
 $$p(\text{said,}) = p(\text{said}) \, (p(a) + p(b)), \qquad

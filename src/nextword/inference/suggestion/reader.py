@@ -167,7 +167,7 @@ class TextReader:
         """Add the words of the text to the cache, and return the prediction after the text."""
         for use in self._uses[self._num_learned :]:
             self.cache.learn(self._with_context(use))
-        self._num_learned = len(self._uses)
+            self._num_learned += 1
         return self._tree.read(self.node)
 
     def uses(self) -> list[WordUse]:

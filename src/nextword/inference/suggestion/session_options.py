@@ -31,9 +31,7 @@ class SessionOptions(Settings):
         0.1, help="Weight of a word whose case differs from what was typed.", at_least=0.0, at_most=1.0
     )
     history: int = setting(256, help="Number of earlier states to keep for edits.", at_least=1, at_most=2**16)
-    user_word_weight: float = setting(
-        0.1, help="Probability of user words in their own context.", at_least=0.0, below=1.0
-    )
+    user_word_weight: float = setting(0.1, help="Probability of user words in their context.", at_least=0.0, below=1.0)
     user_word_theta: float = setting(
         10.0, help="How similar a context must be to a user word's.", at_least=0.0, at_most=1e4
     )

@@ -5,7 +5,7 @@ from typing import Any
 import keras
 from keras import ops
 
-from nextword.model.layers.output_projection import OutputProjection, TokenBatch
+from nextword.model.layers.output_projection import OutputProjection, Projection, TokenBatch
 from nextword.model.ops.cross_entropy import TokenLosses
 from nextword.model.ops.mixture_cross_entropy import mixture_cross_entropy, mixture_log_probs
 
@@ -27,6 +27,7 @@ class MixtureProjection(OutputProjection):
     """
 
     can_be_sampled = False
+    training_logits = Projection.training_logits
 
     latent_size: int
 

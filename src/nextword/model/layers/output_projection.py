@@ -1,7 +1,7 @@
 """The projection from hidden states to the vocabulary: the base class of all, and the linear one."""
 
 from abc import ABC, abstractmethod
-from typing import Any, ClassVar, NamedTuple
+from typing import Any, ClassVar, NamedTuple, override
 
 import keras
 from keras import ops
@@ -10,6 +10,7 @@ from nextword.errors import SettingError
 from nextword.model.layers.dropout import Dropout
 from nextword.model.layers.initialization import InitializedLayer
 from nextword.model.ops.cross_entropy import Candidates, TokenLosses, linear_cross_entropy, sampled_cross_entropy
+from nextword.model.ops.recurrence import project
 
 
 class TokenBatch(NamedTuple):
@@ -49,6 +50,11 @@ class Projection(InitializedLayer, ABC):
         if batch.candidates is not None and not self.can_be_sampled:
             raise SettingError(f"{type(self).__name__} does not support `candidates`; remove them")
         return self._token_losses(batch)
+
+    def training_logits(self, hidden: Any, embeddings: Any = None, candidates: Candidates | None = None) -> Any:
+        """Return the logits `(..., V)` in training, or those of candidates `(..., C)` with their log-weights."""
+        logits = self(hidden, embeddings, training=True)
+        return logits if candidates is None else ops.take(logits, candidates.ids, axis=-1) + candidates.log_weights
 
     @abstractmethod
     def _token_losses(self, batch: TokenBatch) -> TokenLosses:
@@ -130,6 +136,15 @@ class OutputProjection(Projection):
         """Return the logits."""
         kernel = ops.transpose(embeddings) if self.tied else self.kernel
         return ops.matmul(self._latents(hidden, training), kernel) + self.bias
+
+    @override
+    def training_logits(self, hidden: Any, embeddings: Any = None, candidates: Candidates | None = None) -> Any:
+        kernel, bias = embeddings if self.tied else self.kernel, self.bias
+        if candidates is not None:
+            kernel = ops.take(kernel, candidates.ids, axis=0 if self.tied else 1)
+            bias = ops.take(bias, candidates.ids) + candidates.log_weights
+        kernel = ops.transpose(kernel) if self.tied else kernel
+        return project(self._latents(hidden, training=True), kernel, compute_dtype=self.product_dtype) + bias
 
     def _latents(self, hidden: Any, training: bool) -> Any:
         """Return the left operand of $W$ `(..., E)`."""

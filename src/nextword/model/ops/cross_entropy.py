@@ -29,7 +29,7 @@ def linear_cross_entropy(
     weights: Any,
     *,
     kernel: Any,
-    bias: Any = None,
+    bias: Any,
     tied: bool = False,
     compute_dtype: str = "float32",
     ranks: bool = False,
@@ -48,7 +48,7 @@ def linear_cross_entropy(
         targets: `(N,)`, int32.
         weights: `(N,)`, without a gradient.
         kernel: $W$, `(H, V)`; the embedding matrix `(V, H)` if `tied`.
-        bias: $b$, `(V,)`; default: no bias.
+        bias: $b$, `(V,)`.
         tied: Whether `kernel` is stored transposed, like an embedding.
         compute_dtype: Precision of the matrix products on the fast path; everything else is float32.
         ranks: Whether to return the ranks of the targets; the result is then not differentiable.
@@ -59,11 +59,10 @@ def linear_cross_entropy(
         return linear_cross_entropy_reference(
             hidden, targets, weights, kernel=kernel, bias=bias, tied=tied, ranks=ranks
         )
-    hidden, kernel, targets, weights = map(ops.convert_to_tensor, (hidden, kernel, targets, weights))
-    bias = ops.zeros((kernel.shape[0 if tied else 1],)) if bias is None else ops.convert_to_tensor(bias)
+    arrays = map(ops.convert_to_tensor, (hidden, kernel, bias, targets, weights))
     options = fast.LossOptions(tied, compute_dtype, skip_empty_chunks)
     compute = fast.token_ranks if ranks else fast.linear_cross_entropy
-    return TokenLosses(*compute(fast.LossInputs(hidden, kernel, bias, targets, weights), options))
+    return TokenLosses(*compute(fast.LossInputs(*arrays), options))
 
 
 def linear_cross_entropy_reference(
@@ -72,14 +71,12 @@ def linear_cross_entropy_reference(
     weights: Any,
     *,
     kernel: Any,
-    bias: Any = None,
+    bias: Any,
     tied: bool = False,
     ranks: bool = False,
 ) -> TokenLosses:
     """Compute `linear_cross_entropy` with all logits in memory."""
-    logits = hidden @ (ops.transpose(kernel) if tied else kernel)
-    if bias is not None:
-        logits = logits + bias
+    logits = hidden @ (ops.transpose(kernel) if tied else kernel) + bias
     targets = ops.cast(targets, "int32")[:, None]
     target_logits = ops.take_along_axis(logits, targets, axis=-1)
     losses = ops.logsumexp(logits, axis=-1) - target_logits[:, 0]

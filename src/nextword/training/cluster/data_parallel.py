@@ -18,13 +18,13 @@ from nextword.model.ops.cross_entropy import Candidates, TokenLosses
 from nextword.model.ops.dropout import rows_of_shard
 from nextword.model.recurrent_stack import StackOutputs
 from nextword.text.batching.window import Window, Windows
-from nextword.training.checkpoint_store import CheckpointStore
+from nextword.training.checkpoint_store import Arrays, CheckpointStore
 from nextword.training.cluster.group import Group, SharedCheckpointStore
 from nextword.training.cluster.joined import AXIS, join
 from nextword.training.config import RunConfig
 from nextword.training.options import TrainingOptions
 from nextword.training.step.candidate_sampler import CandidateSampler
-from nextword.training.step.stream_model import Arrays, StreamModel, named_variables
+from nextword.training.step.stream_model import StreamModel, named_variables
 
 _SAME, _ROWS = PartitionSpec(), PartitionSpec(AXIS)
 

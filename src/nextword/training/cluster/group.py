@@ -7,7 +7,7 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Protocol, Self, override
+from typing import TYPE_CHECKING, Any, Protocol, Self, override
 
 import numpy as np
 import safetensors.numpy
@@ -15,10 +15,13 @@ from numpy.typing import NDArray
 
 from nextword.errors import SettingError, TrainingInterrupted
 from nextword.training import require_framework
-from nextword.training.checkpoint_store import JSON, Checkpoint, CheckpointStore
+from nextword.training.checkpoint_store import JSON, Arrays, Checkpoint, CheckpointStore
 from nextword.training.context import Interruption, RunContext, TrainingObserver
 from nextword.training.options import Strategy
-from nextword.training.solo import Arrays, Restorable, Solo
+from nextword.training.solo import Solo
+
+if TYPE_CHECKING:
+    from nextword.training.step.step import TrainingStep
 
 _KERAS = ("KERAS_DISTRIBUTION_NUM_PROCESSES", "KERAS_DISTRIBUTION_PROCESS_ID")
 _ADDRESSES = "KERAS_DISTRIBUTION_JOB_ADDRESSES"
@@ -130,9 +133,7 @@ class Group(Solo):
         from nextword.training.report.run_logger import RunLogger  # needs Keras
 
         callbacks = [callback for callback in context.callbacks if not isinstance(callback, RunLogger)]
-        return replace(
-            context, observer=TrainingObserver(), say=lambda _message: None, reading=None, callbacks=callbacks
-        )
+        return replace(context, observer=TrainingObserver(), say=lambda _: None, reading=None, callbacks=callbacks)
 
     @override
     def agree[Value](self, value: Value) -> Value:
@@ -158,7 +159,7 @@ class Group(Solo):
         return _InterruptionOfAll(self.collective)
 
     @override
-    def share_start(self, step: Restorable) -> None:
+    def share_start(self, step: "TrainingStep") -> None:
         step.restore(self.agree_on_arrays(step.capture()))
 
     @override

@@ -9,7 +9,7 @@ Each process reads an equal part of the text. A round is the number of local ste
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import override
+from typing import TYPE_CHECKING, override
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,7 +20,9 @@ from nextword.text.batching.window import TokenIds
 from nextword.training.checkpoint_store import JSON, Arrays, Checkpoint, CheckpointStore
 from nextword.training.cluster.group import Collective, Group, ProcessGroup
 from nextword.training.config import RunConfig
-from nextword.training.solo import NamedWeights
+
+if TYPE_CHECKING:
+    from nextword.model.language_model import LanguageModel
 
 _LEARNING_RATE, _MOMENTUM = 0.7, 0.5
 _NAME = "outer/momentum"
@@ -73,19 +75,19 @@ class LocalSteps(Group):
         return _CheckpointsOfOne(own / "checkpoints", self, warn)
 
     @override
-    def begin_round(self, model: NamedWeights) -> None:
+    def begin_round(self, model: "LanguageModel") -> None:
         self._weights = _flat(model.named_weights())
         if not self.momentum.size:
             self.momentum = np.zeros_like(self._weights)
 
     @override
-    def exchange(self, model: NamedWeights) -> None:
+    def exchange(self, model: "LanguageModel") -> None:
         own = model.named_weights()
         change = self.collective.sum(self._weights - _flat(own)) / np.float32(self.num_processes)
         self.momentum = _MOMENTUM * self.momentum + change
         weights = self._weights - _LEARNING_RATE * (change + _MOMENTUM * self.momentum)
         ends = np.cumsum([weight.size for weight in own.values()])[:-1]
-        parts = zip(own.items(), np.split(weights, ends), strict=True)
+        parts = zip(own.items(), np.split(weights.astype(np.float32), ends), strict=True)
         model.set_named_weights({name: part.reshape(weight.shape) for (name, weight), part in parts})
 
 
@@ -112,11 +114,9 @@ class _CheckpointsOfOne(CheckpointStore):
             if step > common:
                 sealed_directory.remove(self._path(step))
         checkpoint = super().newest()
-        if checkpoint is None:
-            self._processes.momentum = np.zeros(0, np.float32)
-            return None
-        self._processes.momentum = checkpoint.arrays[_NAME]
-        return _without_momentum(checkpoint)
+        none = np.zeros(0, np.float32)  # before the first step there is none
+        self._processes.momentum = checkpoint.arrays.get(_NAME, none) if checkpoint else none
+        return checkpoint and _without_momentum(checkpoint)
 
     @override
     def best(self) -> Checkpoint | None:

@@ -15,6 +15,7 @@ from nextword.training.config import RunConfig
 from nextword.training.context import RunContext
 from nextword.training.plan import (
     SCHEDULES_ENDING_AT_ZERO,
+    Plan,
     TimePlan,
     require_schedule_ending_at_zero,
 )
@@ -107,8 +108,7 @@ def plan_time(
     """
     has_base, is_auto = config.training.base is not None, config.preset == DEFAULT_PRESET and config.plan is None
     if config.training.minutes is None or config.plan is not None:
-        with_epochs = _with_rates_of_base if has_base else _with_size_of_epochs
-        return with_epochs(config, corpus, config.training.epochs) if is_auto else config
+        return _for_epochs(config, corpus, windows_of) if is_auto else config
     budget = Budget(60.0 * config.training.minutes, began)
     config = _with_schedule_ending_at_zero(config, context)
     vocabulary_size, speed = corpus.tokenizer.vocabulary_size, None
@@ -140,14 +140,16 @@ def plan_time(
 def _with_rates_of_base(config: RunConfig, corpus: Corpus, epochs: float) -> RunConfig:
     num_words = len(corpus.train.ids)
     read = max(MIN_EPOCHS, min(epochs, _max_epochs(num_words, has_base=True)))
-    config = _with_rates(config, read, num_words)
-    return config if config.training.minutes else _with_patience(config, math.ceil(epochs))
+    return _with_rates(config, read, num_words)
 
 
-def _with_size_of_epochs(config: RunConfig, corpus: Corpus, epochs: float) -> RunConfig:
-    num_words = len(corpus.train.ids)
-    sized = _sized(config, width_for(lambda _: epochs * num_words))
-    return _with_rates(_with_sampled_softmax(sized, corpus.tokenizer.vocabulary_size), epochs, num_words)
+def _for_epochs(config: RunConfig, corpus: Corpus, windows_of: WindowsOf) -> RunConfig:
+    epochs, num_words = config.training.epochs, len(corpus.train.ids)
+    if config.training.base is None:
+        sized = _sized(config, width_for(lambda _: epochs * num_words))
+        return _with_rates(_with_sampled_softmax(sized, corpus.tokenizer.vocabulary_size), epochs, num_words)
+    config = _with_rates_of_base(config, corpus, epochs)
+    return _with_patience(config, Plan.of(config.training, windows_of(config.batching).steps_per_epoch).num_rounds)
 
 
 def _with_patience(config: RunConfig, num_rounds: int) -> RunConfig:
@@ -187,7 +189,7 @@ class _Timeline:
     def of(cls, config: RunConfig, corpus: Corpus, budget: Budget, words_per_second: float) -> Self:
         """Return what fits at a speed, without a limit of the epochs."""
         costs = RunCosts.of(config, corpus, words_per_second)
-        passes_at_end = passes_over_valid_at_end(corpus) / costs.passes
+        passes_at_end = passes_over_valid_at_end(config, corpus) / costs.passes
         mixture_seconds = mixture_seconds_of(config, corpus, costs)
         training = budget.left - mixture_seconds - passes_at_end * costs.validation
         num_rounds = _num_rounds(training / costs.validation)
@@ -207,10 +209,11 @@ def _plan(config: RunConfig, corpus: Corpus, windows: Windows, budget: Budget, w
         needed += (rounds + timeline.passes_at_end) * (validation + _SAVING_SECONDS) + timeline.mixture_seconds
         needed = min(needed, budget.seconds)
     if steps < 1:
+        others = (1 + timeline.passes_at_end) * validation + timeline.mixture_seconds
         raise SettingError(
-            f"`minutes` must leave time for training after one validation and the final evaluation, which take about "
-            f"{(1 + timeline.passes_at_end) * validation:.0f} seconds here, but is {budget.seconds / 60:g}; give more "
-            "time, or shorter valid and test splits"
+            f"`minutes` must leave time for training after one validation, the final evaluation and the mixture, which "
+            f"take about {others:.0f} seconds here, but is {budget.seconds / 60:g}; give more time, or shorter valid "
+            "and test splits"
         )
     return TimePlan(
         seconds=budget.left,
@@ -232,8 +235,7 @@ def _num_rounds(validations: float) -> int:
 def _with_sampled_softmax(config: RunConfig, vocabulary_size: int) -> RunConfig:
     """Return the settings with candidates in place of a large vocabulary, if they allow it."""
     training, candidates = config.training, candidates_of(vocabulary_size)
-    allowed = training.sampled_softmax is None and not training.teacher
-    allowed = allowed and not config.model.adaptive_cutoffs and config.model.mixture_size == 1
+    allowed = training.sampled_softmax is None and not config.model.adaptive_cutoffs and config.model.mixture_size == 1
     return config.with_choices({"training": {"sampled_softmax": candidates}}) if allowed and candidates else config
 
 

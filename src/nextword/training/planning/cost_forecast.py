@@ -148,7 +148,7 @@ _BASE = 800 * 10**6
 _BYTES_PER_PARAMETER = 24
 # Float32 values that the recurrence keeps for its gradient: three times four gates, hidden state and cell state.
 _VALUES_PER_UNIT = 14
-# Float32 values for each token of the vocabulary and each word of a batch if there is a teacher: logits, probabilities
+# Float32 values for each token of the softmax and each word of a batch if there is a teacher: logits, probabilities
 # and gradients of the model, then logits and log-probabilities of each member. JAX prepares a step during another.
 _VALUES_PER_PROBABILITY = 8
 _VALUES_PER_MEMBER = 2
@@ -156,7 +156,10 @@ _BYTES_PER_FIXED_PARAMETER = 4
 
 
 def training_memory_bytes(
-    architecture: Architecture, batching: BatchOptions, teachers: Sequence[Architecture] = ()
+    architecture: Architecture,
+    batching: BatchOptions,
+    teachers: Sequence[Architecture] = (),
+    num_candidates: int | None = None,
 ) -> int:
     """Estimate the memory of a training run on a CPU in bytes; the estimate is rather too high than too low.
 
@@ -166,10 +169,12 @@ def training_memory_bytes(
     words = batching.batch_size * batching.num_steps
     recurrence = 4 * _VALUES_PER_UNIT * words * sum(architecture.hidden_sizes)
     own = _BASE + _BYTES_PER_PARAMETER * architecture.num_parameters + recurrence
-    return own + (_teacher_memory_bytes(teachers, words) if teachers else 0)
+    size = architecture.vocabulary_size
+    num_classes = min(size, num_candidates + words) if num_candidates else size
+    return own + (_teacher_memory_bytes(teachers, words * num_classes) if teachers else 0)
 
 
-def _teacher_memory_bytes(teachers: Sequence[Architecture], words: int) -> int:
+def _teacher_memory_bytes(teachers: Sequence[Architecture], num_probabilities: int) -> int:
     weights = _BYTES_PER_FIXED_PARAMETER * sum(each.num_parameters for each in teachers)
     values = _VALUES_PER_PROBABILITY + _VALUES_PER_MEMBER * len(teachers)
-    return weights + 4 * values * words * teachers[0].vocabulary_size
+    return weights + 4 * values * num_probabilities

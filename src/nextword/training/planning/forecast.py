@@ -53,6 +53,7 @@ class Forecast:
         minutes, needed = config.training.minutes, config.plan and config.plan.needed_seconds
         architecture = config.model.build(corpus.tokenizer.vocabulary_size)
         teachers = [model.architecture for model in prepared.teacher.models] if prepared.teacher else []
+        memory = training_memory_bytes(architecture, config.batching, teachers, config.training.sampled_softmax)
         return cls(
             run=str(root),
             text=corpus.name,
@@ -66,7 +67,7 @@ class Forecast:
             epochs=plan.total_steps / plan.steps_per_epoch,
             minutes=minutes,
             seconds=needed or (None if minutes is None else 60.0 * minutes),
-            memory_bytes=training_memory_bytes(architecture, config.batching, teachers),
+            memory_bytes=memory,
             available_memory_bytes=read_capacity().available_memory_bytes,
             base=prepared.known,
         )

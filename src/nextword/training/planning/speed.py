@@ -27,6 +27,8 @@ _NUM_TIMINGS = 3  # the fastest counts: another program, or memory used for the 
 _VALIDATION_COST = 0.5  # time to validate a token / to train on one
 _FINAL_PASS_COST = 1.3  # time to evaluate a token at the end / to validate one
 
+_PASSES_FROM_BASE = 3  # over valid, to find how much of what training changed is kept
+
 MIN_EPOCHS = 0.001
 """A run reads at least this share of its text."""
 
@@ -64,7 +66,7 @@ def measure_training(
     options = config.training.replace(minutes=None)
     plan = Plan(windows.steps_per_epoch, _MAX_STEPS, (_MAX_STEPS,))
     if teacher is None and options.teacher is not None:
-        teacher = Teacher.open(options.teacher)
+        teacher = Teacher.open(options.teacher, options.compute_dtype)
     if teacher is not None:
         teacher.require_vocabulary_size(vocabulary_size)
     step = TrainingStep(model, options, plan, train=windows, valid=windows, stream_model=stream_model_of(teacher))
@@ -136,13 +138,14 @@ def epochs_in(
 def expected_seconds(config: RunConfig, corpus: Corpus, plan: Plan, words_per_second: float) -> float:
     """Return about how long a run takes: training, the validations of its rounds, and the evaluation at the end."""
     costs = RunCosts.of(config, corpus, words_per_second)
-    at_the_end = passes_over_valid_at_end(corpus) * costs.reading + mixture_seconds_of(config, corpus, costs)
+    at_the_end = passes_over_valid_at_end(config, corpus) * costs.reading + mixture_seconds_of(config, corpus, costs)
     return plan.total_steps * costs.step + plan.num_rounds * costs.validation + at_the_end
 
 
-def passes_over_valid_at_end(corpus: Corpus) -> float:
+def passes_over_valid_at_end(config: RunConfig, corpus: Corpus) -> float:
     """Return how many passes over valid take as long as the evaluation of valid and test at the end."""
-    return _FINAL_PASS_COST * (1.0 + len(corpus.test.ids) / len(corpus.valid.ids))
+    on_valid = 1 if config.training.base is None else _PASSES_FROM_BASE
+    return _FINAL_PASS_COST * (on_valid + len(corpus.test.ids) / len(corpus.valid.ids))
 
 
 def mixture_seconds_of(config: RunConfig, corpus: Corpus, costs: RunCosts) -> float:

@@ -41,7 +41,7 @@ class GrowingCurve:
         self.epochs = plan.total_steps / plan.steps_per_epoch
 
     def add_point(self, point: TrainingPoint) -> None:
-        """Add the loss of a interval of steps."""
+        """Add the loss of an interval of steps."""
         self.train.append((point.epoch, point.train_perplexity))
 
     def add_round(self, record: RoundRecord, plan: Plan) -> None:

@@ -17,6 +17,7 @@ from nextword.bundle.samples import SAMPLE_MODELS
 from nextword.bundle.store import find_model, model_path, read_bundle
 from nextword.errors import BundleError, SettingError
 from nextword.model.language_model import LanguageModel
+from nextword.model.ops.cross_entropy import Candidates
 from nextword.model.recurrent_stack import CarriedState, StackOutputs
 from nextword.text.tokens.tokenizer import Tokenizer
 from nextword.training.options import TrainingOptions
@@ -39,7 +40,7 @@ class Teacher:
     sha256: str  # SHA-256 of everything that the predictions depend on
 
     @classmethod
-    def open(cls, path: str | Path) -> Self:
+    def open(cls, path: str | Path, compute_dtype: str = "float32") -> Self:
         """Return the teacher in the directory of a run, a model or a population.
 
         The members of a population have the weights that were fitted on the validation split.
@@ -51,23 +52,24 @@ class Teacher:
         root = Path(path)
         members = [] if path in SAMPLE_MODELS or RunDirectory(root).is_run else member_directories(root)
         if not members:
-            return cls._of([read_bundle(find_model(path))], (1.0,))
+            return cls._of([read_bundle(find_model(path))], (1.0,), compute_dtype)
         ensemble = Ensemble.read(root)
         if ensemble is None:
             raise BundleError(
                 f"all members of `{root}` must be finished before a model can learn from them, but some are not; "
                 f"run `nextword launch -n {len(members)} train --resume {root}`"
             )
-        return cls._of([read_bundle(model_path(member)) for member in members], ensemble.weights)
+        return cls._of([read_bundle(model_path(member)) for member in members], ensemble.weights, compute_dtype)
 
     @classmethod
-    def _of(cls, bundles: Sequence[Bundle], weights: tuple[float, ...]) -> Self:
+    def _of(cls, bundles: Sequence[Bundle], weights: tuple[float, ...], compute_dtype: str) -> Self:
         tokenizers = {bundle.tokenizer.fingerprint: bundle.tokenizer for bundle in bundles}
         if len(tokenizers) > 1:
             raise SettingError(
                 f"the members of a teacher must share a tokenizer, but have {len(tokenizers)}; train them on one text"
             )
-        return cls(tuple(map(_model, bundles)), weights, bundles[0].tokenizer, _sha256(bundles, weights))
+        models = tuple(_model(bundle, compute_dtype) for bundle in bundles)
+        return cls(models, weights, bundles[0].tokenizer, _sha256(bundles, weights))
 
     def require_vocabulary_size(self, vocabulary_size: int) -> None:
         """Raise `SettingError` unless the teacher has as many tokens as a model, whose text is not known."""
@@ -101,7 +103,7 @@ def teacher_of(config: "RunConfig", tokenizer: Tokenizer) -> Teacher | None:
         return None
     known = config.origin.get(_TEACHER)
     try:
-        teacher = Teacher.open(config.training.teacher)
+        teacher = Teacher.open(config.training.teacher, config.training.compute_dtype)
     except BundleError as error:
         if known is None:
             raise
@@ -126,7 +128,8 @@ class DistilledStreamModel(StreamModel):
 
     $$\text{total} = \sum_n w_n \Big( (1 - \lambda) \ell_n - \lambda \sum_v q_{nv} \log p_{nv} \Big)$$
 
-    The teacher reads the same windows without dropout, and carries its own state. It takes no part in validation, and
+    With a sampled softmax, $p$ and the members of $q$ are over its candidates instead, with their log-weights. The
+    teacher reads the same windows without dropout, and carries its own state. It takes no part in validation, and
     perplexity and accuracy are those of the text. The probabilities of a whole window are in memory.
 
     Source:
@@ -158,21 +161,23 @@ class DistilledStreamModel(StreamModel):
         return [variable for model in self.teachers for variable in model.variables]
 
     @override
-    def _training_total(self, total: Any, inputs: Any, outputs: StackOutputs, weights: Any) -> Any:
+    def _training_total(
+        self, total: Any, inputs: Any, outputs: StackOutputs, weights: Any, candidates: Candidates | None
+    ) -> Any:
         """Return the loss of the text and of the teacher's predictions, summed over the tokens of a window."""
         share = self.options.teacher_weight
-        logits = self.model.projection(outputs.hidden, self.model.tied_embeddings, training=True)
-        probabilities = ops.stop_gradient(ops.exp(self._teacher_log_probs(inputs)))
-        cross_entropy = -ops.sum(probabilities * ops.log_softmax(logits), axis=-1)  # (B, T)
+        own = _log_probs(self.model, outputs.hidden, candidates)
+        probabilities = ops.stop_gradient(ops.exp(self._teacher_log_probs(inputs, candidates)))
+        cross_entropy = -ops.sum(probabilities * own, axis=-1)  # (B, T)
         return (1.0 - share) * total + share * ops.sum(cross_entropy * weights)
 
-    def _teacher_log_probs(self, inputs: Any) -> Any:
-        """Return the log-probabilities of the mixture `(B, T, V)`, and carry the states of its members on."""
+    def _teacher_log_probs(self, inputs: Any, candidates: Candidates | None) -> Any:
+        """Return the log-probabilities of the mixture `(B, T, V)`, and carry the states of its members."""
         members = []
         for model, carried, log_weight in zip(self.teachers, self.teacher_states, self._log_weights, strict=True):
-            logits, state = model(inputs["tokens"], carried(inputs["reset"]))
+            hidden, state = model.hidden_states(inputs["tokens"], carried(inputs["reset"]), training=True)
             carried.assign(state)
-            members.append(ops.log_softmax(logits) + log_weight)
+            members.append(_log_probs(model, hidden, candidates) + log_weight)
         return members[0] if len(members) == 1 else ops.logsumexp(ops.stack(members), axis=0)
 
 
@@ -181,8 +186,15 @@ def stream_model_of(teacher: Teacher | None) -> Callable[..., StreamModel]:
     return StreamModel if teacher is None else partial(DistilledStreamModel, teacher=teacher)
 
 
-def _model(bundle: Bundle) -> LanguageModel:
-    model = LanguageModel(bundle.architecture)
+def _log_probs(model: LanguageModel, hidden: Any, candidates: Candidates | None) -> Any:
+    return ops.log_softmax(model.projection.training_logits(hidden, model.tied_embeddings, candidates))
+
+
+def _model(bundle: Bundle, compute_dtype: str) -> LanguageModel:
+    """Return a model that computes as in training, but without dropout."""
+    architecture = bundle.architecture
+    rates = {name: 0.0 for name in architecture.to_table() if name.endswith(("dropout_rate", "drop_rate"))}
+    model = LanguageModel(architecture.replace(**rates), compute_dtype=compute_dtype)
     model.set_named_weights(bundle.weights)
     return model
 

@@ -11,13 +11,14 @@ from numpy.typing import NDArray
 
 from nextword.model.language_model import LanguageModel
 from nextword.text.batching.window import Window, Windows
+from nextword.training.checkpoint_store import Arrays
 from nextword.training.optim.optimizer import make_optimizer
 from nextword.training.options import TrainingOptions
 from nextword.training.plan import Plan
 from nextword.training.progress import TrainingProgress
 from nextword.training.step.candidate_sampler import CandidateSampler
 from nextword.training.step.round_callbacks import Intervals, RoundCallbacks
-from nextword.training.step.stream_model import Arrays, Batch, StreamModel, capture, restore
+from nextword.training.step.stream_model import Batch, StreamModel, capture, restore
 
 # If the clock decides, the plan may grow by this factor before window lengths are missing.
 _LENGTHS_AHEAD = 4
@@ -92,7 +93,7 @@ class TrainingStep:
         sizes: dict[str, Any] = {"batch_size": train.batch_size, "valid_batch_size": valid.batch_size}
         self.stream = stream_model(model, options, sampler=sampler, **sizes)
         self.stream.unknown_id = unknown_id
-        lengths = train.relative_lengths(plan.total_steps * (_LENGTHS_AHEAD if plan.time else 1))
+        lengths = train.relative_lengths(max(1, plan.total_steps * (_LENGTHS_AHEAD if plan.time else 1)))
         self.optimizer = make_optimizer(options, plan, relative_lengths=lengths)
         self.stream.compile(optimizer=self.optimizer)
         self.optimizer.build(self.stream.trainable_variables)
@@ -164,10 +165,8 @@ class TrainingStep:
     def _evaluate(self, callbacks: RoundCallbacks) -> Mapping[str, float]:
         dataset = RoundDataset(self._valid, range(self._valid.steps_per_epoch))
         try:
-            figures: Mapping[str, float] = self.stream.evaluate(
-                dataset, callbacks=callbacks, return_dict=True, verbose=0
-            )
-            return figures
+            found: Mapping[str, float] = self.stream.evaluate(dataset, callbacks=callbacks, return_dict=True, verbose=0)
+            return found
         finally:
             if keras.backend.backend() == "jax":
                 self.stream.jax_state_sync()  # else an exception would leave the model without its weights

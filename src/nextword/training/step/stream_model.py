@@ -1,12 +1,10 @@
 """A language model in training, with the state carried from window to window."""
 
 import platform
-from collections.abc import Mapping
 from importlib.metadata import version
 from typing import Any, override
 
 import keras
-import numpy as np
 from keras import ops
 
 from nextword.errors import CheckpointError
@@ -14,12 +12,11 @@ from nextword.machine.capacity import count_cores
 from nextword.model.language_model import LanguageModel
 from nextword.model.ops.cross_entropy import Candidates, TokenLosses
 from nextword.model.recurrent_stack import CarriedState, StackOutputs
+from nextword.training.checkpoint_store import Arrays
 from nextword.training.options import TrainingOptions
 from nextword.training.step.candidate_sampler import CandidateSampler
 
 Batch = tuple[dict[str, Any], Any, Any]
-
-Arrays = Mapping[str, np.ndarray[Any, Any]]
 
 _BACKEND_PACKAGES = {"jax": ("jax", "jaxlib")}  # any other backend is one package with the backend's name
 
@@ -109,7 +106,7 @@ class StreamModel(keras.Model):
         weights = ops.reshape(sample_weight, (-1,))
         hits = losses.hit if self.unknown_id is None else losses.hit & (ops.reshape(y, (-1,)) != self.unknown_id)
         self._update_metrics(losses._replace(hit=hits), weights)
-        total = self._training_total(losses.total, x, outputs, sample_weight) if training else losses.total
+        total = self._training_total(losses.total, x, outputs, sample_weight, candidates) if training else losses.total
         if self.options.loss == "sum_over_time":
             loss = total / self._total(ops.shape(y)[0])
         else:
@@ -133,7 +130,7 @@ class StreamModel(keras.Model):
         """Return the sum over the whole batch, from the sum over the rows of this process."""
         return value
 
-    def _training_total(self, total: Any, inputs: Any, outputs: StackOutputs, weights: Any) -> Any:  # noqa: ARG002
+    def _training_total(self, total: Any, *_others: Any) -> Any:
         """Return what training minimizes, summed over the tokens of a window, from the loss of the text."""
         return total
 

@@ -2,16 +2,19 @@
 
 import random
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from nextword.bundle.onnx.file import Precision
 from nextword.bundle.store import find_model
 from nextword.engine.ngram.arpa import read_arpa
 from nextword.engine.opening import open_model
 from nextword.inference.scoring.sentence_scorers import NetworkScorer, NgramScorer, SentenceScorer
 from support.small_model import small_model
 from support.toy_arpa import TOY_ARPA
+from support.toy_engine import ToyEngine
 
 WORDS = ("she", "was", "very", "much", "obliged", "Mr.", "Darcy,", "zebra", "</s>")
 
@@ -46,8 +49,8 @@ def test_a_sentence_is_the_sum_of_its_words_and_of_the_steps(
 ) -> None:
     scorer: SentenceScorer = request.getfixturevalue(kind)
     draw = random.Random(1)
-    for length in (0, 1, 7, 12):
-        words = [draw.choice(WORDS[: -1 if length == 12 else None]) for _ in range(length)]
+    for length in (0, 1, 7, 12, 40):
+        words = [draw.choice(WORDS[: -1 if length > 7 else None]) for _ in range(length)]
         scored = list(scorer.words(words, bos=bos, eos=eos))
         assert len(scored) == length + eos
         total = scorer.sentence(words, bos=bos, eos=eos)
@@ -57,6 +60,16 @@ def test_a_sentence_is_the_sum_of_its_words_and_of_the_steps(
             by_steps += (step := scorer.next_word(context, word)).log10_prob
             context = step.after
         assert by_steps == pytest.approx(total, abs=1e-4)
+
+
+@pytest.mark.parametrize("precision", ["float32", "int8"])
+def test_a_network_reads_a_sentence_in_one_pass(precision: Precision) -> None:
+    model = replace(small_model("word"), precision=precision)
+    scorer, engine = NetworkScorer(model), model.engine
+    assert isinstance(engine, ToyEngine)
+    engine.shapes.clear()
+    scorer.sentence(["the", "cat", "sat"], bos=True, eos=True)
+    assert len(engine.shapes) == 1
 
 
 def test_a_network_reads_all_words_and_an_ngram_model_the_last(

@@ -17,6 +17,7 @@ from nextword.errors import SettingError
 from nextword.inference.scoring import surprise
 from nextword.inference.scoring.lines import LineScore, ScoringOptions, score_lines
 from nextword.inference.scoring.surprise import Measure, most_surprising_lines, surprising_lines
+from nextword.text.options import TokenizerKind
 from support.small_model import small_model
 
 lines_of_text = st.lists(
@@ -174,10 +175,19 @@ def test_an_unknown_word_that_comes_again_costs_less(model: LoadedModel) -> None
     assert ranked[0].number == 3
 
 
+@pytest.mark.parametrize("kind", ["word", "pretokenized"])
+def test_an_odd_place_makes_a_line_of_words_surprising(kind: TokenizerKind, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(surprise, "_PLACE_WEIGHT", 1e6)
+    (line,) = surprising_lines(small_model(kind), ["the cat sat on the zzyzx"], measure="excess")
+    assert line.bits > 1e5
+
+
 def test_the_excess_is_by_how_rare_a_word_is(model: LoadedModel) -> None:
     (line,) = most_surprising_lines(model, ["the zyxq"], options=ScoringOptions(eos=False, spell=False), num_words=9)
     bits = {token.position: token.bits for token in line.tokens}
     size = model.tokenizer.vocabulary_size
     shares = [1 / (rank + 2.7) for rank in range(size)]
     own = -math.log2(shares[model.tokenizer.vocabulary.id_of("the")] / sum(shares))
-    assert line.bits == pytest.approx((bits[1] - own + 3.3 + bits[2] - 24 + 3.3) / 5, abs=1e-4)
+    known = bits[1] - own + 3.3
+    # The mean, or the oddest place, in which a word that is no typing error does not count.
+    assert line.bits == pytest.approx(max((known + bits[2] - 24 + 3.3) / 5, surprise._PLACE_WEIGHT * known), abs=1e-4)

@@ -3,13 +3,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nextword.engine.engine import read_text
+from nextword.engine.engine import State, WindowPrediction, read_text
 from nextword.engine.methods.cache import CacheEngine
 from nextword.engine.mixture.cache import CacheOptions
-from nextword.inference.suggestion.reader import Node, StateTree
+from nextword.engine.text_model import TextModel
+from nextword.inference.suggestion.reader import Node, StateTree, TextReader
+from nextword.inference.suggestion.session_options import SessionOptions
+from nextword.inference.suggestion.user_words import UserWords
+from nextword.text.batching.window import TokenIds
 from nextword.text.tokens.vocabulary import Vocabulary
 from support.toy_engine import ToyEngine
-from support.typing_engines import toy_engine
+from support.typing_engines import make_tokenizer, toy_engine
 
 VOCABULARY = Vocabulary(("<eos>", "<unk>", "a", "b"))
 paths = st.lists(st.lists(st.integers(1, 3), max_size=5), max_size=8)
@@ -91,3 +95,35 @@ def test_a_hidden_state_can_be_kept_longer_than_the_prediction() -> None:
     hidden = tree.hidden(node)
     assert engine.num_read == num_read
     np.testing.assert_array_equal(hidden, tree.read(node).hidden)
+
+
+class InterruptedEngine(ToyEngine):
+    """Is interrupted once, after some tokens; with 0 tokens never."""
+
+    def __init__(self, vocabulary: Vocabulary, num_tokens: int) -> None:
+        super().__init__(len(vocabulary), vocabulary.end_id)
+        self._num_tokens = num_tokens
+
+    def predict_window(self, inputs: TokenIds, state: State) -> tuple[WindowPrediction, State]:
+        answer = super().predict_window(inputs, state)
+        if self.num_read == self._num_tokens:
+            raise InterruptedError
+        return answer
+
+
+def test_a_word_is_learned_once_if_reading_is_interrupted_after_it() -> None:
+    tokenizer = make_tokenizer("and the")
+    readers = []
+    for num_tokens in (0, 3):
+        model = TextModel(InterruptedEngine(tokenizer.vocabulary, num_tokens), tokenizer)
+        reader = TextReader(model, lower_case=False, words=UserWords(), uses=(), options=SessionOptions())
+        reader.insert("Tolu and Zola and ")
+        readers.append(reader)
+    expected, interrupted = readers
+    expected.read()
+    with pytest.raises(InterruptedError):
+        interrupted.read()
+    assert interrupted.cache.words == ["Tolu"]
+    interrupted.read()
+    assert interrupted.cache.words == expected.cache.words == ["Tolu", "Zola"]
+    np.testing.assert_array_equal(interrupted.cache.weights(None), expected.cache.weights(None))

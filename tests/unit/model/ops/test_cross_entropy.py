@@ -86,13 +86,3 @@ def test_other_backends_use_the_reference(monkeypatch: pytest.MonkeyPatch) -> No
     hidden, ids, ones = np.ones((2, 3), np.float32), np.zeros(2, np.int32), np.ones(2, np.float32)
     losses = linear_cross_entropy(hidden, ids, ones, kernel=np.ones((3, 2), np.float32), bias=ones)
     np.testing.assert_allclose(losses.total, 2 * np.log(2), rtol=1e-6)
-
-
-@both_paths
-def test_the_bias_is_optional(losses_of: Losses) -> None:
-    random = np.random.default_rng(2)
-    hidden, kernel = random.normal(size=(4, 3)).astype(np.float32), random.normal(size=(3, 5)).astype(np.float32)
-    targets, weights = np.arange(4, dtype=np.int32), np.ones(4, np.float32)
-    without = losses_of(hidden, targets, weights, kernel=kernel)
-    zero = losses_of(hidden, targets, weights, kernel=kernel, bias=np.zeros(5, np.float32))
-    np.testing.assert_array_equal(without.negative_log_likelihood, zero.negative_log_likelihood)

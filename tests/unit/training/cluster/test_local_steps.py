@@ -38,9 +38,10 @@ class KilledError(Exception):
     pass
 
 
-def rounds(root: Path, number: int, meeting: InMemory, last: int, killed: int | None = None) -> Model:
+def rounds(root: Path, number: int, meeting: InMemory, last: int, killed: int | None = None) -> Any:
     """Train rounds up to `last` from the newest checkpoint; process 1 may be killed before it saves a round."""
-    model, processes = Model(), LocalSteps(ProcessGroup(2, number), meeting)
+    model: Any = Model()
+    processes = LocalSteps(ProcessGroup(2, number), meeting)
     store = processes.store(root, lambda _warning: None)
     with processes:
         checkpoint = store.newest()
@@ -81,6 +82,16 @@ def test_a_process_killed_between_exchange_and_save_resumes_to_the_same_bits(tmp
         arrays = [store.arrays for store in stores if store]
         assert arrays[0].keys() == arrays[1].keys() == {"kernel", "bias", "outer/momentum"}
         assert all(np.array_equal(arrays[0][name], arrays[1][name]) for name in arrays[0])
+
+
+def test_a_run_killed_in_its_first_round_resumes_from_the_start_that_was_saved(tmp_path: Path) -> None:
+    def start(number: int, meeting: InMemory) -> Any:
+        store = LocalSteps(ProcessGroup(2, number), meeting).store(tmp_path, lambda _warning: None)
+        store.save(0, Model().named_weights(), {}, best=True)
+        return store.newest()
+
+    for checkpoint in in_threads(2, start):
+        assert (checkpoint.step, checkpoint.arrays.keys()) == (0, {"kernel", "bias"})
 
 
 def test_a_process_without_its_checkpoints_is_named(tmp_path: Path) -> None:

@@ -1,5 +1,6 @@
 """The choices for a given time, on a machine with a fake speed."""
 
+import math
 from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
@@ -184,6 +185,14 @@ def test_given_settings_and_other_presets_are_kept_with_epochs(corpus: Corpus) -
     assert epochs_only(corpus, 5, preset="quick").model == quick.model
 
 
+def test_a_run_from_a_base_has_a_patience_of_a_third_of_its_rounds_with_epochs_too(corpus: Corpus) -> None:
+    settings = {"base": "austen", "epochs": 10.0, "round_steps": 20}
+    config = RunConfig.of("auto", {"training": settings}).resolved(text=corpus.options, compute_dtype="float32")
+    planned = plan_time(config, corpus, Budget(60.0, NOW), RunContext())
+    steps_per_epoch = make_windows(corpus.train.ids, config.batching, end_id=0).steps_per_epoch
+    assert planned.training.patience == math.ceil(math.ceil(10 * steps_per_epoch / 20) / 3)
+
+
 def test_weight_decay_is_inversely_proportional_to_the_text(fixed: FixedPlan, corpus: Corpus) -> None:
     # A mean loss over N words with a penalty of c / N is, times N, the text's loss with a penalty of c.
     for minutes in (1, 60):
@@ -307,6 +316,15 @@ def test_a_sampled_softmax_validates_with_all_words_and_takes_longer_for_it(corp
     # A step computes 60 candidates and 40 targets; the weights of the layer are 4 * 4 * (4 + 4).
     assert validation(60) == pytest.approx(whole * (4 * VOCABULARY_SIZE + 128) / (4 * 100 + 128))
     assert validation(VOCABULARY_SIZE - 1) == pytest.approx(whole)
+
+
+def test_a_run_from_a_base_reads_valid_three_times_at_its_end(corpus: Corpus) -> None:
+    def seconds(**training: Any) -> float:
+        config = RunConfig.of("quick", {"training": {"epochs": 1, "mixture": False, **training}})
+        return expected_seconds(config, corpus, Plan(100, 100, (100,)), 50.0)
+
+    reading = 0.5 * len(corpus.valid.ids) / 50.0
+    assert seconds(base="austen") - seconds() == pytest.approx(2 * 1.3 * reading)
 
 
 def test_two_averages_are_validated_each_round_and_one_of_them_evaluated_at_the_end(

@@ -123,3 +123,15 @@ def test_the_memory_estimate_increases_with_every_size(hidden: int, vocabulary: 
         least
         > 16 * Architecture(vocabulary_size=vocabulary + 1, embedding_size=8, hidden_sizes=(hidden, 8)).num_parameters
     )
+
+
+def test_a_teacher_takes_less_memory_with_candidates() -> None:
+    architecture = Architecture(vocabulary_size=50_000, embedding_size=64, hidden_sizes=(64,))
+    batching = BatchOptions(batch_size=32, num_steps=35)
+    whole, sampled, alone = (
+        training_memory_bytes(architecture, batching, teachers, candidates)
+        for teachers, candidates in (([architecture], None), ([architecture], 8000), ([], 8000))
+    )
+    weights = 4 * architecture.num_parameters
+    # 8,000 candidates and 32 * 35 = 1,120 targets
+    assert (sampled - alone - weights) / (whole - alone - weights) == pytest.approx(9_120 / 50_000)

@@ -13,6 +13,7 @@ from nextword.bundle.store import read_bundle
 from nextword.errors import BundleError, NextwordError, SettingError
 from nextword.model.architecture import Architecture
 from nextword.model.language_model import LanguageModel
+from nextword.model.ops.cross_entropy import Candidates
 from nextword.text.batching.streams import make_windows
 from nextword.text.corpus import Corpus
 from nextword.text.options import BatchOptions
@@ -47,10 +48,12 @@ def last_record(run: Path) -> dict[str, Any]:
     return record
 
 
-def loss_of(model: LanguageModel, teacher: Teacher, batch: Any, *, weight: float, training: bool = True) -> float:
+def loss_of(
+    model: LanguageModel, teacher: Teacher, batch: Any, *, weight: float, training: bool = True, sampler: Any = None
+) -> float:
     inputs, targets, weights = batch
     options = TrainingOptions(teacher_weight=weight)
-    stream = DistilledStreamModel(model, options, batch_size=len(targets), teacher=teacher)
+    stream = DistilledStreamModel(model, options, batch_size=len(targets), teacher=teacher, sampler=sampler)
     outputs = stream(inputs, training=training)
     return float(stream.compute_loss(inputs, targets, outputs, weights, training=training))
 
@@ -88,6 +91,43 @@ def test_the_loss_is_that_of_the_equation(small: Any, share: float) -> None:
     taught = -(mixture * own).sum(axis=-1)
     expected = (weights * ((1 - share) * text + share * taught)).sum() / weights.sum()
     assert loss_of(student, teacher, small[2], weight=share) == pytest.approx(expected, rel=1e-5)
+
+
+def test_with_candidates_teacher_and_student_choose_among_them(small: Any) -> None:
+    student, teacher, (inputs, targets, weights) = small
+    ids = np.random.default_rng(1).permutation(30)[:20].astype(np.int32)
+    targets = ids[targets % 20]
+    candidates = Candidates(
+        ids,
+        np.linspace(-1.0, 0.5, 20, dtype=np.float32),
+        np.argsort(ids)[np.searchsorted(np.sort(ids), targets.ravel())],
+    )
+
+    def among(model: LanguageModel) -> Any:
+        logits = np.asarray(model(inputs["tokens"])[0], np.float64)[..., ids] + candidates.log_weights
+        return logits - np.logaddexp.reduce(logits, axis=-1, keepdims=True)
+
+    own = among(student)
+    mixture = sum(weight * np.exp(among(model)) for model, weight in zip(teacher.models, teacher.weights, strict=True))
+    text = -np.take_along_axis(own, candidates.places.reshape(*targets.shape, 1), axis=-1)[..., 0]
+    expected = (weights * (0.75 * text - 0.25 * (mixture * own).sum(axis=-1))).sum() / weights.sum()
+    found = loss_of(student, teacher, (inputs, targets, weights), weight=0.25, sampler=lambda _targets: candidates)
+    assert found == pytest.approx(expected, rel=1e-5)
+
+
+@pytest.mark.parametrize(("learns", "is_sampled"), [("mixture", False), ("plain", False), ("plain", True)])
+def test_a_mixture_of_softmaxes_teaches_and_learns(small: Any, learns: str, is_sampled: bool) -> None:
+    plain, _, batch = small
+    architecture = Architecture(vocabulary_size=30, embedding_size=4, hidden_sizes=(5,), mixture_size=3)
+    student, member = plain, LanguageModel(architecture, seed=4)
+    if learns == "mixture":
+        student, member = member, student
+    teacher = Teacher((member,), (1.0,), None, "sum")  # type: ignore[arg-type]
+    whole = Candidates(np.arange(30, dtype=np.int32), np.zeros(30, np.float32), batch[1].ravel())
+    found = loss_of(student, teacher, batch, weight=1.0, sampler=(lambda _targets: whole) if is_sampled else None)
+    own, theirs = (log_probs_of(model, batch[0]["tokens"]) for model in (student, member))
+    expected = -(batch[2] * (np.exp(theirs) * own).sum(axis=-1)).sum() / batch[2].sum()
+    assert found == pytest.approx(expected, rel=1e-5)
 
 
 def test_validation_does_not_ask_the_teacher(small: Any) -> None:
@@ -154,12 +194,9 @@ def test_a_teacher_without_weights_is_refused(corpus: Corpus, tmp_path: Path, wh
         run_of(corpus, tmp_path / "run", teacher=str(path))
 
 
-@pytest.mark.parametrize(
-    "settings", [{"sampled_softmax": 5}, {"strategy": "data-parallel"}], ids=lambda each: next(iter(each))
-)
-def test_a_teacher_needs_the_whole_softmax_in_one_process(settings: dict[str, Any]) -> None:
-    with pytest.raises(SettingError, match="`teacher` needs the whole softmax in one process"):
-        TrainingOptions(teacher="runs/teacher", **settings)
+def test_a_teacher_needs_one_process() -> None:
+    with pytest.raises(SettingError, match="`teacher` does not go with the `strategy` data-parallel"):
+        TrainingOptions(teacher="runs/teacher", strategy="data-parallel")
 
 
 def test_the_same_call_resumes_a_run_whose_teacher_has_a_relative_path(

@@ -12,8 +12,9 @@ from nextword.errors import CheckpointError
 from nextword.model.architecture import Architecture
 from nextword.model.language_model import LanguageModel
 from nextword.text.batching.streams import Streams
+from nextword.training.checkpoint_store import Arrays
 from nextword.training.step.step import RoundDataset
-from nextword.training.step.stream_model import Arrays, StreamModel, capture, fingerprint, restore
+from nextword.training.step.stream_model import StreamModel, capture, fingerprint, restore
 from support.arrays import assert_equal_to_the_bit
 
 BATCH_SIZE, ROUND_STEPS = 4, 6

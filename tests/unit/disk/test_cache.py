@@ -1,6 +1,7 @@
+import errno
 import os
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -218,12 +219,15 @@ def test_all_of_a_cache_can_be_removed(tmp_path: Path) -> None:
     assert cache_entries(tmp_path / "nowhere") == []
 
 
-@pytest.mark.skipif(os.geteuid() == 0, reason="root may read anywhere")
-def test_a_cache_that_cannot_be_listed_is_named_with_the_way_out(tmp_path: Path) -> None:
-    cache = tmp_path / "cache"
-    cache.mkdir(mode=0)
-    with pytest.raises(StorageError, match=r"the cache `.*cache` must be .*set NEXTWORD_CACHE"):
-        cache_entries(cache)
+def test_a_cache_that_cannot_be_listed_is_named_with_the_way_out(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(path: Path) -> Iterator[Path]:
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(path))
+
+    monkeypatch.setattr(Path, "iterdir", refuse)  # not by its mode, which root may ignore
+    with pytest.raises(StorageError, match=r"the cache `.*` must be .*set NEXTWORD_CACHE"):
+        cache_entries(tmp_path)
 
 
 @pytest.mark.parametrize("value", ["much", "0", "-1", "inf", "nan"])

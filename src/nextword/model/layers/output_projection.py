@@ -52,7 +52,7 @@ class Projection(InitializedLayer, ABC):
         return self._token_losses(batch)
 
     def training_logits(self, hidden: Any, embeddings: Any = None, candidates: Candidates | None = None) -> Any:
-        """Return the logits `(..., V)` in training, or those of candidates `(..., C)` with their log-weights."""
+        """Return the logits of training: `(..., V)`, or `(..., C)` with the log-weights of candidates added."""
         logits = self(hidden, embeddings, training=True)
         return logits if candidates is None else ops.take(logits, candidates.ids, axis=-1) + candidates.log_weights
 

@@ -21,10 +21,10 @@ from nextword.settings import unknown_name
 from nextword.text.corpus import Corpus
 from nextword.text.sources.names import SPLITS
 
-_PEERS = ("nextword", "transformer", "mingru", "word_language_model", "tutorial", "kneser_ney")
+_PEERS = ("nextword", "pytorch", "transformer", "mingru", "word_language_model", "tutorial", "kneser_ney")
 """The peers in the order in which they run; the program of each is `peers/quality_NAME.py`."""
 
-_ON_PYTORCH = ("transformer", "mingru", "word_language_model")
+_ON_PYTORCH = ("pytorch", "transformer", "mingru", "word_language_model")
 
 _AS_USED = "as used"  # the method of `peers/quality_protocol.py` that is not compared
 

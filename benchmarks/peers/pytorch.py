@@ -41,13 +41,18 @@ class PyTorchModel(nn.Module):
 
     def forward(self, tokens: Tensor, state: State) -> tuple[Tensor, State]:
         """Return the logits `(B, T, V)` and the state after the last token, for the next window."""
+        hidden, after = self.hidden(tokens, state)
+        return self.projection(hidden), after
+
+    def hidden(self, tokens: Tensor, state: State) -> tuple[Tensor, State]:
+        """Return the last layer's output after dropout `(B, T, H)` and the state after the last token."""
         hidden = self.dropouts[0](self.embedding(tokens))
         after = []
         for lstm, dropout, before in zip(self.lstms, self.dropouts[1:], state, strict=True):
             hidden, (last_hidden, last_cell) = lstm(hidden, before)
             hidden = dropout(hidden)
             after.append((last_hidden.detach(), last_cell.detach()))
-        return self.projection(hidden), after
+        return hidden, after
 
     def initial_state(self, batch_size: int, device: str) -> State:
         """Return the state of zeros."""

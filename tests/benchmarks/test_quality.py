@@ -57,6 +57,7 @@ def test_the_tutorial_s_program_is_run_once_and_not_again(folder: Path) -> None:
     ("name", "recipe"),
     [
         ("nextword", {"arguments": SMALL}),
+        ("pytorch", {"width": 8, "batch_size": 4, "num_steps": 5, "start": "counts", "compute_dtype": "float32"}),
         ("transformer", {"width": 8, "num_layers": 1, "num_heads": 2, "context": 8, "batch_size": 4}),
         ("transformer", {"width": 8, "num_layers": 1, "num_heads": 2, "context": 8, "start": "counts"}),
         ("mingru", {"width": 8, "num_layers": 1, "context": 8, "compute_dtype": "float32"}),

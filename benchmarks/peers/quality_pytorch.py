@@ -60,7 +60,8 @@ class Training:
         embedding = self.model.embedding.weight
         others = [parameter for parameter in self.model.parameters() if parameter is not embedding]
         groups = [{"params": [embedding], "ratio": recipe.embedding_rate_ratio}, {"params": others, "ratio": 1.0}]
-        self._optimizer = torch.optim.Adam(groups, eps=1e-7, weight_decay=recipe.weight_decay, fused=True)  # as in Keras
+        # The epsilon of Keras.
+        self._optimizer = torch.optim.Adam(groups, eps=1e-7, weight_decay=recipe.weight_decay, fused=True)
         self._valid = task.split("valid")
         self.tokens = 0
 

@@ -127,7 +127,9 @@ class TrainedModel(LoadedModel):
             >>> nextword.load("austen").suggest("I beg your", k=1)[0].text
             'pardon'
         """
-        return self.complete(text, k) if complete else suggest(self, text, k, restore_case=restore_case)
+        if complete:
+            return complete_word(self, text, k, options=SessionOptions(restore_case=restore_case))
+        return suggest(self, text, k, restore_case=restore_case)
 
     def complete(self, text: str, k: int = 5, *, user_words: UserWords | None = None) -> Suggestions:
         """Return the `k` most probable words for the one that `text` ends with; after a space, the next word.
@@ -231,10 +233,9 @@ class TrainedModel(LoadedModel):
             >>> [text.prompt for text in found]
             ['She was', 'He had']
         """
-        from_arguments = Request.of(**arguments)
-        if request is not None and from_arguments != Request():
+        if request is not None and arguments:
             raise SettingError("`request` must stand alone, but other arguments were given too; put them into it")
-        return generate_texts(self, prompts, request or from_arguments)
+        return generate_texts(self, prompts, request or Request.of(**arguments))
 
     def score(self, line: str, *, bos: bool = True, eos: bool = True, spell: bool = True) -> ShownLine:
         """Return the log-probability of a line.

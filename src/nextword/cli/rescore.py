@@ -77,7 +77,7 @@ def _check(options: _RescoreOptions) -> None:
         raise SettingError("`--weights-output` needs `--tune`; add it, or leave `--weights-output` out")
     if options.nbest == options.references == STANDARD_INPUT:
         raise SettingError("lists and references must not both come from standard input, but are both -; name a file")
-    read = (options.nbest, options.references, options.weights)
+    read = (options.nbest, options.references, options.weights, options.arpa_file)
     require_unread((options.output, options.weights_output), read)
 
 

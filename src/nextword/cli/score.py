@@ -54,7 +54,7 @@ def score(options: _ScoreOptions, given: Tables) -> None:
     tabs. The totals follow on standard error. With --json, each line is an object.
     """
     scoring, lowercase = given_settings(given, ScoringOptions), options.lowercase
-    require_unread((options.output, options.summary_output), options.files)
+    require_unread((options.output, options.summary_output), (*options.files, options.arpa_file))
     model = options.open_model()
     lines = InputLines(options.files, on_bad_bytes=options.on_bad_bytes)
     rows = _Rows(model.tokenizer, lines, options)

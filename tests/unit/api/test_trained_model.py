@@ -160,6 +160,10 @@ def test_a_history_of_another_version_does_not_keep_a_model_from_loading(
 
 def test_a_model_completes_by_an_argument_too(model: nextword.TrainedModel) -> None:
     assert model.suggest("a dog ea", k=3, complete=True) == model.complete("a dog ea", k=3)
+    (capital,), (small,) = (
+        model.suggest("D", k=1, complete=True, restore_case=restore_case) for restore_case in (True, False)
+    )
+    assert (capital.text.strip(), small.text.strip()) == ("Dog", "dog")
     assert model.vocabulary == model.tokenizer.vocabulary.tokens
 
 
@@ -180,7 +184,7 @@ MISTAKES: dict[str, Callable[[Any], object]] = {
     "`prompt` must be a string, but is of type int; use `generate_many`": lambda m: m.generate(5),
     "`max_tokens` must be a whole number, but is 1.5": lambda m: m.generate(max_tokens=1.5),
     "`request` must stand alone, but other arguments were given too": lambda m: m.generate_many(
-        ["a"], nextword.Request(), max_tokens=5
+        ["a"], nextword.Request(), max_tokens=100
     ),
     "`path` must be a string or a `Path`, but is of type int": lambda _: nextword.load(5),  # type: ignore[arg-type]
     "`path` must be a string or a `Path`, but is of type float": lambda m: m.save(5.0),

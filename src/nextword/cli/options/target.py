@@ -126,6 +126,11 @@ class AnswerOptions(JsonOptions):
         return arpa_model(self.run_or_model)
 
     @property
+    def arpa_file(self) -> Path | None:
+        """The ARPA file that takes the place of a model, if one does."""
+        return self.run_or_model if is_arpa(self.run_or_model) else None
+
+    @property
     def model_identity(self) -> str:
         """The name of the model and the first digits of its SHA-256; see `identity_of`."""
         path = self.run_or_model

@@ -10,7 +10,7 @@ from starlette.exceptions import HTTPException
 from starlette.routing import BaseRoute, Route
 from starlette.types import Scope
 
-from nextword.errors import NextwordError
+from nextword.errors import EvaluationError, SettingError, TextError
 
 CLIENT_LEFT = 499
 """Status of a request whose client left before the answer, as in nginx; nobody receives it."""
@@ -82,7 +82,7 @@ class ApiError(Exception):
 
 
 def error_of(error: Exception, scope: Scope) -> ApiError:
-    """Return what the client of a request learns about an error: nothing if it is a fault of the program."""
+    """Return what the client of a request learns about an error: nothing if it is no fault of the request."""
     match error:
         case ApiError():
             return error
@@ -92,7 +92,7 @@ def error_of(error: Exception, scope: Scope) -> ApiError:
             return _of_routing(error, scope)
         case RequestValidationError():
             return _of_validation(error, scope)
-        case NextwordError():  # caused by the request, such as text that the tokenizer rejects
+        case SettingError() | TextError() | EvaluationError():  # by the request, such as text that no tokenizer takes
             return ApiError(400, str(error), code=type(error).__name__)
     return ApiError(500, "the service failed; its log says where", code="internal_error")
 

@@ -141,7 +141,8 @@ class SessionAnswer(BaseModel):
 
 async def owner_of(request: Request) -> str:
     """Return who sends a request: a digest of its API key, the same for all requests without one."""
-    return hashlib.sha256(request.headers.get("authorization", "").encode("utf-8")).hexdigest()
+    key = request.headers.get("authorization", "").partition(" ")[2].strip()  # as `Access.require_key` reads it
+    return hashlib.sha256(key.encode("utf-8")).hexdigest()
 
 
 async def sessions_of(request: Request) -> Sessions:

@@ -17,6 +17,7 @@ from nextword.text.options import BatchOptions, TextOptions
 from nextword.training.options import TrainingOptions
 from nextword.training.plan import TimePlan
 from support.commands import Captured, nextword
+from support.toy_arpa import TOY_ARPA
 
 KINDS: tuple[type[Settings], ...] = (TextOptions, BatchOptions, ModelOptions, TrainingOptions)
 FIELDS = [(kind, field) for kind in KINDS for field in dataclasses.fields(kind)]
@@ -172,6 +173,9 @@ def test_what_no_file_may_take_the_place_of_is_told_before_anything_is_read(tmp_
         ("ngram", "{file}", "--arpa", "{file}"),
         ("compare", "austen", "{file}", "--max-tokens", "2", "-o", "{file}"),
         ("vectors", "austen", "{file}", "-o", "{file}"),
+        ("score", "{arpa}", "{other}", "-o", "{arpa}"),
+        ("score", "{arpa}", "{other}", "--summary-output", "{arpa}"),
+        ("rescore", "{arpa}", "{other}", "-o", "{arpa}"),
     ],
     ids=" ".join,
 )
@@ -179,14 +183,15 @@ def test_a_file_that_a_command_uses_is_not_overwritten(
     tmp_path: Path, capsys: Captured, arguments: tuple[str, ...]
 ) -> None:
     lines = "the cat sat on the mat\n" * 40
-    file, other = tmp_path / "lines.npy", tmp_path / "other.txt"
-    for path in (file, other):
-        path.write_text(lines, encoding="utf-8")
-    assert nextword(*(argument.format(file=file, other=other) for argument in arguments)) == 2
+    texts = {"file": lines, "other": lines, "arpa": TOY_ARPA}
+    paths = {name: tmp_path / f"{name}.txt" for name in texts} | {"arpa": tmp_path / "model.arpa"}
+    for name, path in paths.items():
+        path.write_text(texts[name], encoding="utf-8")
+    assert nextword(*(argument.format(**paths) for argument in arguments)) == 2
     captured = capsys.readouterr()
     assert captured.out == ""
-    assert f"`{file}` must not be overwritten" in captured.err
-    assert file.read_text(encoding="utf-8") == lines
+    (kept,) = {name for name in ("file", "arpa") if f"`{paths[name]}` must not be overwritten" in captured.err}
+    assert paths[kept].read_text(encoding="utf-8") == texts[kept]
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

@@ -8,6 +8,7 @@ import pytest
 from pydantic import Field, ValidationError
 from starlette.testclient import TestClient
 
+from nextword.errors import BundleError, EvaluationError, MissingExtraError, SettingError, TextError
 from nextword.serving.http.body import RequestBody
 from nextword.serving.http.errors import ApiError, error_of, field_message, field_name
 from support.text_service import service_of, tiny_model
@@ -38,9 +39,16 @@ def test_each_status_has_a_type(status: int, kind: str) -> None:
     assert table == {"error": {"message": "why", "type": kind, "param": "n", "code": "bad"}}
 
 
-def test_an_error_of_ours_tells_nothing() -> None:
-    error = error_of(KeyError("a secret"), {})
+@pytest.mark.parametrize("kind", [KeyError, MissingExtraError, BundleError])
+def test_an_error_of_ours_tells_nothing(kind: type[Exception]) -> None:
+    error = error_of(kind("a secret"), {})
     assert (error.status, "secret" in error.message) == (500, False)
+
+
+@pytest.mark.parametrize("kind", [SettingError, TextError, EvaluationError])
+def test_an_error_by_the_request_is_told(kind: type[Exception]) -> None:
+    error = error_of(kind("the rule"), {})
+    assert (error.status, error.message, error.code) == (400, "the rule", kind.__name__)
 
 
 @pytest.mark.parametrize(

@@ -122,7 +122,8 @@ def test_a_session_belongs_to_its_api_key(client: TestClient) -> None:
         assert client.post("/v1/suggest", json=body, headers=headers).status_code == 404
         assert client.get(f"/v1/sessions/{name}", headers=headers).status_code == 404
         assert client.delete(f"/v1/sessions/{name}", headers=headers).status_code == 404
-    assert client.get(f"/v1/sessions/{name}", headers=mine).status_code == 200
+    for headers in (mine, {"Authorization": "bearer  mine"}):
+        assert client.get(f"/v1/sessions/{name}", headers=headers).status_code == 200
 
 
 def test_bigrams_come_from_the_training_text(client: TestClient) -> None:

@@ -14,23 +14,6 @@ from nextword.text.batching.window import TokenIds
 _MAX_NUMBERS = 20_000_000  # maximum number of probabilities in memory at once: 80 MB in float32
 
 
-def select_rows(state: State, rows: Rows) -> State:
-    """Select rows of each array in nested tuples."""
-    if isinstance(state, tuple):
-        parts = [select_rows(part, rows) for part in state]
-        return type(state)(*parts) if hasattr(state, "_fields") else tuple(parts)
-    return state[rows]
-
-
-def join_rows(states: Sequence[State]) -> State:
-    """Return the rows of several states one after the other: the reverse of `select_rows`."""
-    first = states[0]
-    if isinstance(first, tuple):
-        parts = [join_rows(part) for part in zip(*states, strict=True)]
-        return type(first)(*parts) if hasattr(first, "_fields") else tuple(parts)
-    return np.concatenate(states)
-
-
 class DistributionEngine(ABC):
     """Base class of an engine that only implements `start` and `predict_window`."""
 
@@ -48,12 +31,12 @@ class DistributionEngine(ABC):
         """Return full distributions."""
 
     def select(self, state: State, rows: Rows) -> State:
-        """Select rows of a state of nested tuples of arrays `(B, ...)`."""
-        return select_rows(state, rows)
+        """Select rows of a state that is an array `(B, ...)`."""
+        return state[rows]
 
     def join(self, states: Sequence[State]) -> State:
-        """Join states of nested tuples of arrays `(B, ...)`."""
-        return join_rows(states)
+        """Join states that are arrays `(B, ...)`."""
+        return np.concatenate(states)
 
     def step(self, ids: TokenIds, state: State) -> tuple[NDArray[np.float32], State]:
         """Read one token of each text."""

@@ -152,9 +152,9 @@ class ModelSlot:
             self._replaced.add(previous)
             previous.scheduler.retire()
 
-    async def drain(self, seconds: float = 0.0) -> None:
-        """Wait up to `seconds` for the texts of all models, then end the others with an `ApiError` 503."""
-        await asyncio.gather(*(served.scheduler.drain(seconds) for served in self._models))
+    async def drain(self) -> None:
+        """End the texts of all models with an `ApiError` 503."""
+        await asyncio.gather(*(served.scheduler.drain() for served in self._models))
 
     def close(self, seconds: float = 0.0) -> None:
         """End the engine threads of all models, and wait up to `seconds` for each."""

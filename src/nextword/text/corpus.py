@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Protocol, Self
+from typing import Self, override
 
 import tokenizers
 
@@ -100,7 +100,24 @@ def _kept(base: Vocabulary, parts: Iterable[Mapping[str, int]], **_limits: int |
 
 
 @dataclass(frozen=True)
-class Corpus:
+class TrainingText:
+    """A text as a training run sees it: a `Corpus`, or a text whose test split was never opened."""
+
+    name: str  # name of the sample, file or folder
+    stored_name: str  # the name by which it is found again from any folder
+    options: TextOptions  # the resolved text settings
+    tokenizer: Tokenizer
+    train: TokenStore
+    valid: TokenStore
+
+    @property
+    def sha256(self) -> str:
+        """SHA-256 of the hashes of the splits, in hexadecimal."""
+        return joined_sha256(self.train, self.valid)
+
+
+@dataclass(frozen=True)
+class Corpus(TrainingText):
     """A text as token ids on disk, in three splits.
 
     Attributes:
@@ -121,12 +138,6 @@ class Corpus:
         (10, True)
     """
 
-    name: str
-    stored_name: str
-    options: TextOptions
-    tokenizer: Tokenizer
-    train: TokenStore
-    valid: TokenStore
     test: TokenStore
     report: TextReport
 
@@ -246,6 +257,7 @@ class Corpus:
         return f"Corpus({self.name!r}, {sizes} tokens, {self.tokenizer.summary})"
 
     @property
+    @override
     def sha256(self) -> str:
         """SHA-256, in hexadecimal, over the SHA-256 digests of the three splits."""
         return joined_sha256(self.train, self.valid, self.test)
@@ -295,31 +307,3 @@ def _how_cut(tokenizer: Tokenizer, *, is_chosen: bool) -> str:
         f"cut by the {tokenizer.kind} tokenizer, vocabulary of {tokenizer.vocabulary_size:,}; <eos> stands for "
         f"the end of a {tokenizer.line_ends}{reason}"
     )
-
-
-class TrainingText(Protocol):
-    """A text as a training run sees it: a `Corpus`, or a text whose test split was never opened."""
-
-    @property
-    def tokenizer(self) -> Tokenizer:
-        """The tokenizer that made the ids."""
-
-    @property
-    def options(self) -> TextOptions:
-        """The resolved text settings."""
-
-    @property
-    def stored_name(self) -> str:
-        """The name by which the text is found again from any folder."""
-
-    @property
-    def sha256(self) -> str:
-        """SHA-256 of the splits."""
-
-    @property
-    def train(self) -> TokenStore:
-        """The training split."""
-
-    @property
-    def valid(self) -> TokenStore:
-        """The validation split."""

@@ -175,7 +175,7 @@ class TrainingRun:
     def _train_round(self, steps: int) -> tuple[TrainingMetrics, list[TrainingPoint]]:
         ends = interval_ends(self.progress.rounds + 1, steps)
         first = self.progress.steps
-        rates = dict(zip(ends, self.step.learning_rates([first + end for end in ends]), strict=True))
+        rates = {end: self.step.optimizer.learning_rate_after(first + end) for end in ends}
         points: list[TrainingPoint] = []
 
         def end_interval(done: int, perplexity: float, steps_per_second: float) -> None:

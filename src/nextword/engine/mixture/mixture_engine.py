@@ -187,11 +187,6 @@ class MixtureEngine(OuterEngine):
         return prediction._replace(log_probs=_log(probabilities)), after
 
     @override
-    def predict_log_probs(self, inputs: TokenIds, state: Any) -> tuple[Floats, State]:
-        _, probabilities, after = self._mixed(inputs, state)
-        return _log(probabilities), after
-
-    @override
     def pieces(self, batch_size: int, num_steps: int) -> list[slice]:
         numbers = self.vocabulary_size + sum(part.numbers_per_token for part in self.parts)
         return even_pieces(num_steps, batch_size * numbers, _PIECE)

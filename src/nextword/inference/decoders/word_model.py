@@ -83,7 +83,7 @@ class WordModel:
         self._unknown = _unknown_word(model.tokenizer)
         self._unknown_spelling = sum(words.tokens(self._unknown, "nothing").spelling_log_probs[:2])
         self._known = KnownWords(model.tokenizer)
-        self._scored = lru_cache(maxsize=history)(_score)
+        self._scored = lru_cache(maxsize=history)(WordContext.score)
 
     def start(self, *, bos: bool = True) -> WordContext:
         """Return the context at the beginning of a line, or without `bos`, an unknown context."""
@@ -92,9 +92,9 @@ class WordModel:
     def score(self, context: WordContext, word: str) -> WordScore:
         """Score `word` as the next word."""
         if word == UNKNOWN:
-            scored = self._scored(_Keyed(context), self._unknown)
+            scored = self._scored(context, self._unknown)
             return scored._replace(log_prob=scored.log_prob - self._unknown_spelling)
-        return self._scored(_Keyed(context), word)
+        return self._scored(context, word)
 
     def begins_word(self, partial: str) -> bool:
         """Return whether a word that the model knows begins with `partial`."""
@@ -103,25 +103,6 @@ class WordModel:
     def score_end(self, context: WordContext) -> float:
         """Return the natural log-probability that the line ends here."""
         return context.score_end().log_prob
-
-
-class _Keyed:
-    """A cache key: a context that equals any other with the same words."""
-
-    __slots__ = ("context",)
-
-    def __init__(self, context: WordContext) -> None:
-        self.context = context
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, _Keyed) and self.context.key == other.context.key
-
-    def __hash__(self) -> int:
-        return hash(self.context.key)
-
-
-def _score(keyed: _Keyed, word: str) -> WordScore:
-    return keyed.context.score(word)
 
 
 def _unknown_word(tokenizer: Tokenizer) -> str:

@@ -28,6 +28,7 @@ from nextword.disk.strict_json import finite
 from nextword.display.table import html_stack, html_table, table_lines
 from nextword.engine.engine import Engine
 from nextword.engine.stream import BURN_IN, ScoredTokens, scored_tokens
+from nextword.inference.scoring.lines import perplexity
 from nextword.text.batching.window import TokenIds
 from nextword.text.encoding.token_store import TokenStore
 
@@ -172,12 +173,12 @@ class Evaluation:
     @property
     def perplexity(self) -> float:
         """Inverse geometric mean of the tokens' probabilities; infinite if a token has probability 0."""
-        return _exp(-self.log_prob / self.num_tokens)
+        return perplexity(self.log_prob, self.num_tokens)
 
     @property
     def spelled_perplexity(self) -> float:
         """The perplexity per token with unknown words charged for their spelling, as `score` does."""
-        return _exp(-self._spelled_log_prob / self.num_tokens)
+        return perplexity(self._spelled_log_prob, self.num_tokens)
 
     @property
     def bits_per_token(self) -> float:
@@ -197,7 +198,7 @@ class Evaluation:
     @property
     def perplexity_per_word(self) -> float | None:
         """Perplexity per whitespace-separated word, every word spelled; `None` if the words were not counted."""
-        return None if self.num_words is None else _exp(-self._spelled_log_prob / self.num_words)
+        return None if self.num_words is None else perplexity(self._spelled_log_prob, self.num_words)
 
     @property
     def bits_per_word(self) -> float | None:
@@ -303,7 +304,7 @@ def perplexity_in_rows(engine: Engine, ids: TokenIds) -> tuple[float, str]:
     """Return the perplexity of a split and its protocol, as `evaluate` does, without what needs whole distributions."""
     batch_size = num_rows(len(ids), _MAX_ROWS)
     scored = scored_tokens(engine, ids, batch_size=batch_size, num_steps=512, ranks=False)
-    return _exp(-sum(float(read.log_probs.sum()) for read in scored) / len(ids)), _protocol(batch_size)
+    return perplexity(sum(float(read.log_probs.sum()) for read in scored), len(ids)), _protocol(batch_size)
 
 
 def num_rows(num_tokens: int, most: int) -> int:
@@ -324,10 +325,3 @@ def _protocol(batch_size: int) -> str:
     if batch_size == 1:
         return f"{every}; state carried from the first token to the last"
     return f"{every}; {batch_size} parallel rows, each except the first with a burn-in of up to {BURN_IN} tokens"
-
-
-def _exp(value: float) -> float:
-    try:
-        return math.exp(value)
-    except OverflowError:
-        return math.inf

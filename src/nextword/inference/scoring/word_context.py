@@ -149,7 +149,10 @@ class WordScore(NamedTuple):
 
 
 class WordContext:
-    """The words before the next word. A context is immutable, and the engine reads it only when needed."""
+    """The words before the next word. A context is immutable, and the engine reads it only when needed.
+
+    It equals any other with the same words.
+    """
 
     def __init__(
         self, tokenizer: WordTokenizer, branches: tuple[_Branch, _Branch], before: Before, num_words: int, key: bytes
@@ -159,6 +162,12 @@ class WordContext:
         self._tokenizer = tokenizer
         self._continuing, self._ending = branches
         self._before = before
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, WordContext) and self.key == other.key
+
+    def __hash__(self) -> int:
+        return hash(self.key)
 
     @classmethod
     def start(cls, engine: Engine, tokenizer: WordTokenizer, *, bos: bool) -> WordContext:

@@ -11,7 +11,7 @@ from nextword.inference.suggestion.lexicon import lexicon_of
 from nextword.inference.suggestion.ranked_pieces import accepted_text, needs_space
 from nextword.inference.suggestion.reader import TextReader
 from nextword.inference.suggestion.session_options import SessionOptions
-from nextword.inference.suggestion.spelling import SPELLED, Beam, WordParts, spell
+from nextword.inference.suggestion.spelling import SPELLED, WordParts, spell
 from nextword.inference.suggestion.suggestion import Suggestion, Suggestions
 from nextword.inference.suggestion.user_words import UserWords
 from nextword.inference.suggestion.word_cache import WordUse
@@ -192,10 +192,10 @@ class SuggestionSession:
     def _spelled_words(self, k: int, word_parts: WordParts) -> Candidates:
         """Return words composed of characters or subwords; typed characters are already read."""
         prediction, prefix = self._reader.read(), self.prefix
-        beam = Beam(self._options.beam_width, self._options.beam_length)
+        limits = {"width": self._options.beam_width, "max_length": self._options.beam_length}
         typed = (prefix, "") if self._tokenizer.kind == "character" else ("", self._unread())
         after, is_forgotten = (prediction.log_probs, prediction.state), self._words.is_forgotten
-        words = spell(self._model.engine, after, word_parts, typed, k, beam, is_forgotten=is_forgotten)
+        words = spell(self._model.engine, after, word_parts, typed, k, **limits, is_forgotten=is_forgotten)
         if not self._options.restore_case:
             return words
         if prefix:

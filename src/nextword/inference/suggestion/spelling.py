@@ -2,7 +2,6 @@
 
 from collections import defaultdict
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
@@ -63,17 +62,6 @@ class WordParts:
         return _search(self._folded, self._folded_ids, folded(rest))
 
 
-@dataclass(frozen=True)
-class Beam:
-    """Limits of the beam search."""
-
-    width: int = 8  # number of partial words to follow in parallel
-    max_length: int = 24  # most tokens of a word after the tokens already read
-
-
-DEFAULT_BEAM = Beam()
-
-
 class _PartialWord(NamedTuple):
     probability: float
     word: str
@@ -88,8 +76,9 @@ def spell(
     word_parts: WordParts,
     typed: tuple[str, str],
     k: int,
-    beam: Beam = DEFAULT_BEAM,
     *,
+    width: int = 8,
+    max_length: int = 24,
     is_forgotten: Callable[[str], bool] = lambda _word: False,
 ) -> list[tuple[str, float]]:
     r"""Return the `k` most probable words from a beam search, with their probabilities.
@@ -103,14 +92,15 @@ def spell(
         word_parts: Tokens that continue or end a word.
         typed: Letters of the word that are already read, and letters that are not.
         k: Number of words to return.
-        beam: Limits of the search.
+        width: Number of partial words to follow in parallel.
+        max_length: Most tokens of a word after the tokens already read.
         is_forgotten: Whether a word must not be returned.
     """
     word, rest = typed
     level, rows, state = [_PartialWord(1.0, word, rest, 0, -1)], after[0][None], after[1]
     found: defaultdict[str, float] = defaultdict(float)
     covered = 0.0 if rest else 1.0
-    for num_tokens in range(beam.max_length + 1):
+    for num_tokens in range(max_length + 1):
         probabilities = np.exp(rows.astype(np.float64))
         extended: list[_PartialWord] = []
         for row, partial in enumerate(level):
@@ -119,9 +109,9 @@ def spell(
             if partial.rest:
                 covering = word_parts.compatible(partial.rest).covering
                 covered += partial.probability * float(probabilities[row, covering].sum())
-            extended += _extended(partial, probabilities[row], row, word_parts, beam.width)
-        level = sorted(extended, key=lambda each: -each.probability)[: beam.width]
-        if not level or num_tokens == beam.max_length or _is_settled(found, level, k):
+            extended += _extended(partial, probabilities[row], row, word_parts, width)
+        level = sorted(extended, key=lambda each: -each.probability)[:width]
+        if not level or num_tokens == max_length or _is_settled(found, level, k):
             break
         state = engine.select(state, np.array([each.row for each in level], np.intp))
         rows, state = engine.step(np.array([each.token_id for each in level], np.int32), state)

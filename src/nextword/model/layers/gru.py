@@ -8,7 +8,7 @@ from keras import ops
 
 from nextword.model.cells import CELLS
 from nextword.model.layers.recurrence import HiddenState, Recurrence
-from nextword.model.ops.recurrence import Multiply, Tensors, masked, project, run_recurrence, sigmoid
+from nextword.model.ops.recurrence import Multiply, Tensors, masked, project, sigmoid
 
 
 def gru_step(multiply: Multiply, others: Mapping[str, Any], state: Tensors, projected: Any) -> tuple[Tensors, Any]:
@@ -45,12 +45,6 @@ class GRU(Recurrence):
         """Run the layer over a window."""
         weights = self.step_weights(state[0], training)
         width, recurrent_kernel = 2 * self.hidden_size, weights["recurrent_kernel"]
-        hiddens, last = run_recurrence(
-            gru_step,
-            project(inputs, weights["kernel"], compute_dtype=weights["compute_dtype"]),
-            tuple(state),
-            kernels={"gates": recurrent_kernel[:, :width], "candidate": recurrent_kernel[:, width:]},
-            others={"bias": weights["bias"], "state_mask": weights["state_mask"]},
-            compute_dtype=weights["compute_dtype"],
-        )
-        return hiddens, HiddenState(*last)
+        projected = project(inputs, weights["kernel"], compute_dtype=weights["compute_dtype"])
+        kernels = {"gates": recurrent_kernel[:, :width], "candidate": recurrent_kernel[:, width:]}
+        return self.run_step(gru_step, projected, state, weights, kernels=kernels, bias=weights["bias"])

@@ -10,7 +10,7 @@ from keras import ops
 from nextword.model.cells import CELLS
 from nextword.model.layers.recurrence import Recurrence
 from nextword.model.ops.lstm import LSTMState, lstm, update_cell
-from nextword.model.ops.recurrence import Multiply, Tensors, masked, project, run_recurrence, sigmoid
+from nextword.model.ops.recurrence import Multiply, Tensors, masked, project, sigmoid
 
 _EPSILON = 1e-5
 
@@ -46,13 +46,8 @@ def normalize(a: Any) -> Any:
 class LSTM(Recurrence):
     r"""A long short-term memory layer whose state is an argument and a result.
 
-    The cell is the tutorial's. `cell` is $s_t$, and the weights hold the gates side by side in the order $i, f, g, o$:
-
-    $$i = \sigma(b_i + x_t U_i + h_{t-1} V_i), \quad f = \sigma(b_f + x_t U_f + h_{t-1} V_f)$$
-    $$g = \tanh(b_g + x_t U_g + h_{t-1} V_g), \quad o = \sigma(b_o + x_t U_o + h_{t-1} V_o)$$
-    $$s_t = s_{t-1} \odot f + g \odot i, \quad h_t = \tanh(s_t) \odot o$$
-
-    `nextword.model.ops.lstm.lstm` computes it. With layer normalization, the equations are
+    The cell is the tutorial's, whose equations are with `nextword.model.ops.lstm.lstm`. The weights hold the gates side
+    by side in the order $i, f, g, o$. With layer normalization, the equations are
 
     $$i, f, o = \sigma(a_t), \quad g = \tanh(a_t), \quad
       a_t = \alpha \odot \text{LN}(x_t W) + \beta \odot \text{LN}(h_{t-1} U) + b$$
@@ -70,7 +65,7 @@ class LSTM(Recurrence):
         cap_input_gate: Whether $\min(i, 1 - f)$ replaces $i$, which keeps the cell in $[-1, 1]$ (Melis, Dyer and
             Blunsom 2018).
         layer_normalization: Whether to normalize gates and cell (Ba, Kiros and Hinton 2016, equations 20 to 22).
-        state_modulation: Whether $V$ reads $2\sigma(x_t R + r) \odot h_{t-1}$ instead of $h_{t-1}$, with the weights
+        state_modulation: Whether $U$ reads $2\sigma(x_t R + r) \odot h_{t-1}$ instead of $h_{t-1}$, with the weights
             `modulation_kernel` $R$ `(I, H)` and `modulation_bias` $r$ `(H,)`. It is the second round of a Mogrifier
             (Melis, Kočiský and Blunsom 2020) without the first: all factors of a window are one product.
         options: Arguments of `nextword.model.layers.recurrence.Recurrence`.
@@ -128,15 +123,9 @@ class LSTM(Recurrence):
             return lstm(inputs, state, cap_input_gate=self.cap_input_gate, modulation=modulation, **weights)
         projected = normalize(project(inputs, weights["kernel"], compute_dtype=weights["compute_dtype"]))
         gains = dict(self.gains)
-        hiddens, last = run_recurrence(
-            NormalizedStep(self.cap_input_gate),
-            gains.pop("input_gain") * projected + weights["bias"],
-            tuple(state),
-            kernels={"recurrent_kernel": weights["recurrent_kernel"]},
-            others={**gains, "state_mask": weights["state_mask"]},
-            compute_dtype=weights["compute_dtype"],
-        )
-        return hiddens, LSTMState(*last)
+        inputs = gains.pop("input_gain") * projected + weights["bias"]
+        kernels = {"recurrent_kernel": weights["recurrent_kernel"]}
+        return self.run_step(NormalizedStep(self.cap_input_gate), inputs, state, weights, kernels=kernels, **gains)
 
     def _modulation(self, inputs: Any, compute_dtype: str) -> Any:
         """Return the factors of the hidden state at every step `(B, T, H)`, between 0 and 2."""

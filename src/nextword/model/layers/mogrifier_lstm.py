@@ -10,7 +10,7 @@ from keras import ops
 from nextword.model.cells import CELLS
 from nextword.model.layers.recurrence import Recurrence
 from nextword.model.ops.lstm import LSTMState, update_cell
-from nextword.model.ops.recurrence import Multiply, Tensors, masked, run_recurrence, sigmoid
+from nextword.model.ops.recurrence import Multiply, Tensors, masked, sigmoid
 
 
 @dataclass(frozen=True)
@@ -130,11 +130,8 @@ class MogrifierLSTM(Recurrence):
         weights = self.step_weights(state.hidden, training)
         # One product with (I + H, 4H) is faster than two.
         kernels = {"gates": ops.concatenate((weights["kernel"], weights["recurrent_kernel"]))}
-        others = {"bias": weights["bias"], "state_mask": weights["state_mask"]}
+        others = {"bias": weights["bias"]}
         for name, weight in self.modulations.items():
             (others if name.endswith("_bias") else kernels)[name] = weight
         step = MogrifierStep(self.num_rounds, self.rank is not None, self.cap_input_gate)
-        hiddens, last = run_recurrence(
-            step, inputs, tuple(state), kernels=kernels, others=others, compute_dtype=weights["compute_dtype"]
-        )
-        return hiddens, LSTMState(*last)
+        return self.run_step(step, inputs, state, weights, kernels=kernels, **others)

@@ -12,6 +12,7 @@ from nextword.model.layers.dropout import WeightDrop
 from nextword.model.layers.initialization import InitializedLayer
 from nextword.model.ops.dropout import dropout
 from nextword.model.ops.lstm import LSTMState
+from nextword.model.ops.recurrence import Step, run_recurrence
 
 
 class HiddenState(NamedTuple):
@@ -102,6 +103,20 @@ class Recurrence(InitializedLayer):
             "state_mask": self._state_mask(hidden) if training and self.state_dropout_rate else None,
             "compute_dtype": self.product_dtype if training else "float32",
         }
+
+    def run_step(
+        self, step: Step, inputs: Any, state: Any, weights: dict[str, Any], *, kernels: dict[str, Any], **others: Any
+    ) -> tuple[Any, Any]:
+        """Run a step over a window, with the mask and the precision of `step_weights`."""
+        hiddens, last = run_recurrence(
+            step,
+            inputs,
+            tuple(state),
+            kernels=kernels,
+            others={**others, "state_mask": weights["state_mask"]},
+            compute_dtype=weights["compute_dtype"],
+        )
+        return hiddens, STATE_TYPES[self.kind.state](*last)
 
     def _state_mask(self, hidden: Any) -> Any:
         """Return a mask `(B, H)` of values 0 and $1 / (1 - p)$."""

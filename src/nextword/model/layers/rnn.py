@@ -8,7 +8,7 @@ from keras import ops
 
 from nextword.model.cells import CELLS
 from nextword.model.layers.recurrence import HiddenState, Recurrence
-from nextword.model.ops.recurrence import Multiply, Tensors, masked, project, run_recurrence
+from nextword.model.ops.recurrence import Multiply, Tensors, masked, project
 
 
 def rnn_step(multiply: Multiply, others: Mapping[str, Any], state: Tensors, projected: Any) -> tuple[Tensors, Any]:
@@ -37,12 +37,6 @@ class RNN(Recurrence):
     def call(self, inputs: Any, state: HiddenState, training: bool = False) -> tuple[Any, HiddenState]:
         """Run the layer over a window."""
         weights = self.step_weights(state[0], training)
-        hiddens, last = run_recurrence(
-            rnn_step,
-            project(inputs, weights["kernel"], compute_dtype=weights["compute_dtype"]),
-            tuple(state),
-            kernels={"recurrent_kernel": weights["recurrent_kernel"]},
-            others={"bias": weights["bias"], "state_mask": weights["state_mask"]},
-            compute_dtype=weights["compute_dtype"],
-        )
-        return hiddens, HiddenState(*last)
+        projected = project(inputs, weights["kernel"], compute_dtype=weights["compute_dtype"])
+        kernels = {"recurrent_kernel": weights["recurrent_kernel"]}
+        return self.run_step(rnn_step, projected, state, weights, kernels=kernels, bias=weights["bias"])

@@ -15,7 +15,6 @@ are those of `generate_texts` with the same request: no text changes another, as
 import asyncio
 import logging
 import threading
-import time
 from collections import defaultdict, deque
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
@@ -95,11 +94,8 @@ class Scheduler:
         with self._changed:
             self._start()
 
-    async def drain(self, seconds: float = 0.0) -> None:
-        """Wait up to `seconds` for the texts in work, then end the others with an `ApiError` 503, and close."""
-        end = time.monotonic() + seconds
-        while self._num_running and time.monotonic() < end:
-            await asyncio.sleep(_POLL_SECONDS)
+    async def drain(self) -> None:
+        """Close, end the texts in work with an `ApiError` 503, and wait until they have ended."""
         self.close()
         while self._num_running and not self._has_failed:
             await asyncio.sleep(_POLL_SECONDS)

@@ -4,18 +4,15 @@ Each document or block of documents gets a random key and goes into one of many 
 into memory, is sorted by the keys and written out.
 """
 
+import json
 from collections.abc import Iterator
 from contextlib import ExitStack
 from hashlib import blake2b
-from io import BytesIO
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from types import TracebackType
 from typing import Self
 
 _FILES = 64
-_KEY_BYTES = 8
-_SIZE_BYTES = 8
 
 
 class ShuffledDocuments:
@@ -41,9 +38,7 @@ class ShuffledDocuments:
         self._files = [self._stack.enter_context(path.open("wb")) for path in self._paths]
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_error: object) -> None:
         self._stack.close()
 
     def add(self, document: str) -> None:
@@ -58,34 +53,16 @@ class ShuffledDocuments:
         self._write_block()
         for file, path in zip(self._files, self._paths, strict=True):
             file.close()
-            for _, block in sorted(_records(path.read_bytes())):
-                for document in _parts(block):
-                    yield document.decode("utf-8", "surrogatepass")
+            for _, block in sorted(map(json.loads, path.read_bytes().splitlines())):
+                yield from block
             path.unlink()
 
     def _write_block(self) -> None:
         if not self._block:
             return
-        data = b"".join(map(_sized, self._block))
         seed = self._seed.to_bytes(16, "little", signed=True)
-        key = blake2b(self._num_blocks.to_bytes(8, "little"), digest_size=_KEY_BYTES, key=seed).digest()
-        self._files[key[0] * _FILES // 256].write(key + len(data).to_bytes(_SIZE_BYTES, "little") + data)
+        key = blake2b(self._num_blocks.to_bytes(8, "little"), digest_size=8, key=seed).digest()
+        line = json.dumps([key.hex(), self._block], ensure_ascii=False).encode("utf-8", "surrogatepass")
+        self._files[key[0] * _FILES // 256].write(line + b"\n")
         self._block, self._num_characters = [], 0
         self._num_blocks += 1
-
-
-def _sized(document: str) -> bytes:
-    data = document.encode("utf-8", "surrogatepass")
-    return len(data).to_bytes(_SIZE_BYTES, "little") + data
-
-
-def _records(data: bytes) -> Iterator[tuple[bytes, bytes]]:
-    stream = BytesIO(data)
-    while key := stream.read(_KEY_BYTES):
-        yield key, stream.read(int.from_bytes(stream.read(_SIZE_BYTES), "little"))
-
-
-def _parts(data: bytes) -> Iterator[bytes]:
-    stream = BytesIO(data)
-    while size := stream.read(_SIZE_BYTES):
-        yield stream.read(int.from_bytes(size, "little"))

@@ -163,14 +163,11 @@ class Tokenizer:
             yield np.array(ids, dtype=np.int32)
 
     def encode_units(self, units: Iterable[str]) -> Iterator[list[int]]:
-        """Yield the ids of each unit that `nextword.text.encoding.units` cuts a text into, except for line ends."""
-        if self.kind == "subword":
-            for batch in _batches((unit, True) for unit in units):
-                texts = [unit for unit, _ in batch]
-                for encoding in self._engine.encode_batch_fast(texts, add_special_tokens=False):
-                    yield encoding.ids
-        else:
-            yield from ([token_id] for token_id in self.vocabulary.ids_of(units))
+        """Yield the subwords of each unit that `nextword.text.encoding.units` cuts a text into, without line ends."""
+        for batch in _batches((unit, True) for unit in units):
+            texts = [unit for unit, _ in batch]
+            for encoding in self._engine.encode_batch_fast(texts, add_special_tokens=False):
+                yield encoding.ids
 
     def cut(self, tidied: str) -> list[tuple[str, int]]:
         """Return the tokens of a tidy segment or a slice of one, each as written and as id."""

@@ -150,10 +150,6 @@ class TrainingStep:
             self.optimizer.learning_rate = self.options.learning_rate * progress.rate_factor
         self.optimizer.averages.end_round(progress)
 
-    def learning_rates(self, steps: Sequence[int]) -> list[float]:
-        """Return the learning rate after each of these numbers of steps, by the present plan."""
-        return [self.optimizer.learning_rate_after(step) for step in steps]
-
     def capture(self) -> Arrays:
         """Return the arrays that a checkpoint stores, by name; see `stream_model.capture`."""
         return capture(self.stream)

@@ -10,11 +10,10 @@ import keras
 
 from nextword.disk.cache import cache_root
 from nextword.errors import SettingError, TrainingDivergedError
-from nextword.text.corpus import joined_sha256, tokenizer_for
+from nextword.text.corpus import TrainingText, tokenizer_for
 from nextword.text.encoding.token_store import TokenStore
 from nextword.text.options import TextOptions
 from nextword.text.sources.find import resolve_source
-from nextword.text.tokens.tokenizer import Tokenizer
 from nextword.training.config import RunConfig
 from nextword.training.context import RunContext
 from nextword.training.planning.preparation import WindowsOf
@@ -26,19 +25,12 @@ from nextword.training.tuning.study_settings import SweepOptions
 
 
 @dataclass(frozen=True)
-class StudyText:
+class StudyText(TrainingText):
     """The training and the validation split of a text.
 
     The test split is never opened, and a folder need not contain it. Settings chosen by a split are fitted to it, so it
     can no longer measure how good they are.
     """
-
-    name: str  # name of the sample, file or folder
-    stored_name: str  # the name by which the study finds it
-    options: TextOptions  # the resolved text settings
-    tokenizer: Tokenizer
-    train: TokenStore  # the ids to train on
-    valid: TokenStore  # the ids to compare settings on
 
     @classmethod
     def load(
@@ -55,11 +47,6 @@ class StudyText:
         )
         options = options.replace(tokenizer=tokenizer.kind, line_ends=tokenizer.line_ends)
         return cls(source.name, str(text), options, tokenizer, train, valid)
-
-    @property
-    def sha256(self) -> str:
-        """SHA-256 of the hashes of both splits, in hexadecimal."""
-        return joined_sha256(self.train, self.valid)
 
 
 _SECONDS_MEASURED = 3.0

@@ -21,13 +21,13 @@ from support.text_service import answered, service_at
 Command = Callable[..., str]
 
 
-@pytest.fixture(scope="module", params=["austen", "mixed"])
+@pytest.fixture(scope="module", params=["austen", "alone", "mixed"])
 def path(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The sample model, and the same with a mixture."""
+    """The sample model, its network alone, and the same with another mixture."""
     if request.param == "austen":
         return sample_model_path("austen")
-    path = tmp_path_factory.mktemp("mixed") / "austen"
-    write_bundle(path, with_mixture(read_bundle(sample_model_path("austen"))))
+    path, bundle = tmp_path_factory.mktemp(request.param) / "austen", read_bundle(sample_model_path("austen"))
+    write_bundle(path, bundle.without_mixture() if request.param == "alone" else with_mixture(bundle))
     return path
 
 

@@ -68,5 +68,7 @@ def test_no_pinned_version_has_a_known_vulnerability(trust_cases: TrustCases) ->
         packages = json.loads(done.stdout)["dependencies"] if done.stdout else []
         audited = [package for package in packages if "skip_reason" not in package]
     flawed = [f"{package['name']} {package['version']}" for package in audited if package["vulns"]]
-    trust_cases.add(max(len(audited), 1), max(len(audited), 1) - len(flawed), offline=int(not audited))
+    trust_cases.add(len(audited), len(audited) - len(flawed), offline=int(not audited))
     assert not flawed, "raise these in constraints.txt"
+    if not audited:
+        pytest.skip("needs pip-audit, and its list of vulnerabilities from the network")

@@ -5,6 +5,10 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
+from nextword.cli import launch as launch_module
+from nextword.training.cluster.group import ProcessGroup
 from support.commands import Captured, nextword
 from support.processes import ended
 from support.waiting import wait_until
@@ -21,6 +25,17 @@ def test_all_processes_run_and_their_lines_are_told_apart(capfd: Captured) -> No
 def test_the_exit_code_is_that_of_the_process_that_failed(capfd: Captured) -> None:
     assert nextword("launch", "-n", "2", "presets", "tiny") == 2
     assert "[1] error: `tiny` is not a preset" in capfd.readouterr().err
+
+
+@pytest.mark.parametrize(("program", "code"), [("sys.exit(3)", 3), ("os.kill(os.getpid(), signal.SIGKILL)", 137)])
+def test_the_exit_code_is_that_of_a_later_process_too(monkeypatch: pytest.MonkeyPatch, program: str, code: int) -> None:
+    def start(_words: object, group: ProcessGroup) -> subprocess.Popen[bytes]:
+        own = program if group.process_id else "sys.exit(0)"
+        pipe = subprocess.PIPE if group.process_id else None
+        return subprocess.Popen([sys.executable, "-c", f"import os, signal, sys; {own}"], stdout=pipe)
+
+    monkeypatch.setattr(launch_module, "_start", start)
+    assert nextword("launch", "-n", "2", "train") == code
 
 
 def test_processes_without_a_strategy_are_refused(capfd: Captured, small_text: Path) -> None:

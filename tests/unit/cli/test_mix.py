@@ -2,11 +2,15 @@
 
 from pathlib import Path
 from shutil import copytree
+from typing import Any
 
+import numpy as np
 import pytest
 
 from nextword.bundle.run_directory import RunDirectory, read_split_metrics
 from nextword.bundle.store import read_bundle
+from nextword.cli import mix as mix_module
+from nextword.engine.mixture.tuning import fitted_mixture
 from nextword.engine.opening import open_model
 from nextword.engine.stream import token_log_probs
 from nextword.text.corpus import Corpus
@@ -56,11 +60,22 @@ def test_a_mixture_is_taken_out_and_fitted_again(run: Path, other_text: Path, pr
     assert again.card == with_mixture.card
 
 
-def test_the_text_of_the_run_is_the_default(run: Path, printed: Command, json_of: Json) -> None:
-    printed("mix", run, "--remove")
+def test_the_text_of_the_run_is_the_default(
+    run: Path, small_text: Path, monkeypatch: pytest.MonkeyPatch, json_of: Json
+) -> None:
+    fitted: list[tuple[Any, Any]] = []
+
+    def seen(engine: Any, train: Any, valid: Any, **others: Any) -> Any:
+        fitted.append((np.array(train), np.array(valid)))
+        return fitted_mixture(engine, train, valid, **others)
+
+    monkeypatch.setattr(mix_module, "fitted_mixture", seen)
     table = json_of("mix", run)
     assert (table["mixture"] is None) == (read_bundle(run / "model").mixture is None)
-    assert table["perplexity_as_used"] <= 1.02 * table["perplexity"]
+    tokenizer = read_bundle(run / "model").tokenizer
+    ((train, valid),) = fitted
+    assert np.array_equal(train, Corpus.load_split(small_text, "train", tokenizer).ids)
+    assert np.array_equal(valid, Corpus.load_split(small_text, "valid", tokenizer).ids)
 
 
 def test_mistakes_are_told_and_nothing_is_changed(run: Path, other_text: Path, mistake: Command) -> None:

@@ -1,10 +1,13 @@
 import re
+from types import SimpleNamespace
+from typing import Any
 
 import click
 import pytest
 
 from nextword.cli import plan as plan_module
 from nextword.cli.plan import TextSize
+from nextword.training.config import RunConfig
 from support.commands import Captured, Command, Json, nextword
 
 # 32 rows of 35 words make a batch of 1,120 words.
@@ -75,11 +78,13 @@ def test_the_table_shows_times_and_prices(capsys: Captured) -> None:
 
 
 def test_the_speed_of_whole_and_split_batches_is_measured(monkeypatch: pytest.MonkeyPatch, json_of: Json) -> None:
-    monkeypatch.setattr(plan_module, "_MEASURED_SECONDS", 0.01)
+    def measured(config: RunConfig, _vocabulary_size: int, *, seconds: float) -> Any:
+        return SimpleNamespace(words_per_second=1000.0 * config.batching.batch_size + seconds)
+
+    monkeypatch.setattr("nextword.training.planning.speed.measure_training", measured)
+    monkeypatch.setattr(plan_module, "_MEASURED_SECONDS", 0.5)
     work = json_of("plan", "1M", "--hosts", "4", *TINY)["work"]
-    assert work["words_per_second"] > 0
-    assert work["split_words_per_second"] > 0
-    assert work["words_per_second"] != work["split_words_per_second"]
+    assert (work["words_per_second"], work["split_words_per_second"]) == (32_000.5, 8_000.5)
 
 
 def test_what_is_not_installed_is_named_unless_the_speed_is_given(

@@ -138,7 +138,7 @@ def test_the_page_tells_of_every_command_and_shared_flag() -> None:
 
 def test_the_page_tells_of_every_variable() -> None:
     sources = (path.read_text(encoding="utf-8") for path in (ROOT / "src").rglob("*.py"))
-    read = {name for source in sources for name in re.findall(r"environ[^\n]*\"(NEXTWORD_\w+|NO_COLOR)\"", source)}
+    read = {name for source in sources for name in re.findall(r"\"(NEXTWORD_[A-Z_]*[A-Z]|NO_COLOR)\"", source)}
     read = {name for name in read if not name.startswith("NEXTWORD_SERVE_")} | {"NEXTWORD_SERVE_API_KEYS"}
-    assert "NEXTWORD_RUNS" in read
-    assert read <= set(re.findall(r"^\| `([A-Z_]+)` \|", PAGE, re.MULTILINE))
+    assert {"NEXTWORD_RUNS", "NEXTWORD_CACHE_GB"} <= read
+    assert read == set(re.findall(r"^\| `(NEXTWORD_[A-Z_]+|NO_COLOR)` \|", PAGE, re.MULTILINE))

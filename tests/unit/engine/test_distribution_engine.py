@@ -1,14 +1,10 @@
-"""Scores, pieces and rows of distributions; the laws of the engines are in `test_engine_contract.py`."""
-
-from typing import NamedTuple
+"""Scores and pieces of distributions; the laws of the engines are in `test_engine_contract.py`."""
 
 import numpy as np
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from numpy.typing import NDArray
 
-from nextword.engine.distribution_engine import even_pieces, select_rows, token_scores
+from nextword.engine.distribution_engine import even_pieces, token_scores
 
 
 def test_equal_probabilities_are_ranked_by_id() -> None:
@@ -23,20 +19,3 @@ def test_pieces_cover_a_window_and_are_small(num_steps: int, numbers: int) -> No
     pieces = even_pieces(num_steps, numbers)
     assert [position for piece in pieces for position in range(piece.start, piece.stop)] == list(range(num_steps))
     assert all((piece.stop - piece.start) * numbers <= 20_000_000 or piece.stop - piece.start == 1 for piece in pieces)
-
-
-def test_a_named_tuple_keeps_its_type() -> None:
-    class Pair(NamedTuple):
-        hidden: NDArray[np.int64]
-        cell: NDArray[np.int64]
-
-    array = np.arange(6).reshape(3, 2)
-    found = select_rows((Pair(array, array + 1), ()), np.array([2, 2]))
-    assert isinstance(found[0], Pair)
-    np.testing.assert_array_equal(found[0].hidden, [[4, 5], [4, 5]])
-    np.testing.assert_array_equal(found[0].cell, [[5, 6], [5, 6]])
-
-
-def test_a_state_with_something_else_than_arrays_is_refused() -> None:
-    with pytest.raises(TypeError):
-        select_rows((np.zeros(2), 3), np.array([0]))

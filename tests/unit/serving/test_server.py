@@ -88,7 +88,7 @@ def test_the_service_serves_without_the_training_framework() -> None:
         assert exchange(port, get("/readyz")).status == 200
         assert exchange(port, completion(5)).status == 200
         for path, body in (("/v1/score", {"lines": ["I am"]}), ("/v1/suggest", {"text": "I am "})):
-            assert exchange(port, post(path, json.dumps(body).encode())).status in (200, 400), path
+            assert exchange(port, post(path, json.dumps(body).encode())).status == 200, path
         assert process.stop() == 143
     assert process.output == f"serving austen on http://127.0.0.1:{port}/\nstopped by SIGTERM\n"
 

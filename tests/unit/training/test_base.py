@@ -92,6 +92,25 @@ def test_the_start_is_round_0_and_the_model_is_at_least_as_good(tuned: Path) -> 
     assert valid["perplexity"] < 1.001 * progress.best_perplexity
 
 
+def test_weight_decay_pulls_towards_the_start(tuned: Path) -> None:
+    arrays = newest_of(CheckpointStore(tuned / "checkpoints")).arrays
+    kept = [array for name, array in arrays.items() if name.startswith("optimizer/")]
+    for name, weight in read_bundle(tuned / "start").weights.items():
+        assert any(np.array_equal(array, weight) for array in kept), name
+
+
+def test_the_second_generation_names_texts_and_rights_of_the_first(tmp_path: Path) -> None:
+    first, second = tmp_path / "first", tmp_path / "second"
+    with pytest.warns(TrainingWarning, match="unknown"):
+        fit(NEW, first, base="austen", epochs=0.0)
+    with pytest.warns(TrainingWarning, match="unknown"):
+        fit(NEW, second, base=first, epochs=0.0)
+    config = RunConfig.read(second / "config.toml")
+    assert chain_of(config) == ["first", "austen"]
+    assert "austen" in config.origin["base_text"]
+    assert "public domain" in config.origin["base_license"]
+
+
 @pytest.mark.parametrize(("given", "expected"), [({}, (0.0025, 1.0)), ({"learning_rate": 0.02}, (0.02, 1.0))])
 def test_auto_takes_smaller_steps_from_a_base(
     base: Path, given: dict[str, float], expected: tuple[float, float]

@@ -130,6 +130,24 @@ def test_compilation_does_not_count_once_there_is_another_round() -> None:
     assert total_steps(time_plan(done[-1].seconds + 15.0, 10), done, MANY) == 20 + 100
 
 
+def test_a_text_too_small_for_its_time_never_gets_more_steps_than_planned_at_first() -> None:
+    done = records((100, 0.1, 1.0))
+    short = replace(time_plan(1e9, 100, 400), needed_seconds=50.0)
+    assert total_steps(short, done, 400) == 400
+    assert total_steps(replace(short, seconds=done[0].seconds + 12.5), done, 400) < 400
+
+
+def test_the_time_of_the_mixture_is_kept_free() -> None:
+    done = records((100, 0.1, 1.0))
+    mixed = replace(time_plan(130.0, 100), mixture_seconds=20.0)
+    assert total_steps(mixed, done, MANY) == total_steps(time_plan(110.0, 100), done, MANY) < MANY
+
+
+def test_the_time_left_is_that_of_the_steps_and_the_round_ends() -> None:
+    done = records((100, 0.1, 1.0), (100, 0.1, 1.0))
+    assert Plan(100, 100, (450,)).seconds_left(done) == pytest.approx(250 * 0.1 + 3 * 1.0)
+
+
 @pytest.mark.parametrize("seconds", [2.0, 11.0, 12.0, 1e9])
 def test_no_steps_are_added_after_all_planned_steps(seconds: float) -> None:
     assert total_steps(time_plan(seconds, 100), records((100, 0.1, 1.0)), 100) == 100

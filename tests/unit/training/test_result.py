@@ -2,6 +2,7 @@
 
 import random
 from dataclasses import asdict, replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -13,6 +14,7 @@ from nextword.engine.opening import start_engine
 from nextword.inference.evaluation.perplexity import evaluate
 from nextword.model.language_model import LanguageModel
 from nextword.text.corpus import Corpus
+from nextword.text.options import TextOptions
 from nextword.training.config import RunConfig
 from nextword.training.context import RunContext
 from nextword.training.progress import TrainingProgress
@@ -85,6 +87,16 @@ def test_the_table_has_the_metrics_of_the_run(finished: FinishedRun) -> None:
         "finished": True,
         "splits": [asdict(row) for row in finished.metrics],
     }
+
+
+@pytest.mark.parametrize(("size", "is_warned"), [(4, True), (None, False)])
+def test_many_unknown_words_are_warned_of(tmp_path: Path, size: int | None, is_warned: bool) -> None:
+    path, chosen = tmp_path / "letters.txt", random.Random(0)
+    path.write_text("".join(" ".join(chosen.choices("abcde", k=6)) + "\n" for _ in range(300)), encoding="utf-8")
+    text = Corpus.load(path, TextOptions(maximum_vocabulary=size), cache_dir=tmp_path / "cache")
+    network, said = LanguageModel(CONFIG.model.build(text.tokenizer.vocabulary_size)), list[str]()
+    finish_run(network, text, CONFIG, PROGRESS, RunContext(warn=said.append))
+    assert any("are unknown" in each for each in said) == is_warned
 
 
 def test_it_is_shown_in_one_line(finished: FinishedRun) -> None:

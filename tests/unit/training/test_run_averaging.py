@@ -14,7 +14,7 @@ from nextword.training.run import TrainingRun
 from nextword.training.step.step import RoundDataset
 from nextword.training.step.stream_model import named_variables
 from support.checkpoint_stores import best_of
-from support.training_runs import OPTIONS, finished
+from support.training_runs import OPTIONS, finished, make_run
 
 NUM_ROUNDS, ROUND_STEPS = 5, 6
 
@@ -78,10 +78,13 @@ def test_both_tails_are_validated_and_the_better_one_counts(tmp_path: Path) -> N
 
 
 def test_validation_between_rounds_does_not_change_the_weights(tmp_path: Path) -> None:
-    run = finished(tmp_path, averaging("exponential"))
-    before = {name: array.copy() for name, array in run.step.model.named_weights().items()}
-    found = [run.step.validate() for _ in range(2)]
+    step = make_run(tmp_path, averaging("exponential")).step
+    step.train_round(0, ROUND_STEPS)
+    before = {name: array.copy() for name, array in step.model.named_weights().items()}
+    average = step.optimizer.averages.main.averages[0]
+    assert not np.array_equal(average, before["embedding/embeddings"])
+    found = [step.validate() for _ in range(2)]
     assert found[0].averaged_steps > 0
     assert found[1].perplexity == found[0].perplexity
-    for name, weight in run.step.model.named_weights().items():
+    for name, weight in step.model.named_weights().items():
         np.testing.assert_array_equal(weight, before[name], err_msg=name)

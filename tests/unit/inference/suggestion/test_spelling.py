@@ -12,7 +12,7 @@ from nextword.engine.engine import read_text
 from nextword.engine.text_model import TextModel
 from nextword.inference.suggestion.session import complete
 from nextword.inference.suggestion.session_options import SessionOptions
-from nextword.inference.suggestion.spelling import Beam, WordParts, spell
+from nextword.inference.suggestion.spelling import WordParts, spell
 from nextword.text.tokens.vocabulary import Vocabulary
 from support.typing_engines import FixedEngine, make_tokenizer, toy_engine
 
@@ -79,12 +79,12 @@ def test_words_of_subwords_sum_over_all_spellings(seed: int, typed: str, k: int)
     context = [9, 2]
     expected = all_spellings(engine, vocabulary, typed, context, 3)
     log_probs, state = read_text(engine, context)
-    found = spell(engine, (log_probs[0], state), WordParts(vocabulary), ("", typed), 1000, Beam(5000, 3))
+    found = spell(engine, (log_probs[0], state), WordParts(vocabulary), ("", typed), 1000, width=5000, max_length=3)
     joint = dict(found)
     reached = sum(expected.values()) / sum(joint.values())
     assert joint == pytest.approx({word: value / reached for word, value in expected.items()}, rel=1e-4)
     # A narrow search finds some of them, with at most their probability.
-    narrow = spell(engine, (log_probs[0], state), WordParts(vocabulary), ("", typed), k, Beam(2, 3))
+    narrow = spell(engine, (log_probs[0], state), WordParts(vocabulary), ("", typed), k, width=2, max_length=3)
     assert len(narrow) <= k
     assert {word for word, _ in narrow} <= set(joint)
 

@@ -7,6 +7,8 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 from starlette.applications import Starlette
@@ -14,6 +16,7 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response, StreamingResponse
 from starlette.routing import Route
 
+from nextword.serving.http.transport import BoundedProtocol
 from nextword.serving.settings import ServingSettings
 from support.raw_http import RawClient, exchange, get, post
 from support.running_transport import RunningServer, running
@@ -189,6 +192,22 @@ def test_a_stream_of_a_slow_model_is_not_cut(server: RunningServer) -> None:
     assert answer.body.endswith(b"0\r\n\r\n")
 
 
+@pytest.mark.parametrize(("read", "expected"), [(512, ["watch"]), (511, ["slow_reader", "abort"])])
+def test_a_client_that_reads_1_kib_a_second_is_kept(
+    read: int, expected: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: list[str | None] = []
+    connection: Any = object.__new__(BoundedProtocol)
+    connection._settings = SHORT  # half a second to write
+    connection.transport = SimpleNamespace(
+        get_write_buffer_size=lambda: 1000, get_extra_info=lambda _name: None, abort=lambda: seen.append("abort")
+    )
+    monkeypatch.setattr(connection, "_watch_reader", lambda: seen.append("watch"))
+    monkeypatch.setattr(connection, "_report", lambda refusal: seen.append(refusal.code))
+    connection._on_write_deadline(1000 + read)
+    assert seen == expected
+
+
 def test_an_early_answer_reaches_a_client_that_still_sends(server: RunningServer) -> None:
     with RawClient(server.port) as client:
         client.send(b"POST /early HTTP/1.1\r\nHost: localhost\r\nContent-Length: 60000\r\n\r\n")
@@ -240,13 +259,13 @@ def test_a_client_that_sends_much_ahead_is_closed(patient_server: RunningServer)
 
 
 @pytest.mark.parametrize("protocol", ["websocket", "h2c"])
-def test_a_wish_for_another_protocol_is_ignored(server: RunningServer, protocol: str) -> None:
-    with RawClient(server.port) as client:
+def test_a_wish_for_another_protocol_is_ignored(patient_server: RunningServer, protocol: str) -> None:
+    with RawClient(patient_server.port) as client:
         for _ in range(2):
             client.send(get("/hello", "Connection: Upgrade", f"Upgrade: {protocol}", close=False))
             assert client.receive_until(b"hello").startswith(b"HTTP/1.1 200")
 
 
-def test_answers_tell_nothing_of_the_server(server: RunningServer) -> None:
-    headers = exchange(server.port, post("/length", b"a")).headers
+def test_answers_tell_nothing_of_the_server(patient_server: RunningServer) -> None:
+    headers = exchange(patient_server.port, post("/length", b"a")).headers
     assert "server" not in headers

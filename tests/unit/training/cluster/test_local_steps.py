@@ -94,6 +94,15 @@ def test_a_run_killed_in_its_first_round_resumes_from_the_start_that_was_saved(t
         assert (checkpoint.step, checkpoint.arrays.keys()) == (0, {"kernel", "bias"})
 
 
+def test_the_best_checkpoint_has_the_weights_alone(tmp_path: Path) -> None:
+    in_threads(2, partial(rounds, tmp_path, last=2))
+
+    def best(number: int, meeting: InMemory) -> Any:
+        return LocalSteps(ProcessGroup(2, number), meeting).store(tmp_path, lambda _warning: None).best()
+
+    assert [each.arrays.keys() for each in in_threads(2, best)] == [{"kernel", "bias"}] * 2
+
+
 def test_a_process_without_its_checkpoints_is_named(tmp_path: Path) -> None:
     in_threads(2, partial(rounds, tmp_path, last=3))
     (tmp_path / "process-1").rename(tmp_path / "elsewhere")

@@ -193,6 +193,18 @@ def test_a_run_from_a_base_has_a_patience_of_a_third_of_its_rounds_with_epochs_t
     assert planned.training.patience == math.ceil(math.ceil(10 * steps_per_epoch / 20) / 3)
 
 
+def test_a_short_text_is_read_eight_times_at_most_from_a_base(
+    fixed: FixedPlan, machine: Machine, tmp_path: Path
+) -> None:
+    corpus = text_of(tmp_path, 500)
+    config = fixed(10, {"training": {"base": "austen"}}, text=corpus)
+    assert epochs_of(config, corpus) == 8
+    assert {name: getattr(config.model, name) for name in dropout_rates(8)} == dropout_rates(8)
+    rounds = math.ceil(steps_of(config) / time_plan_of(config).round_steps)
+    assert config.training.patience == max(5, math.ceil(rounds / 3))
+    assert (config.training.sampled_softmax, len(machine.measured)) == (None, 1)
+
+
 def test_weight_decay_is_inversely_proportional_to_the_text(fixed: FixedPlan, corpus: Corpus) -> None:
     # A mean loss over N words with a penalty of c / N is, times N, the text's loss with a penalty of c.
     for minutes in (1, 60):
@@ -356,6 +368,11 @@ def test_a_mixture_takes_at_most_a_tenth_of_the_time_and_none_if_none_is_wanted(
     assert slow is not None
     assert quick is not None
     assert slow.seconds > quick.seconds
+    assert quick.measures_test
+    too_slow = MixturePlan.of(fixed(10).training, corpus, 1e-2)
+    assert too_slow is not None
+    assert not too_slow.measures_test
+    assert too_slow.seconds <= 60
     saved = time_plan_of(fixed(10))
     at_the_end = MixturePlan.of(fixed(10).training, corpus, saved.token_seconds)
     assert at_the_end is not None

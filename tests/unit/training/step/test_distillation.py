@@ -43,6 +43,13 @@ def teacher_run(corpus: Corpus, tmp_path_factory: pytest.TempPathFactory) -> Pat
     return run_of(corpus, tmp_path_factory.mktemp("runs") / "teacher")
 
 
+def test_a_teacher_predicts_without_dropout(teacher_run: Path) -> None:
+    assert read_bundle(teacher_run / "model").architecture.hidden_dropout_rate > 0
+    (model,) = Teacher.open(teacher_run).models
+    tokens = np.arange(10, dtype=np.int32).reshape(2, 5) % model.architecture.vocabulary_size
+    np.testing.assert_array_equal(model(tokens, training=True)[0], model(tokens)[0])
+
+
 def last_record(run: Path) -> dict[str, Any]:
     record: dict[str, Any] = json.loads((run / "log.jsonl").read_text(encoding="utf-8").splitlines()[-1])
     return record

@@ -146,7 +146,7 @@ def test_the_learning_rate_of_a_point_is_that_of_the_schedule(tmp_path: Path, sc
     run = make_run(tmp_path, options)
     rate = make_schedule(options, run.plan)
     expected = [rate if isinstance(rate, float) else float(rate(step)) for step in (0, 7, 29)]
-    assert run.step.learning_rates([0, 7, 29]) == pytest.approx(expected, rel=1e-6)
+    assert [run.step.optimizer.learning_rate_after(step) for step in (0, 7, 29)] == pytest.approx(expected, rel=1e-6)
 
 
 class SeenPoints(TrainingObserver):

@@ -9,6 +9,7 @@ import optuna
 import pytest
 from optuna.trial import TrialState
 
+from nextword.errors import SettingError
 from nextword.training.tuning.database import Claim, Outcome
 from nextword.training.tuning.study import NumberedSampler, Study
 from nextword.training.tuning.study_settings import StudyDirectory, StudySettings, SweepOptions
@@ -212,6 +213,12 @@ def test_whole_numbers_can_be_choices_of_a_float_setting(tmp_path: Path) -> None
         )
         tried = claimed(study).config.training.epochs
         assert tried in ((2.0,) if epochs == 2.0 else (1.0, 2.0, 4.0))
+
+
+def test_a_study_has_no_base() -> None:
+    settings = replace(SETTINGS, base=replace(BASE, training=BASE.training.replace(base="austen")))
+    with pytest.raises(SettingError, match="`base` must not be set in a study"):
+        _ = settings.space
 
 
 def test_a_trial_ended_by_another_machine_is_released(study: Study) -> None:

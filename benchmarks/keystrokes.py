@@ -16,7 +16,7 @@ from typing import Any
 
 import click
 
-from harness.ledger import KeystrokeResult, read_ledger, results_of_evaluation, write_ledger
+from harness.ledger import KeystrokeResult, read_ledger, results_of_evaluation, short_commit, write_ledger
 from harness.report import reporting
 from nextword.errors import SettingError
 
@@ -49,7 +49,7 @@ def keystrokes(
             "corpus": corpus,
             "trained_by": trained_by,
             "command": shown_as or shlex.join(["nextword", "evaluate", *arguments, "--keystrokes"]),
-            "commit": (report.origin["commit"] or "unknown")[:7],
+            "commit": short_commit(report.origin["commit"]),
             "seed": seed,
             "seconds": round(seconds, 1),
             "processor": report.origin["processor"] + (", not idle" if report.origin["is_busy"] else ""),

@@ -32,7 +32,8 @@ def measured(splits: dict[str, str], part: int, runs: Path) -> dict[str, Any]:
     texts = {**splits, "train": first_part(splits["train"], part)}
     corpus = nextword.Corpus.load({name: text.splitlines() for name, text in texts.items()}, tokenizer=whole.tokenizer)
     run = runs / f"part-{part}"
-    model = nextword.train(corpus, preset="quick", epochs=EPOCHS, seed=0, run=run, verbose=0)
+    settings = {"mixture": False}
+    model = nextword.train(corpus, preset="quick", epochs=EPOCHS, seed=0, settings=settings, run=run, verbose=0)
     history = model.history
     assert history is not None  # noqa: S101 - a model that was just trained has one
     best = history.best

@@ -40,6 +40,7 @@ _ARMS = {
 _STYLES = (("blue", "o"), ("orange", "s"), ("accent", "D"), ("violet", "o"), ("olive", "s"))
 _MARKERS = ("P", "X", "^")
 _PROGRAMS = {
+    "pytorch": "the same recipe in PyTorch",
     "transformer": "small transformer (PyTorch)",
     "mingru": "minimal GRU (PyTorch)",
     "word_language_model": "word_language_model (PyTorch)",

@@ -16,8 +16,13 @@ Interpreter = Callable[[], Sequence[str]]
 VARIABLES = {"torch": "NEXTWORD_PYTORCH", "lm_eval": "NEXTWORD_LM_EVAL"}
 """The environment variable that names a Python with a module."""
 
-KEPT_MEMORY = {"MALLOC_ARENA_MAX": "1", "MALLOC_MMAP_MAX_": "0", "MALLOC_TRIM_THRESHOLD_": "100000000000"}
-"""Variables by which glibc keeps freed memory; by default it returns large blocks and faults them in every step."""
+KEPT_MEMORY = {
+    "MALLOC_ARENA_MAX": "1",
+    "MALLOC_MMAP_MAX_": "0",
+    "MALLOC_TRIM_THRESHOLD_": "100000000000",
+    "GLIBC_TUNABLES": "glibc.malloc.hugetlb=1",
+}
+"""Variables by which glibc keeps freed memory, in huge pages; by default it faults large blocks again in every step."""
 
 # Made by `make peers`.
 _ENVIRONMENTS = Path(__file__).resolve().parents[1] / "environments"

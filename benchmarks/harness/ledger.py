@@ -126,6 +126,12 @@ def write_ledger(path: Path, results: Sequence[Any]) -> None:
     write_file(path, "".join(lines).encode())
 
 
+def short_commit(commit: str | None) -> str:
+    """Return the first digits of a commit, and "-dirty" if its files were changed; "unknown" without one."""
+    digits, dash, dirty = (commit or "unknown").partition("-")
+    return digits[:7] + dash + dirty
+
+
 def results_of_contest(lines: Sequence[Mapping[str, Any]]) -> list[Result]:
     """Return the results in the lines that `benchmarks/quality.py` wrote."""
     try:
@@ -134,7 +140,7 @@ def results_of_contest(lines: Sequence[Mapping[str, Any]]) -> list[Result]:
                 corpus=line["terms"]["corpus"],
                 preset=f"contest/{line['peer']}",
                 command=_command(line["peer"], **line["terms"]),
-                commit=(line["commit"] or "unknown")[:7],
+                commit=short_commit(line["commit"]),
                 seed=line["terms"]["seed"],
                 minutes=line["terms"]["minutes"],
                 processor=line["processor"],

@@ -25,7 +25,8 @@ from nextword.machine.processor import read_processor
 
 # Environment variables that change how fast programs are.
 _VARIABLES = (
-    *("JAX_", "KMP_", "LD_PRELOAD", "MALLOC_", "MKL_", "NEXTWORD_KEEP_MEMORY", "NPROC", "OMP_", "OPENBLAS_", "XLA_"),
+    *("GLIBC_", "JAX_", "KMP_", "LD_PRELOAD", "MALLOC_", "MKL_", "NEXTWORD_KEEP_MEMORY", "NPROC", "OMP_"),
+    *("OPENBLAS_", "XLA_"),
 )
 
 _MAX_IDLE_LOAD = 0.5

@@ -5,8 +5,8 @@
 Rows of tokens with carried state, each epoch from another place in the text; fused Adam with a rate of its own for the
 embedding, a warm-up, and a line down to zero at the end of the time; clipped gradients, a penalty on the last layer's
 output; bfloat16 by autocast, or float32. With a `start` from "counts" it begins at word vectors and log-frequencies.
-What it lacks: candidates for the softmax, an input that modulates the hidden state, and a mixture. `Recipe` has what
-`auto` chooses for three to four epochs of the Penn Treebank; `auto`'s formulas tell what suits more.
+What it lacks: candidates for the softmax, an input that modulates the hidden state, weight drop, and a mixture.
+`Recipe` has what `auto` chooses for three to four epochs of the Penn Treebank; `auto`'s formulas tell what suits more.
 """
 
 import math
@@ -25,6 +25,8 @@ from quality_protocol import Ids, Outcome, Say, Task, compete, shifted
 
 _VALIDATION_ROWS = 32
 _EXACT_STEPS = 1000
+_EMBEDDING_DEVIATION = 0.5 / math.sqrt(3.0)
+"""Standard deviation of nextword's first weights, which are uniform between -0.5 and 0.5."""
 
 
 @dataclass(frozen=True)
@@ -46,6 +48,12 @@ class Recipe:
     validations: int = 4
     start: str = "random"
     compute_dtype: str = "bfloat16"
+
+    def __post_init__(self) -> None:
+        if self.start not in ("random", "counts"):
+            raise ValueError(f'`start` must be "random" or "counts", but is {self.start!r}')
+        if not 0 < self.warmup_part < 1:
+            raise ValueError(f"`warmup_part` must be between 0 and 1, but is {self.warmup_part}")
 
 
 class Training:
@@ -80,8 +88,8 @@ class Training:
                 break
 
     def _step(self, window: Tensor, state: State) -> State:
-        recipe, part = self.recipe, self.clock.part
-        rate = recipe.learning_rate * min(part / recipe.warmup_part, (1 - part) / (1 - recipe.warmup_part))
+        recipe = self.recipe
+        rate = learning_rate(recipe, self.clock.part)
         for group in self._optimizer.param_groups:
             group["lr"] = group["ratio"] * rate
         with self._precision():
@@ -108,12 +116,19 @@ class Training:
         return torch.autocast("cpu", dtype, enabled=dtype != torch.float32)
 
 
+def learning_rate(recipe: Recipe, part: float) -> float:
+    """Return the rate after this part of the time, which rises to its peak and falls to zero, both on a line."""
+    return recipe.learning_rate * min(part / recipe.warmup_part, (1 - part) / (1 - recipe.warmup_part))
+
+
 def make_model(vocabulary_size: int, recipe: Recipe) -> PyTorchModel:
-    """Return the network with PyTorch's own initial weights, but a bias of one for the gates that forget."""
+    """Return the network with PyTorch's first weights of the layers, and nextword's embedding and biases."""
     rates = {name: value for name, value in asdict(recipe).items() if name.endswith("dropout_rate")}
     sizes = {"embedding_size": recipe.width, "hidden_sizes": [2 * recipe.width, recipe.width]}
     model = PyTorchModel({"vocabulary_size": vocabulary_size, "tied": True, **sizes, **rates})
     with torch.no_grad():
+        model.embedding.weight.mul_(_EMBEDDING_DEVIATION)
+        model.projection.bias.zero_()
         for lstm in model.lstms:
             lstm.bias_ih_l0.chunk(4)[1].fill_(1.0)
             lstm.bias_hh_l0.zero_()
@@ -125,13 +140,15 @@ def start_from(model: PyTorchModel, vectors: NDArray[np.float32], ids: Ids) -> N
     known = torch.from_numpy(vectors.any(axis=1))
     counts = torch.from_numpy(np.bincount(ids, minlength=len(vectors))) + 0.5
     with torch.no_grad():
-        model.embedding.weight.mul_(0.5 / math.sqrt(3.0))
-        model.embedding.weight[known] = 0.5 / math.sqrt(3.0) * torch.from_numpy(vectors)[known]
+        model.embedding.weight[known] = _EMBEDDING_DEVIATION * torch.from_numpy(vectors)[known]
         model.projection.bias.copy_(torch.log(counts / counts.sum()))
 
 
 def windows(ids: Ids, recipe: Recipe, seed: int) -> Iterator[tuple[Tensor, bool]]:
     """Yield windows `(B, T + 1)` for ever, and whether an epoch begins; each begins at another place in the text."""
+    least = recipe.batch_size * (recipe.num_steps + 1)
+    if len(ids) < least:
+        raise ValueError(f"the training text must have {least} tokens for one window, but has {len(ids)}")
     random = np.random.default_rng(seed)
     while True:
         rows = in_rows(np.roll(ids, -random.integers(len(ids))), recipe.batch_size)

@@ -3,6 +3,8 @@
     python examples/ctc/shallow_fusion.py                     # a trigram model of the train split, fitted in seconds
     python examples/ctc/shallow_fusion.py --model runs/demo   # a model of yours
 
+Both need jiwer, which `nextword[all]` has.
+
 An artificial acoustic model "hears" the short paragraphs of the Austen sample's test split:
 for each character it gives a distribution over all of them, in which characters that sound alike are probable too, and
 noise drawn by a seed decides how much. Its output has the shape of a CTC network's, and the same beam search decodes it

@@ -4,6 +4,7 @@ python check_quality_torch.py FOLDER_OF_PROGRAMS
 """
 
 import sys
+from collections.abc import Callable
 from dataclasses import replace
 
 sys.path.insert(0, sys.argv[1])
@@ -12,11 +13,13 @@ import numpy as np
 import torch
 from torch.nn.functional import logsigmoid
 
+import quality_pytorch as pytorch
 import quality_transformer as transformer
 import quality_word_language_model as word_language_model
 
 IDS = np.random.default_rng(0).integers(30, size=53)
 RECIPE = transformer.Recipe(width=8, num_layers=2, num_heads=2, context=8)
+SMALL = pytorch.Recipe(width=8, batch_size=3, num_steps=4, compute_dtype="float32")
 
 
 def check_windows_predict_each_token_from_what_stands_before_it() -> None:
@@ -100,6 +103,52 @@ def check_carried_state_makes_the_window_length_no_matter() -> None:
 def check_rows_are_parallel_streams() -> None:
     rows = word_language_model.in_rows(np.arange(11), 3)
     assert rows.tolist() == [[0, 3, 6], [1, 4, 7], [2, 5, 8]]
+
+
+def check_the_recipe_in_pytorch_carries_its_state() -> None:
+    torch.manual_seed(0)
+    model = pytorch.make_model(30, SMALL)
+    inputs, targets = torch.from_numpy(IDS[None, :-1]), torch.from_numpy(IDS[None, 1:])
+    losses = [pytorch.total_loss(model, inputs, targets, steps) for steps in (1, 7, 100)]
+    assert np.allclose(losses, losses[0], rtol=1e-5), losses
+
+
+def check_its_windows_are_other_ones_in_every_epoch() -> None:
+    found = pytorch.windows(np.arange(60), SMALL, 0)
+    taken = [next(found) for _ in range(8)]
+    assert [is_first for _, is_first in taken] == 2 * [True, False, False, False]
+    for epoch in (taken[:4], taken[4:]):
+        rows = torch.cat([window[:, :-1] for window, _ in epoch], 1)
+        assert ((rows[:, 1:] - rows[:, :-1]) % 60 == 1).all()
+    assert (taken[0][0] != taken[4][0]).all()
+    assert all((window[:, 1:] == (window[:, :-1] + 1) % 60).all() for window, _ in taken)
+    assert "15 tokens" in mistake_in(lambda: next(pytorch.windows(np.arange(14), SMALL, 0)))
+
+
+def check_its_rate_and_its_start_are_nextword_s() -> None:
+    recipe = replace(SMALL, learning_rate=1.0, warmup_part=0.2)
+    assert np.allclose([pytorch.learning_rate(recipe, part) for part in (0, 0.1, 0.2, 0.6, 1)], [0, 0.5, 1, 0.5, 0])
+    model = pytorch.make_model(30, SMALL)
+    random_row, vectors = model.embedding.weight[29].tolist(), np.ones((30, 8), np.float32)
+    vectors[29] = 0.0
+    pytorch.start_from(model, vectors, IDS)
+    assert torch.allclose(model.embedding.weight[:29], torch.tensor(0.5 / 3**0.5))
+    assert model.embedding.weight[29].tolist() == random_row
+    assert 0.1 < model.embedding.weight[29].std() < 0.6
+    assert np.allclose(model.projection(torch.zeros(8)).exp().sum().item(), 1.0)
+
+
+def check_mistakes_in_its_recipe_are_named() -> None:
+    assert "`start` must be" in mistake_in(lambda: pytorch.Recipe(start="vectors"))
+    assert "`warmup_part` must be" in mistake_in(lambda: pytorch.Recipe(warmup_part=0.0))
+
+
+def mistake_in(call: Callable[[], object]) -> str:
+    try:
+        call()
+    except ValueError as error:
+        return str(error)
+    raise AssertionError("no mistake was found")
 
 
 if __name__ == "__main__":

@@ -15,7 +15,7 @@ CONTEST = {
     "kind": "result",
     "peer": "other",
     "terms": TERMS,
-    "commit": None,
+    "commit": "0123456789ab-dirty",
     "processor": "a processor",
     "parameters": 7,
     "epochs": 1.25,
@@ -46,6 +46,7 @@ def test_the_pages_are_rendered_and_then_up_to_date(docs: Path) -> None:
         page = (docs / name).read_text(encoding="utf-8")
         assert "**85.00**" in page
         assert "| `contest/other` |" in page
+        assert "0123456-dirty" in page
     assert (docs / "images" / "ptb-minutes.svg").stat().st_size > 0
     assert benchmark("results", "--docs", docs, "--check").code == 0
 

@@ -156,11 +156,14 @@ def fetched(source: Source) -> Path:
     if digest != source.sha256:
         raise SystemExit(f"{archive} must have the SHA-256 {source.sha256}, but has {digest}; remove it and try again")
     if not folder.is_dir():
+        partial = folder.with_name(f"{folder.name}.partial")  # an interruption leaves no folder that looks complete
+        shutil.rmtree(partial, ignore_errors=True)
         if archive.suffix == ".deb":
-            unpack = ("dpkg-deb", "-x", str(archive), str(folder))
+            unpack = ("dpkg-deb", "-x", str(archive), str(partial))
             subprocess.run(unpack, check=True)
         else:
-            shutil.unpack_archive(archive, folder, filter="data")
+            shutil.unpack_archive(archive, partial, filter="data")
+        partial.rename(folder)
     return folder
 
 

@@ -184,7 +184,7 @@ def test_a_file_that_a_command_uses_is_not_overwritten(
 ) -> None:
     lines = "the cat sat on the mat\n" * 40
     texts = {"file": lines, "other": lines, "arpa": TOY_ARPA}
-    paths = {name: tmp_path / f"{name}.txt" for name in texts} | {"arpa": tmp_path / "model.arpa"}
+    paths = {"file": tmp_path / "lines.npy", "other": tmp_path / "other.txt", "arpa": tmp_path / "model.arpa"}
     for name, path in paths.items():
         path.write_text(texts[name], encoding="utf-8")
     assert nextword(*(argument.format(**paths) for argument in arguments)) == 2

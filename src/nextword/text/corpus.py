@@ -162,8 +162,8 @@ class Corpus(TrainingText):
                 - a file of plain text, JSON Lines, CSV or Parquet, packed with gzip, zstd, bzip2 or xz or not;
                 - several files: a pattern such as `"mail/*.txt"`, or a list of `Path`;
                 - an address, such as `"https://example.org/mail.jsonl.gz"` or `"s3://bucket/*.txt"`;
-                - a folder with such files for train, valid and test, or with any number of .txt and .md files, which
-                  are read as one text;
+                - a folder with .txt or .jsonl files for train, valid and test, or with any number of .txt and .md
+                  files, which are read as one text;
                 - the name of a sample: austen, ptb, wikitext-2;
                 - an iterable of strings, or of mappings that hold a string under the key `field`;
                 - a mapping from train, valid (or validation) and test to such iterables, for example a `DatasetDict`

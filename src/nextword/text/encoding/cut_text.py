@@ -150,14 +150,15 @@ class Cutting:
                 yield text
                 return
             for wrong in (self, *beside):
-                wrong.remove()
+                shutil.rmtree(wrong.folder, ignore_errors=True)
         with replace(self, line_ends=right, is_guess=False).text(ahead=ahead, processes=processes) as text:
             yield text
 
     def remove(self) -> None:
-        """Remove what was cut, because it is wrong or its result is stored."""
-        if self.folder.is_dir():
-            shutil.rmtree(self.folder, ignore_errors=True)
+        """Remove what was cut, because its result is stored; not while another call reads it."""
+        with ExitStack() as locks:
+            if self.folder.is_dir() and self.lock(locks, wait=False):
+                shutil.rmtree(self.folder, ignore_errors=True)
 
     @cached_property
     def folder(self) -> Path:
@@ -196,7 +197,7 @@ class Cutting:
             if self.part.has_changed:
                 raise changed_error(self.part)
         except TextError:
-            self.remove()
+            shutil.rmtree(self.folder, ignore_errors=True)
             raise
         return CutText([CutShard(folder) for folder in self.shards], self.line_ends)
 

@@ -173,7 +173,7 @@ def arranged_text(
 
     def write(folder: Path) -> None:
         documents = chain.from_iterable(source.documents(unit) for source in sources)
-        counts = write_arranged(documents, options, folder, always_blank=not has_records)
+        counts = write_arranged(documents, options, folder, always_blank=not has_records and unit != "line")
         (folder / _COUNTS).write_text(json.dumps(asdict(counts)), encoding="utf-8")
 
     files = [source for source in sources if isinstance(source, TextFile)]

@@ -75,7 +75,7 @@ def documents_of_parquet(path: Path, field: str, shown: str) -> Iterator[Documen
                 yield Document(location, _field(row, field, location))
     except OSError as error:
         raise unreadable(path, error) from error
-    except ArrowException as error:
+    except (ArrowException, UnicodeDecodeError) as error:
         raise TextError(f"`{shown}` must be a whole Parquet file, but is damaged ({error}); copy it again") from error
 
 

@@ -125,7 +125,7 @@ class TextFile(Source):
             return "json lines"
         if self._suffix in _DELIMITERS:
             return "table"
-        if _WHATSAPP.fullmatch(bare_name(self.path.name)):
+        if _WHATSAPP.fullmatch(bare_name(Path(self.shown).name)):
             return "whatsapp chat"
         return _KINDS.get(self._suffix, "plain")
 

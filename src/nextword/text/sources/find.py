@@ -124,7 +124,7 @@ def resolve_source(
 
 def has_splits(text: str, *, data_dir: Path | None = None) -> bool:
     """Return whether a text is a folder with files for train, valid and test."""
-    path = sample_path(text, data_dir=data_dir) if text in SAMPLES else Path(text)
+    path = sample_path(text, data_dir=data_dir) if text in SAMPLES else Path(as_path(text))
     return path.is_dir() and has_split_files(path)
 
 
@@ -140,11 +140,13 @@ def _find(
         paths = sorted(path for name in glob.glob(text, recursive=True) if (path := Path(name)).is_file())  # noqa: PTH207
         if not paths:
             raise TextError(f"`{text}` must match at least one file, but matches none; check the pattern")
-        return _paths(paths, options, Path(text).parent.name or text, str(Path.cwd() / text))
+        return _paths(paths, options, Path(text).parent.name or text, stored_name(text))
     if isinstance(text, list | tuple) and text and all(isinstance(path, Path) for path in text):
         return _paths(text, options, text[0].resolve().parent.name, "")
     if not isinstance(text, str | Path):
         return _rows(text, options, needed)
+    if is_gathered(text):
+        options = options.replace(sender=None)  # the cache has the messages of one sender alone
     path = _located(text, *folders)
     found = _folder(path, options, needed) if path.is_dir() else _paths([path], options, "", "")
     if is_gathered(text):
@@ -157,7 +159,7 @@ def _find(
 
 def _files(files: Sequence[TextFile], name: str, stored: str, description: str) -> _Found:
     joined = f"{name} ({number_of_files(files)} as one text)" if len(files) > 1 else ""
-    is_pretokenized = len(files) == 1 and is_known_as_pretokenized(files[0].path)
+    is_pretokenized = len(files) == 1 and is_known_as_pretokenized(Path(name))
     return _Found(name, stored, description, {"all": files}, joined, is_pretokenized=is_pretokenized)
 
 
@@ -203,8 +205,9 @@ def _rows(text: Any, options: TextOptions, needed: Sequence[SplitOrAll]) -> _Fou
             f"a mapping must hold each of {', '.join(needed)}, but lacks {', '.join(lacking)}; add it, or pass one "
             'split alone, such as `text["train"]`, which is then split itself'
         )
+    wanted = sources if "all" in needed else needed
     description = f"split as given: {', '.join(split for split in SPLITS if split in needed)}"
-    return _Found(IN_MEMORY, "", description, {split: [rows] for split, rows in sources.items()})
+    return _Found(IN_MEMORY, "", description, {split: [rows] for split, rows in sources.items() if split in wanted})
 
 
 def _located(text: str | Path, data_dir: Path | None, cache_dir: Path | None) -> Path:
@@ -253,7 +256,7 @@ def _arranged(found: _Found, options: TextOptions, needed: Sequence[SplitOrAll],
 
 def _split(found: _Found, plain: PlainText, options: TextOptions, needed: Sequence[SplitOrAll]) -> TextSource:
     parts, how_split = plain.ranges, ", ".join(filter(None, (found.description, plain.description)))
-    if options.sender and not any(part.num_bytes for part in parts.values()):
+    if options.sender and not found.is_in_memory and not any(part.num_bytes for part in parts.values()):
         files = [source for sources in found.sources.values() for source in sources if isinstance(source, TextFile)]
         raise unknown_sender(files, options.sender)
     whole = parts.get("all")
@@ -264,8 +267,9 @@ def _split(found: _Found, plain: PlainText, options: TextOptions, needed: Sequen
         )
     for split, part in parts.items():
         if not part.num_bytes:
+            lack = "is empty" if options.split_by == "bytes" else "got no document; give more, or larger fractions"
             raise TextError(
-                f"`{part.name}` must hold text{'' if split == 'all' else f' for the {split} split'}, but is empty"
+                f"`{part.name}` must hold text{'' if split == 'all' else f' for the {split} split'}, but {lack}"
             )
     return TextSource(
         name=found.name,

@@ -18,6 +18,7 @@ _WHATSAPP = re.compile(
     r"\u200e?\[?\d{1,4}[./-]\d{1,2}[./-]\d{1,4},? \d{1,2}[:.]\d\d(?:[:.]\d\d)?(?:\s?[APap]\.?\s?[Mm]\.?)?(?:\] | - )"
     r"(?:(?P<sender>[^:]+): )?(?P<text>.*)"
 )
+_DATE = re.compile(r"\d[:.]\d\d|\d{4}")
 _MEDIA = re.compile(r"\u200e|<[^<>]*>$")
 
 
@@ -124,8 +125,8 @@ def own_lines(body: str) -> str:
         if line.startswith(">") and not is_quote and any(lines):
             while not lines[-1].strip():
                 lines.pop()
-            if lines[-1].rstrip().endswith(":"):  # "On Monday, Ann wrote:", in one line or two
-                del lines[-2 if len(lines) > 1 and lines[-2].strip() else -1 :]
+            if lines[-1].rstrip().endswith(":"):  # "On 5 May 2026, Ann wrote:", in one line or two
+                del lines[-2 if _DATE.search("".join(lines[-2:-1])) and not _DATE.search(lines[-1]) else -1 :]
         is_quote = line.startswith(">")
         if not is_quote and (bare or any(lines[-1:])):
             lines.append(line.rstrip())

@@ -123,7 +123,7 @@ def stored_name(text: str | Path) -> str:
     """Return a name by which a text is found from any folder: a sample's name, an address, or an absolute path."""
     text = as_path(text) if isinstance(text, str) else text
     if isinstance(text, str) and (is_url(text) or is_pattern(text)):
-        return text if is_url(text) else str(Path.cwd() / text)
+        return text if is_url(text) else str(Path(glob.escape(str(Path.cwd()))) / text)
     return str(Path(text).resolve()) if text not in SAMPLES and Path(text).exists() else str(text)
 
 

@@ -23,7 +23,7 @@ from nextword.text.reading.reader import TextRange
 from nextword.text.sources.files import Source, TextFile
 from nextword.text.sources.names import SplitOrAll
 
-FORMAT = 1
+FORMAT = 2
 """Raise this number whenever the same source gives another plain text."""
 
 WHOLE = "text.txt"
@@ -127,13 +127,10 @@ def _join(files: Sequence[TextFile], partial: Path) -> None:
             last = b""
             output.write(between)
             for block in file.checked_blocks():
-                try:
-                    output.write(block)
-                except OSError as error:  # of the cache; those of the file are another kind of error already
-                    raise cache_error(partial.parent, error) from error
+                output.write(block)
                 last = block[-1:] or last
                 task.advance(len(block))
-            between = b"\n" if last in (b"\n", b"\r") else b"\n\n" if last else b""
+            between = b"\n" if last == b"\n" else b"\n\n" if last else b""
             if output.tell() - size >= _SAVED_BYTES:
                 output.flush()
                 os.fsync(output.fileno())

@@ -53,7 +53,7 @@ def remote_files(url: str, cache: Path) -> list[RemoteFile]:
 
     with _errors_of(url):
         system, path = url_to_fs(url)
-        names = sorted(system.glob(path)) if "*" in path else [path]
+        names = sorted(filter(system.isfile, system.glob(path))) if "*" in path else [path]
         files = [(name, system.unstrip_protocol(name) if "*" in path else url) for name in names]
     if not files:
         raise TextError(f"`{url}` must match at least one file, but matches none; check the pattern")

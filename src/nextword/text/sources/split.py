@@ -21,6 +21,7 @@ _BREAKS = {
 }
 """Where to cut, best first, and how many bytes to search for such a break."""
 
+_WORD = re.compile(rb"\S")
 _ENOUGH_BYTES = 1_000
 _BLOCK = 2**16
 _KEPT = 2**20
@@ -41,7 +42,8 @@ def split_whole(
         with whole.path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:
             cut = partial(_cut, content, _end_of_words(content), smaller_part)
             train_stop, kind = cut(int(whole.stop * (1 - valid_fraction - test_fraction)))
-            valid_stop, _ = cut(max(int(whole.stop * (1 - test_fraction)), train_stop))
+            word = _WORD.search(content, train_stop)
+            valid_stop, _ = cut(max(int(whole.stop * (1 - test_fraction)), word.end() if word else train_stop))
     except OSError as error:
         raise unreadable(whole.path, error) from error
     if not train_stop < valid_stop < whole.stop:

@@ -203,6 +203,14 @@ def test_what_was_cut_is_removed_when_it_is_stored(tmp_path: Path, part: TextRan
     assert not [path for path in cache.iterdir() if path.name.startswith(".cutting-") and path.is_dir()]
 
 
+def test_what_another_call_reads_is_not_removed(tmp_path: Path, part: TextRange) -> None:
+    with cutting(part, tmp_path).text():
+        cutting(part, tmp_path).remove()
+        assert all(folder.is_dir() for folder in cutting(part, tmp_path).shards)
+    cutting(part, tmp_path).remove()
+    assert not cutting(part, tmp_path).folder.exists()
+
+
 @pytest.mark.parametrize("processes", [1, 2])
 def test_the_first_fault_of_the_text_is_named_by_file_line_and_byte(
     tmp_path: Path, processes: int, monkeypatch: pytest.MonkeyPatch

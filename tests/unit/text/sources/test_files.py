@@ -178,6 +178,13 @@ def test_parquet_that_is_refused_is_named_by_its_row(tmp_path: Path) -> None:
     with pytest.raises(TextError, match=r"row 1: the field `id` must be a string, but is of type int"):
         texts(path, "id")
     path.write_bytes(path.read_bytes()[:-20])
+    pyarrow = pytest.importorskip("pyarrow")
+    broken = pyarrow.Array.from_buffers(
+        pyarrow.string(), 1, [None, pyarrow.py_buffer(b"\0\0\0\0\4\0\0\0"), pyarrow.py_buffer(b"abc\xff")]
+    )
+    pyarrow.parquet.write_table(pyarrow.table({"text": broken}), tmp_path / "bytes.parquet")
+    with pytest.raises(TextError, match=r"bytes\.parquet` must be a whole Parquet file, but is damaged \(.*utf-8"):
+        texts(tmp_path / "bytes.parquet")
     with pytest.raises(TextError, match=r"table\.parquet` must be a whole Parquet file, but is damaged"):
         texts(path, "body")
 

@@ -9,7 +9,7 @@ from nextword.errors import TextError
 from nextword.text.corpus import Corpus
 from nextword.text.options import DEFAULT_OPTIONS, TextOptions
 from nextword.text.reading.reader import TextRange
-from nextword.text.sources.find import TextLike, TextSource, resolve_source
+from nextword.text.sources.find import TextLike, TextSource, has_splits, resolve_source
 from nextword.text.sources.names import SPLITS, is_pattern, stored_name
 from support.packing import PACK
 
@@ -198,6 +198,21 @@ def test_a_lone_split_is_split_unless_it_is_the_one_needed() -> None:
         whole_of({"train": LINES, "test": LINES})
 
 
+def test_a_split_that_is_not_needed_is_not_read() -> None:
+    def unread() -> Iterator[str]:
+        raise AssertionError("it is read")
+        yield ""
+
+    source = resolve_source({"train": unread(), "test": ["a"]}, DEFAULT_OPTIONS, needed=("test",))
+    assert [*source.parts] == ["test"]
+
+
+def test_a_folder_with_splits_may_have_an_address(tmp_path: Path) -> None:
+    folder = folder_with(tmp_path / "splits", "train.txt", "valid.txt", "test.txt")
+    assert has_splits(folder.as_uri())
+    assert not has_splits(tmp_path.as_uri())
+
+
 def test_a_text_of_several_lines_as_a_string_is_answered_with_what_to_pass() -> None:
     with pytest.raises(TextError, match=r"this one has several lines; .* pass a list of strings"):
         resolve_source("It is a truth\nuniversally acknowledged\n", DEFAULT_OPTIONS)
@@ -330,6 +345,14 @@ def test_a_pattern_is_found_from_any_folder(mail: Path, monkeypatch: pytest.Monk
     assert is_pattern("mail/*.txt")
 
 
+def test_a_pattern_in_a_folder_whose_name_looks_like_one_is_found_again(
+    mail: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.chdir(mail.rename(tmp_path / "mail [old]"))
+    stored = resolve_source("*.*", DEFAULT_OPTIONS, needed=("all",), cache_dir=tmp_path / "cache").stored_name
+    assert whole(stored, tmp_path / "cache") == b"one\n\ntwo\nthree\n"
+
+
 def test_a_file_whose_name_looks_like_a_pattern_is_a_file(tmp_path: Path) -> None:
     path = tmp_path / "notes [1].txt"
     path.write_bytes(b"one\n")
@@ -386,7 +409,7 @@ def test_rows_of_a_program_are_arranged_and_found_again(tmp_path: Path, split_by
 def test_a_split_without_documents_is_refused_with_the_name_of_the_text(tmp_path: Path) -> None:
     path = tmp_path / "few.jsonl"
     path.write_bytes(b'{"text": "one"}\n')
-    with pytest.raises(TextError, match=r"few\.jsonl` must hold text for the \w+ split, but is empty"):
+    with pytest.raises(TextError, match=r"few\.jsonl` must hold text for the \w+ split, but got no document; give"):
         resolve_source(path, TextOptions(split_by="document"), cache_dir=tmp_path / "cache")
 
 

@@ -8,6 +8,7 @@ from nextword.errors import TextError
 from nextword.text.options import TextOptions
 from nextword.text.sources.files import TextFile
 from nextword.text.sources.find import resolve_source
+from nextword.text.sources.messages import own_lines
 
 BODY = """Hello,
 
@@ -38,6 +39,12 @@ def mail(sender: str, body: str, charset: str = "utf-8") -> bytes:
 
 def texts(path: Path, sender: str | None = None) -> list[str]:
     return [text for _, text in TextFile(path, TextOptions(sender=sender)).documents("line")]
+
+
+def test_the_line_above_an_attribution_is_kept_if_it_has_no_date() -> None:
+    assert own_lines("I agree with you.\nOn Monday, Ann wrote:\n> Tea?") == "I agree with you."
+    assert own_lines("I agree.\nOn 3 March 2024, Ann wrote:\n> Tea?") == "I agree."
+    assert own_lines("I agree.\n\nOn 3 March 2024, Ann\n<ann@x.org> wrote:\n> Tea?") == "I agree."
 
 
 def test_mails_are_read_without_quotes_signatures_and_attachments(tmp_path: Path) -> None:
@@ -103,6 +110,18 @@ def test_a_person_need_not_be_in_each_of_several_files(deduplicate: str, tmp_pat
     assert days_of("Ann") == {"day 0", "day 2", ""}
     with pytest.raises(TextError, match="one of 3 files must hold messages by 'Zoe', but the senders are 'Ann', 'Bob'"):
         days_of("Zoe")
+
+
+def test_the_messages_of_a_sender_in_several_files_are_found_again(tmp_path: Path) -> None:
+    paths = [tmp_path / "a.mbox", tmp_path / "b.mbox"]
+    for path in paths:
+        path.write_bytes(mail("Ann <ann@x.org>", "one two\n" * 200))
+    options = TextOptions(sender="ann")
+    source = resolve_source(paths, options, cache_dir=tmp_path / "cache")
+    again = resolve_source(source.stored_name, options, cache_dir=tmp_path / "cache")
+    assert [part.sha256 for part in again.parts.values()] == [part.sha256 for part in source.parts.values()]
+    with pytest.raises(TextError, match="the text in memory` must hold text, but is empty"):
+        resolve_source([], options, cache_dir=tmp_path / "cache")
 
 
 def test_the_sender_is_part_of_what_the_cache_keeps(tmp_path: Path) -> None:

@@ -9,6 +9,7 @@ import pytest
 
 from nextword.errors import StorageError, TextError
 from nextword.text.options import DEFAULT_OPTIONS, TextOptions
+from nextword.text.reading.lines import split_lines
 from nextword.text.reading.reader import TextRange
 from nextword.text.sources import plain
 from nextword.text.sources.files import TextFile, rows_of
@@ -96,6 +97,15 @@ def files(tmp_path: Path) -> list[TextFile]:
     for name, content in contents.items():
         (tmp_path / name).write_bytes(content)
     return [TextFile(tmp_path / name, DEFAULT_OPTIONS) for name in contents]
+
+
+def test_a_blank_line_is_between_files_whatever_ends_their_lines(tmp_path: Path) -> None:
+    for end in ("\n", "\r\n", "\r", ""):
+        for name, content in (("a.txt", f"one{end}"), ("b.txt", "two\n")):
+            (tmp_path / name).write_bytes(content.encode())
+        files = [TextFile(tmp_path / name, DEFAULT_OPTIONS) for name in ("a.txt", "b.txt")]
+        write_joined(files, tmp_path / "partial", tmp_path)
+        assert split_lines((tmp_path / "text.txt").read_bytes().decode()) == ["one", "", "two", ""], repr(end)
 
 
 @pytest.mark.parametrize("interrupted", [0, 1, 2, 3])

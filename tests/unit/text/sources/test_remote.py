@@ -131,7 +131,7 @@ def memory() -> Iterator[Any]:
 
 def test_files_of_a_pattern_are_joined_in_the_order_of_their_names(memory: Any, cache: Path) -> None:
     memory.pipe({"/mail/b.jsonl": b'{"text": "two"}\n', "/mail/a.jsonl.gz": PACK["gzip"](b'{"text": "one"}\n')})
-    memory.pipe("/mail/c.txt", b"three\n")
+    memory.pipe({"/mail/c.txt": b"three\n", "/mail/old.jsonl/d.txt": b"four\n"})  # a folder is no file
     assert whole("memory://mail/*.jsonl*", cache) == b"one\n\ntwo\n"
     assert whole("memory://mail/c.txt", cache) == b"three\n"
     with pytest.raises(TextError, match=r"`memory://mail/\*\.csv` must match at least one file, but matches none"):

@@ -87,7 +87,7 @@ def test_the_sentence_says_how(path: Path) -> None:
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
 @given(
-    lines=st.lists(st.sampled_from(["a", "b c", "", "é", "\r"]), min_size=60),
+    lines=st.lists(st.sampled_from(["a", "b c", "a\n", "é", "é\r"]), min_size=60),
     end=st.sampled_from(["\n", "\r\n", "\r"]),
     valid=st.floats(0.1, 0.4),
     test=st.floats(0.1, 0.4),
@@ -99,7 +99,7 @@ def test_nothing_is_lost_or_doubled_and_no_part_is_empty(
     path.write_bytes((end.join(lines) + end).encode())
     first = parts(path, valid, test)
     assert b"".join(first) == path.read_bytes()
-    assert all(first)
+    assert all(part.strip() for part in first)
     assert parts(path, valid, test) == first
 
 
@@ -115,6 +115,11 @@ def test_a_file_that_cannot_be_cut_in_three_is_refused(path: Path, content: byte
 def test_no_part_is_only_the_white_space_at_the_end(path: Path, end: str, number: int) -> None:
     path.write_text("\n\n".join(f"paragraph {each} of a short text" for each in range(number)) + end, encoding="utf-8")
     assert path.stat().st_size > 1000
+    assert all(part.strip() for part in parts(path, 0.05, 0.05))
+
+
+def test_a_blank_line_alone_is_no_part(path: Path) -> None:
+    path.write_bytes(b"long " * 190 + b"paragraph\n\nshort one\nand another\nand a third\n")
     assert all(part.strip() for part in parts(path, 0.05, 0.05))
 
 

@@ -482,7 +482,7 @@ class TrainedModel(LoadedModel):
             ('obliged', 'obliged', 1)
         """
         ids = ids_of(text, self.tokenizer)
-        count = min(max_tokens, len(ids) - skip) if isinstance(text, str) else max_tokens
+        count = min(max_tokens, max(1, len(ids) - skip)) if isinstance(text, str) else max_tokens
         unknown_id = unknown_id_of(text if isinstance(text, str) else store_of(text, self.tokenizer), self.tokenizer)
         tokens = compare(self.engine, ids, skip=skip, max_tokens=count, num_top=top, unknown_id=unknown_id)
         if not isinstance(text, str):

@@ -278,6 +278,8 @@ def test_actual_words_are_compared_with_predicted_ones(corpus: nextword.Corpus, 
     assert [word.predicted for word in compared[1:4]] == ["cat", "drinks", "milk"]
     assert all(word.top[0][0] == word.predicted and len(word.top) == 2 for word in compared)
     assert len(model.compare(corpus.test, skip=3, max_tokens=2, top=1)) == 2
+    with pytest.raises(nextword.NextwordError, match="skip"):
+        model.compare("the cat drinks milk .", skip=10)
 
 
 def test_a_model_is_saved_and_loaded(corpus: nextword.Corpus, model: nextword.TrainedModel, tmp_path: Path) -> None:

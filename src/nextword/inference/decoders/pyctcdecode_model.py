@@ -7,7 +7,7 @@ from typing import ClassVar
 
 from nextword.engine.text_model import TextModel
 from nextword.errors import SettingError
-from nextword.inference.decoders.word_model import KnownWords, WordModel
+from nextword.inference.decoders.word_model import WordModel
 from nextword.inference.scoring.word_context import WordContext
 from nextword.settings import Settings, setting, unknown_name
 
@@ -65,10 +65,10 @@ class PyctcdecodeModel:
         *,
         unigrams: Collection[str] | None = None,
     ) -> None:
-        self._model = WordModel(model, spell=False)  # `unk_score_offset` charges unknown words
-        self._set_options(options or FusionOptions())
         self._unigrams = None if unigrams is None else frozenset(unigrams)
-        self._known = KnownWords(model.tokenizer, self._unigrams)
+        # Without spelling, since `unk_score_offset` charges unknown words.
+        self._model = WordModel(model, spell=False, known=self._unigrams)
+        self._set_options(options or FusionOptions())
 
     @property
     def order(self) -> int:
@@ -96,7 +96,7 @@ class PyctcdecodeModel:
 
     def score_partial_token(self, partial_token: str) -> float:
         """Return the score of an unfinished word: 0 if a known word begins with it, else a penalty."""
-        if self._known.begins_word(partial_token):
+        if self._model.begins_word(partial_token):
             return 0.0
         return self.unk_score_offset * max(1.0, len(partial_token) / _EXPECTED_LENGTH)
 

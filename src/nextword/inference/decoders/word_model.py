@@ -64,6 +64,7 @@ class WordModel:
         model: The model.
         history: Number of cached scores of a word in its context; each may hold a distribution `(V,)`.
         spell: Whether an unknown word is charged for its spelling; `<unk>` itself has none.
+        known: The words that count as known (default: all words that the model knows).
 
     Raises:
         SettingError: `history` is below 1.
@@ -76,13 +77,15 @@ class WordModel:
         (True, True)
     """
 
-    def __init__(self, model: TextModel, *, history: int = 1024, spell: bool = True) -> None:
+    def __init__(
+        self, model: TextModel, *, history: int = 1024, spell: bool = True, known: Collection[str] | None = None
+    ) -> None:
         require_at_least("history", history, 1)
         words = WordTokenizer(model.tokenizer, spell=spell)
         self._starts = {bos: WordContext.start(model.engine, words, bos=bos) for bos in (True, False)}
         self._unknown = _unknown_word(model.tokenizer)
         self._unknown_spelling = sum(words.tokens(self._unknown, "nothing").spelling_log_probs[:2])
-        self._known = KnownWords(model.tokenizer)
+        self._known = KnownWords(model.tokenizer, known)
         self._scored = lru_cache(maxsize=history)(WordContext.score)
 
     def start(self, *, bos: bool = True) -> WordContext:
@@ -106,7 +109,7 @@ class WordModel:
 
 
 def _unknown_word(tokenizer: Tokenizer) -> str:
-    """Return a word with the single token `<unk>`; in running text, `<unk>` itself would be split at its brackets."""
+    """Return what stands for `<unk>`: in running text an unknown word, since `<unk>` would be split at its brackets."""
     word = UNKNOWN if tokenizer.kind != "word" else "unk"
     while tokenizer.kind == "word" and word in tokenizer.vocabulary:
         word += "k"

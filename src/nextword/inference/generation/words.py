@@ -11,6 +11,7 @@ from nextword.text.tokens.pre_tokens import is_word_character, tidy
 from nextword.text.tokens.tokenizer import Tokenizer
 
 _MAX_SPELLINGS = 64
+_NO_TOKEN = -1
 
 type Sets = tuple[frozenset[int], ...]
 """A set of tokens for each position of a sequence."""
@@ -215,7 +216,7 @@ class RequiredWords:
 
 def _context(phrase: Phrase, before: int, ids: Sequence[int]) -> Sequence[int]:
     """Return the tokens to search for a phrase; the token before the text can open it but is not part of it."""
-    return (before, *ids) if phrase.opened else ids
+    return (_NO_TOKEN, before, *ids) if phrase.opened else ids  # so that it cannot begin before the text
 
 
 def _phrase(speller: Speller, word: str) -> Phrase:
@@ -239,7 +240,7 @@ class ForbiddenWords:
 
     @classmethod
     def of(cls, tokenizer: Tokenizer, words: Sequence[str], *, ids: Collection[int] = ()) -> Self:
-        """Forbid words and phrases in every spelling and every case.
+        """Forbid words and phrases in every case, and in the spellings with the fewest tokens.
 
         The model cannot generate a word that the vocabulary cannot spell.
         """

@@ -146,11 +146,13 @@ def rescore(
             f"there must be at least one hypothesis, and a score for each, but there are {len(hypotheses)} hypotheses "
             f"and {len(scores)} scores; add what is missing"
         )
-    tuples = [(float(score),) if isinstance(score, int | float) else tuple(map(float, score)) for score in scores]
+    tuples = [tuple(np.atleast_1d(np.asarray(score, np.float64)).tolist()) for score in scores]
     if len(set(map(len, tuples))) > 1:
         raise SettingError(
             f"all hypotheses must have the same number of scores, but have {sorted(set(map(len, tuples)))}; add scores"
         )
+    if not np.isfinite(tuples).all():
+        raise SettingError("a score must be a finite number, but one is not; correct it, or leave its hypothesis out")
     weights = weights.for_scores([f"score{number}" for number in range(1, len(tuples[0]) + 1)])
     listed = [Hypothesis(text, first_pass, {}) for text, first_pass in zip(hypotheses, tuples, strict=True)]
     (scored,) = score_lists(model, [NbestList("", listed)])

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from nextword.disk.strict_json import finite
 from nextword.display.table import html_bar, html_table
 from nextword.engine.engine import read_text
 from nextword.engine.text_model import TextModel
@@ -45,7 +46,7 @@ class RankedCandidate:
 
     def to_table(self) -> dict[str, Any]:
         """Return the values for JSON."""
-        return vars(self) | {"log_prob": self.log_prob if np.isfinite(self.log_prob) else None}
+        return vars(self) | {"log_prob": finite(self.log_prob)}
 
 
 class RankedCandidates(list[RankedCandidate]):

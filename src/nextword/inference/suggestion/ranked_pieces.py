@@ -157,7 +157,7 @@ class PieceRanker:
         self._reader = TextReader(
             model,
             lower_case=self._lexicon.is_lower_cased,
-            words=user_words or UserWords(),
+            words=UserWords() if user_words is None else user_words,
             uses=(),
             options=options.replace(learn=True),
         )
@@ -227,8 +227,8 @@ class PieceRanker:
 
     def _variants(self, prediction: NodePrediction) -> tuple[WordCandidates, WordCandidates]:
         """Return the candidates after the text without and with learned words."""
-        plain = self._cached(prediction, self._no_words)
-        return plain, self._cached(prediction, self._reader.cache) if self._reader.cache.words else plain
+        plain, cache = self._cached(prediction, self._no_words), self._reader.cache
+        return plain, self._cached(prediction, cache) if cache.words or len(cache.forgotten) else plain
 
     def _cached(self, prediction: NodePrediction, cache: WordCache) -> WordCandidates:
         key = (self._reader.node, cache.version)

@@ -1,7 +1,6 @@
 """Suggestion sessions: suggestions after every key, as for a keyboard."""
 
 import os
-from collections import defaultdict
 from collections.abc import Iterable
 
 from nextword.engine.text_model import TextModel
@@ -12,7 +11,7 @@ from nextword.inference.suggestion.ranked_pieces import accepted_text, needs_spa
 from nextword.inference.suggestion.reader import TextReader
 from nextword.inference.suggestion.session_options import SessionOptions
 from nextword.inference.suggestion.spelling import SPELLED, WordParts, spell
-from nextword.inference.suggestion.suggestion import Suggestion, Suggestions
+from nextword.inference.suggestion.suggestion import Suggestion, Suggestions, merged
 from nextword.inference.suggestion.user_words import UserWords
 from nextword.inference.suggestion.word_cache import WordUse
 from nextword.inference.suggestion.word_candidates import Candidates, WordCandidates
@@ -199,8 +198,8 @@ class SuggestionSession:
         if not self._options.restore_case:
             return words
         if prefix:
-            return _merged((in_case_of(prefix, word), probability) for word, probability in words)
-        return _merged((capitalized(word), value) for word, value in words) if self._wants_capital() else words
+            return merged((in_case_of(prefix, word), probability) for word, probability in words)
+        return merged((capitalized(word), value) for word, value in words) if self._wants_capital() else words
 
     def _unread(self) -> str:
         """Return the typed part of the next word that is not read, with the space before it."""
@@ -215,14 +214,6 @@ class SuggestionSession:
 def with_space(text: str, tokenizer: Tokenizer) -> str:
     """Return a text whose last word is complete; that of a character model is unchanged, as it reads the space."""
     return f"{text} " if text and not text[-1].isspace() and tokenizer.kind != "character" else text
-
-
-def _merged(candidates: Iterable[tuple[str, float]]) -> Candidates:
-    """Merge equal candidates and sum their probabilities."""
-    totals: defaultdict[str, float] = defaultdict(float)
-    for word, probability in candidates:
-        totals[word] += probability
-    return sorted(totals.items(), key=lambda item: -item[1])
 
 
 def complete(

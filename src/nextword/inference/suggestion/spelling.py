@@ -138,7 +138,9 @@ def _extended(
 
 def _is_settled(found: dict[str, float], level: list[_PartialWord], k: int) -> bool:
     """Return whether no partial word can become one of the `k` best."""
-    return len(found) >= k and sorted(found.values())[-k] >= level[0].probability
+    best = sorted(found.values(), reverse=True)
+    following = best[k] if len(best) > k else 0.0  # which the partial word may spell once more
+    return len(best) >= k and best[k - 1] >= level[0].probability + following
 
 
 def _search(index: PrefixIndex, ids: NDArray[np.intp], rest: str) -> Compatible:

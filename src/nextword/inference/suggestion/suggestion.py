@@ -1,5 +1,7 @@
 """The most probable next words after a text."""
 
+from collections import defaultdict
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
@@ -72,4 +74,13 @@ def suggest(model: TextModel, text: str, k: int = 5, *, restore_case: bool = Tru
         words = highest_positive(probabilities, k).tolist()
         best = [(tokenizer.display(int(lexicon.first_tokens[word])), float(probabilities[word])) for word in words]
     capital = restore_case and lexicon.is_lower_cased and begins_sentence(piece.text for piece in reversed(pieces))
-    return Suggestions(Suggestion(capitalized(word) if capital else word, probability) for word, probability in best)
+    best = merged((capitalized(word), probability) for word, probability in best) if capital else best
+    return Suggestions(Suggestion(word, probability) for word, probability in best)
+
+
+def merged(candidates: Iterable[tuple[str, float]]) -> list[tuple[str, float]]:
+    """Merge equal words and sum their probabilities, the most probable first."""
+    totals: defaultdict[str, float] = defaultdict(float)
+    for word, probability in candidates:
+        totals[word] += probability
+    return sorted(totals.items(), key=lambda item: -item[1])

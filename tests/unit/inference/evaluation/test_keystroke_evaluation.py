@@ -152,6 +152,13 @@ def test_words_of_earlier_texts_are_known_from_the_beginning() -> None:
     assert found.plain.savings(1) < found.learned.savings(1)
 
 
+def test_words_that_were_forgotten_are_not_suggested() -> None:
+    words = UserWords()
+    words.forget("said")
+    found = evaluate_keystrokes(toy_model("pretokenized", 1), ["said said said"], user_words=words)
+    assert found.learned.savings(5) == 0 < found.plain.savings(5)
+
+
 def test_suggestions_begin_sentences_with_a_capital_if_the_text_has_capitals() -> None:
     model = toy_model("pretokenized", 3, ["the", "then", "said", "."])
     lower, upper = (evaluate_keystrokes(model, [line]).plain for line in ("the .", "The ."))

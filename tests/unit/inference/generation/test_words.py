@@ -29,6 +29,13 @@ def test_words_in_the_prompt_do_not_count() -> None:
     assert required.progress(NONE, no, [new]) == (NONE, 1)
 
 
+def test_a_word_does_not_begin_in_the_prompt() -> None:
+    required = RequiredWords.of(CHARACTERS, ["at"])
+    a, t, space = (CHARACTERS.vocabulary.id_of(character) for character in "at ")
+    assert required.met_by(a, [t, space]) == NONE
+    assert required.met_by(space, [a, t, space]) == {0}
+
+
 def test_a_word_of_characters_must_be_a_whole_word() -> None:
     required = RequiredWords.of(CHARACTERS, ["at"])
     a, t, y, space = (CHARACTERS.vocabulary.id_of(character) for character in "aty ")

@@ -48,6 +48,13 @@ def test_hypotheses_are_sorted_by_total(toy_engine: Any) -> None:
     assert found[0].log_prob == pytest.approx(line_log_prob(found[0].text), abs=1e-5)
 
 
+def test_scores_may_be_an_array_of_a_recognizer(toy_engine: Any) -> None:
+    model, texts = TextModel(toy_engine, TOKENIZER), ["a", "b"]
+    weights = RescoringWeights(first_pass_weights=(1.0,))
+    scores = np.array([1.5, -2.0], np.float32)
+    assert rescore(model, texts, scores, weights) == rescore(model, texts, [1.5, -2.0], weights)
+
+
 def test_a_hypothesis_can_have_several_scores(toy_engine: Any) -> None:
     weights = RescoringWeights(model_weight=0.0, first_pass_weights=(1.0, 10.0))
     found = rescore(TextModel(toy_engine, TOKENIZER), TEXTS, [(1.0, 0.1), (2.0, 0.2), (5.0, 0.0)], weights)
@@ -61,9 +68,12 @@ def test_a_hypothesis_can_have_several_scores(toy_engine: Any) -> None:
         (["a"], [1.0, 2.0], "but there are 1 hypotheses and 2 scores"),
         (["a", "b"], [1.0, (1.0, 2.0)], r"must have the same number of scores, but have \[1, 2\]"),
         (["a"], [(1.0, 2.0)], "must have one value for each score"),
+        (["a", "b"], [1.0, float("nan")], "a score must be a finite number, but one is not"),
     ],
 )
-def test_missing_scores_are_refused(toy_engine: Any, texts: list[str], scores: list[Any], message: str) -> None:
+def test_scores_that_do_not_suit_are_refused(
+    toy_engine: Any, texts: list[str], scores: list[Any], message: str
+) -> None:
     with pytest.raises(SettingError, match=message):
         rescore(TextModel(toy_engine, TOKENIZER), texts, scores, RescoringWeights(first_pass_weights=(1.0,)))
 

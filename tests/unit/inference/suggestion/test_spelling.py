@@ -8,11 +8,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from nextword.engine.engine import read_text
+from nextword.engine.engine import State, WindowPrediction, read_text
 from nextword.engine.text_model import TextModel
 from nextword.inference.suggestion.session import complete
 from nextword.inference.suggestion.session_options import SessionOptions
 from nextword.inference.suggestion.spelling import WordParts, spell
+from nextword.text.batching.window import TokenIds
 from nextword.text.tokens.vocabulary import Vocabulary
 from support.typing_engines import FixedEngine, make_tokenizer, toy_engine
 
@@ -96,6 +97,25 @@ def test_words_that_are_equal_in_capitals_are_merged() -> None:
     # Ended with 6 of 10; `ABa` and `ABA` with 1 each, and `ABB`.
     assert [each.text for each in found] == ["AB", "ABA", "ABB"]
     assert [each.probability for each in found] == pytest.approx([0.6, 2 * 0.06, 0.06])
+
+
+class EndsTheWord(FixedEngine):
+    """Predicts the last token after the last but one, and else the same after every text."""
+
+    def predict_window(self, inputs: TokenIds, state: State) -> tuple[WindowPrediction, State]:
+        prediction, state = super().predict_window(inputs, state)
+        certain = np.log(np.eye(self.vocabulary_size, dtype=np.float32)[-1] + 1e-9)
+        is_begun = inputs == self.vocabulary_size - 2
+        return prediction._replace(log_probs=np.where(is_begun[..., None], certain, prediction.log_probs)), state
+
+
+def test_a_word_that_a_second_spelling_makes_the_best_is_found() -> None:
+    vocabulary = Vocabulary(("<eos>", "<unk>", " cd", " ab", " a", "b"))
+    engine = EndsTheWord(vocabulary, [0.21, 1e-9, 0.3, 0.25, 0.24, 1e-9])
+    log_probs, state = read_text(engine, [0])
+    for k in (1, 3):
+        found = spell(engine, (log_probs[0], state), WordParts(vocabulary), ("", " "), k, width=9, max_length=3)
+        assert found[0] == ("ab", pytest.approx(0.49 / 0.79, rel=1e-3))
 
 
 def test_a_word_of_characters_keeps_the_typed_case() -> None:

@@ -84,6 +84,15 @@ def test_a_vocabulary_without_capitals_reads_text_in_lower_case() -> None:
     assert shown(suggest(TextModel(engine, tokenizer), "he", k=1)) == [("he", 0.3636)]
 
 
+def test_words_that_a_capital_makes_equal_are_one_suggestion() -> None:
+    words = [f"word{number}" for number in range(200)]
+    tokenizer = make_tokenizer(["may", "May", *words], "pretokenized")
+    engine = FixedEngine(tokenizer.vocabulary, [1, 1, 40, 40, 20, *[0.5] * 199])
+    first, second = suggest(TextModel(engine, tokenizer), "", k=3)
+    assert (first.text, second.text) == ("May", "Word0")
+    assert first.probability == pytest.approx(4 * second.probability)
+
+
 def test_a_vocabulary_with_capitals_reads_text_unchanged(word_tokenizer: Tokenizer) -> None:
     engine = FixedEngine(word_tokenizer.vocabulary, [1.0] * 9 + [5] + [1.0] * 2)
     assert suggest(TextModel(engine, word_tokenizer), "", k=1)[0].text == "no"

@@ -128,6 +128,21 @@ def test_a_suggestion_can_be_undone(page: "Page") -> None:
     assert _text(page) == "I am very much ob"
 
 
+def test_suggestions_close_when_the_caret_leaves_their_place(page: "Page") -> None:
+    _type(page, "I am very much ob")
+    page.keyboard.press("ArrowLeft")
+    page.wait_for_selector(_OPEN, state="hidden")
+    page.keyboard.press("Tab")
+    assert _text(page) == "I am very much ob"
+
+
+def test_the_last_word_is_saved_without_a_space_after_it(page: "Page") -> None:
+    page.keyboard.type("My name is Kowalczyk")
+    page.get_by_role("button", name="Save new words and start over").press("Enter")
+    wait_for(page, "document.querySelector('textarea').value === ''")
+    page.get_by_role("button", name="Forget Kowalczyk").wait_for()
+
+
 def test_own_words_are_learned_kept_and_forgotten(page: "Page") -> None:
     _type(page, "My name is Kowalczyk ")
     page.get_by_role("button", name="Forget Kowalczyk").wait_for()

@@ -124,6 +124,42 @@ def test_a_long_text_is_learned_from_in_parts_that_cut_no_word(scripts: Any) -> 
     assert [word for part in parts for word in part.split()] == text.split()
 
 
+def test_a_long_text_without_spaces_is_sent_in_whole_characters(scripts: Any) -> None:
+    for text in ("\u4f60" * 4500 + "\n", "a" + "\N{GRINNING FACE}" * 2500):
+        sent = scripts.run(_ASKED, text)[0]["text"]
+        assert len(sent) > 900
+        assert text.endswith(sent)
+
+
+def test_a_question_that_waits_is_not_asked_after_a_later_key(scripts: Any) -> None:
+    found = scripts.run(
+        """async (_, models, js) => {
+          const asked = [];
+          globalThis.fetch = async (_address, { body }) => {
+            asked.push(JSON.parse(body).text);
+            return new Response(JSON.stringify({ suggestions: [asked.length], session: "abc", learned: [] }));
+          };
+          const model = new js.http_model.HttpModel({ base: "http://127.0.0.1/" });
+          const answers = ["I", "I a", "I am"].map((text) => model.suggest({ text, k: 1, complete: true }));
+          return [asked, await Promise.all(answers)];
+        }"""
+    )
+    assert found == [["I am"], [[], [], [1]]]
+
+
+def test_own_words_stay_with_a_service_that_keeps_no_sessions(scripts: Any) -> None:
+    found = scripts.run(
+        """async (_, models, js) => {
+          globalThis.fetch = async () => new Response(JSON.stringify({ suggestions: [] }));
+          const model = new js.http_model.HttpModel({ base: "http://127.0.0.1/" });
+          model.learned = ["Kowalczyk"];
+          await model.suggest({ text: "I ", k: 1, complete: true });
+          return model.ownWords();
+        }"""
+    )
+    assert found == ["Kowalczyk"]
+
+
 def test_the_start_of_what_is_sent_stays_while_a_person_types(scripts: Any) -> None:
     first, second = (scripts.run(_ASKED, "word " * 900 + typed)[0]["text"] for typed in ("", "on"))
     assert second == f"{first}on"

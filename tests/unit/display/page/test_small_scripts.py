@@ -21,6 +21,8 @@ def test_percentages_are_those_of_the_command_line(scripts: Any) -> None:
         ("he said (", "no", "he said (no "),
         ('he said "no ', '"', 'he said "no" '),
         ("he said ", '"', 'he said "'),
+        ('he said "', "no", 'he said "no '),
+        ('he said "no"', "and", 'he said "no" and '),
         ("no ", "\u2014", "no\u2014"),
         ("ELIZ", "Elizabeth", "Elizabeth "),
     ],
@@ -85,6 +87,17 @@ def test_only_known_words_with_letters_are_asked_for_in_the_game(scripts: Any) -
         }"""
     )
     assert found == ["her", "said"]
+
+
+def test_a_word_in_quotes_is_asked_for_without_them(scripts: Any) -> None:
+    found = scripts.run(
+        """async (text, models, js) => {
+          const token = { start: 0, end: text.length, isUnknown: false, logProb: -1, alternatives: [] };
+          return js.game.askableWords(text, [token]).map(({ word }) => word);
+        }""",
+        "'Hello,' said the boys\u2019 aunt, \u2018don't\u2019",
+    )
+    assert found == ["Hello", "said", "the", "boys", "aunt", "don't"]
 
 
 def test_the_player_has_a_distribution_and_gains_only_by_knowing_more(scripts: Any) -> None:

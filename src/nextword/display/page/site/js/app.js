@@ -52,10 +52,7 @@ function showModel(model, description, { name, main, problems, asked }) {
   begin(tabs.content, asked);
 }
 
-/** Let a tab begin with what the address asks for.
- *
- * @param {Tab} tab @param {ReturnType<typeof parametersOf>} asked
- */
+/** Let a tab begin with what the address asks for. @param {Tab} tab @param {ReturnType<typeof parametersOf>} asked */
 function begin(tab, { text, unit, isBare }) {
   if (unit !== null) tab.chooseUnit?.(unit);
   if (text === null || !tab.input) return;

@@ -12,17 +12,16 @@ export function isAttached(typed) {
 
 /** Return how many characters before the caret a suggestion replaces: the typed part of its word. */
 export function typedPart(before, word) {
-  const run = before.slice(before.search(/\S*$/));
   const whole = word.toLowerCase();
-  for (let start = 0; start < run.length; start += 1) {
-    const part = run.slice(start);
-    if (whole.startsWith(part.toLowerCase()) && isWordStart(run, start)) return part.length;
+  for (let start = Math.max(0, before.length - whole.length); start < before.length; start += 1) {
+    const part = before.slice(start);
+    if (whole.startsWith(part.toLowerCase()) && isWordStart(before, start)) return part.length;
   }
   return 0;
 }
 
-function isWordStart(run, start) {
-  return start === 0 || !/[\p{L}\p{M}\p{N}_]/u.test(run[start - 1]) || /['\u2019-]/.test(run[start - 1]);
+function isWordStart(text, start) {
+  return start === 0 || !/[\p{L}\p{M}\p{N}_]/u.test(text[start - 1]);
 }
 
 /** Return the text before the caret after a suggestion was taken, its space included. */
@@ -51,7 +50,7 @@ function withQuote(kept, quote) {
 }
 
 function wantsSpaceAfter(kept) {
-  return kept !== "" && !/[\s([{\u00ab\u2018\u201c"'\u2013\u2014-]$/.test(kept);
+  return !/(?:^|[\s([{\u00ab\u2018\u201c\u2013\u2014-])["']*$/.test(kept); // a straight quote after a word closes
 }
 
 function caseLike(typed, word) {

@@ -11,7 +11,7 @@ const MAX_WORDS = 400;
 /** Return the words of a scored text that can be asked for, all known: { start, end, word, logProb, alternatives }. */
 export function askableWords(text, tokens) {
   const words = [];
-  for (const match of text.matchAll(/[\p{L}\p{M}\p{N}'\u2019]+/gu)) {
+  for (const match of text.matchAll(/[\p{L}\p{M}\p{N}]+(?:['\u2019][\p{L}\p{M}\p{N}]+)*/gu)) {
     const [start, end] = [match.index, match.index + match[0].length];
     const parts = tokens.filter((token) => token.end > start && token.start < end);
     if (!parts.length || parts.some((token) => token.isUnknown) || !/\p{L}/u.test(match[0])) continue;
@@ -23,9 +23,8 @@ export function askableWords(text, tokens) {
 
 /** Return the words to ask for: spread evenly, after some words of context. */
 export function questionsFrom(words, count = NUM_QUESTIONS) {
-  const usable = words.slice(0, MAX_WORDS);
-  const lead = Math.min(12, Math.floor(usable.length / 3));
-  const rest = usable.slice(lead);
+  const lead = Math.min(12, Math.floor(Math.min(words.length, MAX_WORDS) / 3));
+  const rest = words.slice(lead, MAX_WORDS);
   const asked = Math.min(count, rest.length);
   return Array.from({ length: asked }, (_, index) => rest[Math.floor(((index + 0.5) * rest.length) / asked)]);
 }

@@ -7,7 +7,7 @@ const KEPT_WORDS = "own-words";
 const FORGOTTEN_WORDS = "forgotten-words";
 const MAX_KEPT_WORDS = 200;
 const MAX_CONTEXT = 4000; // characters: the service bounds the tokens of a prompt
-const PARTS = /.{1,4000}(?=\s|$)|.{1,4000}/gsu; // of a longer text, cut between words where it has spaces
+const PARTS = /.{1,4000}(?:(?<=\s)|$)|.{1,4000}/gsu; // of a longer text, cut after spaces if it has them
 const MAX_WITH_ALTERNATIVES = 16000; // characters
 const NUM_ALTERNATIVES = 5;
 const MAX_SENT_WORDS = 1000; // the service takes no more in a request
@@ -15,7 +15,6 @@ const MAX_SENT_WORDS = 1000; // the service takes no more in a request
 /** @implements {Model} */
 export class HttpModel {
   /** `key` returns the API key or null, `openEngine` makes the engine in the page of the bytes of `/page/model.bin`.
-   *
    * @param {{ base?: string, key?: () => string | null, openEngine: (bytes: ArrayBuffer) => Promise<Engine> }} options
    */
   constructor({ base = document.baseURI, key = () => null, openEngine }) {
@@ -135,7 +134,9 @@ export class HttpModel {
 
   /** One request of a session at a time: its answers depend on the order. */
   inTurn(asked) {
-    this.typing = this.typing.catch(() => {}).then(() => this.typed(asked));
+    this.latest = asked;
+    const isWanted = () => asked.finish || asked === this.latest; // a later key makes the answer useless
+    this.typing = this.typing.catch(() => {}).then(() => (isWanted() ? this.typed(asked) : { suggestions: [] }));
     return this.typing;
   }
 
@@ -145,7 +146,7 @@ export class HttpModel {
       const answer = await this.asked("v1/suggest", this.question(asked));
       this.session = answer.session ?? this.session;
       for (const [word, action] of told) if (this.changes.get(word) === action) this.changes.delete(word);
-      this.learned = (answer.learned ?? []).filter((word) => this.changes.get(word) !== "forget");
+      this.learned = (answer.learned ?? this.learned).filter((word) => this.changes.get(word) !== "forget");
       return answer;
     } catch (error) {
       const isExpired = error.status === 404 && this.session !== "new";
@@ -209,7 +210,7 @@ async function* eventsOf(body) {
 function recent(text) {
   const step = MAX_CONTEXT / 2;
   const start = (Math.ceil(text.length / step) - 2) * step;
-  return text.length <= MAX_CONTEXT ? text : text.slice(start).replace(/^\S*\s/, "");
+  return text.length <= MAX_CONTEXT ? text : text.slice(start).replace(/^\S{0,64}\s|^[\uDC00-\uDFFF]/, "");
 }
 
 /** Return the UTF-16 offset of each code point of a text, and of its end. */

@@ -87,7 +87,7 @@ export class LocalModel {
   }
 
   async allow(word) {
-    const isKnown = this.lexicon.spellings.some(([spelling]) => spelling === caseFolded(word));
+    const isKnown = this.isSpelled || this.lexicon.spellings.some(([spelling]) => spelling === caseFolded(word));
     if (!isKnown && isLearnable(word)) this.userWords.learn(word);
     this.userWords.allow(word);
   }

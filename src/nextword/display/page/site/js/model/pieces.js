@@ -11,7 +11,7 @@ const QUOTES = "\"'\u2018\u201c";
 const MARK = / ?(?:M~?|(?<!W~?)A|A(?!W)) ?/g;
 const BETWEEN_WORDS = /(?<=W~?) (?=W)/g;
 const SPACED = new RegExp(` ?(?:(?:W~?|(?<=W~?)A(?=W)){1,${LONGEST_WORD}}|(?:[MA]~?){1,${LONGEST_WORD}})`, "g");
-const TRAILING_WORD = /(?:W~?|(?<=W~?)A(?=W|$))*$/;
+const TRAILING_WORD = /$(?<=((?:W~?|(?<=W~?)A(?=W|$))*))/; // from the end, which takes no time of long texts
 const WORD_PART = /^ ?(?:W~?|A)+$/;
 
 /** The pieces that a tokenizer makes, and what a word is. */
@@ -58,7 +58,7 @@ export class Pieces {
 
   /** Returns the word at the end of a text, which may be incomplete; an apostrophe right after a word is part of it. */
   trailingWord(text) {
-    return text.slice(this.kindsOf(text).search(TRAILING_WORD));
+    return text.slice(text.length - (TRAILING_WORD.exec(this.kindsOf(text))?.[1].length ?? 0));
   }
 
   kindsOf(text) {

@@ -3,12 +3,7 @@
 import { exampleText } from "../model/example.js";
 import { button } from "./dom.js";
 
-/** Return the button.
- *
- * @param {Model} model
- * @param {Description} description
- * @param {(text: string) => void} onText gets the example
- */
+/** @param {Model} model @param {Description} description @param {(text: string) => void} onText gets the example */
 export function exampleButton(model, description, problems, onText) {
   const fetchExample = async () => {
     tried.disabled = true;

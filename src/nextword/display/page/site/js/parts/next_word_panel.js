@@ -34,7 +34,8 @@ export class NextWordPanel {
   /** @param found suggestions: completions of the word that the text ends with, if any, else next words */
   show({ found, bigrams, text }) {
     this.stop();
-    const length = found.length ? typedPart(text, found[0].text) : text.length - text.search(/[\p{L}\p{M}\p{N}_]*$/u);
+    const unfinished = /$(?<=([\p{L}\p{M}\p{N}_]*))/u.exec(text)?.[1] ?? "";
+    const length = found.length ? typedPart(text, found[0].text) : unfinished.length;
     const typed = text.slice(text.length - length);
     this.title.textContent = typed ? "The word you are typing" : NEXT;
     this.sees.textContent = typed ? `among words that begin with “${typed}”` : "reads all of it";
@@ -52,7 +53,7 @@ export class NextWordPanel {
     this.context.textContent = isBegun ? `${tail} ` : "At the beginning of a text";
     this.context.classList.toggle("is-text", isBegun);
     if (isBegun) this.context.append(element("span.blank", { "aria-hidden": "true" }, typed || "\u2003"));
-    const last = /[\p{L}\p{M}\p{N}_'\u2019]+$|\S$/u.exec(before)?.[0];
+    const last = /$(?<=([\p{L}\p{M}\p{N}_'\u2019]+|\S))/u.exec(before)?.[1];
     this.seen.textContent = last ? `sees “${last}”` : "sees nothing";
   }
 }

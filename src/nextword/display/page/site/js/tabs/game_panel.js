@@ -2,6 +2,7 @@
 
 import { askableWords, isSame, perplexityOf, playerLogProb, questionsFrom } from "../model/game.js";
 import { fixed } from "../model/numbers.js";
+import { fitting } from "../model/parameters.js";
 import { button, card, element, facts, fill, hint, labelled, liveRegion, textArea, textLine } from "../parts/dom.js";
 import { drawBars } from "../parts/probability_bars.js";
 
@@ -57,7 +58,8 @@ export class GamePanel {
   };
 
   async begin(text) {
-    const cut = text.trim().replace(/\s+/g, " ").slice(0, MAX_GAME);
+    if (this.status.textContent) return; // it is reading already
+    const cut = fitting(text.trim().replace(/\s+/g, " "), MAX_GAME);
     if (cut.split(" ").length < MIN_WORDS) {
       this.problems.say(`The game needs a text of at least ${MIN_WORDS} words.`, "Paste a longer one.");
       return;

@@ -149,11 +149,13 @@ export class InsideTab {
   influence = () => {
     const { reading, index } = this;
     const { ids } = reading;
-    const [{ id: target }] = reading.steps[index].predicted;
-    return reading.differencesWithout(index, target, () => this.index === index && reading.ids === ids);
+    const target = reading.steps[index]?.predicted[0].id; // none if the text was cleared meanwhile
+    const isWanted = () => this.index === index && reading.ids === ids;
+    return target === undefined ? [] : reading.differencesWithout(index, target, isWanted);
   };
 
   showInfluence = (values) => {
+    if (!this.reading.length) return;
     const top = this.strip.shade(values);
     const [best] = this.reading.steps[this.index].predicted;
     this.spoken.textContent = `Predicted: ${best.text}, ${percent(best.probability)}. It depends most on ${top.join(", ")}.`;

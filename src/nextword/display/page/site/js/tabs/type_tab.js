@@ -79,6 +79,9 @@ export class TypeTab {
     window.addEventListener("resize", () => this.list.isOpen && this.list.moveTo(this.field.pointUnderCaret()));
     input.addEventListener("blur", () => this.close());
     input.addEventListener("click", () => this.close());
+    document.addEventListener("selectionchange", () => {
+      if (this.list.isOpen && this.field.before !== this.opened) this.close(); // an arrow key moved the caret
+    });
     input.addEventListener("beforeinput", (event) => this.onBeforeInput(event));
   }
 
@@ -140,6 +143,7 @@ export class TypeTab {
   };
 
   open(found) {
+    this.opened = this.field.before;
     this.field.showGhost(remainderOf(this.field.before, found[0].text));
     this.list.open(found, this.field.pointUnderCaret());
     this.spoken.textContent = `Tab: ${found[0].text}. ${plural(found.length, "suggestion")}.`;
@@ -213,7 +217,7 @@ export class TypeTab {
   async change(action, word) {
     await this.model[action](word);
     this.showWords(await this.ownWords());
-    this.ask(this.field.before);
+    this.changed();
   }
 
   async ownWords() {
@@ -226,14 +230,17 @@ export class TypeTab {
   }
 
   async finish() {
-    const { value } = this.field.input;
+    if (this.input.readOnly) return; // it is being saved
+    this.input.readOnly = true;
     try {
-      if (value.trim()) await this.model.finish(value);
-      this.clear();
-      this.spoken.textContent = "New words saved. The text is empty.";
+      if (this.input.value.trim()) await this.model.finish(`${this.input.value} `); // the space completes the last word
     } catch (error) {
-      this.problems.show(error);
+      return this.problems.show(error);
+    } finally {
+      this.input.readOnly = false;
     }
+    this.clear();
+    this.spoken.textContent = "New words saved. The text is empty.";
   }
 
   clear() {

@@ -40,6 +40,7 @@ export class WriteTab {
     this.candidates = element("ol.answer", { "aria-label": "The next word at this temperature and top-p" });
     this.spoken = liveRegion();
     this.found = [];
+    this.prompt = ""; // what the written text continues, whatever the field has now
     this.text = "";
     this.controller = new AbortController();
     this.buttons = {
@@ -49,14 +50,12 @@ export class WriteTab {
       copy: button("Copy", () => this.copyText(), { disabled: true }),
     };
     this.askCandidates = latestOnly(CANDIDATE_PAUSE, this.suggested, this.showCandidates, problems.show);
-    this.input.addEventListener("input", () => {
-      this.buttons.more.disabled = true;
-      this.again();
-    });
+    this.input.addEventListener("input", () => this.again());
     for (const { input } of [this.settings.temperature, this.settings.topP]) {
       input.addEventListener("input", () => this.drawCandidates());
     }
     const example = exampleButton(model, description, problems, (text) => {
+      if (this.buttons.write.disabled) return; // the model is writing already
       this.input.value = text.split(/\s+/).slice(0, WORDS_OF_EXAMPLE).join(" ");
       this.begin();
     });
@@ -115,15 +114,15 @@ export class WriteTab {
   };
 
   drawCandidates() {
-    if (!this.found.length) return;
     const { temperature, topP } = this.settings;
     const words = reshaped(this.found, temperature.value(), topP.value()).slice(0, NUM_SHOWN);
     drawBars(this.candidates, words, { mark: ({ isCut }) => (isCut ? "other" : ""), scale: 1 });
   }
 
   begin() {
+    this.prompt = this.input.value;
     this.text = "";
-    fill(this.output, element("span.prompt", this.input.value));
+    fill(this.output, element("span.prompt", this.prompt));
     return this.run();
   }
 
@@ -164,7 +163,7 @@ export class WriteTab {
     const { temperature, topP, length, seed } = this.settings;
     const whole = Math.min(MAX_SEED, Math.max(0, Math.floor(Number(seed.value))));
     return {
-      prompt: this.input.value + this.text,
+      prompt: this.prompt + this.text,
       maxTokens: length.value(),
       temperature: temperature.value(),
       topP: topP.value(),
@@ -176,7 +175,7 @@ export class WriteTab {
     this.problems.clear();
     this.status.textContent = how;
     this.spoken.textContent = this.text.slice(-MAX_SPOKEN);
-    this.preview(this.input.value + this.text);
+    this.preview(this.prompt + this.text);
   }
 
   setRunning(isRunning) {
@@ -194,7 +193,7 @@ export class WriteTab {
 
   async copyText() {
     try {
-      await navigator.clipboard.writeText(this.input.value + this.text);
+      await navigator.clipboard.writeText(this.prompt + this.text);
       this.status.textContent = "Copied.";
     } catch {
       this.status.textContent = "The browser did not allow it. Select the text and copy it.";

@@ -48,10 +48,10 @@ def test_hypotheses_are_sorted_by_total(toy_engine: Any) -> None:
     assert found[0].log_prob == pytest.approx(line_log_prob(found[0].text), abs=1e-5)
 
 
-def test_scores_may_be_an_array_of_a_recognizer(toy_engine: Any) -> None:
+def test_scores_may_be_numbers_of_numpy(toy_engine: Any) -> None:
     model, texts = TextModel(toy_engine, TOKENIZER), ["a", "b"]
     weights = RescoringWeights(first_pass_weights=(1.0,))
-    scores = np.array([1.5, -2.0], np.float32)
+    scores: list[Any] = [*np.array([1.5, -2.0], np.float32)]
     assert rescore(model, texts, scores, weights) == rescore(model, texts, [1.5, -2.0], weights)
 
 

@@ -115,7 +115,8 @@ def test_a_word_that_a_second_spelling_makes_the_best_is_found() -> None:
     log_probs, state = read_text(engine, [0])
     for k in (1, 3):
         found = spell(engine, (log_probs[0], state), WordParts(vocabulary), ("", " "), k, width=9, max_length=3)
-        assert found[0] == ("ab", pytest.approx(0.49 / 0.79, rel=1e-3))
+        assert found[0][0] == "ab"
+        assert found[0][1] == pytest.approx(0.49 / 0.79, rel=1e-3)
 
 
 def test_a_word_of_characters_keeps_the_typed_case() -> None:

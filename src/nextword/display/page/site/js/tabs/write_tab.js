@@ -115,7 +115,7 @@ export class WriteTab {
 
   drawCandidates() {
     const { temperature, topP } = this.settings;
-    const words = reshaped(this.found, temperature.value(), topP.value()).slice(0, NUM_SHOWN);
+    const words = this.found.length ? reshaped(this.found, temperature.value(), topP.value()).slice(0, NUM_SHOWN) : [];
     drawBars(this.candidates, words, { mark: ({ isCut }) => (isCut ? "other" : ""), scale: 1 });
   }
 

@@ -212,7 +212,8 @@ def _described(group: Group) -> dict[str, str]:
 
 def _across(group: Group) -> dict[str, str]:
     parts = group.by_method
-    columns = {"valid": parts["static"].shown("valid_perplexity", 2) if "static" in parts else ""}
+    alone = parts.get("static") or parts.get("stream")  # the same, of a run and of a contest
+    columns = {"valid": alone.shown("valid_perplexity", 2) if alone else ""}
     return columns | {f"test, {_spaced(method)}": _tested(part) for method, part in parts.items()}
 
 

@@ -265,7 +265,7 @@ class Corpus(TrainingText):
     @property
     def sha256_without_test(self) -> str:
         """The same over training and validation split; a sweep recognizes its text by it."""
-        return joined_sha256(self.train, self.valid)
+        return super().sha256
 
     def split(self, name: SplitName) -> TokenStore:
         """Return the split of this name.

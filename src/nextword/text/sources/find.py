@@ -6,6 +6,7 @@ split              one text in three parts of its own order
 """
 
 import glob
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -52,6 +53,7 @@ TextLike = str | Path | Iterable[Any] | Mapping[str, Any]
 """A text: a path, pattern, address or sample's name; several paths, strings or rows; or a mapping of splits."""
 
 _SHOWN = "the text in memory"  # how messages name it
+_ESCAPED = re.compile(r"\[([*?[])]")  # what `glob.escape` makes of a mark of patterns
 
 
 @dataclass(frozen=True)
@@ -140,16 +142,16 @@ def _find(
         paths = sorted(path for name in glob.glob(text, recursive=True) if (path := Path(name)).is_file())  # noqa: PTH207
         if not paths:
             raise TextError(f"`{text}` must match at least one file, but matches none; check the pattern")
-        return _paths(paths, options, Path(text).parent.name or text, stored_name(text))
+        folder = _ESCAPED.sub(r"\1", Path(text).parent.name)
+        return _paths(paths, options, folder or text, stored_name(text))
     if isinstance(text, list | tuple) and text and all(isinstance(path, Path) for path in text):
         return _paths(text, options, text[0].resolve().parent.name, "")
     if not isinstance(text, str | Path):
         return _rows(text, options, needed)
-    if is_gathered(text):
-        options = options.replace(sender=None)  # the cache has the messages of one sender alone
-    path = _located(text, *folders)
+    path, is_known = _located(text, *folders), is_gathered(text)
+    options = options.replace(sender=None) if is_known else options  # the cache has messages of one sender alone
     found = _folder(path, options, needed) if path.is_dir() else _paths([path], options, "", "")
-    if is_gathered(text):
+    if is_known:
         mark_used(path if path.is_dir() else path.parent)
         return replace(found, name=IN_MEMORY, stored_name=str(path.resolve()))
     return replace(

@@ -351,6 +351,7 @@ def test_a_pattern_in_a_folder_whose_name_looks_like_one_is_found_again(
     monkeypatch.chdir(mail.rename(tmp_path / "mail [old]"))
     stored = resolve_source("*.*", DEFAULT_OPTIONS, needed=("all",), cache_dir=tmp_path / "cache").stored_name
     assert whole(stored, tmp_path / "cache") == b"one\n\ntwo\nthree\n"
+    assert resolve_source(stored, DEFAULT_OPTIONS, needed=("all",), cache_dir=tmp_path / "cache").name == "mail [old]"
 
 
 def test_a_file_whose_name_looks_like_a_pattern_is_a_file(tmp_path: Path) -> None:

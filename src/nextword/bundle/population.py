@@ -34,6 +34,12 @@ def member_directories(root: Path) -> list[Path]:
     return [member_directory(root, number) for number in sorted(int(name) for name in numbers if name.isdecimal())]
 
 
+def name_in_logs(root: Path) -> str:
+    """Return the name of a run; that of a member begins with its population's, since each has a member 0."""
+    parts = root.absolute().parts
+    return "/".join(parts[-2:] if parts[-1].startswith(_MEMBER) else parts[-1:])
+
+
 @dataclass(frozen=True)
 class Ensemble:
     """The mixture of the members of a population."""

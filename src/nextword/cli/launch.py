@@ -16,6 +16,7 @@ import click
 
 from nextword.cli.options.command import command
 from nextword.cli.options.setting_option import CommandOptions, argument, option
+from nextword.cli.output.messages import invocation
 from nextword.errors import SettingError
 from nextword.machine.capacity import count_cores
 from nextword.training.cluster.group import ProcessGroup
@@ -43,7 +44,8 @@ def launch(options: _LaunchOptions) -> None:
 
     COMMAND is a command of nextword. Each process reads its number and the address of the first one from
     KERAS_DISTRIBUTION_* variables. The output of all processes but the first goes to standard error, and each line
-    begins with the number of its process. Ctrl-C reaches all of them. The exit code comes from the first that failed.
+    begins with the number of its process. Ctrl-C reaches all of them. The exit code is that of the failed one with the
+    lowest number.
     """
     processes, words = options.processes, options.words
     if words[0] == "launch":
@@ -81,7 +83,9 @@ def _start(words: Sequence[str], group: ProcessGroup) -> subprocess.Popen[bytes]
     """Start one process; the first one keeps the output of this one, and a share of the cores is left to the others."""
     cores = max(1, count_cores() // group.num_processes)
     environment = {"NPROC": str(cores), **os.environ, **group.to_environment()}
-    command = [sys.executable, "-m", "nextword", *words]
+    call = invocation()
+    output_flags = [*{-1: ["--quiet"], 1: ["--verbose"]}.get(call.verbosity, []), *["--no-color"] * (not call.color)]
+    command = [sys.executable, "-m", "nextword", words[0], *output_flags, *words[1:]]
     # In a session of its own, so that Ctrl-C reaches it once: from here.
     if group.process_id == 0:
         return subprocess.Popen(command, env=environment, start_new_session=True)
@@ -104,7 +108,9 @@ def _forwarding(started: Sequence[subprocess.Popen[bytes]]) -> Iterator[None]:
         for each in started:
             each.send_signal(number)
 
-    previous = {number: signal.signal(number, forward) for number in (signal.SIGINT, signal.SIGTERM)}
+    numbers = {signal.SIGINT, signal.SIGTERM, getattr(signal, "SIGHUP", signal.SIGTERM)}
+    heard = [number for number in numbers if signal.getsignal(number) is not signal.SIG_IGN]  # as under nohup
+    previous = {number: signal.signal(number, forward) for number in heard}
     try:
         yield
     finally:

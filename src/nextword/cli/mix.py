@@ -7,6 +7,7 @@ from typing import Any, NamedTuple, Self
 from nextword.bundle.bundle import Bundle
 from nextword.bundle.files import max_ngram_bytes
 from nextword.bundle.model_card import with_mixture_section
+from nextword.bundle.origin import run_of
 from nextword.bundle.origin_text import OriginText
 from nextword.bundle.run_directory import RunDirectory
 from nextword.bundle.samples import refuse_sample
@@ -72,10 +73,9 @@ def mix(options: _MixOptions) -> None:
 
 
 def _write(path: Path, bundle: Bundle, options: _MixOptions) -> None:
-    write_bundle(path, bundle, replace=options.output is None)
-    run = options.origin_text.origin.run
-    if options.output is None and run is not None:
+    if options.output is None and (run := run_of(path)) is not None:
         RunDirectory(run).drop_figures_as_used()
+    write_bundle(path, bundle, replace=options.output is None)
 
 
 class _Mixed(NamedTuple):

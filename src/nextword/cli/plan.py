@@ -18,6 +18,7 @@ from nextword.cli.options.setting_option import JsonOptions, Tables, argument, o
 from nextword.cli.output.console import Console, waiting
 from nextword.errors import MissingExtraError
 from nextword.model.architecture import Architecture
+from nextword.text.options import TextOptions
 from nextword.training import require_framework
 from nextword.training.config import RunConfig
 from nextword.training.planning.cost_forecast import GLOO_GBPS, Cluster, StrategyForecast, Work, forecast_costs
@@ -68,9 +69,15 @@ class _PlanOptions(JsonOptions):
     config: Path | None = config_option()
 
 
+# What does not change how long one pass over a text takes.
+_LEFT_OUT = [field.name for field in dataclasses.fields(TextOptions) if field.name != "maximum_vocabulary"]
+_LEFT_OUT += ["epochs", "minutes", "base", "patience", "mixture", "seed", "strategy"]
+
+
 @command(
     _PlanOptions,
     *RUN_SETTINGS,
+    without=_LEFT_OUT,
     short=("embedding_size", "hidden_sizes", "maximum_vocabulary", "batch_size", "num_steps", "round_steps"),
     defaults=preset_defaults,
     examples=[

@@ -15,6 +15,7 @@ import click
 from rich.markdown import Markdown
 
 from nextword.bundle.model_card import SplitMetrics, figures_table, summary_of
+from nextword.bundle.population import name_in_logs
 from nextword.bundle.run_directory import RunDirectory, read_split_metrics
 from nextword.cli.info import commands_for
 from nextword.cli.options.command import command
@@ -151,13 +152,20 @@ def _loggers(options: _TrainOptions, directory: Path) -> list["RunLogger"]:
         require_framework()
         from nextword.training.report.tensorboard_logger import TensorBoardLogger
 
-        loggers.append(TensorBoardLogger(options.tensorboard / directory.absolute().name))
+        loggers.append(TensorBoardLogger(options.tensorboard / name_in_logs(directory)))
     if options.mlflow is not None:
         require_framework()
         from nextword.training.report.mlflow_logger import MlflowLogger
 
         loggers.append(MlflowLogger(options.mlflow))
     return loggers
+
+
+def _how_to_resume(directory: RunDirectory) -> str:
+    group = ProcessGroup.from_environment()
+    is_shared = group is not None and directory.is_run and RunConfig.of_run(directory).training.strategy is not None
+    launch = f"launch -n {group.num_processes} " if group is not None and is_shared else ""
+    return f"resume with: nextword {launch}train --resume {shlex.quote(str(directory.root))}"
 
 
 class _Watched:
@@ -188,7 +196,6 @@ class _Watched:
         *,
         to_end: bool = True,
     ) -> None:
-        resume = f"resume with: nextword train --resume {shlex.quote(str(directory.root))}"
         try:
             loggers = _loggers(self._options, directory.root)
             with self._bar(self._console) as bar:
@@ -200,15 +207,16 @@ class _Watched:
                 if run.writes:
                     export_run(directory, context.detail)
         except TrainingInterrupted as stop:
-            click.echo(f"{stop}; {resume}", err=True)
+            click.echo(f"{stop}; {_how_to_resume(directory)}", err=True)
             raise
         except KeyboardInterrupt as stop:  # before the first step, or after the last
             if not directory.is_run:
                 raise
-            click.echo(f"interrupted; {resume}", err=True)
+            click.echo(f"interrupted; {_how_to_resume(directory)}", err=True)
             raise TrainingInterrupted(signal.SIGINT) from stop
         except BrokenPipeError:
-            click.echo(f"training has stopped, since the program that reads its output has ended; {resume}", err=True)
+            stopped = "training has stopped, since the program that reads its output has ended"
+            click.echo(f"{stopped}; {_how_to_resume(directory)}", err=True)
             raise
         except TrainingDivergedError as error:
             raise TrainingDivergedError(f"{error} (run: {directory.root})") from error

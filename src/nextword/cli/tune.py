@@ -2,6 +2,7 @@
 
 import dataclasses
 import shlex
+import signal
 from dataclasses import dataclass
 from functools import partial
 from importlib.util import find_spec
@@ -75,7 +76,7 @@ class _TuneOptions(JsonOptions):
 @command(
     _TuneOptions,
     *RUN_SETTINGS,
-    without=("round_steps", "minutes", "strategy"),
+    without=("round_steps", "minutes", "strategy", "base"),
     short=["epochs", "seed"],
     defaults=preset_defaults,
     examples=[
@@ -101,9 +102,13 @@ def tune(options: _TuneOptions, given: Tables) -> None:
             each.width = _COLUMNS_OF_A_FILE
     try:
         report = _work(options, given, console)
-    except TrainingInterrupted as stop:
-        click.echo(f"{stop}; resume with: nextword tune --study {shlex.quote(str(options.study))}", err=True)
-        raise
+    except KeyboardInterrupt as stop:
+        more = f" --trials {options.trials}" if options.trials else ""
+        resume = f"nextword tune --study {shlex.quote(str(options.study))}{more}"
+        click.echo(f"{str(stop) or 'interrupted'}; resume with: {resume}", err=True)
+        if isinstance(stop, TrainingInterrupted):
+            raise
+        raise TrainingInterrupted(signal.SIGINT) from stop
     if options.as_json:
         click.echo(report.to_json())
         return

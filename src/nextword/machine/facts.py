@@ -143,11 +143,12 @@ def _gpu(facts: Facts) -> Iterator[Problem]:
 def _cores(facts: Facts) -> Iterator[Problem]:
     capacity = facts.capacity
     cores, quota = capacity.cores, capacity.core_quota
-    if quota is not None and quota < min(cores, _number(facts.environment, "NPROC") or cores):
+    threads = min(cores, _number(facts.environment, "NPROC") or cores)
+    if quota is not None and max(1, quota) < threads:
         allowed = max(1, int(quota))
         yield Problem(
             "core-quota",
-            f"the container may use the time of {quota:g} cores, but nextword would start {cores} threads, which "
+            f"the container may use the time of {quota:g} cores, but nextword would start {threads} threads, which "
             "then wait for each other",
             f"give the container more CPU time, or set NPROC={allowed}",
         )

@@ -122,12 +122,17 @@ class RunConfig:
         A member without a seed of its own has the seed of the population plus its number.
 
         Raises:
-            SettingError: The strategy is not `population`, or two members would be the same model.
+            SettingError: The strategy is not `population`, a member reads its text in another way, or two members
+                would be the same model.
         """
         if members and self.training.strategy != "population":
             raise SettingError(
                 f"[[{MEMBER}]] needs `strategy` population, but it is {self.training.strategy}; add `--strategy "
                 f"population`, or remove the {len(members)} tables"
+            )
+        if any(each.text != self.text for each in members):
+            raise SettingError(
+                f"the members of a population must share [text], but a [[{MEMBER}]] changes it; set it for all"
             )
         seeded = [
             each if number in own_seeds else replace(each, training=each.training.replace(seed=self.seed_of(number)))

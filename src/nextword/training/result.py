@@ -15,7 +15,7 @@ from nextword.bundle.files import max_ngram_bytes
 from nextword.bundle.mixture import Mixture
 from nextword.bundle.model_card import ModelFacts, SplitMetrics, model_card, summary_of
 from nextword.bundle.run_directory import RunDirectory
-from nextword.bundle.store import read_bundle, write_bundle
+from nextword.bundle.store import read_bundle, read_mixture, write_bundle
 from nextword.disk.files import write_file
 from nextword.display.table import html_table
 from nextword.engine.keras.keras_engine import KerasEngine
@@ -92,6 +92,8 @@ class FinishedRun:
         """Write bundle, metrics and curves to the directory of the run."""
         _write_model(directory.model, self.bundle)
         write_file(directory.metrics_file, (json.dumps(self.to_table(), indent=2) + "\n").encode())
+        if read_mixture(directory.model) != (self.bundle.mixture and self.bundle.mixture.facts):  # by `nextword mix`
+            directory.drop_figures_as_used()
         records, points = self.progress.records, self.progress.points
         try:
             draw_curves(records, directory.root, points=points, title=f"{preset} on {self.corpus}")

@@ -136,7 +136,7 @@ class TrainingRun:
             self._store.save(self.progress.steps, self.step.capture(), self._state(), best=self.progress.latest_is_best)
             self._log(self.progress)
             self._observer.on_round(record, self.plan, self.progress)
-            if self.step.stream.stop_training:  # set by a user callback
+            if self._processes.agree(bool(self.step.stream.stop_training)):  # set by a user callback
                 break
         self._callbacks.end()
 

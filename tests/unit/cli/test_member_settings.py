@@ -46,6 +46,10 @@ def test_a_table_of_a_member_overrides_the_file_and_flags_override_both(tmp_path
     [
         ("[member]\n", r"`member` must be a list of tables"),
         ("[[member]]\ntraining = { learning_rat = 1 }\n", "did you mean `learning_rate`"),
+        (
+            "[[member]]\ntext = { minimum_count = 9 }\n[[member]]\n",
+            r"must share \[text\], but a \[\[member\]\] changes",
+        ),
         ("[[member]]\nmodels = { tied = true }\n", "`models` is not a table of settings"),
     ],
 )

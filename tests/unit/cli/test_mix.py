@@ -60,6 +60,16 @@ def test_a_mixture_is_taken_out_and_fitted_again(run: Path, other_text: Path, pr
     assert again.card == with_mixture.card
 
 
+@pytest.mark.parametrize("named", ["", "model"])
+def test_figures_of_a_mixture_that_is_gone_are_gone_too(run: Path, named: str, printed: Command) -> None:
+    pytest.importorskip("tensorboardX", reason="needs the extra `tensorboard`")
+    assert any(row.perplexity_as_used for row in read_split_metrics(run / "metrics.json"))
+    printed("mix", run / named, "--remove")
+    assert {row.perplexity_as_used for row in read_split_metrics(run / "metrics.json")} == {None}
+    printed("train", "--resume", run, "--tensorboard", run / "logs")
+    assert {row.perplexity_as_used for row in read_split_metrics(run / "metrics.json")} == {None}
+
+
 def test_the_text_of_the_run_is_the_default(
     run: Path, small_text: Path, monkeypatch: pytest.MonkeyPatch, json_of: Json
 ) -> None:
@@ -84,6 +94,8 @@ def test_mistakes_are_told_and_nothing_is_changed(run: Path, other_text: Path, m
     assert "TEXT must be given" in mistake("mix", run / "model")
     before = read_bundle(run / "model").card
     assert "is not a sample, file or folder" in mistake("mix", run, run / "missing.txt")
+    (run / "metrics.json").write_text("{", encoding="utf-8")
+    assert "metrics.json" in mistake("mix", run, "--remove")
     assert read_bundle(run / "model").card == before
 
 

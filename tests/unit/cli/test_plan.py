@@ -93,3 +93,9 @@ def test_what_is_not_installed_is_named_unless_the_speed_is_given(
     monkeypatch.setattr(plan_module, "find_spec", lambda _module: None)
     assert "measuring the speed of training needs `keras`" in mistake("plan", "1M")
     assert nextword("plan", "1M", "--words-per-second", "10") == 0
+
+
+def test_what_changes_no_time_is_no_option(capsys: Captured) -> None:
+    assert nextword("plan", "1M", "--words-per-second", "1000", "--split-by", "document") == 2
+    assert nextword("plan", "1M", "--words-per-second", "1000", "--epochs", "10") == 2
+    assert capsys.readouterr().err.count("is not an option of `nextword plan`") == 2

@@ -84,19 +84,32 @@ def test_a_study_that_has_begun_is_described_again(
     assert "`base.training.epochs` must stay 3.0, the value of the study, but is 4.0" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize(
+    ("stop", "said", "code"),
+    [(TrainingInterrupted(15), "interrupted by SIGTERM", 143), (KeyboardInterrupt(), "interrupted", 130)],
+    ids=["SIGTERM", "before the first step"],
+)
+@pytest.mark.parametrize("more", [(), ("--trials", "40")], ids=str)
 def test_an_interruption_says_how_to_resume(
-    begun: Callable[..., Any], capsys: Captured, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    begun: Callable[..., Any],
+    capsys: Captured,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    stop: KeyboardInterrupt,
+    said: str,
+    code: int,
+    more: tuple[str, ...],
 ) -> None:
     begun("--epochs", "3")
 
     def interrupt(_sweep: Sweep) -> None:
-        raise TrainingInterrupted(15)
+        raise stop
 
     monkeypatch.setattr(Sweep, "work", interrupt)
     capsys.readouterr()
-    assert nextword("tune", "--study", tmp_path / "study") == 143
-    told = f"interrupted by SIGTERM; resume with: nextword tune --study {tmp_path / 'study'}\n"
-    assert capsys.readouterr().err == told
+    assert nextword("tune", "--study", tmp_path / "study", *more) == code
+    command = " ".join(["nextword tune --study", str(tmp_path / "study"), *more])
+    assert capsys.readouterr().err == f"{said}; resume with: {command}\n"
 
 
 def test_the_database_may_come_from_the_environment_or_the_file_of_the_study(

@@ -101,6 +101,7 @@ def test_a_sound_machine_has_no_problems(sound: Facts) -> None:
         ),
         ({"core_quota": 2.5}, "core-quota", "use the time of 2.5 cores", "NPROC=2"),
         ({"core_quota": 0.5}, "core-quota", "use the time of 0.5 cores", "NPROC=1"),
+        ({"core_quota": 2.0, "environment": {"NPROC": "4"}}, "core-quota", "would start 4 threads", "NPROC=2"),
         ({"cores": 1}, "one-core", "one core of 8", "without `taskset`"),
         ({"cores": 1, "machine_cores": 1}, "one-core", "only run on one core", "more cores"),
         ({"available_memory_bytes": 2**29}, "little-memory", "about 1.1 GB, but 0.5 GB", "smaller --batch-size"),
@@ -140,6 +141,7 @@ def test_a_problem_is_named_with_its_repair(
         {"versions": {"jax": "0.13"}},
         {"available_memory_bytes": None, "memory_bytes": None},
         {"cores": 4},  # a choice, and no mistake
+        {"core_quota": 0.5, "environment": {"NPROC": "1"}, "cores": 2},  # what the problem recommends
     ],
 )
 def test_what_is_in_order_is_no_problem(sound: Facts, changes: dict[str, Any]) -> None:

@@ -68,9 +68,9 @@ def runs_folder() -> Path:
 def given_names(*besides: str) -> list[str]:
     """Return the names of the arguments on the command line, with dashes, except for the parameters `besides`."""
     context = click.get_current_context()
-    names = [str(parameter.name) for parameter in context.command.params if parameter.name not in (*besides, *COMMON)]
-    given = [name for name in names if context.get_parameter_source(name) is _FROM_COMMAND_LINE]
-    return [name.removeprefix("setting_").replace("_", "-") for name in given]
+    others = [parameter for parameter in context.command.params if parameter.name not in (*besides, *COMMON)]
+    given = [each for each in others if context.get_parameter_source(str(each.name)) is _FROM_COMMAND_LINE]
+    return [max(each.opts, key=len).removeprefix("--") for each in given]
 
 
 def run_config(given: Tables, **origin: str) -> RunConfig:

@@ -131,8 +131,9 @@ def own_directory(root: Path) -> Path:
     group = ProcessGroup.from_environment()
     own = None if group is None else member_directory(root, group.process_id)
     if own not in members:
+        num_members = RunConfig.of_run(RunDirectory(members[0])).origin[POPULATION]
         raise CheckpointError(
             f"`{root}` must be resumed by a process for each member, but this process is none of them; "
-            f"use `nextword launch -n {len(members)} train --resume {root}`, or resume one, such as {members[0]}"
+            f"use `nextword launch -n {num_members} train --resume {root}`, or resume one, such as {members[0]}"
         )
     return own

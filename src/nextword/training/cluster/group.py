@@ -57,7 +57,7 @@ class ProcessGroup:
         """
         for pair in _LAUNCHERS:
             values = [environment[name] for name in pair if name in environment]
-            if not values:
+            if not values or (pair is not _KERAS and pair[0] not in environment):  # sbatch sets SLURM_PROCID alone
                 continue
             if len(values) < len(pair) or not all(value.isdecimal() for value in values):
                 shown = ", ".join(f"{name}={environment.get(name, '')}" for name in pair)

@@ -10,6 +10,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any, ClassVar, override
 
+from nextword.bundle.population import name_in_logs
 from nextword.disk.files import write_file
 from nextword.errors import MissingExtraError
 from nextword.training.report.run_logger import Row, RunLogger
@@ -109,7 +110,7 @@ class MlflowLogger(RunLogger):
 
     def _create_run(self) -> int:
         """Create an MLflow run, and return its last step: -1."""
-        created = self._client.create_run(self._experiment_id(), run_name=self._run.absolute().name)
+        created = self._client.create_run(self._experiment_id(), run_name=name_in_logs(self._run))
         self.run_id = created.info.run_id
         if self._settings:
             entities = self._package.entities

@@ -128,4 +128,4 @@ def _legend(curve: GrowingCurve, train_mark: str, valid_mark: str) -> Text:
 
 
 def _number(value: float) -> str:
-    return f"{value:,.0f}" if value >= 100 else f"{value:.3g}"
+    return f"{value:,.0f}" if 100 <= value < 1e9 else f"{value:.3g}"

@@ -35,9 +35,13 @@ class Database:
     def of(cls, url: str) -> Self:
         """Return the database of an SQLAlchemy URL."""
         from sqlalchemy.engine import make_url  # slow to import, and a journal does not need it
+        from sqlalchemy.exc import ArgumentError
 
         with _errors(url):
-            parsed = make_url(url)
+            try:
+                parsed = make_url(url)
+            except ValueError:
+                raise ArgumentError("the port must be a number") from None
             address = parsed._replace(password=None).difference_update_query(_SECRETS)
         return cls(url, address.render_as_string(hide_password=False))
 
@@ -104,9 +108,10 @@ def _errors(url: str) -> Iterator[None]:
         yield
     except (SQLAlchemyError, StorageInternalError, ImportError) as error:
         why = next(iter(str(error.__cause__ or error).splitlines()), type(error).__name__)
+        shown = why.replace(url, "...") if url else why
         raise StorageError(
             f"`--storage` must be the SQLAlchemy URL of a reachable database, but its use failed: "
-            f"{why.replace(url, '...')}; check address, server, password and driver, such as psycopg for PostgreSQL"
+            f"{shown}; check address, server, password and driver, such as psycopg for PostgreSQL"
         ) from error
 
 

@@ -58,7 +58,7 @@ class Range:
 
     def label(self, value: Any) -> Label | None:
         """Return `value` as Optuna stores it, or `None` if it is out of range."""
-        if not _is_number(value) or not self.low <= value <= self.high:
+        if not is_number(value) or not self.low <= value <= self.high:
             return None
         if not self.is_whole:
             return float(value)
@@ -72,7 +72,7 @@ class Choices:
     values: Sequence[Any]
 
     def __post_init__(self) -> None:
-        labels = [json.dumps(value) for value in self.values]
+        labels = [json.dumps(value, default=str) for value in self.values]
         if len(set(labels)) < max(2, len(labels)):
             raise SettingError(
                 f"`choices` must have at least two values, all different, but is {list(self.values)}; "
@@ -101,13 +101,14 @@ class Choices:
 Domain = Range | Choices
 
 
-def _is_number(value: Any) -> bool:
+def is_number(value: Any) -> bool:
+    """Return whether a value is a number, which `true` is not."""
     return isinstance(value, int | float) and not isinstance(value, bool)
 
 
 def _equal_types(value: Any) -> tuple[type, ...]:
     """Return the types that count as equal: 2 and 2.0 are the same number, but 1 and `true` differ."""
-    return (int, float) if _is_number(value) else (type(value),)
+    return (int, float) if is_number(value) else (type(value),)
 
 
 def read_domain(table: Any) -> Domain:
@@ -123,7 +124,7 @@ def read_domain(table: Any) -> Domain:
             raise SettingError(f"`choices` must be a list, but is {table['choices']!r}; put the values into brackets")
         return Choices(tuple(table["choices"]))
     for bound in ("low", "high"):
-        if not _is_number(table[bound]):
+        if not is_number(table[bound]):
             raise SettingError(f"`{bound}` must be a number, but is {table[bound]!r}; use `choices` for other values")
     if not isinstance(table.get("log", False), bool):
         raise SettingError(f"`log` must be true or false, but is {table['log']!r}")

@@ -94,6 +94,7 @@ def write_best(study: Study) -> None:
         if best := study.best_trial():
             tables = tomllib.loads(study.best_config(best))
             tables.pop("origin")  # the new run has its own origin
+            tables["training"].setdefault("sampled_softmax", 0)  # else `auto` could choose candidates
             heading = f"# Trial {best.number}: validation perplexity {best.value:.2f}\n# {train_command(study)}\n\n"
             write_file(study.directory.best_file, (heading + tomli_w.dumps(tables)).encode())
 

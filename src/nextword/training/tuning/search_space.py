@@ -25,6 +25,7 @@ from nextword.training.tuning.dimension import (
     Range,
     ScaledSettings,
     flat,
+    is_number,
     nested,
     read_domain,
 )
@@ -96,6 +97,8 @@ def _scaled(size: int, factor: float) -> int:
 _GROUPS: dict[str, type[Settings]] = {"batching": BatchOptions, "model": ModelOptions, "training": TrainingOptions}
 _NOT_SEARCHED = {
     "training.minutes": "`--minutes-per-trial` sets it for all trials",
+    "training.base": "trials start from new weights",
+    "training.strategy": "one process trains a trial",
     "training.round_steps": "`--rounds` sets it, so that trials are compared at the same fraction of their training",
 }
 
@@ -194,6 +197,8 @@ def _scaled_settings(name: str, declared: Any, base: RunConfig) -> Dimension:
             f"{declared!r}; add `settings`"
         )
     domain = read_domain({part: value for part, value in declared.items() if part != "settings"})
+    if not all(map(is_number, domain.corners)):
+        raise SettingError(f"must multiply by numbers, but by {list(domain.corners)}; correct `choices`")
     values, originals = base_values(base), {}
     for target in names:
         _require_searchable(target)

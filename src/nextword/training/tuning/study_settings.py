@@ -72,6 +72,11 @@ class StudySettings:
                 f"`base` must not be set in a study, whose trials start from new weights, but is "
                 f"{self.base.training.base}; train with `nextword train --from`"
             )
+        if (strategy := self.base.training.strategy) is not None or self.base.members:
+            raise SettingError(
+                f"a study must have no `strategy` and no [[member]], since one process trains a trial, but has "
+                f"{strategy or 'members'}; remove them from --config"
+            )
         space = SearchSpace.read(self.search, self.base)
         if self.options.minutes_per_trial is not None and any(
             "training.epochs" in each.targets for each in space.dimensions

@@ -8,7 +8,7 @@ from functools import partial
 
 from nextword.disk.cache import cache_root
 from nextword.disk.files import write_file
-from nextword.errors import CheckpointError, SettingError, TrainingInterrupted
+from nextword.errors import CheckpointError, SettingError
 from nextword.machine.framework import use_compilation_cache
 from nextword.training.context import Interruption, RunContext, TrainingObserver
 from nextword.training.tuning.database import Claim, Database, Outcome
@@ -144,7 +144,7 @@ class Sweep:
             with self._make_observer() as observer:
                 run = replace(self._run, context=replace(self._run.context, observer=observer))
                 outcome = run.train(claim.config, self._study.directory.trial(claim.number).root, claim.report)
-        except TrainingInterrupted:
+        except KeyboardInterrupt:
             claim.note("starts", 0)
             raise
         self._uninterrupted(lambda: self._end(claim, outcome))

@@ -105,7 +105,7 @@ class TrialRun:
         except (MemoryError, RuntimeError) as error:
             if not isinstance(error, MemoryError) and "RESOURCE_EXHAUSTED" not in str(error):
                 raise
-            return Outcome("failed", why=f"out of memory: {str(error).splitlines()[0]:.200}")
+            return Outcome("failed", why=f"out of memory: {str(error).partition(chr(10))[0]:.200}")
         if pruning.ended_after is not None:
             why = f"stopped by the pruner after round {pruning.ended_after} of {self.options.rounds}"
             return Outcome("pruned", why=f"{why}, at {progress.records[-1].valid_perplexity:,.2f}")

@@ -51,6 +51,7 @@ def test_the_first_of_several_addresses_is_that_of_process_0() -> None:
 
 def test_one_process_is_no_group() -> None:
     assert ProcessGroup.from_environment({}) is None
+    assert ProcessGroup.from_environment({"SLURM_PROCID": "0"}) is None  # a batch script, outside `srun`
     assert group_for(None) is None
 
 

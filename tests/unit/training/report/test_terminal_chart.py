@@ -40,6 +40,10 @@ def test_no_line_is_wider_than_asked(width: int, height: int) -> None:
     assert max(map(len, lines[1:])) <= width
 
 
+def test_a_loss_that_explodes_is_drawn_too() -> None:
+    assert max(map(len, drawn(30, 5, GrowingCurve([(0.0, 10.0), (1.0, 1e30)], [(1.0, 1e25)]))[1:])) <= 30
+
+
 def test_the_curve_falls_from_the_left_to_the_right() -> None:
     rows = drawn(60, 10, GrowingCurve([(0.0, 1000.0), (1.0, 10.0)], []))[1:11]
     columns = [min(place for place, character in enumerate(row[7:]) if character != " ") for row in rows]

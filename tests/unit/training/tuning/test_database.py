@@ -28,3 +28,12 @@ def test_an_error_does_not_repeat_the_password() -> None:
     with pytest.raises(StorageError, match="its use failed: no driver for ") as refused, database.errors():
         raise ImportError(f"no driver for {database.url}")
     assert "secret" not in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("url", "why"), [("postgresql://u:p@ss:word@host/db", "the port must be a number"), ("", "Could")]
+)
+def test_what_is_no_url_is_told_without_the_password(url: str, why: str) -> None:
+    with pytest.raises(StorageError, match=f"its use failed: {why}") as refused:
+        Database.of(url)
+    assert "word@" not in str(refused.value)

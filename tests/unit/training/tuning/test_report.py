@@ -64,7 +64,7 @@ def test_the_best_settings_are_those_of_the_best_trial_without_its_text(study: S
     assert tables.keys() == {"text", "batching", "training", "model"}
     assert "vocabulary_size" not in tables["model"]
     config = RunConfig.of("quick", tables)
-    assert config.training == study.settings.base.training.replace(learning_rate=0.02)
+    assert config.training == study.settings.base.training.replace(learning_rate=0.02, sampled_softmax=0)
 
 
 def test_values_are_shown_briefly() -> None:

@@ -1,4 +1,5 @@
 import re
+from datetime import date
 from typing import Any
 
 import optuna
@@ -103,6 +104,9 @@ def test_a_base_outside_the_space_has_no_label() -> None:
         ({"training": {"optimizer": {"choices": ["adam", "adamm"]}}}, "`optimizer` must be one of adam"),
         ({"training": {"optimizer": {"low": 1, "high": 2}}}, "`training.optimizer`: must be given as"),
         ({"training": {"round_steps": {"low": 1, "high": 2}}}, "must not be searched, because `--rounds` sets it"),
+        ({"training": {"base": {"choices": ["a", "b"]}}}, "must not be searched, because trials start from new"),
+        ({"training": {"strategy": {"choices": ["population", "local-steps"]}}}, "because one process trains a trial"),
+        ({"training": {"optimizer": {"choices": [date(2026, 1, 1), "sgd"]}}}, "`optimizer` must be"),
         ({"model": {"vocabulary_size": {"low": 10, "high": 20}}}, "`vocabulary_size` is not a setting of [model]"),
         ({"batching": {"batch_size": {"low": 1.5, "high": 20}}}, "must be whole numbers, but are 1.5 and 20"),
         ({"model": {"embedding_size": {"low": 100, "high": 200}}}, "`tied` needs a last layer as wide as"),
@@ -111,6 +115,7 @@ def test_a_base_outside_the_space_has_no_label() -> None:
             {"scale": {"x": {"low": 1, "high": 2, "settings": ["model.weight_drop_rate"]}}},
             "`model.weight_drop_rate` must be a nonzero number to be scaled, but is 0.0",
         ),
+        ({"scale": {"x": {"choices": ["a", "b"], "settings": DROPOUT}}}, "must multiply by numbers, but by ['a', 'b']"),
         ({"scale": {"x": {"low": 1, "high": 12, "settings": DROPOUT}}}, "`input_dropout_rate` must be below 1.0"),
         ({"scale": {"x": {"low": 1, "high": 2, "settings": ["text.valid_fraction"]}}}, "must be named GROUP.SETTING"),
         ({"together": {"x": {"low": 1, "high": 2}}}, "must be a choice of tables"),

@@ -51,6 +51,18 @@ def test_epochs_cannot_be_searched_with_minutes_per_trial() -> None:
 
 
 @pytest.mark.parametrize(
+    ("base", "name"),
+    [
+        (RunConfig.of("quick", {"training": {"strategy": "population"}}), "population"),
+        (replace(SETTINGS.base, members=(SETTINGS.base,)), "members"),
+    ],
+)
+def test_one_process_trains_a_trial(base: RunConfig, name: str) -> None:
+    with pytest.raises(SettingError, match=f"since one process trains a trial, but has {name}; remove them"):
+        _ = replace(SETTINGS, base=base).space
+
+
+@pytest.mark.parametrize(
     ("content", "message"),
     [
         ("", "must be a study"),

@@ -160,12 +160,13 @@ def test_a_signal_between_trials_waits_for_the_study(study: Study) -> None:
     assert study.directory.best_file.exists()
 
 
-def test_an_interrupted_trial_is_next_and_does_not_fail(study: Study) -> None:
+@pytest.mark.parametrize("stop", [TrainingInterrupted(signal.SIGINT), KeyboardInterrupt()], ids=repr)
+def test_an_interrupted_trial_is_next_and_does_not_fail(study: Study, stop: KeyboardInterrupt) -> None:
     def interrupt() -> None:
-        raise TrainingInterrupted(signal.SIGINT)
+        raise stop
 
     for _ in range(5):
-        with pytest.raises(TrainingInterrupted):
+        with pytest.raises(KeyboardInterrupt):
             sweep_of(study, Said(), interrupt).work()
         assert [trial.state for trial in study.trials] == [TrialState.RUNNING]
     said = Said()

@@ -125,6 +125,7 @@ def test_a_trial_can_be_pruned_and_resumed(run: TrialRun, tmp_path: Path) -> Non
         (TrainingDivergedError("the loss is nan"), Outcome("pruned", why="diverged: the loss is nan")),
         (SettingError("does not fit"), Outcome("failed", why="does not fit")),
         (MemoryError("too wide"), Outcome("failed", why="out of memory: too wide")),
+        (MemoryError(), Outcome("failed", why="out of memory: ")),
         (
             RuntimeError("RESOURCE_EXHAUSTED: 9 GB\nat"),
             Outcome("failed", why="out of memory: RESOURCE_EXHAUSTED: 9 GB"),

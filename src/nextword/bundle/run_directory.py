@@ -96,7 +96,7 @@ class RunDirectory:
 
     def drop_figures_as_used(self) -> None:
         """Remove from the metrics how well the model did with a mixture that it no longer has."""
-        if self.metrics_file.is_file():
+        if read_split_metrics(self.metrics_file):
             table = json.loads(self.metrics_file.read_bytes())
             for row in table["splits"]:
                 row |= {"perplexity_as_used": None, "protocol_as_used": ""}
@@ -115,7 +115,8 @@ class RunDirectory:
         )
 
     def _next_free(self) -> Path:
-        numbered = (self.root.with_name(f"{self.root.name}-{number}") for number in itertools.count(2))
+        root = self.root if self.root.name else self.root.absolute()  # `.` has no name
+        numbered = (root.with_name(f"{root.name}-{number}") for number in itertools.count(2))
         return next(path for path in numbered if not path.exists())
 
     def require_writable(self) -> None:

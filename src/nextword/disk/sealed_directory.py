@@ -283,4 +283,4 @@ def _check_entries(path: Path, directory: HeldDirectory, manifest: Manifest) -> 
 
 
 def _aside(path: Path) -> Path:
-    return path.with_name(_ASIDE + path.name)
+    return path.absolute().parent / (_ASIDE + path.absolute().name)

@@ -18,9 +18,10 @@ from nextword.bundle.onnx.file import (
 )
 from nextword.engine.distribution_engine import DistributionEngine, even_pieces
 from nextword.engine.engine import Rows, State, WindowPrediction
-from nextword.errors import BundleError, MissingExtraError, SettingError
+from nextword.errors import BundleError, MissingExtraError
 from nextword.machine.capacity import count_cores, read_control_group
 from nextword.model.architecture import Architecture
+from nextword.settings import require_at_least
 from nextword.text.batching.window import TokenIds
 
 _PIECE = 2_000_000  # log-probabilities of a piece of a window: 8 MB, small enough for the processor's cache
@@ -104,8 +105,8 @@ class OnnxEngine(DistributionEngine):
 
 
 def _session_of(data: bytes, num_threads: int | None) -> Any:
-    if num_threads is not None and num_threads < 1:
-        raise SettingError(f"`num_threads` must be at least 1, but is {num_threads}; raise it or leave it out")
+    if num_threads is not None:
+        require_at_least("num_threads", num_threads, 1)
     onnxruntime = _import_onnxruntime()
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = num_threads or _num_processors()

@@ -118,7 +118,10 @@ def require_known(engine: Engine, ids: TokenIds) -> None:
 def require_numbers(scores: TokenScores) -> TokenScores:
     """Return the scores, or raise if a log-probability is NaN."""
     if np.isnan(scores.log_probs).any():
-        raise EvaluationError("a log-probability must be a number, but is NaN; the model is damaged, train it again")
+        raise EvaluationError(
+            "a log-probability must be a number, but is NaN; lower `dynamic_learning_rate` if it is used, or train the "
+            "model again"
+        )
     return scores
 
 

@@ -11,7 +11,7 @@ import onnx
 
 from nextword.bundle.bundle import Bundle, require_weights
 from nextword.bundle.files import num_weight_bytes
-from nextword.bundle.store import read_bundle, write_bundle
+from nextword.bundle.store import read_bundle, read_mixture, write_bundle
 from nextword.disk.files import disk_errors
 from nextword.engine.engine import Engine
 from nextword.engine.keras.keras_engine import KerasEngine
@@ -82,6 +82,8 @@ def export_bundle(
     if keras_path is not None:
         write_keras_file(keras_path, model)
     if output is None:
+        if read_mixture(path) != (bundle.mixture and bundle.mixture.facts):
+            raise ExportError(f"`{path}` must stay as it is while it is exported, but changed; export it again")
         write_bundle(path, result, replace=True)
     else:
         write_bundle(output, result.to_slim() if options.slim else result)

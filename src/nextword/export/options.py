@@ -6,7 +6,7 @@ from typing import ClassVar
 
 from nextword.bundle.files import ONNX
 from nextword.bundle.run_directory import RunDirectory
-from nextword.errors import ExportError, SettingError
+from nextword.errors import NextwordError
 from nextword.settings import Settings, setting
 
 
@@ -38,5 +38,5 @@ def export_run(directory: RunDirectory, detail: Callable[[str], object]) -> None
         from nextword.export.export import export_bundle
 
         export_bundle(directory.model, ExportOptions())
-    except (ImportError, ExportError, SettingError) as error:
+    except (ImportError, NextwordError) as error:
         detail(f"the model is not exported, so it needs seconds to start: {error}")

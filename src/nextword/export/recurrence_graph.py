@@ -8,7 +8,6 @@ import numpy as np
 from numpy.typing import NDArray
 from onnx import TensorProto, helper
 
-from nextword.errors import ExportError
 from nextword.export.graph_builder import GraphBuilder
 from nextword.model.architecture import Architecture
 from nextword.model.cells import CELLS
@@ -116,13 +115,7 @@ def _add_update(
 
 def add_layer(layer: Layer) -> Added:
     """Add a recurrent layer. Return its hidden states `(T, B, H)` and the state after the last step."""
-    cell = layer.architecture.cell
-    if cell not in GRAPHS:
-        raise ExportError(
-            f"a model must have one of the cells {', '.join(GRAPHS)} to be exported to ONNX, but `cell` is {cell}; "
-            "train one of these"
-        )
-    return GRAPHS[cell](layer)
+    return GRAPHS[layer.architecture.cell](layer)
 
 
 def _add_lstm(layer: Layer) -> Added:

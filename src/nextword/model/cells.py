@@ -29,7 +29,6 @@ class Cell:
         options: Fields of `Architecture` that this cell supports and others may not; disabled by default.
         extra_shapes: Returns names and shapes of the weights besides kernel, recurrent kernel and bias, for an
             architecture, `I` and `H`.
-        in_page: Whether `display/page/site/js/model/cells.js` has its arithmetic, for the page in the browser.
     """
 
     title: str
@@ -39,7 +38,6 @@ class Cell:
     onnx_gates: tuple[int, ...] = ()
     options: tuple[str, ...] = ()
     extra_shapes: "Callable[[Architecture, int, int], dict[str, Shape]]" = lambda *_: {}
-    in_page: bool = False
 
 
 def _lstm_shapes(architecture: "Architecture", input_size: int, hidden_size: int) -> dict[str, Shape]:
@@ -74,7 +72,6 @@ CELLS: dict[CellName, Cell] = {
         onnx_gates=(0, 3, 1, 2),
         options=("cap_input_gate", "layer_normalization", "state_modulation"),
         extra_shapes=_lstm_shapes,
-        in_page=True,
     ),
     "mogrifier_lstm": Cell(
         title="Mogrifier LSTM",
@@ -83,7 +80,6 @@ CELLS: dict[CellName, Cell] = {
         state=("hidden", "cell"),
         options=("cap_input_gate", "mogrifier_rank"),
         extra_shapes=_modulation_shapes,
-        in_page=True,
     ),
     "gru": Cell(
         title="GRU",
@@ -91,8 +87,7 @@ CELLS: dict[CellName, Cell] = {
         num_gates=3,  # update, reset, candidate
         state=("hidden",),
         onnx_gates=(0, 1, 2),
-        in_page=True,
     ),
-    "rnn": Cell(title="RNN", layer="RNN", num_gates=1, state=("hidden",), onnx_gates=(0,), in_page=True),
+    "rnn": Cell(title="RNN", layer="RNN", num_gates=1, state=("hidden",), onnx_gates=(0,)),
 }
 """The table of cells: the differences between the kinds of recurrent layers."""

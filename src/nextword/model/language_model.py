@@ -148,7 +148,9 @@ class LanguageModel(keras.Model):
         losses = keras.losses.sparse_categorical_crossentropy(y, y_pred[0], from_logits=True)
         if sample_weight is None:
             return ops.mean(losses)
-        return ops.sum(losses * sample_weight) / ops.maximum(ops.sum(sample_weight), 1.0)
+        weights = sample_weight if len(sample_weight.shape) > 1 else sample_weight[:, None]  # (B, T), or of rows (B,)
+        weights = ops.broadcast_to(weights, ops.shape(losses))
+        return ops.sum(losses * weights) / ops.maximum(ops.sum(weights), keras.backend.epsilon())
 
     @override
     def compute_metrics(self, x: Any, y: Any, y_pred: Any, sample_weight: Any = None) -> Any:

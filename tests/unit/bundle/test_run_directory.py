@@ -128,3 +128,10 @@ def test_damaged_metrics_are_an_error_with_a_repair(tmp_path: Path, content: byt
     repair = rf"metrics\.json` must be a file written by a training run.*--resume {tmp_path}"
     with pytest.raises(CheckpointError, match=repair):
         read_split_metrics(path)
+
+
+def test_the_folder_that_one_is_in_may_hold_a_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "config.toml").touch()
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(CheckpointError, match=f"or train in another directory, such as `--run {tmp_path}-2`"):
+        RunDirectory(Path()).require_free()

@@ -21,6 +21,11 @@ def test_what_is_written_is_read(path: Path) -> None:
     assert names(path.parent) == {"sealed"}
 
 
+def test_the_folder_that_one_is_in_is_read(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(path)
+    assert sealed_directory.read(Path()) == FILES
+
+
 def test_what_is_built_file_by_file_is_read_and_synced(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     synced: list[int] = []
     monkeypatch.setattr(os, "fsync", synced.append)

@@ -3,6 +3,7 @@
 import subprocess
 import sys
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,8 @@ from numpy.typing import NDArray
 from onnx import numpy_helper
 
 from nextword.bundle.bundle import Bundle
-from nextword.bundle.store import read_bundle
+from nextword.bundle.mixture import Mixture, MixtureSettings
+from nextword.bundle.store import read_bundle, write_bundle
 from nextword.disk import sealed_directory
 from nextword.engine.onnx_engine import OnnxEngine
 from nextword.engine.opening import start_engine
@@ -122,6 +124,18 @@ def test_a_graph_that_computes_something_else_is_not_kept(
     with pytest.raises(ExportError, match="must give the log-probabilities of the model"):
         export_bundle(path, FLOAT)
     assert sealed_directory.read(path) == before
+
+
+def test_a_mixture_that_was_taken_out_meanwhile_does_not_come_back(path: Path, text_ids: Ids) -> None:
+    write_bundle(path, replace(read_bundle(path), mixture=Mixture(MixtureSettings(cache_weight=0.1))), replace=True)
+
+    def text(bundle: Bundle) -> NamedText:
+        write_bundle(path, bundle.without_mixture(), replace=True)
+        return NamedText("story", text_ids)
+
+    with pytest.raises(ExportError, match="must stay as it is while it is exported, but changed; export it again"):
+        export_bundle(path, FLOAT, text=text)
+    assert read_bundle(path).mixture is None
 
 
 def test_a_model_too_large_for_one_file_is_refused(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -6,7 +6,14 @@ from pathlib import Path
 import pytest
 
 from nextword.bundle.run_directory import RunDirectory
-from nextword.errors import ExportError
+from nextword.errors import (
+    BundleError,
+    ExportError,
+    MissingExtraError,
+    NextwordError,
+    SettingError,
+    StorageError,
+)
 from nextword.export import export as export_module
 from nextword.export.options import export_run
 
@@ -17,9 +24,12 @@ def directory(tmp_path: Path) -> RunDirectory:
     return RunDirectory(tmp_path)
 
 
-def test_a_model_without_a_graph_is_left_as_it_is(directory: RunDirectory, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("error", [BundleError, ExportError, MissingExtraError, SettingError, StorageError])
+def test_a_model_that_cannot_be_exported_is_left_as_it_is(
+    directory: RunDirectory, monkeypatch: pytest.MonkeyPatch, error: type[NextwordError]
+) -> None:
     def refused(*_arguments: object) -> None:
-        raise ExportError("the cell has no graph")
+        raise error("the cell has no graph")
 
     monkeypatch.setattr(export_module, "export_bundle", refused)
     said: list[str] = []

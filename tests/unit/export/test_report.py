@@ -71,6 +71,10 @@ def test_an_engine_agrees_with_itself(engine: Engine, text_ids: Ids) -> None:
     assert found.num_log_probs == 10 * (3 * 24 + 200)
 
 
+def test_one_token_is_enough_of_a_text(engine: Engine, text_ids: Ids) -> None:
+    assert require_agreement(engine, engine, text_ids[:1]).num_log_probs == 10 * (3 * 24 + 2)
+
+
 def test_a_weight_that_is_a_little_off_is_seen(
     engine: Engine, architecture: Architecture, weights: Weights, text_ids: Ids
 ) -> None:

@@ -177,3 +177,16 @@ def test_keras_weights_count_in_the_loss() -> None:
     weighted = model.evaluate(tokens[:, :-1], tokens[:, 1:], sample_weight=first, verbose=0)
     alone = model.evaluate(tokens[:1, :-1], tokens[:1, 1:], verbose=0)
     assert weighted == pytest.approx(alone, rel=1e-5)
+
+
+def test_keras_weights_of_rows_count_in_all_their_steps() -> None:
+    model = LanguageModel(Architecture(vocabulary_size=7, embedding_size=4, hidden_sizes=(4,)))
+    model.compile(optimizer="sgd")
+    tokens = np.random.default_rng(0).integers(7, size=(6, 7), dtype=np.int32)
+    for rows in (6, 3):  # as many as steps, and fewer
+        inputs, targets = tokens[:rows, :-1], tokens[:rows, 1:]
+        first = np.eye(1, rows, dtype=np.float32)[0]
+        weighted = model.evaluate(inputs, targets, sample_weight=first, batch_size=6, verbose=0)
+        assert weighted == pytest.approx(model.evaluate(inputs[:1], targets[:1], verbose=0), rel=1e-5)
+        small = model.evaluate(inputs, targets, sample_weight=np.full(rows, 0.01), batch_size=6, verbose=0)
+        assert small == pytest.approx(model.evaluate(inputs, targets, batch_size=6, verbose=0), rel=1e-5)

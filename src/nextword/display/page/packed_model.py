@@ -20,7 +20,6 @@ from nextword.display.page.bigrams import BigramTable
 from nextword.display.page.page_facts import PageFacts, card_elements, curve_chart, page_unit
 from nextword.errors import ExportError
 from nextword.model.architecture import Architecture
-from nextword.model.cells import CELLS
 
 _OTHERS = r"[^\p{L}\p{M}\p{N}_]+"
 """What is not part of a word in `nextword.text.tokens.pre_tokens`."""
@@ -100,12 +99,6 @@ def pack_model(
 
 def require_packable(architecture: Architecture) -> None:
     """Refuse a model that the page cannot run."""
-    if not CELLS[architecture.cell].in_page:
-        drawn = ", ".join(name for name, cell in CELLS.items() if cell.in_page)
-        raise ExportError(
-            f"a model must have one of the cells {drawn} to run in a page, but `cell` is {architecture.cell}; train "
-            "one of these"
-        )
     if architecture.num_parameters > MAX_BYTES:
         raise ExportError(
             f"a model must have at most {MAX_BYTES / 1e6:,.0f} million weights to run in a page, but has "

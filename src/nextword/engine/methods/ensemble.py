@@ -21,7 +21,7 @@ class EnsembleOptions(Settings):
     task: ClassVar[str] = "method"
 
     ensemble_weights: tuple[float, ...] = setting(
-        (), help="Weight of each model, in the order of the arguments.", at_least=0.0, unset="all equal"
+        (), help="Weight of each model, in the order of the arguments.", at_least=0.0, at_most=1e9, unset="all equal"
     )
 
 

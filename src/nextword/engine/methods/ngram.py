@@ -20,6 +20,7 @@ from nextword.engine.ngram.interpolated_model import InterpolatedModel, contexts
 from nextword.engine.ngram.kneser_ney import KneserNeyModel
 from nextword.engine.stream import token_log_probs
 from nextword.engine.text_model import TextModel
+from nextword.errors import TextError
 from nextword.settings import Settings, setting
 from nextword.text.batching.window import TokenIds
 from nextword.text.tokens.spelling import SpellingModel
@@ -54,6 +55,8 @@ class NgramModelEngine(DistributionEngine):
 def arpa_model(path: Path) -> TextModel:
     """Read an ARPA file as a text model whose tokens are words between spaces, with the scores of `nextword.kenlm`."""
     model = read_arpa(path)
+    if END in model.words:
+        raise TextError(f"`{path}` must not have the word `{END}`, which stands for the end of a line here; rename it")
     words = [number for number, word in enumerate(model.words) if word != BEGIN]
     tokens = (END if model.words[number] == SENTENCE_END else model.words[number] for number in words)
     vocabulary = Vocabulary(tuple(tokens))

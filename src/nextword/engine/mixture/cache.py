@@ -78,6 +78,13 @@ class CacheOptions(Settings):
         at_most=1e30,
     )
 
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.cache_delay >= self.cache_size:
+            raise SettingError(
+                f"`cache_delay` must be below `cache_size`, {self.cache_size}, but is {self.cache_delay}; lower it"
+            )
+
 
 class _Entries:
     """Hidden states and the tokens after them. Entries are only added, so branches of a text share them."""
@@ -190,7 +197,7 @@ def cache_mass(log_totals: NDArray[np.floating], weight: float, sentinel: float)
     r"""Return the weight $m$ of the cache for each $\ln Z$ `(T,)`; 0 if it is empty."""
     mass = np.zeros(len(log_totals))
     known = np.isfinite(log_totals)
-    odds = np.exp(np.log(sentinel) - log_totals[known].astype(np.float64)) if sentinel else 0.0
+    odds = np.exp(np.minimum(np.log(sentinel) - log_totals[known].astype(np.float64), 700.0)) if sentinel else 0.0
     mass[known] = weight / (1 + odds)
     return mass
 

@@ -44,8 +44,6 @@ class AdaptiveProjection(Projection):
         Grave et al. (2017), "Efficient softmax approximation for GPUs".
     """
 
-    can_be_sampled = False
-
     def __init__(
         self, vocabulary_size: int, *, cutoffs: tuple[int, ...], tail_widths: tuple[int, ...], **options: Any
     ) -> None:
@@ -76,7 +74,7 @@ class AdaptiveProjection(Projection):
             parts.append(head[..., column : column + 1] + ops.log_softmax(logits))
         return ops.concatenate(parts, axis=-1)
 
-    def _token_losses(self, batch: TokenBatch) -> TokenLosses:
+    def losses_of(self, batch: TokenBatch) -> TokenLosses:
         """Return the loss, computed from the head and the tail of each target.
 
         In training, a hit is therefore a target with the highest probability in the head, or in its tail if that tail

@@ -1,6 +1,6 @@
 """The mixture of softmaxes: a projection to the vocabulary with log-probabilities of high rank."""
 
-from typing import Any
+from typing import Any, override
 
 import keras
 from keras import ops
@@ -26,7 +26,6 @@ class MixtureProjection(OutputProjection):
         Yang, Dai, Salakhutdinov and Cohen (2018), "Breaking the softmax bottleneck: a high-rank RNN language model".
     """
 
-    can_be_sampled = False
     training_logits = Projection.training_logits
 
     latent_size: int
@@ -50,7 +49,8 @@ class MixtureProjection(OutputProjection):
         latents, kernel = self._latents(hidden, training), embeddings if self.tied else self.kernel
         return mixture_log_probs(latents, self._log_priors(hidden), kernel=kernel, bias=self.bias, tied=self.tied)
 
-    def _token_losses(self, batch: TokenBatch) -> TokenLosses:
+    @override
+    def losses_of(self, batch: TokenBatch) -> TokenLosses:
         return mixture_cross_entropy(
             ops.reshape(self._latents_of(batch), (-1, self.mixture_size, self.latent_size)),
             self._log_priors(batch.hidden),

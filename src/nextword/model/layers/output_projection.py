@@ -1,12 +1,11 @@
 """The projection from hidden states to the vocabulary: the base class of all, and the linear one."""
 
 from abc import ABC, abstractmethod
-from typing import Any, ClassVar, NamedTuple, override
+from typing import Any, NamedTuple, override
 
 import keras
 from keras import ops
 
-from nextword.errors import SettingError
 from nextword.model.layers.dropout import Dropout
 from nextword.model.layers.initialization import InitializedLayer
 from nextword.model.ops.cross_entropy import Candidates, TokenLosses, linear_cross_entropy, sampled_cross_entropy
@@ -29,9 +28,6 @@ class TokenBatch(NamedTuple):
 class Projection(InitializedLayer, ABC):
     """A layer from hidden states to the vocabulary that returns logits, or the loss without holding all logits."""
 
-    can_be_sampled: ClassVar[bool] = True
-    """Whether a batch may have candidates."""
-
     dropout: Any = None
     """Dropout on the latent vectors, if there are any."""
 
@@ -39,26 +35,14 @@ class Projection(InitializedLayer, ABC):
         super().__init__(**options)
         self.vocabulary_size = vocabulary_size
 
-    def losses_of(self, batch: TokenBatch) -> TokenLosses:
-        """Return the loss of a batch of tokens.
-
-        `nextword.training.options.TrainingOptions.check_softmax` checks the same for the settings of a run.
-
-        Raises:
-            SettingError: The batch has candidates, but this class needs the whole vocabulary.
-        """
-        if batch.candidates is not None and not self.can_be_sampled:
-            raise SettingError(f"{type(self).__name__} does not support `candidates`; remove them")
-        return self._token_losses(batch)
-
     def training_logits(self, hidden: Any, embeddings: Any = None, candidates: Candidates | None = None) -> Any:
         """Return the logits of training: `(..., V)`, or `(..., C)` with the log-weights of candidates added."""
         logits = self(hidden, embeddings, training=True)
         return logits if candidates is None else ops.take(logits, candidates.ids, axis=-1) + candidates.log_weights
 
     @abstractmethod
-    def _token_losses(self, batch: TokenBatch) -> TokenLosses:
-        """Return the loss of a batch that this class supports."""
+    def losses_of(self, batch: TokenBatch) -> TokenLosses:
+        """Return the loss of a batch of tokens; only a single softmax reads its candidates."""
 
     def get_config(self) -> dict[str, Any]:
         """Return the constructor's arguments."""
@@ -158,7 +142,8 @@ class OutputProjection(Projection):
         latents = self._latents(hidden, batch.training)
         return ops.reshape(latents, (-1, latents.shape[-1]))
 
-    def _token_losses(self, batch: TokenBatch) -> TokenLosses:
+    @override
+    def losses_of(self, batch: TokenBatch) -> TokenLosses:
         hidden = batch.hidden if self.dropout is None else self._latents_of(batch)
         options: dict[str, Any] = {
             "kernel": batch.embeddings if self.tied else self.kernel,

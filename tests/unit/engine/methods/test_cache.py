@@ -38,7 +38,7 @@ def naive(engine: Engine, inputs: NDArray[np.int32], options: CacheOptions) -> N
 
 @given(
     size=st.integers(1, 12),
-    delay=st.integers(0, 4),
+    delay=st.integers(0, 4),  # below the size
     theta=st.sampled_from([0.0, 0.3, 2.0]),
     decay=st.sampled_from([0.0, 0.25, 10.0]),
     weight=st.sampled_from([0.0, 0.2, 0.9]),
@@ -49,6 +49,7 @@ def test_it_matches_the_equations_of_the_papers(
     size: int, delay: int, theta: float, decay: float, weight: float, sentinel: float, cut: int
 ) -> None:
     shares = {"cache_weight": weight, "cache_sentinel": sentinel}
+    delay = min(delay, size - 1)
     options = CacheOptions(cache_size=size, cache_delay=delay, cache_theta=theta, cache_decay=decay, **shares)
     inputs = np.random.default_rng(size).integers(11, size=10, dtype=np.int32)
     engine = CacheEngine(toy_engine(1), options)
@@ -67,6 +68,12 @@ def test_very_dissimilar_states_do_not_overflow() -> None:
     weights, log_totals = Matches.of(memory, hidden, 3).weights(1.0, 0.0)
     np.testing.assert_allclose(weights.sum(axis=-1), [0, 1, 1, 1], rtol=1e-6)
     np.testing.assert_allclose(log_totals, [-np.inf, -1800, 1800, 1800], rtol=1e-5)
+    np.testing.assert_allclose(cache.cache_mass(log_totals, 0.5, 3.0), [0, 0, 0.5, 0.5], atol=1e-9)
+
+
+def test_a_delay_of_the_whole_cache_is_refused() -> None:
+    with pytest.raises(SettingError, match="`cache_delay` must be below `cache_size`, 100, but is 200; lower it"):
+        CacheOptions(cache_size=100, cache_delay=200)
 
 
 def test_branches_of_a_text_do_not_see_each_other() -> None:

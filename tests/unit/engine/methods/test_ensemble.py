@@ -37,3 +37,5 @@ def test_invalid_members_and_weights_are_refused() -> None:
         EnsembleEngine([toy_engine(1), toy_engine(2)], EnsembleOptions(ensemble_weights=(1.0,)))
     with pytest.raises(SettingError, match="must have a positive sum"):
         EnsembleEngine([toy_engine(1)], EnsembleOptions(ensemble_weights=(0.0,)))
+    with pytest.raises(SettingError, match="must be at most"):
+        EnsembleOptions(ensemble_weights=(1e308, 1e308))

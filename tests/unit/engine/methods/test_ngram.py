@@ -11,7 +11,7 @@ from nextword.engine.ngram.interpolated_model import contexts_of
 from nextword.engine.ngram.kneser_ney import KneserNeyModel
 from nextword.engine.stream import token_log_probs
 from nextword.engine.text_model import TextModel
-from nextword.errors import SettingError
+from nextword.errors import SettingError, TextError
 from nextword.inference.scoring.lines import ScoringOptions, score_lines
 from nextword.inference.suggestion.suggestion import suggest
 from support.inner_engines import BigramEngine, splits_of, text_of, toy_engine
@@ -135,3 +135,10 @@ def test_a_model_of_single_words_needs_no_context(tmp_path: Path) -> None:
     )
     (found,) = score_lines(arpa_model(path), ["cat dog cat"])
     assert found.log10_prob == pytest.approx(kenlm.Model(str(path)).score("cat dog cat"), abs=1e-5)
+
+
+def test_the_end_of_a_line_has_one_name(tmp_path: Path) -> None:
+    path = tmp_path / "ends.arpa"
+    path.write_text(TOY_ARPA.replace("mat", "<eos>"), encoding="utf-8")
+    with pytest.raises(TextError, match=r"ends\.arpa` must not have the word `<eos>`"):
+        arpa_model(path)

@@ -3,7 +3,6 @@ from typing import Any
 import numpy as np
 import pytest
 
-from nextword.errors import SettingError
 from nextword.model.layers.adaptive_projection import AdaptiveProjection
 from nextword.model.layers.mixture_projection import MixtureProjection
 from nextword.model.layers.output_projection import OutputProjection, Projection, TokenBatch
@@ -82,21 +81,6 @@ def batch_of(**terms: Any) -> TokenBatch:
     return TokenBatch(numbers(2, 5), np.zeros(2, np.int32), np.ones(2, np.float32), **terms)
 
 
-CANDIDATES = Candidates(np.arange(7, dtype=np.int32), np.zeros(7, np.float32), np.zeros(2, np.int32))
-
-
-@pytest.mark.parametrize(
-    ("name", "can_be_sampled"), [("full", True), ("narrowed", True), ("adaptive", False), ("mixture", False)]
-)
-def test_only_a_single_full_softmax_has_candidates(name: str, can_be_sampled: bool) -> None:
-    layer, batch = built(name), batch_of(training=True, candidates=CANDIDATES)
-    if can_be_sampled:
-        assert np.isfinite(layer.losses_of(batch).total)
-    else:
-        with pytest.raises(SettingError, match=f"{type(layer).__name__} does not support `candidates`"):
-            layer.losses_of(batch)
-
-
 # A projection of latent vectors that are narrower than the hidden states.
 
 V, H, E = 9, 6, 4
@@ -148,5 +132,5 @@ def test_a_narrowed_softmax_can_be_sampled() -> None:
 
 
 def test_a_projection_must_say_how_it_computes_its_loss() -> None:
-    with pytest.raises(TypeError, match="abstract method '_token_losses'"):
+    with pytest.raises(TypeError, match="abstract method 'losses_of'"):
         Projection(7)

@@ -43,13 +43,13 @@ test: setup  ## Test every feature, in minutes.
 	@echo "The slow tests were left out; make test-slow runs them, make test-all runs all."
 
 test-slow: setup  ## Run the tests that take long.
-	$(TESTS) -m slow
+	$(filter-out src benchmarks/harness,$(TESTS)) -m slow
 
 test-all: setup  ## Run all tests.
 	$(TESTS)
 
 trust: setup  ## Cause every fault that nextword promises to survive, and print the scorecard, in 40 minutes.
-	PYTHONPATH=tests $(BIN)/python -m trust $(ROWS:%=--rows %)
+	PYTHONPATH=tests $(BIN)/python -m trust $(if $(ROWS),--rows "$(ROWS)")
 
 check: lint types javascript imports docs  ## All checks except the tests.
 

@@ -98,6 +98,8 @@ def fine_tuning(
     base: str, base_text: Path | None, text: Path, words: int, arms: tuple[str, ...], runs: Path, **terms: Any
 ) -> None:
     """Train each arm with each seed, and print its figures."""
+    if "both" in arms and base_text is None:
+        raise click.UsageError("`--arm both` needs `--base-text`, the text of the base")
     model, splits = nextword.load(base), splits_of(text.read_text(encoding="utf-8"), words)
     length = {"minutes": terms["minutes"]} if terms["epochs"] is None else {"epochs": terms["epochs"]}
     corpus, test = merged(splits, model), runs / f"{text.stem}-{words}-test.txt"
@@ -106,7 +108,7 @@ def fine_tuning(
     with reporting("fine_tuning", terms["path"]) as report:
         for seed in terms["seeds"]:
             for arm in arms:
-                more = base_text.read_text(encoding="utf-8") if arm == "both" and base_text else ""
+                more = base_text.read_text(encoding="utf-8") if arm == "both" and base_text is not None else ""
                 read = merged(splits, model, more=more) if more else corpus
                 run = runs / "-".join([text.stem, str(words), Path(base).name, arm, str(seed), *terms["changes"]])
                 settings = {**length, "seed": seed, **tomllib.loads("\n".join(terms["changes"]))}

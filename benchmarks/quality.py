@@ -66,9 +66,8 @@ def quality(
         settings, corpus = _read_recipe(recipe), Corpus.load(text)
         common = {"minutes": minutes, "seed": seed, "recipe": settings}
         terms = {"corpus": corpus.name, "corpus_sha256": corpus.sha256, **common}
-        dropped = names if fresh else []
-        report.resume([line for line in _former(json_path, terms) if line.get("peer") not in dropped])
-        done = {line["peer"] for line in report.lines if line["kind"] == "result"}
+        report.resume(_former(json_path, terms))
+        done = set() if fresh else {line["peer"] for line in report.lines if line["kind"] == "result"}
         with tempfile.TemporaryDirectory(prefix="nextword-ids-") as folder:
             task = {
                 "minutes": minutes,
@@ -85,8 +84,10 @@ def quality(
                     continue
                 report.say(f"{name}: {minutes:g} minutes")
                 with report.missing_on(name):
-                    origin = provenance()
+                    load = {key: report.origin[key] for key in ("load", "is_busy")}  # before the first peer, no other's
+                    origin = provenance() | load
                     result = _trained(name, task, pytorch, report.say)
+                    report.forget(name)
                     report.add("result", peer=name, **result, terms=terms, **origin)
 
 

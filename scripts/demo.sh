@@ -33,7 +33,7 @@ else
     step train austen --minutes 2 --run "$run" || {
         code=$?
         [ "$code" -eq 2 ] || exit "$code"
-        echo "This machine is too slow or too busy for a model in two minutes. Training without a time limit instead."
+        echo "Training for two minutes failed, as said above. If the machine is too slow or too busy, this takes longer but works:"
         step train austen --preset quick --run "$run"
     }
 fi

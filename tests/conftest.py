@@ -8,7 +8,7 @@ from hypothesis import Phase, settings
 
 from documentation.exceptions import exceptions_in
 from support.compiled_programs import CompiledPrograms
-from support.trust_cases import examples_of, trust_amount, trust_cases
+from support.trust_cases import SKIPPED, examples_of, trust_amount, trust_cases
 
 __all__ = ["trust_cases"]
 
@@ -71,8 +71,9 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
 def pytest_runtest_makereport(
     item: pytest.Item, call: pytest.CallInfo[None]
 ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
-    """Count the examples of hypothesis as cases of the scorecard."""
+    """Count the examples of hypothesis as cases of the scorecard, and note what was skipped."""
     report = yield
+    item.stash[SKIPPED] = report.skipped
     if call.when == "call" and report.passed:
         item.user_properties.extend(examples_of(getattr(item, "hypothesis_statistics", "")))
     return report

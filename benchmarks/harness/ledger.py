@@ -143,7 +143,7 @@ def results_of_contest(lines: Sequence[Mapping[str, Any]]) -> list[Result]:
                 commit=short_commit(line["commit"]),
                 seed=line["terms"]["seed"],
                 minutes=line["terms"]["minutes"],
-                processor=line["processor"],
+                processor=line["processor"] + (", not idle" if line.get("is_busy") else ""),
                 method=method,
                 valid_perplexity=round(perplexities["valid"], 2),
                 test_perplexity=round(perplexities["test"], 2),

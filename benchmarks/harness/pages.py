@@ -15,6 +15,7 @@ import statistics
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
+from operator import attrgetter
 from typing import Self
 
 from harness.ledger import KeystrokeResult, Result
@@ -74,6 +75,11 @@ class Group:
     def seeds(self) -> list[int]:
         """The seeds of the results."""
         return sorted({result.seed for result in self.results})
+
+    @property
+    def parameters(self) -> list[int]:
+        """The parameters of the models, in the order of the seeds, each number once."""
+        return list(dict.fromkeys(result.parameters for result in sorted(self.results, key=attrgetter("seed"))))
 
     @property
     def by_method(self) -> "dict[str, Group]":
@@ -203,7 +209,7 @@ def _described(group: Group) -> dict[str, str]:
         "preset": f"`{first.preset}`",
         "minutes": f"{first.minutes:g}",
         "machine": group.machine,
-        "parameters": " and ".join(f"{each:,}" for each in sorted({result.parameters for result in group.results})),
+        "parameters": " and ".join(f"{parameters:,}" for parameters in group.parameters),
         "epochs": group.shown("epochs", 1),
         "seeds": ", ".join(map(str, group.seeds)),
         "commit": first.commit,

@@ -54,6 +54,12 @@ class Report:
         self.lines = list(lines)
         self._num_former = len(self.lines)
 
+    def forget(self, peer: str) -> None:
+        """Leave out what the file had of a peer."""
+        kept = [line for line in self.lines[: self._num_former] if line.get("peer") != peer]
+        self.lines[: self._num_former] = kept
+        self._num_former = len(kept)
+
     def say(self, line: str) -> None:
         """Report progress to people: plain lines, because a live display would use part of the processor."""
         click.echo(line, err=True)

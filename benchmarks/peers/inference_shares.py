@@ -1,4 +1,4 @@
-"""Read the sentences to score, which `inference_models.py` has written."""
+"""Read the sentences to score, which `random_models.py` has written."""
 
 from pathlib import Path
 from typing import Any

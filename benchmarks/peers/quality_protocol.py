@@ -41,7 +41,7 @@ AS_USED = "as used"
 
 Ids = NDArray[np.int64]
 
-# The sum over both splits' tokens of -ln p, by the method of evaluation.
+# The sum over a split's tokens of -ln p, by the method of evaluation.
 Evaluate = Callable[[Ids], dict[str, float]]
 
 

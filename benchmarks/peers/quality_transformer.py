@@ -49,6 +49,12 @@ class Recipe:
     mixer: str = "attention"
     compute_dtype: str = "bfloat16"
 
+    def __post_init__(self) -> None:
+        known = {"schedule": ("linear", "cosine"), "start": ("random", "counts"), "mixer": tuple(MIXERS)}
+        for name, values in known.items():
+            if getattr(self, name) not in values:
+                raise ValueError(f"`{name}` must be one of {', '.join(values)}, but is {getattr(self, name)!r}")
+
 
 class Attention(nn.Module):
     """Causal attention of several heads, without its output matrix."""

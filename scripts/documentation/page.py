@@ -83,6 +83,11 @@ class Page:
         """Whether a block is marked by `<!-- slow -->`."""
         return any(example.rule.slow for example in self.examples)
 
+    @property
+    def is_compared(self) -> bool:
+        """Whether the output of an example is compared with that of a run."""
+        return any(not example.rule.exception for example in self.examples)
+
     def outcomes(self, *, python: bool = True) -> Iterator[tuple[Example, Outcome]]:
         """Run the examples from top to bottom in an empty folder.
 

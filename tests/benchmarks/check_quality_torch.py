@@ -140,6 +140,8 @@ def check_its_rate_and_its_start_are_nextword_s() -> None:
 
 def check_mistakes_in_its_recipe_are_named() -> None:
     assert "`start` must be" in mistake_in(lambda: pytorch.Recipe(start="vectors"))
+    assert "`start` must be" in mistake_in(lambda: transformer.Recipe(start="count"))
+    assert "`schedule` must be" in mistake_in(lambda: transformer.Recipe(schedule="cosin"))
     assert "`warmup_part` must be" in mistake_in(lambda: pytorch.Recipe(warmup_part=0.0))
 
 

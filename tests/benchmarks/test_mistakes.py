@@ -21,6 +21,7 @@ from support.benchmark_runs import benchmark
         ("ideas", ["cash", "--runs", "runs", "--json", "ideas.json"], "did you mean `cache`?"),
         ("ideas", ["--epochs", "1", "--minutes", "1", "--runs", "runs", "--json", "i.json"], "give one of them"),
         ("ideas", ["--variants", "no.toml", "--runs", "runs", "--json", "i.json"], "must have [[ideas]]"),
+        ("fine_tuning", ["--text", "README.md", "--runs", "runs", "--arm", "both"], "needs `--base-text`"),
         ("lm_eval_agreement", ["austen", "--lm-eval", "no-such-python"], "no interpreter with lm_eval: no-such-python"),
     ],
 )

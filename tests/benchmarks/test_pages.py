@@ -56,6 +56,8 @@ def test_seeds_of_one_command_share_a_row_with_their_spread() -> None:
     )
     table = rows(results_tables(Query(corpus="ptb", preset="auto"), [make(), other]))
     assert {"**86.00 ± 1.41**", "0, 1", "1,000,000 and 1,100,000"} <= set(table[2])
+    larger = make(parameters=2_000_000)
+    assert "2,000,000 and 1,100,000" in rows(results_tables(Query(corpus="ptb", preset="auto"), [other, larger]))[2]
     others = [make(commit="b"), make(command="nextword train ptb"), make(corpus="austen"), make(preset="quick")]
     assert len(grouped([make(), *others])) == 5
     (group,) = grouped([make(valid_perplexity=None), make(seed=1), make(method="cache")])

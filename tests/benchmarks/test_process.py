@@ -61,7 +61,7 @@ FAULTS = {
     "nonsense": "answered in an unknown form",
     "a-list": "answered in an unknown form",
     "another-form": "answered in an unknown form",
-    "hang": r"gave no answer within 5 seconds.*longer `--timeout`",
+    "hang": r"gave no answer within 2 seconds.*longer `--timeout`",
 }
 
 
@@ -72,7 +72,8 @@ def test_a_peer_that_fails_is_ended_and_missing(
 ) -> None:
     report = Report("training")
     peers = [fake("a"), fake("b", fault + start), fake("c")]
-    workers = rotate(peers, report, repeats=3, steps=2, timeout=5)
+    timeout = 2 if fault == "hang" else PATIENCE
+    workers = rotate(peers, report, repeats=3, steps=2, timeout=timeout)
     assert list(workers) == ["a", "c"]
     assert all(len(worker.seconds["step"]) == 6 for worker in workers.values())
     with pytest.raises(PeerError, match=reason):

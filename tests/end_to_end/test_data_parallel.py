@@ -17,7 +17,7 @@ from support.command_line import CommandLine
 from support.process_groups import TrainingProcesses
 from support.waiting import wait_until
 
-NUM_KILLS = 3
+NUM_KILLS = 2
 SEED = int(os.environ.get("NEXTWORD_KILL_SEED") or secrets.randbelow(2**32))
 """Of the moments of the kills; printed, so a failure can be repeated."""
 
@@ -114,7 +114,7 @@ def test_killed_processes_stop_the_other_and_all_resume_to_the_same_bits(
             wait_until(lambda until=until: num_rounds(run) >= until)  # type: ignore[misc]
             time.sleep(0.1 * chosen.random())
             processes.started[victim].kill()
-            code, errors = processes.wait(1 - victim, seconds=60)
+            code, errors = processes.wait(1 - victim)
         assert code == 2, errors
         # Gloo or the coordination service may notice first.
         assert re.search("error: all processes must (continue to the end|answer), but another one", errors)

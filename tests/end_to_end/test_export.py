@@ -19,7 +19,6 @@ from nextword.bundle.samples import sample_model_path
 ROOT = Path(__file__).parents[2]
 TIMEOUT = 60
 ABSENT = ("keras", "jax", "jaxlib", "onnx", "optuna", "scipy", "matplotlib", "pytest")
-TEXT = "it is not so , and it was not .\n" * 30
 
 SUGGEST = """
 import json, sys

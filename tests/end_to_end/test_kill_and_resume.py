@@ -15,7 +15,7 @@ from support.command_line import CommandLine, Reference
 from support.trust_cases import TrustCases, trust_amount
 from support.waiting import wait_until
 
-NUM_KILLS = trust_amount(8, 50)
+NUM_KILLS = trust_amount(6, 50)
 TIMEOUT = 240
 ROUND_STEPS = 60
 

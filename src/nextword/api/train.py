@@ -90,7 +90,9 @@ def train(
     """
     began = time.monotonic()
     named = {"minutes": minutes, "epochs": epochs, "seed": seed, "field": field, "base": _path_of(base)}
-    given = _tables(settings or {}, named, model)
+    given = tables_of({**(settings or {}), **{name: value for name, value in named.items() if value is not None}})
+    if model is not None:
+        given = _with_model(given, model)
     config = RunConfig.of(preset, given)
     processes = cluster_of(config, has_model=model is not None)
     with _context(callbacks, verbose, live) as context, _run_directory(run) as directory:
@@ -122,13 +124,6 @@ def train(
         return TrainedModel.of(start_engine(finished.bundle), history, None if run is None else root)
 
 
-def _tables(
-    settings: RunSettings | Mapping[str, Any], named: Mapping[str, Any], model: "LanguageModel | None"
-) -> dict[str, dict[str, Any]]:
-    given = tables_of({**settings, **{name: value for name, value in named.items() if value is not None}})
-    return given if model is None else _with_model(given, model)
-
-
 def _path_of(base: TrainedModel | str | Path | None) -> str | None:
     """Return where a base is, or the name of a model that is in memory alone."""
     if isinstance(base, TrainedModel):
@@ -147,6 +142,13 @@ def _corpus(
     """Return the text of a run; a corpus stays as it was read, and no setting may differ from that."""
     if not isinstance(text, Corpus):
         return context.read_corpus(text, config.text, **tokens)
+    if (base := tokens.get("base")) is not None and text.options.maximum_vocabulary is None:
+        of_both = text.tokenizer.vocabulary.tokens, base.vocabulary.tokens
+        if text.tokenizer.kind != base.kind or not {*of_both[1]} <= {*of_both[0]}:
+            raise SettingError(
+                "the corpus must have the tokens of the base, but lacks some; load it by `Corpus.load(text, "
+                "base=model.tokenizer)`, or give the text itself"
+            )
     read = text.options.to_table()
     for name, value in given.get("text", {}).items():
         if value not in ("auto", read.get(name)):

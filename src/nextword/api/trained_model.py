@@ -482,7 +482,7 @@ class TrainedModel(LoadedModel):
             ('obliged', 'obliged', 1)
         """
         ids = ids_of(text, self.tokenizer)
-        count = min(max_tokens, max(1, len(ids) - skip)) if isinstance(text, str) else max_tokens
+        count = min(max_tokens, max(1, len(ids) - skip))
         unknown_id = unknown_id_of(text if isinstance(text, str) else store_of(text, self.tokenizer), self.tokenizer)
         tokens = compare(self.engine, ids, skip=skip, max_tokens=count, num_top=top, unknown_id=unknown_id)
         if not isinstance(text, str):
@@ -542,7 +542,7 @@ class TrainedModel(LoadedModel):
         return self.bundle.floats(self.bundle.architecture.weight_shapes())
 
     def save(self, path: str | Path, *, replace: bool = False) -> None:
-        """Write the model with its history as a bundle, which `nextword.load` reads.
+        """Write the model with its history as a bundle, which `nextword.load` reads; `using("static")` has no mixture.
 
         Args:
             path: The directory.
@@ -562,7 +562,7 @@ class TrainedModel(LoadedModel):
         """
         require_path("path", path)
         history = self.bundle.history if self.history is None else tuple(map(asdict, self.history))
-        write_bundle(Path(path), dataclasses.replace(self.bundle, history=history), replace=replace)
+        write_bundle(Path(path), dataclasses.replace(self._used_bundle, history=history), replace=replace)
 
     def export_html(self, path: str | Path, *, corpus: Corpus | None = None, passage: str | None = None) -> None:
         """Write a page with the model inside, which any browser opens without a server and without a network.
@@ -591,9 +591,13 @@ class TrainedModel(LoadedModel):
         """
         require_path("path", path)
         bigrams = BigramTable.of_words(ids_of(corpus.train, self.tokenizer), self.tokenizer) if corpus else None
-        bundle = self.bundle if self.method == "mixture" else self.bundle.without_mixture()
+        bundle = self._used_bundle
         facts = PageFacts.of(bundle, curve=curve_of(map(asdict, self.history or ())))
         write_html(Path(path), bundle, bigrams=bigrams, passage=passage, facts=facts)
+
+    @property
+    def _used_bundle(self) -> Bundle:
+        return self.bundle if self.method == "mixture" else self.bundle.without_mixture()
 
 
 def load(

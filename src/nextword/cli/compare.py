@@ -11,6 +11,7 @@ from nextword.cli.options.target import OriginTextOptions, engine_option, method
 from nextword.cli.output.console import evaluation_progress, read_split
 from nextword.cli.output.messages import say
 from nextword.disk.files import write_file
+from nextword.display.page.html_file import require_replaceable
 from nextword.engine.opening import EngineName
 from nextword.engine.text_model import UsedMethod
 from nextword.inference.evaluation.comparison import ComparedWord, render_comparison
@@ -47,13 +48,14 @@ def compare(options: _CompareOptions) -> None:
     instead, the rank of the actual token among all predictions (1 is best), and its surprisal in bits.
     """
     require_unread((options.output,), (options.text,))
+    if options.output is not None:
+        require_replaceable(options.output)
     read = options.origin_text
     split, model = options.split or read.default_split, open_origin(read.origin, options.method)
     store = read_split(read, split, model.tokenizer)
     unknown_id = model.tokenizer.unknown_id_in(store.report.num_out_of_vocabulary)
-    tokens = compare_tokens(
-        model.engine, store.ids, skip=options.skip, max_tokens=options.max_tokens, unknown_id=unknown_id
-    )
+    most = min(options.max_tokens, max(1, store.num_tokens - options.skip))
+    tokens = compare_tokens(model.engine, store.ids, skip=options.skip, max_tokens=most, unknown_id=unknown_id)
     lines = read.lines(split, pretokenized=model.tokenizer.kind == "pretokenized")
     written = islice(written_tokens(model.tokenizer, lines), tokens[0].position, None)
     words = [ComparedWord.of(token, model.tokenizer, piece) for token, (piece, _) in zip(tokens, written, strict=False)]

@@ -23,9 +23,11 @@ from nextword.display.pictures.network import draw_network
 from nextword.display.pictures.windows import draw_windows
 from nextword.display.svg import Drawing
 from nextword.errors import BundleError, SettingError
-from nextword.inference.evaluation.comparison import compare
+from nextword.inference.evaluation.comparison import ComparedWord, compare
+from nextword.inference.evaluation.text_evaluation import unknown_id_of
 from nextword.model.architecture import Architecture, ModelOptions
 from nextword.model.presets import preset_names, read_preset
+from nextword.text.tokens.encoded_lines import written_tokens
 
 _VOCABULARY_SIZE = 10_000
 
@@ -34,7 +36,7 @@ Options = Mapping[str, Any]
 
 @dataclass(frozen=True, kw_only=True)
 class _DrawOptions(CommandOptions):
-    subject: Literal["network", "cell", "unit", "surprisal", "architecture", "windows"] = argument()
+    subject: Literal["network", "cell", "unit", "surprisal", "architecture", "windows"] = argument(metavar="SUBJECT")
     arguments: tuple[str, ...] = argument((), metavar="[ARGUMENT]...")
     output: Path | None = option(None, "-o", help="File to write.", type=OutputFile(), unset="SUBJECT.svg")
     word: int | None = option(None, help="cell: number of the word, the first is 1.", unset="the last")
@@ -116,13 +118,11 @@ def _surprisal(name: str, text: str) -> Drawing:
     model = open_origin(Origin.of(target_path(name)), "static")
     tokenizer = model.tokenizer
     ids = ids_of(tokenizer, text, at_most=MAX_TOKENS)
-    words = [
-        PredictedWord(
-            tokenizer.display(token.actual_id), tokenizer.display(token.top[0].token_id), token.surprisal_bits
-        )
-        for token in compare(model.engine, np.array(ids, np.int32), max_tokens=len(ids), num_top=1)
-    ]
-    return draw_surprisal(words, model.name)
+    unknown_id = unknown_id_of(text, tokenizer)
+    tokens = compare(model.engine, np.array(ids, np.int32), max_tokens=len(ids), num_top=1, unknown_id=unknown_id)
+    written = (piece for piece, _ in written_tokens(tokenizer, [text]))
+    words = [ComparedWord.of(token, tokenizer, piece) for token, piece in zip(tokens, written, strict=False)]
+    return draw_surprisal([PredictedWord(w.actual, w.predicted, w.surprisal_bits) for w in words], model.name)
 
 
 def _architecture(name: str, vocabulary_size: int | None = None) -> Drawing:

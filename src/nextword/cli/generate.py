@@ -59,7 +59,7 @@ def generate(options: _GenerateOptions, given: Tables) -> None:
     model = options.open_model()
     if prompts is None and not as_json and not request.is_compared:
         pieces = stream_text(model, prompt, request)
-        click.echo(prompt, nl=False)
+        click.echo(_shown(prompt), nl=False)
         piece = prompt
         for piece in pieces:
             click.echo(_shown(piece), nl=False)

@@ -1,6 +1,7 @@
 """The command `nextword`: its commands, errors and signals."""
 
 import errno
+import io
 import os
 import re
 import signal
@@ -159,11 +160,12 @@ def main(arguments: Sequence[str] | None = None) -> None:
     The exit codes are 0 for success, 2 for a mistake of the user's, 3 if training diverged, and 128 + n if signal n
     stopped the command.
     """
+    for stream in (sys.stdout, sys.stderr):  # Windows writes files in another encoding than the one that it reads here
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(encoding="utf-8", errors=stream.errors)
     call = Invocation(list(sys.argv[1:] if arguments is None else arguments))
     try:
         nextword.main(args=list(call.arguments), prog_name="nextword", standalone_mode=False, obj=call)
-    except click.exceptions.Exit as request:
-        sys.exit(request.exit_code)
     except click.exceptions.NoArgsIsHelpError as request:
         request.show()
         sys.exit(2)

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from nextword.bundle.store import is_arpa
 from nextword.cli.options.command import command
 from nextword.cli.options.parameter_types import OutputFile, require_unread
 from nextword.cli.options.run_options import complete_text
@@ -27,6 +28,7 @@ from nextword.engine.ngram.arpa import write_arpa
 from nextword.engine.ngram.backoff_model import backoff_form
 from nextword.engine.ngram.interpolated_model import contexts_of
 from nextword.engine.ngram.kneser_ney import KneserNeyModel
+from nextword.errors import SettingError
 from nextword.settings import setting
 from nextword.text.corpus import Corpus
 from nextword.text.encoding.token_store import TokenStore
@@ -88,6 +90,8 @@ def ngram(options: _NgramOptions, given: Tables) -> None:
     """
     order, arpa = options.order, options.arpa
     require_unread((arpa,), (options.text,))
+    if arpa is not None and arpa.is_file() and not is_arpa(arpa):
+        raise SettingError(f"`{arpa}` must be an ARPA file to be replaced, but is another file; name another one")
     with reading_progress():
         corpus = Corpus.load(options.text, given_settings(given, _TextOptions), data_dir=options.data_dir)
     if "tokenizer" not in given.get(TextOptions.group, {}) and corpus.stored_name not in ("ptb", "wikitext-2"):

@@ -38,8 +38,8 @@ class _RankOptions(AnswerOptions):
     ScoringOptions,
     without=["carry", "read_ahead"],
     examples=[
-        'nextword rank austen "I am very much ___ ." obliged pleased happy',
-        'nextword rank austen "She ___ the letter ." -k 5',
+        'nextword rank austen "I am very much ___." obliged pleased happy',
+        'nextword rank austen "She ___ the letter." -k 5',
         'nextword rank runs/demo "a ___ b" --candidates words.txt --json',
     ],
 )

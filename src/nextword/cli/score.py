@@ -41,7 +41,7 @@ class _ScoreOptions(AnswerOptions):
     _ScoreOptions,
     ScoringOptions,
     examples=[
-        'echo "I am very much obliged to you ." | nextword score austen',
+        'echo "I am very much obliged to you." | nextword score austen',
         "nextword score runs/demo lines.txt",
         "nextword score runs/demo lines.txt --tokens --json",
     ],

@@ -69,8 +69,10 @@ def suggest(options: _SuggestOptions, given: Tables) -> None:
     try:
         _answer(session, options)
     finally:
-        if words_file is not None:
-            session.user_words.save(words_file)
+        if words_file is not None:  # it may have changed since it was read
+            words = UserWords.load(words_file) if words_file.exists() else UserWords()
+            words.merge(session.user_words)
+            words.save(words_file)
 
 
 def _refuse_session_options(given: Tables) -> None:

@@ -35,7 +35,7 @@ class _SurpriseOptions(AnswerOptions):
     _SurpriseOptions,
     ScoringOptions,
     examples=[
-        'echo "I am very much obliged to the moon ." | nextword surprise austen',
+        'echo "I am very much obliged to the moon." | nextword surprise austen',
         "nextword surprise runs/demo lines.txt --by max -k 3",
         "nextword surprise runs/demo --by max --threshold 12 < lines.txt",
     ],

@@ -358,3 +358,5 @@ def test_a_page_of_the_network_alone_holds_nothing_of_a_mixture(tmp_path: Path) 
         model_of_page.export_html(tmp_path / f"{name}.html")
         pages[name] = (tmp_path / f"{name}.html").read_bytes()
     assert pages["static"] == pages["plain"] != pages["used"]
+    model.using("static").save(tmp_path / "alone")
+    assert not [path.name for path in (tmp_path / "alone").iterdir() if path.name in ("mixture.json", "ngrams.bin")]

@@ -34,6 +34,11 @@ def test_compare_shows_the_words_of_the_tutorial(trained_run: Path, printed: Com
     assert lines[-1].endswith("of 10 predicted correctly")
 
 
+def test_compare_takes_what_a_short_text_has(tmp_path: Path, printed: Command) -> None:
+    (tmp_path / "short.txt").write_text("She was", encoding="utf-8")
+    assert printed("compare", "austen", tmp_path / "short.txt").endswith("of 3 predicted correctly\n")
+
+
 def test_compare_writes_a_page(trained_run: Path, tmp_path: Path) -> None:
     page = tmp_path / "page.html"
     assert nextword("compare", trained_run, "--split", "train", "--output", page, "--page-tokens", "50") == 0

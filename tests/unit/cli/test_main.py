@@ -107,6 +107,13 @@ def test_a_mistake_is_an_error_and_a_hint_and_exit_code_two(
     assert captured.out == ""
 
 
+def test_output_is_utf_8_whatever_the_system_prefers() -> None:
+    command = [sys.executable, "-m", "nextword", "score", "austen", "--tokens"]
+    environment = {**os.environ, "PYTHONIOENCODING": "cp1252"}
+    done = subprocess.run(command, input="Zażółć\n".encode(), capture_output=True, env=environment, check=False)
+    assert (done.returncode, "Zażółć" in done.stdout.decode("utf-8")) == (0, True), done.stderr
+
+
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full, which this system has not")
 def test_a_full_disk_is_an_error() -> None:
     with Path("/dev/full").open("w") as full:

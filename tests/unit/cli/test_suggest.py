@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from nextword.inference.suggestion.session import SuggestionSession
+from nextword.inference.suggestion.user_words import UserWords
 from support.commands import Captured, Command, nextword
 
 
@@ -88,6 +90,23 @@ def test_words_of_ones_own_are_kept(
     assert table["words"] == [{"word": "Zoë", "count": 1}]
     capsys.readouterr()
     assert texts(printed("suggest", trained_run, "a z", "--complete", "--user-words", words, "--json")) == ["Zoë"]
+
+
+def test_words_that_change_meanwhile_are_kept_too(
+    trained_run: Path, tmp_path: Path, typed: Callable[[bytes], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    words, finish = tmp_path / "words.json", SuggestionSession.finish
+
+    def beside(session: SuggestionSession) -> None:
+        other = UserWords()
+        other.add("Ada")
+        other.save(words)
+        finish(session)
+
+    monkeypatch.setattr(SuggestionSession, "finish", beside)
+    typed(b"the Tolu \n")
+    assert nextword("suggest", trained_run, "--interactive", "--user-words", words) == 0
+    assert {each["word"] for each in json.loads(words.read_text(encoding="utf-8"))["words"]} == {"Ada", "Tolu"}
 
 
 def test_what_was_learned_is_kept_when_input_is_refused(

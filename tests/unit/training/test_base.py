@@ -15,6 +15,8 @@ from nextword.api.train import train
 from nextword.api.trained_model import TrainedModel, load
 from nextword.bundle.store import read_bundle, read_card, write_bundle
 from nextword.errors import BundleError, SettingError, TrainingDivergedError, TrainingWarning
+from nextword.text.corpus import Corpus
+from nextword.text.options import TextOptions
 from nextword.training.base import Base, chain_of
 from nextword.training.checkpoint_store import CheckpointStore
 from nextword.training.config import RunConfig
@@ -97,6 +99,18 @@ def test_weight_decay_pulls_towards_the_start(tuned: Path) -> None:
     kept = [array for name, array in arrays.items() if name.startswith("optimizer/")]
     for name, weight in read_bundle(tuned / "start").weights.items():
         assert any(np.array_equal(array, weight) for array in kept), name
+
+
+@pytest.mark.parametrize("options", [{}, {"tokenizer": "character"}], ids=str)
+def test_a_corpus_without_the_tokens_of_the_base_is_refused(options: dict[str, Any]) -> None:
+    with pytest.raises(SettingError, match="the corpus must have the tokens of the base, but lacks some"):
+        fit(Corpus.load(NEW, TextOptions.from_table(options)), base="austen", epochs=0.0)
+
+
+def test_a_corpus_may_have_the_words_of_the_base() -> None:
+    corpus = Corpus.load(NEW, base=load("austen").tokenizer)
+    model = fit(corpus, base="austen", epochs=0.0)
+    assert {"pardon", "bird"} <= {*model.vocabulary}
 
 
 def test_the_second_generation_names_texts_and_rights_of_the_first(tmp_path: Path) -> None:

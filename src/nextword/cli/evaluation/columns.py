@@ -1,6 +1,6 @@
 """What stands side by side in an evaluation: a model or an ensemble, with methods around it."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from importlib.util import find_spec
@@ -101,6 +101,16 @@ def members_in(arguments: Sequence[str]) -> tuple[tuple[str, ...], tuple[float, 
     return tuple(expanded), fitted
 
 
+_OF_A_MODEL: Mapping[str, Any] = {
+    "tokenizer": "auto",
+    "line_ends": "auto",
+    "maximum_vocabulary": None,
+    "minimum_count": 1,
+    "field": "text",
+}
+"""Settings of a text in which models of one split may differ."""
+
+
 def inputs_of(
     arguments: Sequence[str], split: SplitOrAll | None, data_dir: Path | None, on_bad_bytes: OnBadBytes | None
 ) -> list[EvaluationInput]:
@@ -116,10 +126,10 @@ def inputs_of(
             f"TEXT must be given if the models do not come from one text, but they come from "
             f"{' and '.join(sorted(map(str, known)))}"
         )
-    if len({(each.valid_fraction, each.test_fraction, each.on_bad_bytes) for each in (of.options for of in texts)}) > 1:
+    if len({each.options.replace(**_OF_A_MODEL) for each in texts}) > 1:
         raise SettingError(
-            f"models must read the same part of a text, but these have split `{texts[0].source}` in different ways "
-            "(`valid_fraction`, `test_fraction`, `on_bad_bytes`); name another TEXT, such as a folder of its splits"
+            f"models must read the same part of a text, but these have read or split `{texts[0].source}` in different "
+            "ways, such as by `test_fraction` or `text_order`; name another TEXT, such as a folder of its splits"
         )
     found: SplitOrAll = "all" if all(each.default_split == "all" for each in texts) else "test"  # one for all models
     return [EvaluationInput(path, each, split or found) for path, each in zip(paths, texts, strict=True)]

@@ -1,5 +1,6 @@
 """Types of options and arguments. A value that breaks a rule fails with a clause: `must be ..., but is ...`."""
 
+import sys
 from collections.abc import Iterable
 from difflib import get_close_matches
 from pathlib import Path
@@ -31,6 +32,8 @@ class Number(click.ParamType[Any]):
         except ValueError:
             self.fail(f"must be {'an integer' if self._kind is int else 'a number'}, but is {value!r}", param, ctx)
         low, high = self._at_least, self._at_most
+        if isinstance(number, int) and abs(number) > sys.maxsize:
+            high = sys.maxsize if high is None else high
         if (low is not None and number < low) or (high is not None and number > high):
             limits = (
                 f"at least {low}" if high is None else f"at most {high}" if low is None else f"from {low} to {high}"

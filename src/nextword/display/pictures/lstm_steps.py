@@ -132,17 +132,14 @@ def _sigmoid(a: Doubles) -> Doubles:
     return 0.5 * (1 + np.tanh(0.5 * a))
 
 
-Values = NDArray[np.float64]
-
-
 @dataclass(frozen=True, eq=False)
 class CellNumbers:
     """Gates and state of some units at one step; arrays are `(N,)` for `N` units."""
 
     units: list[int]
-    now: dict[str, Values]  # arrays by the symbols `i`, `f`, `g`, `o`, `c`, `h` and `m`
-    c_before: Values  # the cell one step earlier
-    h_before: Values  # the hidden state one step earlier
+    now: dict[str, Doubles]  # arrays by the symbols `i`, `f`, `g`, `o`, `c`, `h` and `m`
+    c_before: Doubles  # the cell one step earlier
+    h_before: Doubles  # the hidden state one step earlier
     marked: int  # index of the unit that stands out
 
     @classmethod
@@ -161,8 +158,7 @@ class CellNumbers:
 
     def of_marked(self, symbol: str) -> str:
         """Return the value of the marked unit with two decimals."""
-        before = {"c_before": self.c_before, "h_before": self.h_before}
-        values = before[symbol] if symbol in before else self.now[symbol]
+        values = self.c_before if symbol == "c_before" else self.now[symbol]
         return signed(float(values[self.marked]))
 
     @property

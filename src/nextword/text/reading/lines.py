@@ -224,6 +224,8 @@ def _require_file(source: str) -> None:
 def _blocks_of(source: str) -> Iterator[bytes]:
     try:
         if source == STANDARD_INPUT:
+            if sys.stdin is None:
+                raise TextError("standard input must be open, but is closed; name a file")
             yield from unpacked_stream(sys.stdin.buffer, _shown(source), block=_BLOCK)
         else:
             yield from unpacked_blocks(Path(source), block=_BLOCK)

@@ -182,3 +182,9 @@ def test_lines_are_given_as_they_come(source: Path, monkeypatch: pytest.MonkeyPa
     for count in range(1, 6):
         assert next(lines) == "one"
         assert raw.given <= 4 * (count + 2)
+
+
+def test_a_closed_input_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "stdin", None)
+    with pytest.raises(TextError, match="standard input must be open, but is closed"):
+        list(InputLines())

@@ -68,7 +68,7 @@ def test_an_unknown_word_is_shown_and_charged_for_its_spelling(folder: Path) -> 
         (["unit", "austen", "a " * 301], "the text must have 1 to 300 words, but has 301"),
         (["surprisal", "austen", ""], "the text must have 1 to 300 words, but has 0"),
         (["network", "--word", "1"], "`--word` is not for `draw network`\nhint: leave it out"),
-        (["architecture", "tutoral"], "or name a preset: auto, "),
+        (["architecture", "tutoral"], "hint: name a preset: auto, "),
         (["architecture", "austen", "--vocabulary-size", "9"], "`--vocabulary-size` is for a preset"),
         (["architecture", "tutorial", "--vocabulary-size", "0"], "`vocabulary_size` must be at least 2, but is 0"),
         (["windows", "too few words"], "the picture of windows needs 13 to 1000 words, but the text has 3"),

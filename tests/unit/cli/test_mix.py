@@ -60,16 +60,6 @@ def test_a_mixture_is_taken_out_and_fitted_again(run: Path, other_text: Path, pr
     assert again.card == with_mixture.card
 
 
-@pytest.mark.parametrize("named", ["", "model"])
-def test_figures_of_a_mixture_that_is_gone_are_gone_too(run: Path, named: str, printed: Command) -> None:
-    pytest.importorskip("tensorboardX", reason="needs the extra `tensorboard`")
-    assert any(row.perplexity_as_used for row in read_split_metrics(run / "metrics.json"))
-    printed("mix", run / named, "--remove")
-    assert {row.perplexity_as_used for row in read_split_metrics(run / "metrics.json")} == {None}
-    printed("train", "--resume", run, "--tensorboard", run / "logs")
-    assert {row.perplexity_as_used for row in read_split_metrics(run / "metrics.json")} == {None}
-
-
 def test_the_text_of_the_run_is_the_default(
     run: Path, small_text: Path, monkeypatch: pytest.MonkeyPatch, json_of: Json
 ) -> None:
@@ -104,12 +94,13 @@ def test_a_directory_that_exists_is_refused_before_the_text_is_read(tmp_path: Pa
     assert f"`--output` must be a new directory, but `{tmp_path}` exists" in told
 
 
-def test_a_run_forgets_how_well_its_former_mixture_did(run: Path, printed: Command) -> None:
+@pytest.mark.parametrize("named", ["", "model"])
+def test_a_run_forgets_how_well_its_former_mixture_did(run: Path, named: str, printed: Command) -> None:
     metrics = run / "metrics.json"
     metrics.write_text(
         metrics.read_text("utf-8").replace('"perplexity_as_used": null', '"perplexity_as_used": 5.0'), "utf-8"
     )
     assert any(row.perplexity_as_used == 5.0 for row in read_split_metrics(metrics))
-    printed("mix", run, "--remove")
+    printed("mix", run / named, "--remove")
     assert not any(row.perplexity_as_used for row in read_split_metrics(metrics))
     assert RunDirectory(run).is_finished

@@ -99,7 +99,7 @@ def test_words_that_change_meanwhile_are_kept_too(
 
     def beside(session: SuggestionSession) -> None:
         other = UserWords()
-        other.add("Ada")
+        other.learn("Ada")
         other.save(words)
         finish(session)
 

@@ -9,6 +9,8 @@ import pytest
 
 from nextword.bundle.bundle import Bundle
 from nextword.bundle.model_card import figures_table
+from nextword.bundle.run_directory import RunDirectory, read_split_metrics
+from nextword.bundle.store import read_bundle, write_bundle
 from nextword.engine.keras.keras_engine import KerasEngine
 from nextword.engine.opening import start_engine
 from nextword.inference.evaluation.perplexity import evaluate
@@ -115,6 +117,17 @@ def test_the_bundle_has_a_mixture_and_its_card_what_it_brings(finished: Finished
     assert used < test.perplexity
     for said in ("## Mixture", f"{corpus.train.num_tokens:,} tokens of the training text", "Anyone who has the model"):
         assert said in finished.bundle.card
+
+
+def test_figures_as_used_are_of_the_mixture_that_is_there(finished: FinishedRun, tmp_path: Path) -> None:
+    directory = RunDirectory(tmp_path)
+    for changed in (False, True):
+        if changed:  # as `nextword mix --remove` does
+            write_bundle(directory.model, finished.bundle.without_mixture(), replace=True)
+        finished.write(directory, "quick", RunContext())
+        (_, test) = read_split_metrics(directory.metrics_file)
+        assert (test.perplexity_as_used is None) == changed
+    assert read_bundle(directory.model).mixture is None
 
 
 def test_without_a_mixture_the_network_is_all(model: LanguageModel, corpus: Corpus) -> None:

@@ -19,7 +19,9 @@ def test_the_unit_of_quotation_marks_has_one_sign_within_speech_and_another_outs
 
 def test_the_unit_by_default_is_the_one_whose_cell_changes_most() -> None:
     bundle = nextword.load("austen").bundle
-    (unit,) = LSTMSteps.of_model(bundle, bundle.tokenizer.encode(QUOTED), 2).liveliest(1)
+    (unit,) = LSTMSteps.of_model(
+        bundle, [bundle.tokenizer.vocabulary.end_id, *bundle.tokenizer.encode(QUOTED)], 2
+    ).liveliest(1)
     assert draw_unit(bundle, QUOTED, layer=2).texts[0].content.startswith(f"Unit {unit} of layer 2 reads")
 
 

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from nextword.engine.engine import Engine
 from nextword.engine.methods import cache
 from nextword.engine.methods.cache import Cache, CacheEngine
-from nextword.engine.mixture.cache import CacheOptions, Matches, Memory
+from nextword.engine.mixture.cache import CacheOptions, Matches, Memory, cache_mass
 from nextword.engine.mixture.tuning import CacheGrid, read_with_caches
 from nextword.engine.stream import token_log_probs
 from nextword.errors import SettingError
@@ -68,7 +68,7 @@ def test_very_dissimilar_states_do_not_overflow() -> None:
     weights, log_totals = Matches.of(memory, hidden, 3).weights(1.0, 0.0)
     np.testing.assert_allclose(weights.sum(axis=-1), [0, 1, 1, 1], rtol=1e-6)
     np.testing.assert_allclose(log_totals, [-np.inf, -1800, 1800, 1800], rtol=1e-5)
-    np.testing.assert_allclose(cache.cache_mass(log_totals, 0.5, 3.0), [0, 0, 0.5, 0.5], atol=1e-9)
+    np.testing.assert_allclose(cache_mass(log_totals, 0.5, 3.0), [0, 0, 0.5, 0.5], atol=1e-9)
 
 
 def test_a_delay_of_the_whole_cache_is_refused() -> None:
@@ -106,7 +106,7 @@ def test_an_engine_without_hidden_states_is_refused(hiddenless_engine: Engine) -
 @pytest.mark.parametrize("delay", [0, 3])
 def test_tuning_uses_the_probabilities_of_the_engine(delay: int) -> None:
     engine, ids = BigramEngine(), np.random.default_rng(0).integers(7, size=1_100, dtype=np.int32)
-    own, trials, _ = read_with_caches(engine, ids[None], CacheGrid((2, 5, 40), (0.0, 0.8), (0.0, 0.3), delay))
+    own, trials, _ = read_with_caches(engine, ids[None], CacheGrid((4, 5, 40), (0.0, 0.8), (0.0, 0.3), delay))
     assert len(trials) == 12
     for (size, theta, decay), trial in trials.items():
         for sentinel in (0.0, 4.0):

@@ -142,9 +142,10 @@ def _corpus(
     """Return the text of a run; a corpus stays as it was read, and no setting may differ from that."""
     if not isinstance(text, Corpus):
         return context.read_corpus(text, config.text, **tokens)
-    if (base := tokens.get("base")) is not None and text.options.maximum_vocabulary is None:
-        of_both = text.tokenizer.vocabulary.tokens, base.vocabulary.tokens
-        if text.tokenizer.kind != base.kind or not {*of_both[1]} <= {*of_both[0]}:
+    if (base := tokens.get("base")) is not None:
+        own, most = text.tokenizer, text.options.maximum_vocabulary
+        is_full = most is not None and own.vocabulary_size >= most  # then words of the base were dropped
+        if own.kind != base.kind or not (is_full or {*base.vocabulary.tokens} <= {*own.vocabulary.tokens}):
             raise SettingError(
                 "the corpus must have the tokens of the base, but lacks some; load it by `Corpus.load(text, "
                 "base=model.tokenizer)`, or give the text itself"

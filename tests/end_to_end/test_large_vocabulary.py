@@ -57,7 +57,7 @@ def text(tmp_path_factory: pytest.TempPathFactory) -> Path:
 )
 def test_a_large_vocabulary_is_trained_saved_and_used(text: Path, tmp_path: Path, output: dict[str, Any]) -> None:
     words = {"tokenizer": "word", "minimum_count": 1, "maximum_vocabulary": WORDS, "mixture": False}
-    model = nextword.train(text, epochs=0.0006, settings=SETTINGS | output | words, run=tmp_path / "run")
+    model = nextword.train(text, epochs=600 / WORDS, settings=SETTINGS | output | words, run=tmp_path / "run")
     model.save(tmp_path / "model")
     opened = nextword.load(tmp_path / "model")
     assert opened.tokenizer.vocabulary_size == WORDS

@@ -46,7 +46,8 @@ RECORDS = {"results.md", "results-history.md", "lab-log.md", "troubleshooting.md
 COMPARED = {"learn", "commands"}
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md")), *sorted((ROOT / "src").rglob("samples/README.md"))]
 PAGES = [page for page in PAGES if page.name not in RECORDS]
-PAGES = [page for page in PAGES if page.parent.name not in COMPARED or not Page(page).is_compared]
+PARSED = [page for page in PAGES if page.parent.name in COMPARED and not Page(page).is_compared]
+PAGES = [page for page in PAGES if page.parent.name not in COMPARED]
 PAGES = [page for page in PAGES if any(each.runs for each in blocks_of(page))]
 PARSED_ONLY = {"train", "launch", "tune", "doctor", "serve"}
 TEXTS = dict.fromkeys(("ptb", "wikitext-2", "TEXT", "my-text"), "my-text.txt")
@@ -145,6 +146,13 @@ def _exit_code(arguments: list[str]) -> int:
     return 0
 
 
+def _parse(arguments: list[str]) -> None:
+    context = click.Context(command_line, obj=arguments)
+    parsed = command_line.get_command(context, arguments[0])
+    assert parsed is not None
+    parsed.make_context(arguments[0], arguments[1:], parent=context)
+
+
 def _run(command: Command, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> str:
     """Run a command, or parse it if it takes minutes, and return what a terminal would show."""
     arguments = [TEXTS.get(argument, argument) for argument in command.arguments]
@@ -153,10 +161,7 @@ def _run(command: Command, monkeypatch: pytest.MonkeyPatch, capsys: pytest.Captu
     if "--significance" in arguments and "--unit" not in arguments:
         arguments += ["--unit", "line"]  # the tiny text has too few lines for blocks, which a mixture asks for
     if arguments[0] in PARSED_ONLY:
-        context = click.Context(command_line, obj=arguments)
-        parsed = command_line.get_command(context, arguments[0])
-        assert parsed is not None
-        parsed.make_context(arguments[0], arguments[1:], parent=context)
+        _parse(arguments)
         return ""
     for option, value in pairwise(arguments):
         if option in {"-o", "--output"} and Path(value).is_dir():
@@ -227,3 +232,11 @@ def test_examples_run(
                 if not _is_shown(command, block, output):
                     problems.append(f"{page}:{command.number}: {command.line}\n{difference(command.shown, output)}")
     assert not problems, "\n".join(problems)
+
+
+@pytest.mark.parametrize("page", PARSED, ids=lambda page: page.stem)
+def test_examples_whose_output_varies_are_parsed(page: Path) -> None:
+    commands = [each for block in blocks_of(page) if block.language == "console" for each in block.commands]
+    assert commands
+    for command in commands:
+        _parse(list(command.arguments))

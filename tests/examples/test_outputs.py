@@ -1,6 +1,6 @@
 """Every chapter of the course, every page of a command, and the pages of errors and of other tools print what they say.
 
-`scripts/outputs.py --check`, page by page; `test_documentation.py` runs the pages whose outputs nothing compares.
+`scripts/outputs.py --check`, page by page; `test_documentation.py` parses the pages whose outputs nothing compares.
 """
 
 from itertools import pairwise

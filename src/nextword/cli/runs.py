@@ -12,6 +12,7 @@ import click
 from rich.cells import cell_len
 from rich.table import Table
 
+from nextword.bundle.population import member_directories, name_in_logs
 from nextword.bundle.run_directory import RunDirectory, is_in_use
 from nextword.cli.info import ModelInfo
 from nextword.cli.options.command import command
@@ -100,7 +101,7 @@ class RunSummary:
         options, done = self.info.run.training, self.info.progress or {}
         if options.minutes is not None:
             return min(1.0, float(done.get("seconds", 0.0)) / (60 * options.minutes))
-        return min(1.0, float(done.get("epoch", 0.0)) / options.epochs)
+        return min(1.0, float(done.get("epoch", 0.0)) / (options.epochs or 1.0))
 
     def to_table(self) -> dict[str, Any]:
         """Return the row for JSON."""
@@ -112,7 +113,7 @@ def _runs_in(folder: Path) -> list[Path]:
     if RunDirectory(folder).is_run:
         return [folder]
     inside = sorted(path for path in folder.iterdir() if path.is_dir() and not path.name.startswith("."))
-    return [path for path in inside if RunDirectory(path).is_run]
+    return [run for path in inside for run in ([path] if RunDirectory(path).is_run else member_directories(path))]
 
 
 def _required(path: Path) -> RunSummary:
@@ -143,7 +144,7 @@ def _print_table(summaries: Sequence[RunSummary]) -> None:
     for run in summaries:
         figures = _in_words(run.figures)
         cells = (figures.get(name, "") for name in (*leading, *_SHOWN))
-        table.add_row(printable(run.path.name), *cells, run.state)
+        table.add_row(printable(name_in_logs(run.path)), *cells, run.state)
     console = _console()
     console.width = max(console.width, _fit(table, console.width))
     console.print(table)

@@ -39,6 +39,7 @@ from nextword.export.options import export_run
 from nextword.model.presets import DEFAULT_PRESET
 from nextword.text.sources.names import run_name
 from nextword.training import require_framework
+from nextword.training.base import base_of
 from nextword.training.cluster.cluster import cluster_of, own_directory
 from nextword.training.cluster.group import ProcessGroup
 from nextword.training.config import RunConfig
@@ -137,7 +138,8 @@ def _show_forecast(text: str, settings: RunConfig, directory: Path, options: _Tr
     own = RunDirectory(directory)
     own.require_free()
     own.require_writable()
-    corpus = context.read_corpus(text, settings.text)
+    settled, base = base_of(settings)
+    corpus = context.read_corpus(text, settled.text, base=base.bundle.tokenizer if base else None)
     require_framework()
     from nextword.training.planning.forecast import forecast_run
 

@@ -1,17 +1,18 @@
 """The base of a run: the trained model that its weights and its vocabulary start from."""
 
 import hashlib
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Self
 
 from nextword.bundle.bundle import Bundle
 from nextword.bundle.contents import encode_weights
-from nextword.bundle.origin import Origin
+from nextword.bundle.origin import Origin, run_of
 from nextword.bundle.run_directory import RunDirectory
 from nextword.bundle.samples import SAMPLE_LICENSES, sample_model_name
 from nextword.bundle.store import find_model, read_bundle, write_bundle
-from nextword.errors import SettingError
+from nextword.errors import NextwordError, SettingError
 from nextword.model.architecture import ModelOptions
 from nextword.training.config import REGULARIZATION, RunConfig
 
@@ -126,9 +127,10 @@ def chain_of(config: RunConfig) -> list[str]:
     path = config.training.base
     while path is not None and path not in paths:
         paths.add(path)
-        names.append(Path(path).name)
-        directory = RunDirectory(Path(path))
-        path = RunConfig.of_run(directory).training.base if directory.is_run else None
+        names.append((run_of(Path(path)) or Path(path)).name)
+        directory, path = RunDirectory(run_of(Path(path)) or Path(path)), None
+        with suppress(NextwordError):  # what is not there any more, or damaged, ends the chain
+            path = RunConfig.of_run(directory).training.base
     return names
 
 

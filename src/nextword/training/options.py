@@ -46,7 +46,7 @@ class TrainingOptions(Settings):
         None,
         help="Steps in a round. Each round ends with a validation and a checkpoint.",
         at_least=1,
-        unset="an epoch, or an equal part of it of at most 2,000 steps",
+        unset="planned with --minutes, else an epoch, or an equal part of it of at most 2,000 steps",
         task="length",
     )
     base: str | None = setting(

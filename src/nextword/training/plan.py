@@ -18,6 +18,7 @@ SCHEDULES_ENDING_AT_ZERO = ("linear", "one_cycle")
 """The schedules that reach zero at the end of the run, so they can end with the clock."""
 
 _MAX_ROUND_STEPS = 2_000
+_MAX_STEPS = 2**31
 _MIXTURE_SHARE = 0.1
 _LATEST_ROUNDS = 3
 # A last round of a few steps is not worth its validation.
@@ -77,6 +78,8 @@ class Plan:
                     "make one with `nextword.training.planning.budget.plan_time`"
                 )
             return cls(steps_per_epoch, time.round_steps, time.planned_steps[:1], time)
+        if options.epochs * steps_per_epoch >= _MAX_STEPS:
+            raise SettingError(f"`epochs` must come to fewer than 2**31 steps, but is {options.epochs:g}; lower it")
         steps = math.ceil(options.epochs * steps_per_epoch)
         part = math.ceil(steps_per_epoch / math.ceil(steps_per_epoch / _MAX_ROUND_STEPS))
         even_part = math.ceil(steps / max(1, math.ceil(steps / part)))

@@ -139,6 +139,7 @@ class TrainingRun:
             if self._processes.agree(bool(self.step.stream.stop_training)):  # set by a user callback
                 break
         self._callbacks.end()
+        self.interruption.raise_between_rounds()
 
     @contextmanager
     def _loss_named(self) -> Iterator[None]:

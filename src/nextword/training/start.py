@@ -134,7 +134,7 @@ class Run:
         context = processes.context(context or RunContext())
         path, sha256 = (_origin(config, name, directory) for name in ("text_path", "text_sha256"))
         with processes:
-            start = read_start(directory)
+            start = read_start(directory) if config.training.base else None
             tokenizer = start.tokenizer if start else None
             corpus = replace(context, say=context.detail).load_corpus(text or path, config.text, tokenizer=tokenizer)
             if sha256 not in (corpus.sha256, corpus.sha256_without_test):

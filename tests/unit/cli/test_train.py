@@ -33,6 +33,11 @@ def test_a_dry_run_writes_nothing_and_says_what_would_happen(
     assert list(tmp_path.iterdir()) == []
 
 
+def test_a_dry_run_from_a_base_has_its_words(small_text: Path, json_of: Json) -> None:
+    table = json_of("train", small_text, "--preset", "quick", "--from", "austen", "--epochs", "0", "--dry-run")
+    assert table["vocabulary_size"] > 9_000
+
+
 def test_a_dry_run_goes_with_a_new_run_only(trained_run: Path, capsys: Captured, small_text: Path) -> None:
     assert nextword("train", "--resume", trained_run, "--dry-run") == 2
     assert "`--resume` must stand alone, but `dry-run` was given too" in capsys.readouterr().err

@@ -27,6 +27,12 @@ def test_rounds_cover_the_epochs_to_the_step(epochs: float, steps_per_epoch: int
     assert (plan.num_rounds - 1) * plan.round_steps < plan.total_steps <= plan.num_rounds * plan.round_steps
 
 
+@pytest.mark.parametrize("epochs", [1e9, 1e300, 1e308])
+def test_more_steps_than_can_be_counted_are_refused(epochs: float) -> None:
+    with pytest.raises(SettingError, match=r"`epochs` must come to fewer than 2\*\*31 steps"):
+        Plan.of(TrainingOptions(epochs=epochs), 11)
+
+
 @given(epochs, steps_per_epoch)
 def test_the_last_default_round_is_hardly_shorter(epochs: float, steps_per_epoch: int) -> None:
     plan = Plan.of(TrainingOptions(epochs=epochs), steps_per_epoch)

@@ -14,7 +14,9 @@ from nextword.errors import CheckpointError, TrainingInterrupted
 from nextword.text.batching.streams import VariedStreams
 from nextword.text.options import BatchOptions
 from nextword.training.checkpoint_store import CheckpointStore
-from nextword.training.progress import TrainingProgress
+from nextword.training.context import TrainingObserver
+from nextword.training.plan import Plan
+from nextword.training.progress import RoundRecord, TrainingProgress
 from nextword.training.run import TrainingRun
 from nextword.training.solo import Solo
 from nextword.training.step.stream_model import fingerprint
@@ -298,3 +300,15 @@ def test_another_number_of_processes_cannot_resume(tmp_path: Path) -> None:
     four.num_processes = 4
     with pytest.raises(CheckpointError, match="by as many processes as began it, 1, but is by 4; start 1"):
         make_run(tmp_path, OPTIONS, processes=four)
+
+
+def test_a_signal_in_the_last_round_is_heard(tmp_path: Path) -> None:
+    class InLastRound(TrainingObserver):
+        def on_round(self, record: RoundRecord, plan: Plan, progress: TrainingProgress) -> None:
+            if progress.finished:
+                signal.raise_signal(signal.SIGINT)
+
+    run = make_run(tmp_path, OPTIONS, observer=InLastRound())
+    with pytest.raises(TrainingInterrupted), run.interruption.listening():
+        run.run()
+    assert make_run(tmp_path, OPTIONS).progress.finished

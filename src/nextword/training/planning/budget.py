@@ -127,8 +127,8 @@ def plan_time(
     plan = _plan(config, corpus, windows, budget, words_per_second)
     if budget.is_late:
         context.say(
-            f"measuring this machine took {budget.spent:.0f} of {budget.seconds:.0f} seconds, so the run takes "
-            f"about {counted(round(plan.seconds), 'second')} more"
+            f"reading the text and measuring this machine took {budget.spent:.0f} of {budget.seconds:.0f} seconds, so "
+            f"the run takes about {counted(round(plan.seconds), 'second')} more"
         )
     context.detail(
         f"about {words_per_second:,.0f} words/s here: {counted(plan.planned_steps[0], 'step')}, "

@@ -436,7 +436,8 @@ def test_a_machine_that_is_measured_slowly_gets_the_smallest_model_and_no_second
     said: list[str] = []
     plan = plan_time(config, corpus, Budget(60.0, NOW), RunContext(say=said.append))
     assert plan.model.hidden_sizes == (320, 160)
-    assert said == [f"measuring this machine took {taken:.0f} of 60 seconds, so the run takes about 30 seconds more"]
+    late = f"reading the text and measuring this machine took {taken:.0f} of 60 seconds"
+    assert said == [f"{late}, so the run takes about 30 seconds more"]
     assert time_plan_of(plan).seconds == 30.0
     assert steps_of(plan) > 0
     assert len(asked) == 1

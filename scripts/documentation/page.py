@@ -85,7 +85,7 @@ class Page:
 
     @property
     def is_compared(self) -> bool:
-        """Whether the output of an example is compared with that of a run."""
+        """Whether an example's output is compared with the output of a run."""
         return any(not example.rule.exception for example in self.examples)
 
     def outcomes(self, *, python: bool = True) -> Iterator[tuple[Example, Outcome]]:

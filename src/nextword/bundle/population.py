@@ -35,7 +35,7 @@ def member_directories(root: Path) -> list[Path]:
 
 
 def name_in_logs(root: Path) -> str:
-    """Return the name of a run; that of a member begins with its population's, since each has a member 0."""
+    """Return the name of a run; for a member, after the name of its population, since each has a member 0."""
     parts = root.absolute().parts
     return "/".join(parts[-2:] if parts[-1].startswith(_MEMBER) else parts[-1:])
 

@@ -44,8 +44,8 @@ def launch(options: _LaunchOptions) -> None:
 
     COMMAND is a command of nextword. Each process reads its number and the address of the first one from
     KERAS_DISTRIBUTION_* variables. The output of all processes but the first goes to standard error, and each line
-    begins with the number of its process. Ctrl-C reaches all of them. The exit code is that of the failed one with the
-    lowest number.
+    begins with the number of its process. Ctrl-C reaches all of them. If processes fail, the exit code is the code of
+    the one with the lowest number.
     """
     processes, words = options.processes, options.words
     if words[0] == "launch":

@@ -100,7 +100,9 @@ class RunSummary:
             return 1.0
         options, done = self.info.run.training, self.info.progress or {}
         if options.minutes is not None:
-            return min(1.0, float(done.get("seconds", 0.0)) / (60 * options.minutes))
+            plan = self.info.run.plan
+            needed = (plan and plan.needed_seconds) or 60 * options.minutes
+            return min(1.0, float(done.get("seconds", 0.0)) / needed)
         return min(1.0, float(done.get("epoch", 0.0)) / (options.epochs or 1.0))
 
     def to_table(self) -> dict[str, Any]:

@@ -49,8 +49,8 @@ class RunConfig:
     def of(cls, preset: str, *overrides: Tables, origin: Mapping[str, str] | None = None) -> Self:
         """Return the settings of a preset with override tables; the last table wins.
 
-        A table with `epochs` but no `minutes` removes `minutes`. A table that changes the length of the run, the model
-        or the windows removes the plan of an earlier run.
+        A table with `epochs` but no `minutes` removes `minutes`. A table that changes the length of the run or of its
+        rounds, the model or the windows removes the plan of an earlier run.
 
         Raises:
             SettingError: The preset, a table or a setting is unknown, or a value is out of range.
@@ -64,7 +64,8 @@ class RunConfig:
                 raise SettingError("`epochs` and `minutes` must not be given together, but are; leave one out")
             given = _with_overrides(given, override)
         if "base" in given.get("training", {}):
-            _require_network_of_base(given.get("model", {}))
+            chosen = (each for each in overrides if "base_sha256" not in each.get("origin", {}))  # by no earlier run
+            _require_network_of_base(merge_tables(*chosen).get("model", {}))
         tables = _with_overrides(_fitting(tables, given), given)
         config = cls.from_tables({**tables, "origin": {"preset": preset, **(origin or {})}})
         return replace(config, given=given)
@@ -230,10 +231,11 @@ def _groups_of_settings() -> dict[str, str]:
 
 def _with_overrides(below: Tables, above: Tables) -> dict[str, dict[str, Any]]:
     """Merge overrides into tables, and remove the `minutes` and the plan that the overrides invalidate."""
-    merged, length = merge_tables(below, above), above.get("training", {}).keys() & {"epochs", "minutes"}
-    if length == {"epochs"}:
+    merged, training = merge_tables(below, above), above.get("training", {}).keys()
+    if "epochs" in training and "minutes" not in training:
         merged["training"].pop("minutes", None)
-    if "plan" not in above and (length or above.get("model") or above.get("batching")):
+    is_other_run = training & {"epochs", "minutes", "round_steps"} or above.get("model") or above.get("batching")
+    if "plan" not in above and is_other_run:
         merged.pop("plan", None)
     return merged
 

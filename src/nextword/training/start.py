@@ -100,9 +100,6 @@ class Run:
                 fit = partial(plan_time, corpus=corpus, began=began, context=noting)
                 prepared = prepare_new(config, corpus, processes, fit, base)
                 run = cls(directory, corpus, context, prepared, model)
-                if prepared.start is not None and run.writes:
-                    write_start(directory, prepared.start)
-                run._write_config()
                 Forecast.of(prepared, corpus, directory.root).report(context, notes)
                 yield run
 
@@ -157,9 +154,7 @@ class Run:
         remove_leftovers(root)
         if directory.is_run:
             return cls(directory, text, context, prepare_again(RunConfig.of_run(directory), text, Solo()))
-        run = cls(directory, text, context, prepare_new(config, text, Solo(), fit))
-        run._write_config()
-        return run
+        return cls(directory, text, context, prepare_new(config, text, Solo(), fit))
 
     @property
     def config(self) -> RunConfig:
@@ -212,6 +207,10 @@ class Run:
         if prepared.start is None:
             seconds_before = initialize_model(model, self.text, self.config.training, store)
         step = prepared.step(model)
+        if not self.directory.is_run:  # only now has every part of the run accepted its settings
+            if prepared.start is not None and self.writes:
+                write_start(self.directory, prepared.start)
+            self._write_config()
         with logged(self._observed(), root, self.config) as context:
             run = TrainingRun(
                 step, store, self._log, context, seconds_before=seconds_before, processes=prepared.processes

@@ -1,8 +1,10 @@
 import json
 import shutil
+import tomllib
 from pathlib import Path
 
 import pytest
+import tomli_w
 
 from nextword.bundle.run_directory import is_in_use, run_lock
 from support.commands import Captured, Command, Json, nextword
@@ -52,6 +54,17 @@ def test_a_run_that_only_adapts_and_a_base_that_is_damaged_end_no_list(folder: P
     path.write_text("\n".join(lines), encoding="utf-8")
     rows = {Path(row["run"]).name: row for row in json_of("runs", folder)}
     assert (rows["b"]["base"], rows["b"]["progress"]) == ("c", 1.0)
+
+
+def test_progress_is_a_share_of_the_time_that_a_short_text_needs(folder: Path, json_of: Json) -> None:
+    path = folder / "b" / "config.toml"
+    tables = tomllib.loads(path.read_text(encoding="utf-8"))
+    seconds = next(row["seconds"] for row in json_of("runs", folder) if row["run"].endswith("b"))
+    tables["training"]["minutes"] = 10.0
+    plan = {"seconds": 600.0, "passes_at_end": 2.0, "round_steps": 10, "planned_steps": [60]}
+    tables["plan"] = {**plan, "needed_seconds": 4 * seconds}
+    path.write_text(tomli_w.dumps(tables), encoding="utf-8")
+    assert [row["progress"] for row in json_of("runs", folder / "b")] == [pytest.approx(0.25)]
 
 
 def test_a_run_at_work_is_running(folder: Path, json_of: Json) -> None:

@@ -42,13 +42,14 @@ BY_THE_CLOCK: dict[str, dict[str, Any]] = {"training": {"epochs": 10.0, "minutes
         {"training": {"epochs": 3.0}},
         {"model": {"hidden_sizes": [32, 256]}},
         {"batching": {"batch_size": 8}},
+        {"training": {"round_steps": 50}},
     ],
 )
 def test_a_stored_plan_is_dropped_if_length_model_or_windows_change(above: dict[str, Any]) -> None:
     assert RunConfig.of("auto", BY_THE_CLOCK).plan is not None
     config = RunConfig.of("auto", BY_THE_CLOCK, above)
     training = config.training
-    assert (config.plan, training.round_steps) == (None, None)
+    assert (config.plan, training.round_steps) == (None, above.get("training", {}).get("round_steps"))
     assert "plan" not in config.to_tables()
     expected = {"minutes": 10.0, **above.get("training", {})}
     assert training.minutes == (None if "epochs" in expected else expected["minutes"])
@@ -79,6 +80,13 @@ def test_the_settings_of_a_run_survive_toml_and_override_its_preset_completely(p
     again = RunConfig.of(preset, tables)
     assert again.model.build(100_000) == config.model.build(100_000)
     assert (again.text, again.batching, again.training) == (config.text, config.batching, config.training)
+
+
+def test_a_run_from_a_base_is_repeated_by_its_settings_but_no_network_is_chosen_with_a_base() -> None:
+    config = RunConfig.of("quick", {"training": {"base": "runs/general"}}, origin={"base_sha256": "0" * 64})
+    assert RunConfig.of("quick", config.to_tables()).training == config.training
+    with pytest.raises(SettingError, match="`hidden_sizes` must not be given with `base`"):
+        RunConfig.of("quick", config.to_tables(), {"model": {"hidden_sizes": [8]}})
 
 
 def test_tables_that_no_run_wrote_have_no_preset() -> None:

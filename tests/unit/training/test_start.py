@@ -249,6 +249,10 @@ def test_settings_that_do_not_fit_the_text_create_no_run(run: Run, tmp_path: Pat
     for _ in range(2):
         with pytest.raises(SettingError, match="a batch of 60000 streams needs at least 60000 tokens"):
             start_run(too_many, run.text, tmp_path / "run")
+    too_wide = replace(CONFIG, training=CONFIG.training.replace(sampled_softmax=500))  # only the step knows this
+    for _ in range(2):
+        with pytest.raises(SettingError, match="`sampled_softmax` must be at least 2 and below the vocabulary size"):
+            start_run(too_wide, run.text, tmp_path / "run")
 
 
 def test_a_run_without_an_origin_in_its_settings_is_refused(copied: Path) -> None:

@@ -193,20 +193,23 @@ class _Timeline:
         mixture_seconds = mixture_seconds_of(config, corpus, costs)
         training = budget.left - mixture_seconds - passes_at_end * costs.validation
         num_rounds = _num_rounds(training / costs.validation)
+        if round_steps := config.training.round_steps:
+            num_rounds = max(1, round(training / (round_steps * costs.step + costs.validation)))
         return cls(costs, passes_at_end, mixture_seconds, num_rounds, costs.steps_in(training, num_rounds))
 
 
 def _plan(config: RunConfig, corpus: Corpus, windows: Windows, budget: Budget, words_per_second: float) -> TimePlan:
     timeline = _Timeline.of(config, corpus, budget, words_per_second)
-    steps, rounds, validation = timeline.num_steps, timeline.num_rounds, timeline.costs.validation
+    steps, validation = timeline.num_steps, timeline.costs.validation
+    round_steps = config.training.round_steps or max(1, math.ceil(steps / timeline.num_rounds))
     most = _max_epochs(len(corpus.train.ids), has_base=config.training.base is not None)
     max_steps = math.ceil(most * windows.steps_per_epoch)
     needed = None
     if steps > max_steps:
         steps = max_steps
-        rounds = min(_ROUNDS_OF_SHORT_TEXT, steps)
+        round_steps = config.training.round_steps or math.ceil(steps / _ROUNDS_OF_SHORT_TEXT)
         needed = budget.spent + steps * timeline.costs.step
-        needed += (rounds + timeline.passes_at_end) * (validation + _SAVING_SECONDS) + timeline.mixture_seconds
+        needed += (math.ceil(steps / round_steps) + timeline.passes_at_end) * (validation + _SAVING_SECONDS) + timeline.mixture_seconds
         needed = min(needed, budget.seconds)
     if steps < 1:
         others = (1 + timeline.passes_at_end) * validation + timeline.mixture_seconds
@@ -218,7 +221,7 @@ def _plan(config: RunConfig, corpus: Corpus, windows: Windows, budget: Budget, w
     return TimePlan(
         seconds=budget.left,
         passes_at_end=timeline.passes_at_end,
-        round_steps=config.training.round_steps or max(1, math.ceil(steps / rounds)),
+        round_steps=round_steps,
         planned_steps=(steps,),
         needed_seconds=needed,
         mixture_seconds=timeline.mixture_seconds,

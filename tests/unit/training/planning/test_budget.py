@@ -284,6 +284,19 @@ def test_validation_takes_little_of_the_time(fixed: FixedPlan) -> None:
         assert 4 <= rounds <= 40
 
 
+@pytest.mark.parametrize("round_steps", [10, 1000])
+def test_rounds_that_were_given_leave_less_or_more_time_to_training(
+    round_steps: int, much_to_validate: Corpus, machine: Machine
+) -> None:
+    plan = plan_of(much_to_validate, 2e4, round_steps=round_steps)
+    assert time_plan_of(plan).round_steps == round_steps
+    steps, tokens = steps_of(plan), plan.batching.batch_size * plan.batching.num_steps
+    validation = 0.5 * seconds_of(plan, machine, len(much_to_validate.valid.ids))
+    validations = math.ceil(steps / round_steps) + time_plan_of(plan).passes_at_end
+    spent = seconds_of(plan, machine, steps * tokens) + validations * validation + time_plan_of(plan).mixture_seconds
+    assert spent == pytest.approx(2e4, rel=0.1)
+
+
 @pytest.fixture
 def much_to_validate(tmp_path: Path, machine: Machine) -> Corpus:
     machine.flops_per_second = 1e9  # a validation takes minutes
@@ -292,10 +305,9 @@ def much_to_validate(tmp_path: Path, machine: Machine) -> Corpus:
     return with_many_words(Corpus.load(tmp_path, cache_dir=tmp_path / "cache"))
 
 
-def plan_of(corpus: Corpus, seconds: float, averaging: str = "none") -> RunConfig:
-    config = RunConfig.of("small", {"training": {"minutes": seconds / 60, "averaging": averaging}}).resolved(
-        text=corpus.options, compute_dtype="float32"
-    )
+def plan_of(corpus: Corpus, seconds: float, averaging: str = "none", **training: Any) -> RunConfig:
+    tables = {"training": {"minutes": seconds / 60, "averaging": averaging, **training}}
+    config = RunConfig.of("small", tables).resolved(text=corpus.options, compute_dtype="float32")
     return plan_time(config, corpus, Budget(seconds, NOW), RunContext())
 
 

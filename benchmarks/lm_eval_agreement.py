@@ -107,9 +107,10 @@ def _own_scores(bundle: Path, model: LoadedModel, documents: Documents, folder: 
 def _continuation(model: LoadedModel, context: str, continuation: str) -> Score:
     """Score what `lm_eval` scores: the tokens of a continuation, given the tokens before it."""
     # A mark at the end of the beginning may be another token if more follows; `lm_eval` keeps the first one.
-    encode, read = model.tokenizer.encode, model.tokenizer.encode(context)
-    ids = np.array([[*read, *encode(f"{context} {continuation}")[len(read) :]]], np.int32)
-    log_probs = model.engine.score(ids, np.array([ids.shape[1]], np.int32)).log_probs[0, len(read) :]
+    engine, encode, read = model.engine, model.tokenizer.encode, model.tokenizer.encode(context)
+    ids = np.array([[engine.end_id, *read, *encode(f"{context} {continuation}")[len(read) :]]], np.int32)
+    scores, _ = engine.score_window(ids[:, :-1], ids[:, 1:], engine.start(1), ranks=False)
+    log_probs = scores.log_probs[0, len(read) :]
     return float(log_probs.sum()), len(log_probs)
 
 

@@ -80,7 +80,8 @@ def make(task: dict[str, Any]) -> dict[str, Any]:
     (folder / "words.json").write_text(json.dumps(tokenizer.vocabulary.tokens), encoding="utf-8")
     engine = open_model(folder / "float32", "onnx").engine
     ids = np.concatenate(random_sentences(3, vocabulary_size, end_id, seed + 1))[None]
-    log_probs = engine.score(ids, np.array([ids.shape[1]], np.int32)).log_probs
+    inputs = np.concatenate(([[engine.end_id]], ids[:, :-1]), axis=1, dtype=np.int32)
+    log_probs = engine.score_window(inputs, ids, engine.start(1), ranks=False)[0].log_probs
     check = {"ids": ids[0].tolist(), "log_probs": log_probs[0].tolist()}
     (folder / "check.json").write_text(json.dumps(check), encoding="utf-8")
     sentences = random_sentences(task.get("sentences", 0), vocabulary_size, end_id, seed + 1)

@@ -6,6 +6,7 @@ from nextword.engine.text_model import TextModel
 from nextword.text.tokens.encoded_lines import spelling_log_prob
 from nextword.text.tokens.tokenizer import Tokenizer
 from nextword.text.tokens.vocabulary import Vocabulary
+from support.engine_scores import scores_of
 from support.toy_engine import ToyEngine
 
 VOCABULARIES = {
@@ -30,7 +31,7 @@ def model_of(tokenizer: Tokenizer | str) -> TextModel:
 def text_log_prob(tokenizer: Tokenizer, line: str) -> float:
     """Return the log-probability of a whole line, including its end."""
     ids = np.array([[*tokenizer.encode(line), 2]], np.int32)
-    scores = model_of(tokenizer).engine.score(ids, np.array([ids.shape[1]], np.int32))
+    scores = scores_of(model_of(tokenizer).engine, ids, np.array([ids.shape[1]], np.int32))
     return float(scores.log_probs.sum(dtype=np.float64)) + spelling_log_prob(tokenizer, line)
 
 

@@ -5,6 +5,7 @@ import numpy as np
 from nextword.engine.engine import Engine
 from nextword.text.tokens.tokenizer import Tokenizer
 from nextword.text.tokens.vocabulary import Vocabulary
+from support.engine_scores import scores_of
 from support.toy_engine import ToyEngine
 
 WORDS = Tokenizer("pretokenized", "line", Vocabulary(("<eos>", "<unk>", "a", "b", "c")))
@@ -25,5 +26,5 @@ def toy_engine(seed: int = 1, *, vocabulary_size: int = 5, logit_scale: float = 
 def log_prob_of(engine: Engine, prompt: tuple[int, ...], ids: tuple[int, ...]) -> float:
     """Return the log-probability of ids after a prompt, computed from the beginning."""
     whole = np.array([[*prompt, *ids]], np.int32)
-    scores = engine.score(whole, np.array([whole.shape[1]], np.int32))
+    scores = scores_of(engine, whole, np.array([whole.shape[1]], np.int32))
     return float(scores.log_probs[0, len(prompt) :].astype(np.float64).sum())

@@ -14,12 +14,15 @@ from nextword.disk.files import write_file
 from nextword.display.page.html_file import require_replaceable
 from nextword.engine.opening import EngineName
 from nextword.engine.text_model import UsedMethod
+from nextword.errors import SettingError
 from nextword.inference.evaluation.comparison import ComparedWord, render_comparison
 from nextword.inference.evaluation.comparison import compare as compare_tokens
 from nextword.inference.evaluation.comparison_page import ComparisonFacts, comparison_page
 from nextword.inference.evaluation.perplexity import evaluate
 from nextword.text.sources.names import SplitOrAll
 from nextword.text.tokens.encoded_lines import written_tokens
+
+_PAGE_TOKENS = 1000
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -28,7 +31,7 @@ class _CompareOptions(OriginTextOptions):
     skip: int = option(0, help="Number of tokens to skip first.", at_least=0)
     max_tokens: int = option(10, help="Number of tokens to show.", at_least=1)
     output: Path | None = option(None, "-o", help="Write an HTML page.", type=OutputFile())
-    page_tokens: int = option(1000, help="Number of tokens on the page.", at_least=1)
+    page_tokens: int | None = option(None, help="Number of tokens on the page.", at_least=1, unset=str(_PAGE_TOKENS))
     method: UsedMethod = method_option()
     engine: EngineName = engine_option()
 
@@ -50,6 +53,8 @@ def compare(options: _CompareOptions) -> None:
     require_unread((options.output,), (options.text,))
     if options.output is not None:
         require_replaceable(options.output)
+    elif options.page_tokens is not None:
+        raise SettingError("`--page-tokens` needs `--output FILE`; add it, or leave `--page-tokens` out")
     read = options.origin_text
     split, model = options.split or read.default_split, open_origin(read.origin, options.method)
     store = read_split(read, split, model.tokenizer)
@@ -65,7 +70,7 @@ def compare(options: _CompareOptions) -> None:
     if options.output is not None:
         with evaluation_progress(split, store.num_tokens) as on_progress:
             evaluation = evaluate(model.engine, store.ids, on_progress=on_progress, unknown_id=unknown_id)
-        most = min(options.page_tokens, store.num_tokens)
+        most = min(options.page_tokens or _PAGE_TOKENS, store.num_tokens)
         tokens = compare_tokens(model.engine, store.ids, skip=0, max_tokens=most, unknown_id=unknown_id)
         table = evaluation.to_table()
         facts = ComparisonFacts(

@@ -100,6 +100,7 @@ def plan(options: _PlanOptions, given: Tables) -> None:
         price_per_hour=options.price,
         collective_gbps=options.collective,
     )
+    cluster.require_rows(config.batching.batch_size)
     architecture = config.model.build(config.text.maximum_vocabulary or _VOCABULARY_SIZE)
     work = _work(config, architecture, cluster.hosts, options.words_per_second)
     forecasts, sizes = forecast_costs(work, cluster), sorted({options.text_size, *_SIZES})

@@ -8,7 +8,7 @@ from typing import override
 import numpy as np
 from numpy.typing import NDArray
 
-from nextword.engine.engine import Engine, Rows, State, TokenScores, WindowPrediction, score_from_start, score_in_pieces
+from nextword.engine.engine import Engine, Rows, State, TokenScores, WindowPrediction, score_in_pieces
 from nextword.text.batching.window import TokenIds
 
 _MAX_NUMBERS = 20_000_000  # maximum number of probabilities in memory at once: 80 MB in float32
@@ -49,10 +49,6 @@ class DistributionEngine(ABC):
         """Score a window in pieces."""
         score = partial(self._score_piece, ranks=ranks)
         return score_in_pieces(score, inputs, targets, state, self.pieces(*inputs.shape))
-
-    def score(self, ids: TokenIds, lengths: NDArray[np.int32], *, ranks: bool = True) -> TokenScores:
-        """Score texts from their beginning."""
-        return score_from_start(self, ids, lengths, ranks=ranks)
 
     def predict_log_probs(self, inputs: TokenIds, state: State) -> tuple[NDArray[np.float32], State]:
         """Return the log-probabilities of `predict_window` `(B, T, V)` and the state, without hidden states."""

@@ -104,13 +104,6 @@ class Engine(Protocol):
             The predictions, and the state after the last input.
         """
 
-    def score(self, ids: TokenIds, lengths: NDArray[np.int32], *, ranks: bool = True) -> TokenScores:
-        """Score texts `(B, T)` of `lengths` `(B,)` tokens from their beginning, with or without ranks.
-
-        Returns:
-            The scores of the ids, the first predicted from `<eos>`; log-probability 0 and rank 0 beyond the length.
-        """
-
 
 def read_text(engine: Engine, ids: Sequence[int]) -> tuple[NDArray[np.float32], State]:
     """Read a text from its beginning; return the log-probabilities of the next token `(1, V)`, and the state."""
@@ -134,12 +127,3 @@ def score_in_pieces(
         scored.append(scores)
     log_probs, ranks = (np.concatenate(parts, axis=1) for parts in zip(*scored, strict=True))
     return TokenScores(log_probs, ranks), state
-
-
-def score_from_start(engine: Engine, ids: TokenIds, lengths: NDArray[np.int32], *, ranks: bool) -> TokenScores:
-    """Implement `Engine.score` with `Engine.score_window`."""
-    first = np.full((ids.shape[0], 1), engine.end_id, np.int32)
-    inputs = np.concatenate((first, ids[:, :-1]), axis=1)
-    scores, _ = engine.score_window(inputs, ids, engine.start(ids.shape[0]), ranks=ranks)
-    counted = np.arange(ids.shape[1]) < lengths[:, None]
-    return TokenScores(np.where(counted, scores.log_probs, np.float32(0)), np.where(counted, scores.ranks, 0))

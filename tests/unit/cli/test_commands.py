@@ -45,6 +45,10 @@ def test_compare_writes_a_page(trained_run: Path, tmp_path: Path) -> None:
     assert page.read_bytes().startswith(b"<!DOCTYPE html>\n<!-- nextword page 1 -->")
 
 
+def test_tokens_of_a_page_need_a_page(trained_run: Path, mistake: Command) -> None:
+    assert "`--page-tokens` needs `--output FILE`" in mistake("compare", trained_run, "--page-tokens", "50")
+
+
 def test_a_run_can_be_ended_early(small_text: Path, tmp_path: Path, mistake: Command) -> None:
     run = tmp_path / "run"
     sizes = ["--hidden-sizes", "8", "--embedding-size", "8", "--compute-dtype", "float32", "--batch-size", "8"]

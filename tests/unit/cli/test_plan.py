@@ -40,6 +40,13 @@ def test_another_size_is_refused(typed: str) -> None:
         TextSize().convert(typed, None, None)
 
 
+def test_more_hosts_than_rows_are_refused_before_anything_is_measured(
+    mistake: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(plan_module, "_measured", None)
+    assert "`batch_size` must be at least the number of hosts, 64" in mistake("plan", "1M", "--hosts", "64", *TINY)
+
+
 def test_given_speeds_give_the_numbers_of_the_formula(json_of: Json) -> None:
     given = "--hosts 2 --network 0.001 --words-per-second 1000 --price 3.6 --round-steps 10 --collective 0.002"
     table = json_of("plan", "2M", *given.split(), *TINY)

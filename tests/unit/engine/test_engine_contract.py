@@ -28,6 +28,7 @@ from nextword.export.language_model_graph import language_model_graph
 from nextword.model.architecture import Architecture
 from nextword.model.language_model import LanguageModel
 from nextword.text.batching.window import TokenIds
+from support.engine_scores import scores_of
 from support.inner_engines import toy_engine
 from support.random_weights import random_weights
 
@@ -140,9 +141,9 @@ def test_scores_without_ranks_have_the_same_log_probabilities(engine: Engine, mo
     np.testing.assert_allclose(scores.log_probs, expected.log_probs, atol=1e-6)
     assert (scores.ranks.dtype.name, scores.ranks.tolist()) == ("int32", np.zeros_like(targets).tolist())
     np.testing.assert_array_equal(engine.step(targets[:, 0], found)[0], engine.step(targets[:, 0], after)[0])
-    whole = engine.score(targets, np.array([9, 4, 0], np.int32), ranks=False)
+    whole = scores_of(engine, targets, np.array([9, 4, 0], np.int32), ranks=False)
     assert not whole.ranks.any()
-    assert_near(whole.log_probs, engine.score(targets, np.array([9, 4, 0], np.int32)).log_probs)
+    assert_near(whole.log_probs, scores_of(engine, targets, np.array([9, 4, 0], np.int32)).log_probs)
 
 
 @pytest.mark.parametrize(
@@ -213,7 +214,7 @@ def test_joined_states_continue_unchanged(engines: dict[str, Engine], name: str)
 
 def test_texts_are_scored_from_eos_and_masked_beyond_their_length(engine: Engine) -> None:
     ids, lengths = ids_of(), np.array([9, 4, 0], np.int32)
-    scores = engine.score(ids, lengths)
+    scores = scores_of(engine, ids, lengths)
     log_probs = step_through(engine, np.hstack((np.full((3, 1), END_ID, np.int32), ids[:, :-1])))
     expected = np.take_along_axis(log_probs, ids[..., None], axis=-1)[..., 0]
     for row, length in enumerate(lengths):
@@ -222,12 +223,12 @@ def test_texts_are_scored_from_eos_and_masked_beyond_their_length(engine: Engine
         assert not scores.log_probs[row, length:].any()
         assert not scores.ranks[row, length:].any()
     padded = np.where(np.arange(9) < lengths[:, None], ids, ids_of(seed=5))
-    np.testing.assert_array_equal(scores.log_probs, engine.score(padded, lengths).log_probs)
+    np.testing.assert_array_equal(scores.log_probs, scores_of(engine, padded, lengths).log_probs)
 
 
 def test_a_text_scores_the_same_alone_and_in_a_batch(engine: Engine) -> None:
-    together = engine.score(ids_of(), np.full(3, 9, np.int32))
-    alone = engine.score(ids_of()[1:2], np.full(1, 9, np.int32))
+    together = scores_of(engine, ids_of(), np.full(3, 9, np.int32))
+    alone = scores_of(engine, ids_of()[1:2], np.full(1, 9, np.int32))
     assert_near(alone.log_probs[0], together.log_probs[1])
 
 

@@ -21,6 +21,7 @@ from nextword.export.language_model_graph import language_model_graph
 from nextword.model.architecture import Architecture
 from nextword.text.tokens.tokenizer import Tokenizer
 from nextword.text.tokens.vocabulary import Vocabulary
+from support.engine_scores import scores_of
 from support.random_weights import random_weights
 from support.small_mixture import with_mixture
 
@@ -62,10 +63,10 @@ def test_both_engines_are_mixed_with_what_a_bundle_holds(exported: Bundle) -> No
     ids, lengths = np.array([[2, 3, 1, 2]], np.int32), np.array([4], np.int32)
     bundle = with_mixture(exported)
     names: tuple[EngineName, ...] = ("onnx", "keras")
-    used = [start_engine(bundle, name).engine.score(ids, lengths).log_probs for name in names]
+    used = [scores_of(start_engine(bundle, name).engine, ids, lengths).log_probs for name in names]
     np.testing.assert_allclose(used[0], used[1], atol=1e-4)
-    alone = start_engine(bundle, method="static").engine.score(ids, lengths).log_probs
-    np.testing.assert_array_equal(alone, start_engine(exported).engine.score(ids, lengths).log_probs)
+    alone = scores_of(start_engine(bundle, method="static").engine, ids, lengths).log_probs
+    np.testing.assert_array_equal(alone, scores_of(start_engine(exported).engine, ids, lengths).log_probs)
     assert np.abs(used[0] - alone).max() > 0.1
 
 

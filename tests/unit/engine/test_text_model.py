@@ -10,6 +10,7 @@ from nextword.engine.engine import Engine
 from nextword.engine.mixture.mixture_engine import MixtureEngine
 from nextword.engine.text_model import TextModel
 from nextword.errors import SettingError
+from support.engine_scores import scores_of
 from support.inner_engines import model_of, toy_engine
 from support.small_mixture import with_mixture
 from support.small_model import small_model
@@ -42,7 +43,9 @@ def test_a_model_is_used_with_its_mixture_or_without() -> None:
     assert again.using("mixture") is again
     assert again.bundle is model.bundle
     ids = np.array([[2, 4, 5, 0, 2]], np.int32)
-    used, other, alone = (each.engine.score(ids, np.array([5], np.int32)).log_probs for each in (model, again, static))
+    used, other, alone = (
+        scores_of(each.engine, ids, np.array([5], np.int32)).log_probs for each in (model, again, static)
+    )
     np.testing.assert_array_equal(used, other)
     assert np.abs(used - alone).max() > 0.1
 

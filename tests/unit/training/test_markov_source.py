@@ -17,6 +17,7 @@ from nextword.training.options import TrainingOptions
 from nextword.training.plan import Plan
 from nextword.training.run import TrainingRun
 from nextword.training.step.step import TrainingStep
+from support.engine_scores import scores_of
 
 NUM_SYMBOLS = 8
 CHAIN = np.random.default_rng(0).dirichlet(np.full(NUM_SYMBOLS, 0.5), NUM_SYMBOLS) * 0.98 + 0.02 / NUM_SYMBOLS
@@ -59,7 +60,7 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> LanguageModel:
 def surprisals(model: LanguageModel) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """The surprisal of each symbol of a new text in nats, under the model and under the source."""
     fresh = text_of_source(20_000, seed=3)
-    scores = KerasEngine(model, end_id=0).score(fresh[None], np.array([len(fresh)], np.int32))
+    scores = scores_of(KerasEngine(model, end_id=0), fresh[None], np.array([len(fresh)], np.int32))
     return -scores.log_probs[0, 1:].astype(np.float64), -np.log(CHAIN[fresh[:-1], fresh[1:]])
 
 

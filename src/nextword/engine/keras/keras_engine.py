@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from nextword.bundle.bundle import Bundle
 from nextword.disk.cache import cache_root
-from nextword.engine.engine import Rows, State, TokenScores, WindowPrediction, score_from_start
+from nextword.engine.engine import Rows, State, TokenScores, WindowPrediction
 from nextword.errors import SettingError
 from nextword.machine.framework import use_compilation_cache
 from nextword.model.language_model import LanguageModel
@@ -79,10 +79,6 @@ class KerasEngine:
         """Return full distributions."""
         log_probs, hidden, state = self._predict(np.asarray(inputs, np.int32), state)
         return WindowPrediction(*map(ops.convert_to_numpy, (log_probs, hidden))), state
-
-    def score(self, ids: TokenIds, lengths: NDArray[np.int32], *, ranks: bool = True) -> TokenScores:
-        """Score texts from their beginning."""
-        return score_from_start(self, ids, lengths, ranks=ranks)
 
     def _step_of(self, tokens: Any, state: State) -> tuple[Any, State]:
         logits, state = self.model(tokens, state)

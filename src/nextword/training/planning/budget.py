@@ -208,8 +208,9 @@ def _plan(config: RunConfig, corpus: Corpus, windows: Windows, budget: Budget, w
     if steps > max_steps:
         steps = max_steps
         round_steps = config.training.round_steps or math.ceil(steps / _ROUNDS_OF_SHORT_TEXT)
+        num_validations = math.ceil(steps / round_steps) + timeline.passes_at_end
         needed = budget.spent + steps * timeline.costs.step
-        needed += (math.ceil(steps / round_steps) + timeline.passes_at_end) * (validation + _SAVING_SECONDS) + timeline.mixture_seconds
+        needed += num_validations * (validation + _SAVING_SECONDS) + timeline.mixture_seconds
         needed = min(needed, budget.seconds)
     if steps < 1:
         others = (1 + timeline.passes_at_end) * validation + timeline.mixture_seconds

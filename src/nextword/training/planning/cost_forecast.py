@@ -32,6 +32,14 @@ class Cluster:
     price_per_hour: float | None = None  # price of a machine for an hour; `None` if unknown
     collective_gbps: float = math.inf  # at which a machine copies and sums the gradients that it receives, in Gb/s
 
+    def require_rows(self, batch_size: int) -> None:
+        """Raise `SettingError` unless each machine can train some of the rows of a batch."""
+        if batch_size < self.hosts:
+            raise SettingError(
+                f"`batch_size` must be at least the number of hosts, {self.hosts}, because each trains some of the "
+                f"rows, but is {batch_size}; give larger batches or fewer hosts"
+            )
+
     def all_reduce_seconds(self, num_bytes: int) -> float:
         """Return the time of a ring that sums arrays of `num_bytes` over all machines.
 
@@ -106,11 +114,6 @@ def forecast_costs(work: Work, cluster: Cluster) -> list[StrategyForecast]:
     - `population`: $w$ words of the text per second, since each machine trains on all of it; the weights are gathered
       at the end.
     """
-    if work.batch_size < cluster.hosts:
-        raise SettingError(
-            f"`batch_size` must be at least the number of hosts, {cluster.hosts}, because each trains some of the "
-            f"rows, but is {work.batch_size}; give larger batches or fewer hosts"
-        )
     return list(_forecasts(work, cluster))
 
 

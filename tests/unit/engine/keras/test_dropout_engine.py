@@ -15,6 +15,7 @@ from nextword.errors import SettingError
 from nextword.model.architecture import Architecture
 from nextword.model.language_model import LanguageModel
 from nextword.text.batching.window import TokenIds
+from support.engine_scores import scores_of
 from support.inner_engines import splits_of
 from support.slow import rest_slow
 
@@ -92,7 +93,7 @@ def test_the_mean_can_be_geometric(engine: KerasEngine) -> None:
 def test_the_seed_decides_and_the_model_is_not_changed(engine: KerasEngine, subject: DropoutEngine) -> None:
     before = [np.array(variable.value) for variable in engine.model.variables]
     engines = subject, dropout(engine, dropout_seed=subject.options.dropout_seed), dropout(engine, dropout_seed=5)
-    found = [each.score(ids_of(), np.full(1, 40, np.int32)).log_probs for each in engines]
+    found = [scores_of(each, ids_of(), np.full(1, 40, np.int32)).log_probs for each in engines]
     np.testing.assert_array_equal(found[0], found[1])
     assert not np.allclose(found[0], found[2], atol=1e-2)
     for variable, array in zip(engine.model.variables, before, strict=True):

@@ -14,6 +14,7 @@ from nextword.inference.evaluation.perplexity import evaluate
 from nextword.model.architecture import Architecture
 from nextword.model.language_model import LanguageModel
 from nextword.text.batching.window import TokenIds
+from support.engine_scores import scores_of
 from support.random_weights import random_weights
 from support.slow import rest_slow
 
@@ -173,10 +174,10 @@ def test_the_stored_weights_are_not_changed() -> None:
     before = {name: array.copy() for name, array in engine.model.named_weights().items()}
     statistics = root_mean_square_gradients(engine.model, ids_of(num_steps=200)[0], end_id=0, num_steps=SEGMENT)
     subject = DynamicEngine(engine, statistics, FAST)
-    subject.score(ids_of(2), np.full(2, 18, np.int32))
+    scores_of(subject, ids_of(2), np.full(2, 18, np.int32))
     after = engine.model.named_weights()
     assert all(np.array_equal(after[name], array) for name, array in before.items())
-    assert engine.score(ids_of(), np.full(1, 18, np.int32)).log_probs.any()  # its weights were not donated
+    assert scores_of(engine, ids_of(), np.full(1, 18, np.int32)).log_probs.any()  # its weights were not donated
 
 
 def test_it_adapts_to_an_unfamiliar_text() -> None:

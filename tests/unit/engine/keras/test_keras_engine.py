@@ -10,6 +10,7 @@ from nextword.engine.keras.keras_engine import KerasEngine
 from nextword.model.architecture import Architecture
 from nextword.model.language_model import LanguageModel
 from nextword.text.batching.window import TokenIds
+from support.engine_scores import scores_of
 from support.random_weights import random_weights
 
 VOCABULARY_SIZE, END_ID = 11, 3
@@ -76,9 +77,11 @@ def test_it_predicts_like_the_model_in_float32(engine: KerasEngine) -> None:
 
 def test_it_follows_the_weights_of_its_model() -> None:
     engine, ids, lengths = engine_of(), ids_of(), np.full(3, 7, np.int32)
-    before, stepped = engine.score(ids, lengths), engine.step(ids[:, 0], engine.start(3))[0]
+    before, stepped = scores_of(engine, ids, lengths), engine.step(ids[:, 0], engine.start(3))[0]
     draw_weights(engine.model, seed=8)
-    after = engine.score(ids, lengths)
+    after = scores_of(engine, ids, lengths)
     assert not np.allclose(after.log_probs, before.log_probs, atol=1e-2)
     assert not np.allclose(engine.step(ids[:, 0], engine.start(3))[0], stepped, atol=1e-2)
-    np.testing.assert_allclose(after.log_probs, KerasEngine(engine.model, end_id=END_ID).score(ids, lengths).log_probs)
+    np.testing.assert_allclose(
+        after.log_probs, scores_of(KerasEngine(engine.model, end_id=END_ID), ids, lengths).log_probs
+    )

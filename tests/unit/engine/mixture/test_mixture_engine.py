@@ -17,6 +17,7 @@ from nextword.engine.mixture.mixture_engine import MixtureEngine, NgramPart, par
 from nextword.engine.ngram.kneser_ney import KneserNeyModel
 from nextword.engine.ngram.pruning import packed_within
 from nextword.errors import SettingError
+from support.engine_scores import scores_of
 from support.inner_engines import END_ID, VOCABULARY_SIZE, BigramEngine, toy_engine
 from support.small_mixture import SETTINGS, random_gates
 
@@ -144,7 +145,7 @@ def test_what_does_not_fit_the_network_is_rejected(hiddenless_engine: Engine) ->
     engine = MixtureEngine(hiddenless_engine, parts_of(MIXTURE))
     for call in (
         lambda: engine.step(np.array([1]), engine.start(1)),
-        lambda: engine.score(ids_of(2, 3), np.array([3, 3], np.int32)),
+        lambda: scores_of(engine, ids_of(2, 3), np.array([3, 3], np.int32)),
     ):
         with pytest.raises(SettingError, match="needs an engine with hidden states, but this one has none"):
             call()

@@ -12,6 +12,7 @@ from nextword.engine.engine import Engine
 from nextword.engine.stream import ScoredTokens
 from nextword.errors import EvaluationError, SettingError
 from nextword.inference.evaluation.perplexity import FREQUENCY_RANKS, POSITIONS, Evaluation, GroupTally, evaluate
+from support.engine_scores import scores_of
 from support.markov_engine import MarkovEngine
 
 shares_fixtures = settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
@@ -57,7 +58,7 @@ def test_perplexity_is_independent_of_batch_size_and_window(
 def test_the_state_is_carried_through_the_whole_split(lstm_engine: Engine) -> None:
     ids = random_ids(200)
     carried = evaluate(lstm_engine, ids, num_steps=10).log_prob
-    whole = lstm_engine.score(ids[None, :], np.array([200], np.int32)).log_probs.sum(dtype=np.float64)
+    whole = scores_of(lstm_engine, ids[None, :], np.array([200], np.int32)).log_probs.sum(dtype=np.float64)
     inputs = np.concatenate(([0], ids[:-1])).astype(np.int32).reshape(20, 10)
     dropped, _ = lstm_engine.score_window(inputs, ids.reshape(20, 10), lstm_engine.start(20))
     assert carried == pytest.approx(whole, rel=1e-5)

@@ -19,6 +19,7 @@ from nextword.serving.http.errors import ApiError
 from nextword.serving.queue.scheduler import Scheduler
 from nextword.serving.queue.text_task import Inbox, TextTask
 from nextword.text.batching.window import TokenIds
+from support.engine_scores import scores_of
 from support.small_mixture import with_mixture
 from support.text_tasks import Asked, all_of, long_request, nothing_left, one, toy
 from support.toy_engine import ToyEngine
@@ -88,7 +89,7 @@ def test_scores_do_not_depend_on_the_company(float_model: LoadedModel, kind: str
         (alone,) = run_async(all_of, Scheduler(model.engine), model, [asked])
         assert alone == got
         ids = np.array([[*asked.prompt, *(token.token_id for token in got.tokens)]], np.int32)
-        scores = model.engine.score(ids, np.array([ids.shape[1]], np.int32)).log_probs[0]
+        scores = scores_of(model.engine, ids, np.array([ids.shape[1]], np.int32)).log_probs[0]
         scored = [*got.prompt, *got.tokens]
         np.testing.assert_allclose([token.log_prob for token in scored], scores[-len(scored) :], atol=1e-5)
 
@@ -99,7 +100,7 @@ def test_the_prompt_of_an_int8_model_is_scored_in_windows(austen: LoadedModel) -
     ]
     found = run_async(all_of, Scheduler(austen.engine), austen, texts)
     for asked, got in zip(texts, found, strict=True):
-        scores = austen.engine.score(np.array([asked.prompt], np.int32), np.array([len(asked.prompt)], np.int32))
+        scores = scores_of(austen.engine, np.array([asked.prompt], np.int32), np.array([len(asked.prompt)], np.int32))
         np.testing.assert_array_equal([token.log_prob for token in got.prompt], scores.log_probs[0])
         best = [token.top[0] for token in got.prompt]
         assert all(log_prob >= token.log_prob for (_, log_prob), token in zip(best, got.prompt, strict=True))

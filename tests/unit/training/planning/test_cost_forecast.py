@@ -98,7 +98,7 @@ def test_there_is_no_strategy_for_one_host() -> None:
 
 def test_a_batch_needs_a_row_for_each_host() -> None:
     with pytest.raises(SettingError, match="`batch_size` must be at least the number of hosts, 33"):
-        forecast_costs(WORK, replace(CLUSTER, hosts=33))
+        replace(CLUSTER, hosts=33).require_rows(WORK.batch_size)
 
 
 SIZES = st.integers(1, 2000)

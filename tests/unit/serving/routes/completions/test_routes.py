@@ -13,6 +13,7 @@ from nextword.inference.generation.generator import generate_texts
 from nextword.inference.generation.request import Request, SearchOptions
 from nextword.inference.generation.sampling import UNCHANGED
 from nextword.inference.scoring.lines import ScoringOptions, score_lines
+from support.engine_scores import scores_of
 from support.served import HASH, Served, post
 
 Complete = Callable[..., Any]
@@ -182,7 +183,7 @@ def test_it_is_what_lm_eval_reads(complete_floats: Complete, float_model: Loaded
     greedy = engine.predict_window(np.array([[engine.end_id, *ids]], np.int32), engine.start(1))[0].log_probs[0]
     prompts = [ids, [*ids[:-1], int(greedy[len(ids) - 1].argmax())], [engine.end_id, *ids]]
     answer = complete_floats(prompt=prompts, temperature=0, max_tokens=1, logprobs=1, seed=1234, echo=True)
-    scores = engine.score(np.array([ids], np.int32), np.array([len(ids)], np.int32)).log_probs[0]
+    scores = scores_of(engine, np.array([ids], np.int32), np.array([len(ids)], np.int32)).log_probs[0]
     sums, are_greedy = [], []
     for choice, prompt in zip(answer.choices, prompts, strict=True):
         logprobs = choice.logprobs

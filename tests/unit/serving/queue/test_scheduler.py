@@ -21,7 +21,7 @@ from nextword.serving.queue.text_task import Inbox, TextTask
 from nextword.text.batching.window import TokenIds
 from support.engine_scores import scores_of
 from support.small_mixture import with_mixture
-from support.text_tasks import Asked, all_of, long_request, nothing_left, one, toy
+from support.text_tasks import Asked, all_of, long_request, nothing_left, one, task_of, toy
 from support.toy_engine import ToyEngine
 from support.waiting import run_async
 
@@ -123,17 +123,14 @@ def test_texts_share_steps_and_long_prompts_hold_nobody_up(model: LoadedModel) -
         engine.shapes.clear()
         long = Asked(tuple([2] * 4000), long_request(max_tokens=1))
         texts = [long, *(Asked((2, 4), long_request(seed, max_tokens=50)) for seed in range(8))]
-        began = asyncio.Event()
-
-        async def short(asked: Asked) -> int:
-            await one(scheduler, toy(engine, model), asked)
-            began.set()
-            return sum(num_steps for batch_size, num_steps in engine.shapes if batch_size == 1 and num_steps > 1)
-
-        done = await asyncio.gather(*(short(asked) for asked in texts))
-        assert min(done[1:]) < 3000, "the short texts waited for the long prompt"
+        with scheduler.running([task_of(toy(engine, model), asked, Inbox()) for asked in texts]):
+            await nothing_left(scheduler)
 
     run_async(company)
+    shared = [index for index, (batch_size, _) in enumerate(engine.shapes) if batch_size == 8]
+    read = sum(num_steps for _, num_steps in engine.shapes[: shared[-1]] if num_steps > 1)
+    assert len(shared) >= 49
+    assert 0 < read < 1000, "the short texts waited for the long prompt"
     scheduler.close()
     assert max(engine.batch_sizes) >= 8
     assert max(num_steps for _, num_steps in engine.shapes) <= 32

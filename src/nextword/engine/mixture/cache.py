@@ -194,8 +194,8 @@ def sums_at(places: NDArray[np.intp], weights: Floats) -> NDArray[np.float64]:
 
 
 def cache_mass(log_totals: NDArray[np.floating], weight: float, sentinel: float) -> NDArray[np.float64]:
-    r"""Return the weight $m$ of the cache for each $\ln Z$ `(T,)`; 0 if it is empty."""
-    mass = np.zeros(len(log_totals))
+    r"""Return the weight $m$ of the cache for each $\ln Z$; 0 if it is empty."""
+    mass = np.zeros(log_totals.shape)
     known = np.isfinite(log_totals)
     odds = np.exp(np.minimum(np.log(sentinel) - log_totals[known].astype(np.float64), 700.0)) if sentinel else 0.0
     mass[known] = weight / (1 + odds)
@@ -233,25 +233,32 @@ class CachePart:
         """Mix the cache into the probabilities after `inputs`, in place, and return the state; see `Part.mix`."""
         if hidden is None:
             raise SettingError(NEEDS_HIDDEN)
-        wanted = [None] * len(inputs) if targets is None else targets
-        return tuple(map(self._mix_text, probabilities, inputs, hidden, state, wanted))
-
-    def _mix_text(
-        self, probabilities: Floats, inputs: TokenIds, hidden: Floats, memory: Memory, targets: TokenIds | None
-    ) -> Memory:
-        """Mix the cache into the probabilities `(T, V)` of one text, or of its targets `(T,)`."""
         options = self.options
-        after = memory.after(inputs, hidden, options.cache_size)
-        matches = Matches.of(after, hidden, options.cache_size, options.cache_delay)
-        weights, log_totals = matches.weights(options.cache_theta, options.cache_decay)
-        alone = cache_mass(log_totals, options.cache_weight, options.cache_sentinel)
-        mass = gated(alone, shifts_of(self._gate, hidden)).astype(np.float32)
-        weights *= mass[:, None]  # of each entry in the mixture (T, N)
-        if targets is None:
-            probabilities *= (1 - mass)[:, None]
-            starts = probabilities.shape[1] * np.arange(len(mass))[:, None]
-            np.add.at(probabilities.reshape(-1), (starts + matches.followers).ravel(), weights.ravel())
-        else:
+        after = tuple(
+            memory.after(read, own, options.cache_size) for memory, read, own in zip(state, inputs, hidden, strict=True)
+        )
+        wanted = [None] * len(inputs) if targets is None else targets
+        log_totals, own, followers = zip(*map(self._look_up, after, hidden, wanted), strict=True)
+        alone = cache_mass(np.stack(log_totals), options.cache_weight, options.cache_sentinel)
+        mass = gated(alone, shifts_of(self._gate, hidden)).astype(np.float32)  # (B, T)
+        if targets is not None:
             probabilities *= 1 - mass
-            probabilities += sums_at(matches.places_of(targets), weights).astype(np.float32)
+            probabilities += mass * np.stack(own)
+            return after
+        probabilities *= (1 - mass)[..., None]
+        starts = probabilities.shape[2] * np.arange(inputs.shape[1])[:, None]
+        for row, own_mass, weights, tokens in zip(probabilities, mass, own, followers, strict=True):
+            in_mixture = np.multiply(weights, own_mass[:, None], out=weights)  # the weight of each entry (T, N)
+            np.add.at(row.reshape(-1), (starts + tokens).ravel(), in_mixture.ravel())
         return after
+
+    def _look_up(self, memory: Memory, hidden: Floats, targets: TokenIds | None) -> tuple[Floats, Floats, TokenIds]:
+        r"""Return $\ln Z$ for hidden states `(T, H)`, $p_\text{cache}$, and the token after each entry `(N,)`.
+
+        The probabilities are those of the targets `(T,)`, or else those of each entry `(T, N)`.
+        """
+        matches = Matches.of(memory, hidden, self.options.cache_size, self.options.cache_delay)
+        weights, log_totals = matches.weights(self.options.cache_theta, self.options.cache_decay)
+        if targets is not None:
+            weights = sums_at(matches.places_of(targets), weights).astype(np.float32)
+        return log_totals, weights, matches.followers

@@ -154,7 +154,9 @@ class Run:
         remove_leftovers(root)
         if directory.is_run:
             return cls(directory, text, context, prepare_again(RunConfig.of_run(directory), text, Solo()))
-        return cls(directory, text, context, prepare_new(config, text, Solo(), fit))
+        run = cls(directory, text, context, prepare_new(config, text, Solo(), fit))
+        run._write_config()
+        return run
 
     @property
     def config(self) -> RunConfig:

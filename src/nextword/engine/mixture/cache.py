@@ -253,9 +253,11 @@ class CachePart:
         return after
 
     def _look_up(self, memory: Memory, hidden: Floats, targets: TokenIds | None) -> tuple[Floats, Floats, TokenIds]:
-        r"""Return $\ln Z$ for hidden states `(T, H)`, $p_\text{cache}$, and the token after each entry `(N,)`.
+        r"""Look up hidden states `(T, H)`.
 
-        The probabilities are those of the targets `(T,)`, or else those of each entry `(T, N)`.
+        Returns:
+            $\ln Z$ `(T,)`; $p_\text{cache}$ of each target `(T,)`, or without targets of each entry `(T, N)`; and the
+            token after each entry `(N,)`.
         """
         matches = Matches.of(memory, hidden, self.options.cache_size, self.options.cache_delay)
         weights, log_totals = matches.weights(self.options.cache_theta, self.options.cache_decay)

@@ -36,6 +36,8 @@ Floats = NDArray[np.float32]
 
 _FIRST_CAPACITY = 16
 
+_LEAST, _TINY = np.finfo(np.float32).min, np.finfo(np.float32).tiny
+
 NEEDS_HIDDEN = "a cache needs an engine with hidden states, but this one has none; leave `cache` out"
 
 
@@ -165,17 +167,17 @@ class Matches(NamedTuple):
     def weights(self, theta: float, decay: float) -> tuple[Floats, Floats]:
         r"""Return $p_\text{cache}$ of each entry `(T, N)`, and $\ln Z$ `(T,)`: zeros and -inf if it sees none."""
         scaled: Floats = np.float32(theta) * self.similarity
-        ages = self.newest - np.arange(len(self.followers))  # at the last query
-        scaled -= np.float32(decay) * ages.astype(np.float32)
-        self._hide_unseen(scaled)
+        ages = np.arange(self.newest, self.newest - len(self.followers), -1, np.float32)  # at the last query
+        scaled -= np.float32(decay) * ages
+        if len(scaled) > 1:
+            self._hide_unseen(scaled)
         highest: Floats = scaled.max(axis=1, initial=-np.inf)
-        scaled -= np.where(np.isfinite(highest), highest, np.float32(0))[:, None]
+        scaled -= np.maximum(highest, _LEAST)[:, None]
         weights: Floats = np.exp(scaled, out=scaled)
-        totals: Floats = weights.sum(axis=1)
-        weights /= np.maximum(totals, np.finfo(np.float32).tiny)[:, None]
+        totals: Floats = np.maximum(weights.sum(axis=1), _TINY)  # at least 1 of a query that sees an entry
+        weights /= totals[:, None]
         later = np.arange(len(highest), dtype=np.float32)[::-1]  # queries after each
-        with np.errstate(divide="ignore"):
-            return weights, highest + np.log(totals) + np.float32(decay) * later
+        return weights, highest + np.log(totals) + np.float32(decay) * later
 
     def _hide_unseen(self, scaled: Floats) -> None:
         """Set what a query may not see to minus infinity: of most queries, only some of the first and last entries."""
@@ -195,11 +197,8 @@ def sums_at(places: NDArray[np.intp], weights: Floats) -> NDArray[np.float64]:
 
 def cache_mass(log_totals: NDArray[np.floating], weight: float, sentinel: float) -> NDArray[np.float64]:
     r"""Return the weight $m$ of the cache for each $\ln Z$; 0 if it is empty."""
-    mass = np.zeros(log_totals.shape)
-    known = np.isfinite(log_totals)
-    odds = np.exp(np.minimum(np.log(sentinel) - log_totals[known].astype(np.float64), 700.0)) if sentinel else 0.0
-    mass[known] = weight / (1 + odds)
-    return mass
+    odds = np.exp(np.minimum(np.log(sentinel) - log_totals.astype(np.float64), 700.0)) if sentinel else 0.0
+    return np.where(np.isneginf(log_totals), 0.0, weight / (1 + odds))
 
 
 class CachePart:

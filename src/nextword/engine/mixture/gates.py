@@ -41,7 +41,7 @@ def gated(weight: float | Doubles, shift: ArrayLike) -> Doubles:
         >>> gated(0.5, np.log([0.0001, 1.0, 3.0])).round(2).tolist()
         [0.0, 0.5, 0.75]
     """
-    odds = np.exp(np.clip(np.asarray(shift, np.float64), -_MAX_SHIFT, _MAX_SHIFT))
+    odds = np.exp(np.minimum(np.maximum(np.asarray(shift, np.float64), -_MAX_SHIFT), _MAX_SHIFT))
     shifted: Doubles = weight * odds / (1 + weight * (odds - 1))
     return shifted
 

@@ -104,14 +104,14 @@ class NgramPart:
         if targets is None:
             probabilities *= (1 - weights).astype(np.float32)[..., None]
             rows = probabilities.reshape(-1, probabilities.shape[-1])
-            numbers = contexts.reshape(len(rows), -1)[:, ::-1].tolist()
+            numbers = contexts[::-1].reshape(len(contexts), len(rows)).T.tolist()
             for row, weight, longest_first in zip(rows, weights.ravel().tolist(), numbers, strict=True):
                 self._add(row, weight, longest_first)
         else:
             probabilities *= (1 - weights).astype(np.float32)
-            own = self.model.probabilities_after(np.moveaxis(contexts, -1, 0), targets)
+            own = self.model.probabilities_after(contexts, targets)
             probabilities += (weights * own).astype(np.float32)
-        return contexts[:, -1]
+        return contexts[..., -1].T
 
     def _weights(self, inputs: TokenIds, hidden: Floats | None) -> NDArray[np.float64]:
         if not len(self._gate):
@@ -121,12 +121,13 @@ class NgramPart:
         return gated(self.weight, shifts_of(self._gate, hidden))
 
     def _contexts(self, inputs: TokenIds, state: Integers) -> Integers:
-        """Return the numbers of the n-grams that end with each input `(B, T, order - 1)`, the shortest first."""
-        contexts = [inputs.astype(np.int64)][: self.model.order - 1]
-        for level, before in zip(self.model.levels[:-1], state.T, strict=False):
-            shorter = np.concatenate((before[:, None], contexts[-1][:, :-1]), axis=1)
-            contexts.append(level.table.numbers(shorter, inputs))
-        return np.stack(contexts, axis=-1) if contexts else np.zeros((*inputs.shape, 0), np.int64)
+        """Return the numbers of the n-grams that end with each input `(order - 1, B, T)`, the shortest first."""
+        contexts = np.empty((state.shape[1], len(inputs), 1 + inputs.shape[1]), np.int64)  # from the state on
+        contexts[..., 0] = state.T
+        contexts[:1, :, 1:] = inputs
+        for level, shorter, longer in zip(self.model.levels, contexts[:, :, :-1], contexts[1:, :, 1:], strict=False):
+            longer[:] = level.table.numbers(shorter, inputs)
+        return contexts[..., 1:]
 
     def _add(self, row: Floats, scale: float, numbers: list[int]) -> None:
         """Add the probabilities after one context, scaled, to a row `(V,)`; its numbers are given the longest first."""

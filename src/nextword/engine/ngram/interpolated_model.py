@@ -51,9 +51,9 @@ class CountTable:
         """Return the number of the n-gram of each context and token, or `ABSENT`; all arrays have one shape."""
         if not len(self.keys):
             return np.full(contexts.shape, ABSENT)
-        keys = contexts * self.vocabulary_size + tokens
-        places = np.minimum(np.searchsorted(self.keys, keys), len(self.keys) - 1)
-        return np.where((contexts != ABSENT) & (self.keys[places] == keys), places, ABSENT)
+        keys = contexts * self.vocabulary_size + tokens  # below 0 after an absent context, and so never found
+        places = self.keys.searchsorted(keys)
+        return np.where(self.keys.take(places, mode="clip") == keys, places, ABSENT)
 
 
 class Level(NamedTuple):

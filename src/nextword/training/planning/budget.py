@@ -4,7 +4,7 @@ import math
 import time
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import Self
+from typing import Any, Self
 
 from nextword.errors import SettingError, counted
 from nextword.model.architecture import useful_flops_per_word
@@ -22,6 +22,7 @@ from nextword.training.plan import (
 from nextword.training.planning.auto_settings import (
     MIDDLE_WIDTH,
     WIDTHS,
+    averaging_of,
     candidates_of,
     dropout_rates,
     size_of,
@@ -249,16 +250,17 @@ def _with_size(
     vocabulary_size, num_words = corpus.tokenizer.vocabulary_size, len(corpus.train.ids)
     most = _max_epochs(num_words) * num_words
 
-    def words_at(width: int) -> float:
-        sized = _sized(config, width)
+    def words_in(sized: RunConfig) -> float:
         words_per_second = flops_per_second / useful_flops_per_word(sized.model.build(vocabulary_size))
         steps = _Timeline.of(sized, corpus, budget, words_per_second).num_steps
         return min(max(1, steps) * sized.batching.batch_size * sized.batching.num_steps, most)
 
-    width = WIDTHS[0] if budget.is_late else width_for(words_at)
-    words = words_at(width)
+    width = WIDTHS[0] if budget.is_late else width_for(lambda width: words_in(_sized(config, width)))
+    config = _sized(config, width)
+    config = _with_rates(config, words_in(config) / num_words, num_words)
+    words = words_in(config)  # fewer if averages are validated
     epochs = words / num_words
-    config = _with_rates(_sized(config, width), epochs, num_words)
+    config = _with_rates(config, epochs, num_words)
     context.detail(
         f"time for about {words / 1e6:.1f} million words or {epochs:.1f} epochs: "
         f"embedding {config.model.embedding_size}, layers {list(config.model.hidden_sizes)}"
@@ -271,5 +273,7 @@ def _sized(config: RunConfig, width: int) -> RunConfig:
 
 
 def _with_rates(config: RunConfig, epochs: float, num_words: int) -> RunConfig:
-    training = {"weight_decay": weight_decay_of(num_words)}
+    training: dict[str, Any] = {"weight_decay": weight_decay_of(num_words)}
+    if config.training.base is None and config.training.strategy != "local-steps":  # it averages the weights itself
+        training["averaging"] = averaging_of(num_words, epochs)
     return config.with_choices({"model": dropout_rates(epochs), "training": training})

@@ -6,6 +6,7 @@ import pytest
 
 from nextword.training.planning.auto_settings import (
     WIDTHS,
+    averaging_of,
     candidates_of,
     dropout_rates,
     million_words_for,
@@ -48,8 +49,10 @@ def test_dropout_grows_with_the_epochs_from_none_to_a_limit() -> None:
         assert rate == dropout_rates(1e6)[name] < 1
 
 
-def test_weight_decay_and_candidates_have_limits() -> None:
+def test_weight_decay_averaging_and_candidates_have_limits() -> None:
     assert (weight_decay_of(2_800_000), weight_decay_of(10)) == (1e-6, 1.5e-4)
+    assert [averaging_of(400_000, epochs) for epochs in (4.9, 5.0)] == ["none", "two_tailed"]
+    assert averaging_of(400_001, 50.0) == "none"
     assert (candidates_of(7_999), candidates_of(10_000), candidates_of(100_000)) == (None, 2_000, 8_192)
 
 

@@ -176,6 +176,15 @@ def test_size_and_rates_follow_given_epochs_without_a_measurement(machine: Machi
     assert epochs_only(corpus, 1e9).model.hidden_sizes == (1024, 512)
 
 
+def test_a_short_text_that_is_read_often_is_averaged(corpus: Corpus) -> None:
+    found = [epochs_only(corpus, epochs).training.averaging for epochs in (4.0, 6.0)]
+    assert found == ["none", "two_tailed"]
+    given = {"training": {"averaging": "exponential"}}
+    assert epochs_only(corpus, 6.0, given).training.averaging == "exponential"
+    for excluded in ({"strategy": "local-steps"}, {"base": "austen"}):
+        assert epochs_only(corpus, 6.0, {"training": excluded}).training.averaging == "none"
+
+
 def test_given_settings_and_other_presets_are_kept_with_epochs(corpus: Corpus) -> None:
     given = {"model": {"hidden_sizes": [64, 256], "input_dropout_rate": 0.25}, "training": {"learning_rate": 0.01}}
     config = epochs_only(corpus, 5, given)

@@ -167,7 +167,7 @@ class Matches(NamedTuple):
     def weights(self, theta: float, decay: float) -> tuple[Floats, Floats]:
         r"""Return $p_\text{cache}$ of each entry `(T, N)`, and $\ln Z$ `(T,)`: zeros and -inf if it sees none."""
         scaled: Floats = np.float32(theta) * self.similarity
-        ages = np.arange(self.newest, self.newest - len(self.followers), -1, np.float32)  # at the last query
+        ages = np.arange(self.newest, self.newest - len(self.followers), -1, dtype=np.float32)  # at the last query
         scaled -= np.float32(decay) * ages
         if len(scaled) > 1:
             self._hide_unseen(scaled)

@@ -36,7 +36,7 @@ Floats = NDArray[np.float32]
 
 _FIRST_CAPACITY = 16
 
-_LEAST, _TINY = np.finfo(np.float32).min, np.finfo(np.float32).tiny
+_LOWEST, _TINY = np.finfo(np.float32).min, np.finfo(np.float32).tiny
 
 NEEDS_HIDDEN = "a cache needs an engine with hidden states, but this one has none; leave `cache` out"
 
@@ -169,10 +169,10 @@ class Matches(NamedTuple):
         scaled: Floats = np.float32(theta) * self.similarity
         ages = np.arange(self.newest, self.newest - len(self.followers), -1, dtype=np.float32)  # at the last query
         scaled -= np.float32(decay) * ages
-        if len(scaled) > 1:
+        if len(scaled) > 1:  # a single query was given only what it sees
             self._hide_unseen(scaled)
         highest: Floats = scaled.max(axis=1, initial=-np.inf)
-        scaled -= np.maximum(highest, _LEAST)[:, None]
+        scaled -= np.maximum(highest, _LOWEST)[:, None]
         weights: Floats = np.exp(scaled, out=scaled)
         totals: Floats = np.maximum(weights.sum(axis=1), _TINY)  # at least 1 of a query that sees an entry
         weights /= totals[:, None]

@@ -162,6 +162,20 @@ def test_own_words_are_learned_kept_and_forgotten(page: "Page") -> None:
     wait_for(page, "!document.querySelector('.suggestions').textContent.includes('Kowalczyk')")
 
 
+def test_two_tabs_keep_the_words_of_both(page: "Page") -> None:
+    other = page.context.new_page()
+    other.goto(page.url)
+    for tab, name in ((page, "Kowalczyk"), (other, "Zylberg"), (page, "Tolu")):
+        tab.bring_to_front()
+        tab.get_by_label("Your text", exact=True).fill(f"My name is {name} ")
+        tab.get_by_role("button", name=f"Forget {name}").wait_for()
+        tab.get_by_role("button", name="Save new words and start over").press("Enter")
+        wait_for(tab, "document.querySelector('textarea').value === ''")
+    page.reload()
+    for name in ("Kowalczyk", "Zylberg", "Tolu"):
+        page.get_by_role("button", name=f"Forget {name}").wait_for()
+
+
 def test_a_forgotten_suggestion_is_not_shown_until_it_is_allowed(page: "Page") -> None:
     _type(page, "I am very much ")
     first, second, *_ = _suggested(page)

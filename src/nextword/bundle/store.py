@@ -2,6 +2,7 @@
 
 import hashlib
 import shlex
+from codecs import BOM_UTF8
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import replace
@@ -243,7 +244,7 @@ def _use_of_file(path: Path) -> str:
 def is_arpa(path: Path) -> bool:
     """Return whether a path is an ARPA file, packed or not."""
     with suppress(TextError, OSError, ValueError):
-        return path.is_file() and b"\\data\\" in next(unpacked_blocks(path), b"").splitlines()
+        return path.is_file() and b"\\data\\" in next(unpacked_blocks(path), b"").removeprefix(BOM_UTF8).splitlines()
     return False
 
 

@@ -317,11 +317,12 @@ def test_only_a_run_or_a_model_is_suggested(tmp_path: Path) -> None:
 def test_a_file_in_place_of_a_model_is_answered_with_its_use(path: Path, tmp_path: Path) -> None:
     text, arpa = tmp_path / "my text.txt", tmp_path / "my.arpa.gz"
     text.write_text("the cat sat\n", encoding="utf-8")
-    arpa.write_bytes(gzip.compress(b"a comment\n\\data\\\nngram 1=3\n"))
     rule = "must be the directory of a run or a model, but is a file"
     with pytest.raises(BundleError, match=f"{rule}; to train a model on a text, run `nextword train '{text}'`"):
         find_model(text)
-    with pytest.raises(BundleError, match=rf"{rule}; `score`, .* read ARPA files, and `nextword\.kenlm\.Model`"):
-        find_model(arpa)
+    for content in (b"a comment\n\\data\\\nngram 1=3\n", b"\xef\xbb\xbf\\data\\\nngram 1=3\n"):  # with a byte-order mark
+        arpa.write_bytes(gzip.compress(content))
+        with pytest.raises(BundleError, match=rf"{rule}; `score`, .* read ARPA files, and `nextword\.kenlm\.Model`"):
+            find_model(arpa)
     with pytest.raises(BundleError, match=f"{rule}; did you mean `{path}`"):
         find_model(path / WEIGHTS)

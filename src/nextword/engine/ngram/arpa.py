@@ -23,6 +23,7 @@ n-gram as a context, which may be left out if it is 0.
 """
 
 import gzip
+from codecs import BOM_UTF8
 from collections.abc import Iterator, Sequence
 from contextlib import closing
 from pathlib import Path
@@ -112,6 +113,7 @@ def _written(model: BackoffModel) -> Iterator[str]:
 def _read_counts(lines: ArpaLines) -> list[int]:
     """Return how many n-grams of each length there are, by the head of the file."""
     number, line = next(((number, line.strip()) for number, line in lines if line.strip()), (1, b"\0"))
+    line = line.removeprefix(BOM_UTF8)
     if line.startswith(_BINARY):
         raise TextError(
             f"`{lines.path}` must be an ARPA file, but is a binary file of KenLM; give the ARPA file it came from"

@@ -5,7 +5,6 @@ so a member that was lost can be resumed later.
 """
 
 import shlex
-from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, override
@@ -58,7 +57,7 @@ class Member(Solo):
     def finish(self, root: Path, text: "Corpus", context: RunContext) -> None:
         """Fit the weights of the mixture if this is the last member to finish."""
         population, num_members = root.parent, int(RunConfig.of_run(RunDirectory(root)).origin[POPULATION])
-        ensemble = fit_if_complete(population, num_members, text.valid.ids)
+        ensemble = _fit_if_complete(population, num_members, text.valid.ids)
         if ensemble is None:
             context.say(
                 f"{population} has members that are not finished; the last one fits the weights of the ensemble"
@@ -70,29 +69,21 @@ class Member(Solo):
         )
 
 
-def fit_if_complete(root: Path, num_members: int, valid: TokenIds) -> Ensemble | None:
-    """Fit and write the weights of a population if all its members are finished; else return `None`."""
+def _fit_if_complete(root: Path, num_members: int, valid: TokenIds) -> Ensemble | None:
+    """Write the mixture with the highest probability of a validation split; `None` if a member is not finished."""
     from filelock import FileLock  # reading a population needs no lock
 
     members = [member_directory(root, number) for number in range(num_members)]
     with FileLock(root / _LOCK):  # the last two may finish together
         if not all(RunDirectory(member).metrics_file.is_file() for member in members):
             return None
-        ensemble = fit_ensemble(members, valid)
+        log_probs = np.array([token_log_probs(open_model(RunDirectory(path).model).network, valid) for path in members])
+        weights = mixture_weights(np.exp(log_probs))
+        mixture = mean_log_prob(weights, np.exp(log_probs))
+        perplexities = tuple(float(np.exp(-own.mean())) for own in log_probs)
+        ensemble = Ensemble(tuple(float(weight) for weight in weights), perplexities, float(np.exp(-mixture)))
         ensemble.write(root)
         return ensemble
-
-
-def fit_ensemble(members: Sequence[Path], valid: TokenIds) -> Ensemble:
-    """Return the mixture with the highest probability of a validation split, read as one stream."""
-    log_probs = np.array([token_log_probs(open_model(RunDirectory(path).model).network, valid) for path in members])
-    weights = mixture_weights(np.exp(log_probs))
-    mixture = mean_log_prob(weights, np.exp(log_probs))
-    return Ensemble(
-        tuple(float(weight) for weight in weights),
-        tuple(float(np.exp(-own.mean())) for own in log_probs),
-        float(np.exp(-mixture)),
-    )
 
 
 def cluster_of(config: RunConfig, *, has_model: bool = False) -> Solo:

@@ -76,6 +76,7 @@ def test_a_model_that_is_written_and_read_gives_the_same_probabilities(
 def test_an_arpa_file_is_read_as_it_was_written_by_others(path: Path) -> None:
     for text in (
         SMALL,
+        f"\ufeff{SMALL}",
         "made by hand\n" + SMALL.replace("\n", "\r\n"),
         SMALL.replace("\t", " "),
         SMALL.replace("2=2", "2=2\x1f"),

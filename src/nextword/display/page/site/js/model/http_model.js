@@ -50,7 +50,8 @@ export class HttpModel {
 
   async finish(text) {
     for (const part of text.match(PARTS) ?? []) await this.inTurn({ text: part, k: 1, finish: true });
-    remember(KEPT_WORDS, JSON.stringify(this.learned.slice(-MAX_KEPT_WORDS)));
+    const words = [...new Set([...keptWords(KEPT_WORDS), ...this.learned])]; // those of other tabs, and its own
+    remember(KEPT_WORDS, JSON.stringify(words.slice(-MAX_KEPT_WORDS)));
   }
 
   async ownWords() {
@@ -222,6 +223,5 @@ function codeUnits(text) {
 
 /** Return words that this browser keeps, such as those of finished texts; a session of the service forgets them. */
 function keptWords(name) {
-  const words = rememberedValue(name);
-  return Array.isArray(words) ? words.filter((word) => typeof word === "string") : [];
+  return [rememberedValue(name)].flat().filter((word) => typeof word === "string");
 }

@@ -1,6 +1,7 @@
 // Words outside the vocabulary that a person types, and words that are never suggested, as
 // `nextword.inference.suggestion.user_words` and `word_cache` have them.
 
+import { dot } from "./arithmetic.js";
 import { caseFolded, isPrintable } from "./characters.js";
 import { remember, rememberedValue } from "./memory.js";
 
@@ -15,7 +16,12 @@ const WEIGHT = 0.1;
 export class UserWords {
   constructor(key) {
     this.key = key;
-    const { words = [], forgotten = [] } = rememberedValue(key) ?? {};
+    this.read();
+    globalThis.addEventListener?.("storage", () => this.read()); // of what another tab has learned
+  }
+
+  read() {
+    const { words = [], forgotten = [] } = rememberedValue(this.key) ?? {};
     this.counts = new Map(words.filter(([word, count]) => isLearnable(word) && Number.isSafeInteger(count)));
     this.forgotten = new Map(forgotten.filter(isShowable).map((word) => [caseFolded(word), word]));
   }
@@ -81,11 +87,5 @@ export function wordsOutside(counts, uses, hidden, unknown) {
 }
 
 function similarity(a, b) {
-  let product = 0;
-  let squares = 0;
-  for (let index = 0; index < a.length; index += 1) {
-    product += a[index] * b[index];
-    squares += a[index] ** 2 + b[index] ** 2;
-  }
-  return (2 * product) / Math.max(squares, 1e-38);
+  return (2 * dot(a, b)) / Math.max(dot(a, a) + dot(b, b), 1e-38);
 }

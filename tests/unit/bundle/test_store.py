@@ -320,7 +320,10 @@ def test_a_file_in_place_of_a_model_is_answered_with_its_use(path: Path, tmp_pat
     rule = "must be the directory of a run or a model, but is a file"
     with pytest.raises(BundleError, match=f"{rule}; to train a model on a text, run `nextword train '{text}'`"):
         find_model(text)
-    for content in (b"a comment\n\\data\\\nngram 1=3\n", b"\xef\xbb\xbf\\data\\\nngram 1=3\n"):  # with a byte-order mark
+    for content in (
+        b"a comment\n\\data\\\nngram 1=3\n",
+        b"\xef\xbb\xbf\\data\\\nngram 1=3\n",  # with a byte-order mark
+    ):
         arpa.write_bytes(gzip.compress(content))
         with pytest.raises(BundleError, match=rf"{rule}; `score`, .* read ARPA files, and `nextword\.kenlm\.Model`"):
             find_model(arpa)

@@ -16,6 +16,8 @@ const WEIGHT = 0.1;
 export class UserWords {
   constructor(key) {
     this.key = key;
+    this.counts = new Map();
+    this.forgotten = new Map();
     this.read();
     globalThis.addEventListener?.("storage", () => this.read()); // of what another tab has learned
   }
@@ -86,6 +88,4 @@ export function wordsOutside(counts, uses, hidden, unknown) {
   return { words: [...weights.keys()], probabilities, factor: 1 - share };
 }
 
-function similarity(a, b) {
-  return (2 * dot(a, b)) / Math.max(dot(a, a) + dot(b, b), 1e-38);
-}
+const similarity = (a, b) => (2 * dot(a, b)) / Math.max(dot(a, a) + dot(b, b), 1e-38);

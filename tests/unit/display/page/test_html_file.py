@@ -49,6 +49,22 @@ def test_the_file_is_hardly_larger_than_its_weights_in_int8(austen: Bundle, page
     assert page_of_austen.stat().st_size <= 1.1 * num_weights + 300_000
 
 
+def test_two_tabs_of_the_file_keep_the_words_of_both(browser: "Browser", page_of_austen: Path) -> None:
+    with checked_page(browser) as page:
+        other = page.context.new_page()
+        for tab in (page, other):
+            tab.goto(page_of_austen.as_uri())
+            tab.wait_for_function(_READY)
+        page.evaluate("async () => nextword.model.finish('I met Kowalczyk.')")
+        other.wait_for_function("async () => (await nextword.model.ownWords()).includes('Kowalczyk')")
+        other.evaluate("async () => nextword.model.finish('I met Zylberg.')")
+        other.evaluate("async () => nextword.model.forget('Elizabeth')")
+        other.reload()
+        other.wait_for_function(_READY)
+        assert other.evaluate("async () => nextword.model.ownWords()") == ["Kowalczyk", "Zylberg"]
+        page.wait_for_function("async () => (await nextword.model.forgottenWords()).includes('Elizabeth')")
+
+
 def test_the_file_opens_from_a_disk_and_works_without_a_network(browser: "Browser", page_of_austen: Path) -> None:
     with checked_page(browser) as page:
         page.goto(page_of_austen.as_uri())

@@ -50,8 +50,8 @@ export class HttpModel {
 
   async finish(text) {
     for (const part of text.match(PARTS) ?? []) await this.inTurn({ text: part, k: 1, finish: true });
-    const words = [...new Set([...keptWords(KEPT_WORDS), ...this.learned])]; // those of other tabs, and its own
-    remember(KEPT_WORDS, JSON.stringify(words.slice(-MAX_KEPT_WORDS)));
+    const words = new Set([...keptWords(KEPT_WORDS), ...this.learned]); // another tab may have kept more
+    remember(KEPT_WORDS, JSON.stringify([...words].slice(-MAX_KEPT_WORDS)));
   }
 
   async ownWords() {

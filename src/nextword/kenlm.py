@@ -221,13 +221,13 @@ class Model:
         """Set a state to one without context."""
         state.context = self._scorer.null
 
-    def BaseScore(self, in_state: State, word: str, out_state: State) -> float:  # noqa: N802
+    def BaseScore(self, in_state: State, word: str | bytes, out_state: State) -> float:  # noqa: N802
         """Return log10 p(word | in_state), and write the state after the word to `out_state`."""
         return self.BaseFullScore(in_state, word, out_state).log_prob
 
-    def BaseFullScore(self, in_state: State, word: str, out_state: State) -> FullScoreReturn:  # noqa: N802
+    def BaseFullScore(self, in_state: State, word: str | bytes, out_state: State) -> FullScoreReturn:  # noqa: N802
         """Return the same, with `ngram_length` and `oov`."""
-        scored = self._scorer.next_word(in_state.context or self._scorer.null, _checked(word))
+        scored = self._scorer.next_word(in_state.context or self._scorer.null, _checked(_text(word)))
         out_state.context = scored.after
         return FullScoreReturn(scored.log10_prob, scored.ngram_length, not scored.is_known)
 

@@ -75,6 +75,17 @@ def test_arrow_keys_a_pointer_and_a_tap_show_the_details_of_a_word(page: "Page")
     assert page.locator(".details h2").text_content() == "am"
 
 
+def test_arrow_keys_follow_the_direction_of_the_text(page: "Page") -> None:
+    _read(page, "שלום לך עולם")
+    words = page.locator(".token")
+    words.first.focus()
+    page.keyboard.press("ArrowLeft")
+    second = words.nth(1).text_content()
+    assert page.evaluate("document.activeElement.textContent") == second
+    page.keyboard.press("ArrowRight")
+    assert page.evaluate("document.activeElement.textContent") == words.first.text_content()
+
+
 def test_two_sentences_are_compared(page: "Page", austen: TrainedModel) -> None:
     sentences = "She was very happy.", "She was happy very."
     for label, sentence in zip(("First sentence", "Second sentence"), sentences, strict=True):

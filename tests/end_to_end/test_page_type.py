@@ -162,6 +162,14 @@ def test_own_words_are_learned_kept_and_forgotten(page: "Page") -> None:
     wait_for(page, "!document.querySelector('.suggestions').textContent.includes('Kowalczyk')")
 
 
+def test_the_focus_stays_in_the_list_of_words(page: "Page") -> None:
+    _type(page, "Kowalczyk Zylberg Tolu ")
+    page.get_by_role("button", name="Forget Zylberg").press("Enter")
+    page.get_by_role("button", name="Forget Zylberg").wait_for(state="detached")
+    page.wait_for_timeout(300)  # the answer to the change is shown
+    assert (page.evaluate("document.activeElement.title") or "").startswith("Forget")
+
+
 def test_two_tabs_keep_the_words_of_both(page: "Page") -> None:
     other = page.context.new_page()
     other.goto(page.url)

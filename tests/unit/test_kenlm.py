@@ -178,6 +178,7 @@ def test_a_state_stays_as_it_is_when_read_from(words_model: kenlm.Model) -> None
     words_model.BaseScore(state, "sat", second)
     assert words_model.BaseScore(state, "cat", second) == alone
     assert first == second
+    assert words_model.BaseScore(state, b"cat", second) == alone
     assert words_model.BaseScore(state, "cat", state) == alone  # the same state as argument and result
     assert state == first
 

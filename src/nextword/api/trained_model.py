@@ -28,6 +28,7 @@ from nextword.inference.evaluation.text_evaluation import (
     Text,
     evaluate_text,
     ids_of,
+    opened,
     require_no_path,
     store_of,
     unknown_id_of,
@@ -465,8 +466,8 @@ class TrainedModel(LoadedModel):
         """Return actual words beside the ones that the model predicted.
 
         Args:
-            text: A text as a string, whose unknown words are spelled; a file as a `Path`; or a split of a corpus, such
-                as `corpus.test`.
+            text: A text as a string, whose unknown words are spelled; a file as a `Path`, of the text of the model's
+                run only the test split; or a split of a corpus, such as `corpus.test`.
             skip: Tokens to skip.
             max_tokens: How many tokens to return.
             top: How many predictions to return for each.
@@ -481,9 +482,9 @@ class TrainedModel(LoadedModel):
             >>> found.actual, found.predicted, found.rank
             ('obliged', 'obliged', 1)
         """
-        ids = ids_of(text, self.tokenizer)
+        read, _ = opened(text, self.tokenizer, self.run)
+        ids, unknown_id = ids_of(read, self.tokenizer), unknown_id_of(read, self.tokenizer)
         count = min(max_tokens, max(1, len(ids) - skip))
-        unknown_id = unknown_id_of(text if isinstance(text, str) else store_of(text, self.tokenizer), self.tokenizer)
         tokens = compare(self.engine, ids, skip=skip, max_tokens=count, num_top=top, unknown_id=unknown_id)
         if not isinstance(text, str):
             return ComparedWords(ComparedWord.of(token, self.tokenizer) for token in tokens)

@@ -29,6 +29,8 @@ def decode_history(data: bytes) -> History:
     Raises:
         BundleError: The file holds anything but objects of numbers.
     """
+    if data.count(b"\n") + data.count(b"\r") > _MAX_ROUNDS:
+        raise BundleError(f"`history.jsonl` must hold at most {_MAX_ROUNDS:,} rounds, but holds more")
     try:
         rows = tuple(strict_json.parse(line, max_bytes=_MAX_ROW_BYTES, max_depth=1) for line in data.splitlines())
     except ValueError as error:

@@ -182,6 +182,8 @@ class MixtureFacts(NamedTuple):
             settings = MixtureSettings.from_table(table["settings"])
             if settings.ngram_weight and not has_ngrams:
                 raise ValueError(f"must have `ngram_weight` 0 without `ngrams.bin`, but has {settings.ngram_weight}")
+            if settings.cache_weight and settings.cache_delay >= settings.cache_size:
+                raise ValueError(f"must have a `cache_delay` below its `cache_size`, but has {settings.cache_delay}")
             gates = _gates(table["gates"]) if "gates" in table else NO_GATES
             return cls(settings, _sizes(table["num_ngrams"], is_there=has_ngrams), gates)
         except (ValueError, SettingError) as error:

@@ -106,11 +106,7 @@ class ModelInfo:
         if not self.rounds:
             return None
         best = min(self.rounds, key=lambda record: record.valid_perplexity)
-        return {
-            **asdict(self.rounds[-1]),
-            "best_round": best.round,
-            "best_valid_perplexity": best.valid_perplexity,
-        }
+        return {**asdict(self.rounds[-1]), "best_round": best.round, "best_valid_perplexity": best.valid_perplexity}
 
     def to_table(self) -> dict[str, Any]:
         """Return everything for JSON; what is not known is `None`."""

@@ -11,15 +11,7 @@ from nextword.bundle.store import is_arpa
 from nextword.cli.options.command import command
 from nextword.cli.options.parameter_types import OutputFile, require_unread
 from nextword.cli.options.run_options import complete_text
-from nextword.cli.options.setting_option import (
-    LINE,
-    JsonOptions,
-    Tables,
-    argument,
-    data_dir_option,
-    given_settings,
-    option,
-)
+from nextword.cli.options.setting_option import JsonOptions, Tables, argument, data_dir_option, given_settings, option
 from nextword.cli.output.console import reading_progress, waiting
 from nextword.cli.output.messages import say
 from nextword.disk.strict_json import finite
@@ -62,7 +54,7 @@ _SHORT = (
 
 @dataclass(frozen=True, kw_only=True)
 class _NgramOptions(JsonOptions):
-    text: str = argument(complete=complete_text, meaning=LINE)
+    text: str = argument(complete=complete_text, meaning="a file, a folder, or a sample such as austen")
     order: int = option(5, help="Length of the longest n-grams.", at_least=1, at_most=_LONGEST)
     arpa: Path | None = option(
         None, help="Write the model as an ARPA file, gzipped if FILE ends in .gz.", type=OutputFile()

@@ -103,7 +103,7 @@ def plan(options: _PlanOptions, given: Tables) -> None:
     cluster.require_rows(config.batching.batch_size)
     architecture = config.model.build(config.text.maximum_vocabulary or _VOCABULARY_SIZE)
     work = _work(config, architecture, cluster.hosts, options.words_per_second)
-    forecasts, sizes = forecast_costs(work, cluster), sorted({options.text_size, *_SIZES})
+    forecasts, sizes = list(forecast_costs(work, cluster)), sorted({options.text_size, *_SIZES})
     if options.as_json:
         click.echo(json.dumps(_to_table(work, cluster, forecasts, sizes), allow_nan=False))
         return

@@ -1,5 +1,6 @@
 """`nextword score`: how probable is each line?"""
 
+import io
 import json
 import sys
 from collections.abc import Iterator
@@ -82,7 +83,7 @@ def score(options: _ScoreOptions, given: Tables) -> None:
 def _opened(output: Path | None) -> Iterator[TextIO]:
     """Give the file to write to: standard output, or a file that gets its name when it is complete."""
     if output is None:
-        yield sys.stdout
+        yield sys.stdout or io.StringIO()  # none if its descriptor is closed
         return
     with replacing(output) as temporary, temporary.open("x", encoding="utf-8", newline="\n") as file:
         yield file

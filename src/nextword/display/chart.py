@@ -176,11 +176,7 @@ def perplexity_chart(
 ) -> Chart:
     """Return the curve of a run: training and validation perplexity, with the best round."""
     best = sorted(valid, key=lambda point: point[1])[:1]
-    drawn = (
-        (train_name, train, _TRAIN_COLOR, 0),
-        ("valid", valid, _VALID_COLOR, 3),
-        ("best", best, _BEST_COLOR, 5),
-    )
+    drawn = ((train_name, train, _TRAIN_COLOR, 0), ("valid", valid, _VALID_COLOR, 3), ("best", best, _BEST_COLOR, 5))
     lines = [
         ChartLine(f"{name} {points[-1][1]:,.1f}", points, color, dot) for name, points, color, dot in drawn if points
     ]

@@ -127,14 +127,8 @@ class Drawing:
         across, down = _sign(x - before_x), _sign(y - before_y)
         self.line([*points[:-1], (x - across * length * 0.8, y - down * length * 0.8)], kind)
         base_x, base_y = x - across * length, y - down * length
-        corners = [
-            (x, y),
-            (base_x + down * half, base_y + across * half),
-            (base_x - down * half, base_y - across * half),
-        ]
-        self.path(
-            "M" + "L".join(f"{number(a)} {number(b)}" for a, b in corners) + "Z", f"{kind.removesuffix('wire')}tip"
-        )
+        tip = [(x, y), (base_x + down * half, base_y + across * half), (base_x - down * half, base_y - across * half)]
+        self.path("M" + "L".join(f"{number(a)} {number(b)}" for a, b in tip) + "Z", f"{kind.removesuffix('wire')}tip")
 
     def text(
         self, x: float, baseline: float, content: str, kind: str, *, anchor: Anchor = "start", room: float | None = None

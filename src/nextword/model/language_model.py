@@ -171,13 +171,7 @@ class LanguageModel(keras.Model):
         embedded = self.embedding_dropout(self.embedding(tokens), tokens, training=training)
         return self.stack.outputs(embedded, state, training=training)
 
-    def token_losses(
-        self,
-        hidden: Any,
-        targets: Any,
-        weights: Any,
-        **options: Any,
-    ) -> TokenLosses:
+    def token_losses(self, hidden: Any, targets: Any, weights: Any, **options: Any) -> TokenLosses:
         """Return the loss of predicting `targets` `(B, T)` with `weights` `(B, T)` from `hidden` `(B, T, H)`.
 
         Training loss, perplexity and scores all use this method. Losses, hits and ranks are flat, `(B * T,)`. The

@@ -56,10 +56,10 @@ class TextOptions(Settings):
         None, help="Keep tokens that occur at least N times.", at_least=1, unset="2 for word and subword, else 1"
     )
     valid_fraction: float = setting(
-        0.05, help="Fraction of a single file to use for validation.", at_least=0.001, at_most=0.4
+        0.05, help="Fraction of a text without splits to use for validation.", at_least=0.001, at_most=0.4
     )
     test_fraction: float = setting(
-        0.05, help="Fraction of a single file to use for the test.", at_least=0.001, at_most=0.4
+        0.05, help="Fraction of a text without splits to use for the test.", at_least=0.001, at_most=0.4
     )
     on_bad_bytes: Literal["strict", "replace"] = setting(
         "strict", help="Refuse bytes that are not UTF-8 and NULs, or replace them with U+FFFD and count them."

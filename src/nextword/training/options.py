@@ -28,12 +28,7 @@ class TrainingOptions(Settings):
     group: ClassVar[str] = "training"
     task: ClassVar[str] = "optimization"
 
-    epochs: float = setting(
-        10.0,
-        help="Passes over the text.",
-        at_least=0.0,
-        task="length",
-    )
+    epochs: float = setting(10.0, help="Passes over the text.", at_least=0.0, task="length")
     minutes: float | None = setting(
         None,
         help="Time of the whole run, instead of --epochs.",

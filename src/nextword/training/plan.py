@@ -112,10 +112,6 @@ class Plan:
         steps = self.total_steps - records[-1].step
         return max(0.0, steps * step_seconds + math.ceil(steps / self.round_steps) * round_seconds)
 
-    def resumed(self, planned_steps: Sequence[int]) -> Self:
-        """Return the plan at a checkpoint."""
-        return replace(self, planned_steps=tuple(planned_steps)) if self.time else self
-
 
 def require_schedule_ending_at_zero(options: TrainingOptions) -> None:
     """Raise `SettingError` if the learning rate of the schedule does not reach zero at the end of the run."""

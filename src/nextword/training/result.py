@@ -96,7 +96,8 @@ class FinishedRun:
             directory.drop_figures_as_used()
         records, points = self.progress.records, self.progress.points
         try:
-            draw_curves(records, directory.root, points=points, title=f"{preset} on {self.corpus}")
+            if records:  # a base that was adapted only has none
+                draw_curves(records, directory.root, points=points, title=f"{preset} on {self.corpus}")
         except StorageError as error:  # a missing picture must not fail the run
             context.warn(f"no curves were drawn: {error}")
 

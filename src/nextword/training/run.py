@@ -91,15 +91,15 @@ class TrainingRun:
         )
         self._store.save(0, self.step.capture(), self._state(), best=True)
 
-    def run(self) -> TrainingProgress:
-        """Train to the end, and load the best weights into the model.
+    def run(self, *, to_end: bool = True) -> TrainingProgress:
+        """Train to the end, unless a run is ended where it is, and load the best weights into the model.
 
         Raises:
             TrainingInterrupted: A signal requested a stop; the steps since the last round are lost.
             TrainingDivergedError: The loss is not finite; the last checkpoint is kept.
         """
         self._observer.on_start(self.plan, self.progress)
-        if not self.progress.finished:
+        if to_end and not self.progress.finished:
             self._train()
             self._report_early_stop()
         return self.finish()
@@ -191,7 +191,8 @@ class TrainingRun:
 
     def _report(self, steps: int, perplexity: float, steps_per_second: float) -> None:
         step = self.progress.steps + steps
-        self._require_finite("training", perplexity, step)
+        if self._processes.num_processes == 1:  # several find it together, at the end of the round
+            self._require_finite("training", perplexity, step)
         self._observer.on_step(step, perplexity, steps_per_second * self.step.words_per_step)
 
     def _end_round_of_callbacks(self, trained: TrainingMetrics, validated: ValidationMetrics) -> None:
@@ -257,7 +258,8 @@ class TrainingRun:
             )
         self.step.restore(checkpoint.arrays)
         self.progress = progress
-        self.plan = self.plan.resumed(checkpoint.state["planned_steps"])
+        if self.plan.time:
+            self.plan = replace(self.plan, planned_steps=tuple(checkpoint.state["planned_steps"]))
         then, now = checkpoint.state["fingerprint"], fingerprint()
         changes = [f"{key} {then.get(key)} -> {now[key]}" for key in now if then.get(key) != now[key]]
         if changes:

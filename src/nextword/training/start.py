@@ -186,7 +186,7 @@ class Run:
 
         if not isinstance(self.text, Corpus):
             raise TypeError("a trial has no test split, so it cannot be evaluated")
-        trained = self._trained or self._work(TrainingRun.finish)
+        trained = self._trained or self._work(partial(TrainingRun.run, to_end=False))
         finished = finish_run(
             trained.step.model, self.text, self.config, trained.progress, self.context, self.prepared.start
         )

@@ -2,6 +2,7 @@
 
 import dataclasses
 import inspect
+import json
 import math
 import re
 import typing
@@ -17,7 +18,7 @@ import nextword
 from nextword import errors
 from nextword.bundle.model_card import with_mixture_section
 from nextword.bundle.store import write_bundle
-from nextword.errors import SettingError, TextError
+from nextword.errors import EvaluationError, SettingError, TextError
 from support.small_run import SMALL_RUN_SETTINGS, small_run_text
 from support.tiny_bundle import tiny_bundle, write_tiny_bundle
 
@@ -226,6 +227,38 @@ def test_methods_are_put_around_a_model(corpus: nextword.Corpus, model: nextword
     assert model.evaluate("the cat drinks", methods="cache").method == "cache"
     two = model.evaluate(corpus.test, methods=["ngram", nextword.CacheOptions(cache_weight=0.01)], corpus=corpus)
     assert two.method == "ngram,cache"
+
+
+def test_a_corpus_of_another_tokenizer_is_refused(model: nextword.TrainedModel, tmp_path: Path) -> None:
+    path = tmp_path / "other.txt"
+    path.write_text("a cat and a dog\n" * 900, encoding="utf-8")
+    other = nextword.Corpus.load(path)
+    for method in ("ngram", "dynamic"):
+        with pytest.raises(EvaluationError, match="must be encoded by the tokenizer of the model"):
+            model.evaluate("the cat drinks", methods=method, corpus=other)
+
+
+@pytest.mark.parametrize("methods", [(), "static", "mc_dropout"])
+def test_tuning_needs_something_to_tune(
+    methods: str | tuple[()], corpus: nextword.Corpus, model: nextword.TrainedModel
+) -> None:
+    with pytest.raises(SettingError, match="`tune` needs methods with settings to find"):
+        model.evaluate("the cat drinks", methods=methods, corpus=corpus, tune=True)
+
+
+def test_files_are_read_as_the_text_of_the_run(tmp_path: Path) -> None:
+    own, other = tmp_path / "own.jsonl", tmp_path / "other.jsonl"
+    lines = small_run_text().splitlines()
+    own.write_text("".join(json.dumps({"body": line}) + "\n" for line in lines), encoding="utf-8")
+    other.write_text(json.dumps({"body": "the cat drinks milk .", "text": "milk milk"}) + "\n", encoding="utf-8")
+    trained = nextword.train(
+        own, run=tmp_path / "run", preset="quick", epochs=1, field="body", settings=SMALL_RUN_SETTINGS, verbose=0
+    )
+    assert trained.perplexity(other) == pytest.approx(trained.perplexity("the cat drinks milk ."))
+    test = nextword.Corpus.load(own, tokenizer=trained.tokenizer, field="body").test
+    for skip in (0, 9):
+        assert trained.compare(own, skip=skip) == trained.compare(test, skip=skip)
+    assert len(trained.compare(own, max_tokens=10_000)) == test.num_tokens
 
 
 def test_a_model_is_evaluated_as_it_is_used_or_as_its_network(tmp_path: Path) -> None:

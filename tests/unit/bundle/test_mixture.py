@@ -244,6 +244,10 @@ HOSTILE: dict[str, tuple[Change, str]] = {
     "a weight that overflows": (swap(b"0.25", b"1e999"), "must hold numbers below 1.8e308 only"),
     "a cache of none": (options(cache_size=0), "`cache_size` must be at least 1, but is 0"),
     "a huge cache": (options(cache_size=2**16 + 1), "`cache_size` must be at most 65536"),
+    "a delay beyond the cache": (
+        options(cache_size=5, cache_delay=8),
+        "`cache_delay` below its `cache_size`, but has 8",
+    ),
     "a negative delay": (options(cache_delay=-1), "`cache_delay` must be at least 0, but is -1"),
     "half a token": (options(cache_size=1.5), "`cache_size` must be of type int"),
     "a huge theta": (options(cache_theta=1001), "`cache_theta` must be at most 1000.0"),

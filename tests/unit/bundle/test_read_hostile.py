@@ -131,6 +131,7 @@ HOSTILE: dict[str, tuple[Change, str]] = {
     "a history of lists": (put("history.jsonl", b"[1]\n"), "must hold an object of numbers in each line"),
     "a history of words": (put("history.jsonl", b'{"round": "one"}\n'), "must hold an object of numbers in each line"),
     "a deep history": (put("history.jsonl", b'{"round": [1]}\n'), "nested at most 1"),
+    "a history of many rounds": (put("history.jsonl", b"{}\n" * 10_001), "must hold at most 10,000 rounds"),
     "a long history": (put("history.jsonl", b"{}\n" * 4_000_000), "`history.jsonl` must be at most"),
     # config.json
     "an empty config": (put("config.json", b""), "must be JSON"),

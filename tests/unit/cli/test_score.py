@@ -118,6 +118,15 @@ def test_without_the_end_an_empty_line_has_no_tokens(small_bundle: Bundle, lines
     assert capsys.readouterr().out.splitlines()[2].split("\t") == ["3", "0.000000", "0.000000", "0", "0", ""]
 
 
+def test_a_closed_output_loses_no_summary(
+    small_bundle: Bundle, lines: Path, capsys: Captured, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    summary = lines.with_name("summary.json")
+    monkeypatch.setattr(sys, "stdout", None)  # as after `>&-`
+    assert nextword("score", small_bundle(), lines, "--summary-output", summary) == 0
+    assert json.loads(summary.read_text(encoding="utf-8"))["num_tokens"]
+
+
 def test_the_summary_can_go_to_a_file(small_bundle: Bundle, lines: Path, capsys: Captured) -> None:
     summary = lines.with_name("summary.json")
     assert nextword("score", small_bundle(), lines, "--summary-output", summary) == 0

@@ -147,6 +147,7 @@ def test_no_epochs_leave_the_start_and_resume_to_it(base: Path, tmp_path: Path, 
     assert_equal_to_the_bit(model.bundle.weights, read_bundle(root / "start").weights)
     assert progress_of(root).finished
     assert resume_run(root).to_table()["best_round"] == 0
+    assert not (root / "curves.svg").exists()
 
 
 def test_a_divergence_names_the_start_which_is_kept(base: Path, tmp_path: Path) -> None:

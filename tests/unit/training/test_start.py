@@ -201,6 +201,17 @@ def test_resuming_a_finished_run_only_writes_bundle_and_log_again(run: Run, copi
     assert {name for name in after if after[name] != before[name]} <= {"README.md"}  # it has the date
 
 
+def test_a_run_that_is_ended_where_it_is_sends_its_logs_what_they_lack(run: Run, copied: Path) -> None:
+    started: list[int] = []
+
+    class Log(TrainingObserver):
+        def on_start(self, plan: Plan, progress: TrainingProgress) -> None:
+            started.append(progress.rounds)
+
+    resume_run(copied, RunContext(observer=Log()), finish=True)
+    assert started == [run.finished.progress.rounds]
+
+
 def test_a_run_whose_checkpoints_are_gone_says_that_it_trains_again(run: Run, copied: Path) -> None:
     shutil.rmtree(copied / "checkpoints")
     said: list[str] = []

@@ -87,6 +87,6 @@ def passage_of(lines: Iterable[str], *, max_characters: int = MAX_CHARACTERS) ->
         text = longer
     else:
         return text.rstrip()
-    text = text or longer[:max_characters].rpartition(" ")[0]
+    text = text or longer[:max_characters].rpartition(" ")[0] or longer[:max_characters]
     end = len(text) if text.endswith("\n") else text.rfind("\n\n")  # after a blank line, the text ends a paragraph
     return (text[:end] if end > len(text) // 2 else text).rstrip()

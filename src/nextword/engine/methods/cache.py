@@ -53,7 +53,7 @@ class Cache(Method[CacheOptions]):
 
 
 def _tuned(engine: Engine, options: CacheOptions, ids: TokenIds, to_tune: Collection[str]) -> CacheOptions:
-    sizes = _SIZES if "cache_size" in to_tune else (options.cache_size,)
+    sizes = [size for size in _SIZES if size > options.cache_delay] if "cache_size" in to_tune else [options.cache_size]
     thetas = _THETAS if "cache_theta" in to_tune else (options.cache_theta,)
     decays = _DECAYS if "cache_decay" in to_tune else (options.cache_decay,)
     own, trials, _ = read_with_caches(engine, ids[None], CacheGrid(sizes, thetas, decays, options.cache_delay))

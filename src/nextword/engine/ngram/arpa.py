@@ -76,6 +76,7 @@ def _read_model(lines: ArpaLines) -> BackoffModel:
         if length == 1:
             words, table = _read_words(lines, count)
             ids = {word: word_id for word_id, word in enumerate(words)}
+            ids.setdefault(b"<UNK>", ids[UNKNOWN.encode()])
         else:
             table = _read_ngrams(lines, count, ids, tables)
         tables.append(table)
@@ -206,7 +207,8 @@ def _read_words(lines: ArpaLines, count: int) -> tuple[list[bytes], BackoffTable
         words += section.words[0]
         probs.append(section.log10_probs)
         backoffs.append(section.log10_backoffs)
-    words = [UNKNOWN.encode() if word == b"<UNK>" else word for word in words]
+    if UNKNOWN.encode() not in words:
+        words = [UNKNOWN.encode() if word == b"<UNK>" else word for word in words]
     if UNKNOWN.encode() not in words:
         words.append(UNKNOWN.encode())
         probs.append(np.array([_UNKNOWN_LOG10_PROB]))
@@ -243,7 +245,7 @@ def _read_ngrams(lines: ArpaLines, count: int, ids: dict[bytes, int], tables: Se
     if not parts:
         empty = np.zeros(0, np.int64)
         parts = [(empty, empty, np.zeros(0), np.zeros(0))]
-    table, _ = sorted_table(len(ids), *(np.concatenate(column) for column in zip(*parts, strict=True)))
+    table, _ = sorted_table(len(tables[0]), *(np.concatenate(column) for column in zip(*parts, strict=True)))
     keys = table.table.keys
     if len(keys) and (keys[1:] == keys[:-1]).any():
         raise TextError(f"the {length}-grams of `{lines.path}` must be distinct, but some are repeated")

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -26,6 +27,7 @@ from nextword.text.batching.window import TokenIds
 from nextword.text.corpus import Corpus
 from nextword.text.encoding.token_store import TokenStore
 from nextword.text.reading.lines import split_lines
+from nextword.text.sources.names import SplitName, SplitOrAll
 from nextword.text.tokens.encoded_lines import written_tokens
 from nextword.text.tokens.tokenizer import Tokenizer
 from nextword.text.tokens.vocabulary import UNKNOWN
@@ -45,21 +47,18 @@ def evaluate_text(
     run: Path | None = None,
 ) -> Evaluation:
     """Return the evaluation of a model on a text; the arguments are those of `TrainedModel.evaluate`, and its run."""
-    what = ""
-    if isinstance(text, Path):
-        own = None if run is None else OriginText(Origin.of_run(run), str(text.resolve()))
-        what = f"{'the test split' if own and own.is_own else 'all'} of `{text.name}`"
-        text = own.load("test", model.tokenizer) if own and own.is_own else text
-    read = text if isinstance(text, str) else store_of(text, model.tokenizer)
+    read, what = opened(text, model.tokenizer, run)
     ids = ids_of(read, model.tokenizer)
     methods = [methods] if isinstance(methods, str | Settings) else methods
     tables = {each.group: each.to_table() for each in methods if isinstance(each, Settings)}
     names = [each if isinstance(each, str) else _method_of(each) for each in methods]
     chosen = methods_of(names)
     require_used(tables, chosen, ensemble=False)
+    if tune and not any(method.tunable for method in chosen):
+        raise SettingError("`tune` needs methods with settings to find, but none was given; pass one, or leave it out")
     if names in ([STATIC], [MIXTURE]):
         model = model.using(MIXTURE if names == [MIXTURE] else STATIC)
-    splits = Splits(train=lambda: _known(corpus).train.ids, valid=lambda: _known(corpus).valid.ids)
+    splits = Splits(*(partial(_ids_of_split, corpus, name, model.tokenizer) for name in ("train", "valid")))
     outcome = apply_methods([model], chosen, tables, splits, tune=tune)
     unknown_id = unknown_id_of(read, model.tokenizer)
     evaluation = evaluate(outcome.model.engine, ids, batch_size=batch_size, unknown_id=unknown_id)
@@ -94,6 +93,17 @@ def _counted(evaluation: Evaluation, text: TokenStore | str, tokenizer: Tokenize
         num_out_of_vocabulary=sum(token_id == unknown_id and piece != UNKNOWN for piece, token_id in tokens),
         spelling_log_prob=sum(tokenizer.spelling_log_probs(tokens)),
     )
+
+
+def opened(text: Text, tokenizer: Tokenizer, run: Path | None) -> tuple[TokenStore | str, str]:
+    """Return a text as it is read, and what a file is read of: of the text of the model's run only the test split."""
+    if not isinstance(text, Path):
+        return (text if isinstance(text, str) else store_of(text, tokenizer)), ""
+    if run is None:
+        return store_of(text, tokenizer), f"all of `{text.name}`"
+    own = OriginText(Origin.of_run(run), str(text.resolve()))
+    split: SplitOrAll = "test" if own.is_own else "all"
+    return own.load(split, tokenizer), f"{'all' if split == 'all' else 'the test split'} of `{text.name}`"
 
 
 def ids_of(text: Text, tokenizer: Tokenizer) -> TokenIds:
@@ -147,7 +157,7 @@ def _method_of(options: Settings) -> str:
     raise SettingError(f"`methods` must be names of methods or their options, but holds {options!r}")
 
 
-def _known(corpus: Corpus | None) -> Corpus:
+def _ids_of_split(corpus: Corpus | None, name: SplitName, tokenizer: Tokenizer) -> TokenIds:
     if corpus is None:
         raise SettingError("`corpus` must be given for this method, but is not; pass `corpus=corpus`")
-    return corpus
+    return store_of(corpus.split(name), tokenizer).ids

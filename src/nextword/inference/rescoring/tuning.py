@@ -16,7 +16,7 @@ Source:
 """
 
 from collections.abc import Collection
-from itertools import product
+from itertools import islice, product
 from typing import NamedTuple
 
 import numpy as np
@@ -30,7 +30,7 @@ FOLDS = 5
 
 _MODEL, _FIRST_PASS = 0, 2
 _GRID = (0.0, 0.1, 0.25, 0.5, 1.0, 2.0, 4.0)
-_MAX_POINTS = 256
+_MAX_POINTS, _MAX_LISTED = 256, 100_000
 _NUM_STARTS = 4
 _SEED = 0
 _MAX_WEIGHT = 100.0
@@ -157,8 +157,10 @@ def _grid(start: Floats, places: Integers, unit: float, random: np.random.Genera
     for axis, place in zip(values, places, strict=True):
         if place not in (_MODEL, _FIRST_PASS):
             axis += [-size for size in axis[1:]]
-    steps = list(product(*values))
-    if len(steps) > _MAX_POINTS:
+    steps = list(islice(product(*values), _MAX_LISTED + 1))
+    if len(steps) > _MAX_LISTED:
+        steps = list(zip(*(random.choice(axis, _MAX_POINTS) for axis in values), strict=True))
+    elif len(steps) > _MAX_POINTS:
         steps = [steps[index] for index in random.choice(len(steps), _MAX_POINTS, replace=False)]
     points = np.repeat(start[None], len(steps), axis=0)
     points[:, places] = np.array(steps).reshape(len(steps), len(places))

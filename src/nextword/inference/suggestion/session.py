@@ -12,7 +12,7 @@ from nextword.inference.suggestion.reader import TextReader
 from nextword.inference.suggestion.session_options import SessionOptions
 from nextword.inference.suggestion.spelling import SPELLED, WordParts, spell
 from nextword.inference.suggestion.suggestion import Suggestion, Suggestions, merged
-from nextword.inference.suggestion.user_words import UserWords
+from nextword.inference.suggestion.user_words import UserWords, is_learnable
 from nextword.inference.suggestion.word_cache import WordUse
 from nextword.inference.suggestion.word_candidates import Candidates, WordCandidates
 from nextword.settings import require_at_least, require_text
@@ -150,7 +150,8 @@ class SuggestionSession:
         words = self._words.copy()
         for word in learn:
             is_known = self._word_parts is not None or self._lexicon.words_of([folded(word)]).size
-            (words.allow if is_known and words.is_forgotten(word) else words.learn)(word)
+            is_allowed = is_known and (words.is_forgotten(word) or not is_learnable(word))
+            (words.allow if is_allowed else words.learn)(word)
         words.forget(*forget)
         self._restart(words, self.text)
 

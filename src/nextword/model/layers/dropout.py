@@ -76,12 +76,7 @@ class EmbeddingDropout(keras.layers.Layer):
 
     def get_config(self) -> dict[str, Any]:
         """Return the constructor's arguments."""
-        return {
-            **super().get_config(),
-            "vocabulary_size": self.vocabulary_size,
-            "rate": self.rate,
-            "seed": self.seed,
-        }
+        return {**super().get_config(), "vocabulary_size": self.vocabulary_size, "rate": self.rate, "seed": self.seed}
 
 
 @keras.saving.register_keras_serializable("nextword")

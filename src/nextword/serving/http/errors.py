@@ -15,14 +15,7 @@ from nextword.errors import EvaluationError, SettingError, TextError
 CLIENT_LEFT = 499
 """Status of a request whose client left before the answer, as in nginx; nobody receives it."""
 
-_TYPES = {
-    400: "invalid_request_error",
-    401: "authentication_error",
-    404: "not_found_error",
-    429: "overloaded_error",
-    500: "server_error",
-    503: "unavailable_error",
-}
+_TYPES = {401: "authentication_error", 404: "not_found_error", 429: "overloaded_error", 503: "unavailable_error"}
 
 _NO_ROUTE = "no such route; all routes: /openapi.json"
 _CHAT_PATHS = ("/v1/chat/completions", "/v1/responses")

@@ -208,7 +208,7 @@ class Service:
             app,
             allow_origins=self._access.origins,
             allow_methods=["GET", "POST", "DELETE"],
-            allow_headers=["authorization", "content-type"],
+            allow_headers=["*"],  # clients of the OpenAI API send many of their own
             expose_headers=["retry-after", "x-model-hash"],
         )
 

@@ -52,7 +52,7 @@ class ServingMetrics:
 
     def record(self, scope: Scope, status: int, seconds: float, seconds_to_event: float | None) -> None:
         """Record a request that has ended; `seconds_to_event` is the time to the first event of a stream."""
-        route = route_of(scope)
+        route = str(getattr(scope.get("route"), "path", "other"))  # the template, such as `/v1/models/{name}`
         method = scope["method"] if scope["method"] in _METHODS else "other"
         self._requests.labels(route, method, str(status)).inc()
         self._seconds.labels(route).observe(seconds)
@@ -66,11 +66,6 @@ class ServingMetrics:
     def render(self) -> bytes:
         """Return all figures in the text format of Prometheus."""
         return generate_latest(self.registry)
-
-
-def route_of(scope: Scope) -> str:
-    """Return the template of the route that answered, such as `/v1/models/{name}`; `other` if none did."""
-    return str(getattr(scope.get("route"), "path", "other"))
 
 
 class _StateCollector(Collector):

@@ -100,7 +100,7 @@ class Sessions:
         return len(self._sessions)
 
     def begin(self, owner: str) -> TypingSession:
-        """Begin a session."""
+        """Begin a session, which is there once `keep` keeps it."""
         if not self._settings.max_sessions:
             raise ApiError(
                 400, "this service keeps no sessions (`max_sessions` is 0); leave `session` out", param="session"
@@ -108,11 +108,15 @@ class Sessions:
         words = UserWords(maximum=self._settings.max_session_words)
         session = TypingSession(secrets.token_urlsafe(_ID_BYTES), owner, words)
         session.used = self._clock()
+        return session
+
+    def keep(self, session: TypingSession) -> None:
+        """Keep a session for later requests."""
+        session.used = self._clock()
         self._expire()
         while len(self._sessions) >= self._settings.max_sessions:
             self._drop_one()
         self._sessions[session.name] = session
-        return session
 
     def find(self, name: str, owner: str) -> TypingSession:
         """Return a session of its owner, and count this as its use.
@@ -123,7 +127,13 @@ class Sessions:
         self._expire()
         session = self._sessions.get(name)
         if session is None or not secrets.compare_digest(session.owner, owner):
-            raise _no_session()
+            raise ApiError(
+                404,
+                "the session must be one that you began and used lately, but there is no such session; begin another "
+                'with `"session": "new"`',
+                param="session",
+                code="no_session",
+            )
         session.used = self._clock()
         self._sessions.move_to_end(name)
         return session
@@ -131,10 +141,6 @@ class Sessions:
     def end(self, name: str, owner: str) -> None:
         """End a session and forget its words."""
         del self._sessions[self.find(name, owner).name]
-
-    def discard(self, session: TypingSession) -> None:
-        """End a session, if it has not ended yet."""
-        self._sessions.pop(session.name, None)
 
     def let_go(self) -> None:
         """Let all sessions go of their model, after another one took its place; their words stay."""
@@ -156,13 +162,3 @@ class Sessions:
         oldest = self._clock() - self._settings.session_seconds
         while self._sessions and next(iter(self._sessions.values())).used < oldest:
             self._sessions.popitem(last=False)
-
-
-def _no_session() -> ApiError:
-    return ApiError(
-        404,
-        "the session must be one that you began and used lately, but there is no such session; begin another with "
-        '`"session": "new"`',
-        param="session",
-        code="no_session",
-    )

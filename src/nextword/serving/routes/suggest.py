@@ -184,13 +184,11 @@ async def _answer_by_bigrams(body: SuggestRequest, work: ModelWork) -> SuggestAn
 async def _answer_in_session(body: SuggestRequest, work: ModelWork, owner: str, sessions: Sessions) -> SuggestAnswer:
     is_new = body.session == NEW
     session = sessions.begin(owner) if is_new else sessions.find(body.session or "", owner)
-    try:
-        async with session.turn():
-            return await work.run(lambda served: _in_session(served, body, session, work), model=body.model)
-    except BaseException:
-        if is_new:  # nobody knows its id
-            sessions.discard(session)
-        raise
+    async with session.turn():
+        answer = await work.run(lambda served: _in_session(served, body, session, work), model=body.model)
+    if is_new:  # only now, since it may end the session of another client
+        sessions.keep(session)
+    return answer
 
 
 @router.get("/v1/sessions/{session}", summary="List the words of a session", responses=NOT_FOUND)

@@ -7,6 +7,7 @@ from email import message_from_bytes
 from email.errors import MessageError
 from email.header import decode_header, make_header
 from email.message import Message
+from itertools import takewhile
 from typing import Any
 
 from nextword.errors import TextError
@@ -19,6 +20,7 @@ _WHATSAPP = re.compile(
     r"(?:(?P<sender>[^:]+): )?(?P<text>.*)"
 )
 _DATE = re.compile(r"\d[:.]\d\d|\d{4}")
+_ENDS = {"--", "_" * 32, "_" * 40, "_" * 47}  # above a signature; two of Outlook's quoted mails; a list's own lines
 _MEDIA = re.compile(r"\u200e|<[^<>]*>$")
 
 
@@ -89,7 +91,8 @@ def _message(message: dict[str, Any]) -> tuple[str, str]:
 def _mail(lines: list[bytes]) -> _Messages:
     if lines:
         mail = message_from_bytes(b"".join(lines))
-        is_text = (part for part in mail.walk() if part.get_content_type() == "text/plain" and not part.get_filename())
+        own = takewhile(lambda part: part.get_content_maintype() != "message", mail.walk())  # not of an attached mail
+        is_text = (part for part in own if part.get_content_type() == "text/plain" and not part.get_filename())
         yield _header(mail["From"]), "".join(own_lines(_content(part)) for part in [next(is_text, None)] if part)
 
 
@@ -120,8 +123,8 @@ def own_lines(body: str) -> str:
     is_quote = False
     for line in body.splitlines():
         bare = line.strip()
-        if bare == "--" or (bare.startswith("---") and bare.endswith("---") and any(map(str.isalpha, bare))):
-            break  # a signature, or a forwarded mail
+        if bare in _ENDS or (bare[:3] == bare[-3:] == "---" and any(map(str.isalpha, bare))):
+            break  # a signature, or a quoted or forwarded mail
         if line.startswith(">") and not is_quote and any(lines):
             while not lines[-1].strip():
                 lines.pop()

@@ -44,7 +44,7 @@ class Layout:
     """The file names of a kind of folder.
 
     Attributes:
-        names: The names that each split's file may have, first choice first; packed files may end in .gz or .zst.
+        names: The names that each split's file may have, first choice first; or packed, with one of `PACKED_SUFFIXES`.
         pretokenized: Whether such files hold tokens between spaces.
     """
 

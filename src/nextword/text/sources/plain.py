@@ -23,7 +23,7 @@ from nextword.text.reading.reader import TextRange
 from nextword.text.sources.files import Source, TextFile
 from nextword.text.sources.names import SplitOrAll
 
-FORMAT = 2
+FORMAT = 3
 """Raise this number whenever the same source gives another plain text."""
 
 WHOLE = "text.txt"

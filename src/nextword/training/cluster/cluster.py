@@ -125,6 +125,7 @@ def own_directory(root: Path) -> Path:
         num_members = RunConfig.of_run(RunDirectory(members[0])).origin[POPULATION]
         raise CheckpointError(
             f"`{root}` must be resumed by a process for each member, but this process is none of them; "
-            f"use `nextword launch -n {num_members} train --resume {root}`, or resume one, such as {members[0]}"
+            f"use `nextword launch -n {num_members} train --resume {root}`, or resume one, such as {members[0]}; "
+            "if a member never began, repeat the command that began them"
         )
     return own

@@ -13,12 +13,7 @@ from nextword.text.batching.window import Windows
 from nextword.text.corpus import Corpus
 from nextword.training.config import RunConfig
 from nextword.training.context import RunContext
-from nextword.training.plan import (
-    SCHEDULES_ENDING_AT_ZERO,
-    Plan,
-    TimePlan,
-    require_schedule_ending_at_zero,
-)
+from nextword.training.plan import SCHEDULES_ENDING_AT_ZERO, Plan, TimePlan, require_schedule_ending_at_zero
 from nextword.training.planning.auto_settings import (
     MIDDLE_WIDTH,
     WIDTHS,
@@ -107,6 +102,8 @@ def plan_time(
         SettingError: Validation and evaluation would take all the time, or an override sets a schedule that does not
             end at zero.
     """
+    if config.given.get("origin", {}).get("text_sha256", corpus.sha256) != corpus.sha256:
+        config = replace(config, plan=None)  # it was made for another text
     has_base, is_auto = config.training.base is not None, config.preset == DEFAULT_PRESET and config.plan is None
     if config.training.minutes is None or config.plan is not None:
         return _for_epochs(config, corpus, windows_of) if is_auto else config

@@ -104,8 +104,8 @@ class StrategyForecast:
         return None if self.price_per_hour is None else self.seconds(num_words) / 3600 * self.price_per_hour
 
 
-def forecast_costs(work: Work, cluster: Cluster) -> list[StrategyForecast]:
-    r"""Return the forecast of each strategy; without other machines, only that of one.
+def forecast_costs(work: Work, cluster: Cluster) -> Iterator[StrategyForecast]:
+    r"""Yield the forecast of each strategy; without other machines, only that of one.
 
     With $N$ machines that train $w$ words per second, $S$ bytes of weights, and $H$ local steps of $B \times T$ words:
 
@@ -114,10 +114,6 @@ def forecast_costs(work: Work, cluster: Cluster) -> list[StrategyForecast]:
     - `population`: $w$ words of the text per second, since each machine trains on all of it; the weights are gathered
       at the end.
     """
-    return list(_forecasts(work, cluster))
-
-
-def _forecasts(work: Work, cluster: Cluster) -> Iterator[StrategyForecast]:
     hosts, speed, price = cluster.hosts, work.words_per_second, cluster.price_per_hour
     yield StrategyForecast(strategy="one-host", hosts=1, text_words_per_second=speed, price_per_hour=price)
     if hosts == 1:
@@ -155,7 +151,6 @@ _VALUES_PER_UNIT = 14
 # and gradients of the model, then logits and log-probabilities of each member. JAX prepares a step during another.
 _VALUES_PER_PROBABILITY = 8
 _VALUES_PER_MEMBER = 2
-_BYTES_PER_FIXED_PARAMETER = 4
 
 
 def training_memory_bytes(
@@ -178,6 +173,6 @@ def training_memory_bytes(
 
 
 def _teacher_memory_bytes(teachers: Sequence[Architecture], num_probabilities: int) -> int:
-    weights = _BYTES_PER_FIXED_PARAMETER * sum(each.num_parameters for each in teachers)
+    weights = BYTES_PER_PARAMETER * sum(each.num_parameters for each in teachers)
     values = _VALUES_PER_PROBABILITY + _VALUES_PER_MEMBER * len(teachers)
     return weights + 4 * values * num_probabilities

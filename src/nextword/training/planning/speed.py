@@ -127,14 +127,6 @@ class RunCosts:
         return math.floor((seconds - num_rounds * self.validation) / self.step)
 
 
-def epochs_in(
-    minutes: float, config: RunConfig, text: TrainingText, words_per_second: float, *, num_rounds: int, epoch_steps: int
-) -> float:
-    """Return the number of epochs that fit in the time, with validation and without compilation."""
-    steps = RunCosts.of(config, text, words_per_second).steps_in(60.0 * minutes, num_rounds)
-    return max(MIN_EPOCHS, steps / epoch_steps)
-
-
 def expected_seconds(config: RunConfig, corpus: Corpus, plan: Plan, words_per_second: float) -> float:
     """Return about how long a run takes: training, the validations of its rounds, and the evaluation at the end."""
     costs = RunCosts.of(config, corpus, words_per_second)

@@ -11,7 +11,7 @@ from typing import overload
 from nextword.bundle.run_directory import LOG_FILE, read_rows
 from nextword.disk.files import disk_errors, write_file
 from nextword.display.table import html_stack, html_table
-from nextword.errors import SettingError
+from nextword.errors import SettingError, counted
 from nextword.training.progress import RoundRecord, TrainingPoint, TrainingProgress
 from nextword.training.report.curve import GrowingCurve, curve_picture, draw_curves
 
@@ -50,7 +50,7 @@ class TrainingHistory(Sequence[RoundRecord]):
         if not self.records:
             return "TrainingHistory(no rounds)"
         best = self.best
-        rounds = "1 round" if len(self) == 1 else f"{len(self)} rounds"
+        rounds = counted(len(self), "round")
         return f"TrainingHistory({rounds}, best valid perplexity {best.valid_perplexity:,.2f} in round {best.round})"
 
     def _repr_html_(self) -> str:
@@ -97,7 +97,7 @@ class TrainingHistory(Sequence[RoundRecord]):
 
     @property
     def best(self) -> RoundRecord:
-        """The round with the lowest validation perplexity; the model has its weights.
+        """The round with the lowest validation perplexity; the start of a run from a base is none.
 
         Raises:
             IndexError: There are no rounds.

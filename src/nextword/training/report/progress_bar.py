@@ -63,7 +63,7 @@ class ProgressBar(TrainingObserver):
     def on_start(self, plan: Plan, progress: TrainingProgress) -> None:
         done = progress.steps
         if done:
-            self._console.print(f"resuming after round {progress.rounds}, step {done:,} of {plan.total_steps:,}")
+            self._console.print(f"after round {progress.rounds}, step {done:,} of {plan.total_steps:,}")
         self._bar.update(self._task, doing="compiling", speed="", total=plan.total_steps, completed=done)
 
     @override

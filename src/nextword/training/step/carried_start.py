@@ -66,7 +66,8 @@ def carried_weights(base: Bundle, tokenizer: Tokenizer, ids: TokenIds, *, start:
     known = base.tokenizer.vocabulary
     old = np.array(known.ids_of(tokenizer.vocabulary.tokens))  # the id in the base, that of <unk> for a new word
     is_new = np.array([token not in known for token in tokenizer.vocabulary.tokens])
-    rows = _rows_of(floats)
+    rows = {_EMBEDDING: floats[_EMBEDDING].astype(np.float64)}
+    rows |= {_KERNEL: floats[_KERNEL].T.astype(np.float64)} if _KERNEL in floats else {}
     if start == "mean":
         shared = {name: _extended(matrix, old, is_new, matrix.mean(axis=0)) for name, matrix in rows.items()}
         bias = np.where(is_new, floats[_BIAS].mean(), floats[_BIAS][old])
@@ -96,12 +97,6 @@ def unigram_perplexity(train: NDArray[np.integer[Any]], valid: TokenIds) -> floa
     unseen = num_seen / max(len(train) - num_seen, 1)
     shares = np.where(train > 0, train, unseen) / (train.sum() + num_seen)
     return float(np.exp(-np.log(shares[valid]).mean()))
-
-
-def _rows_of(floats: dict[str, NDArray[np.float32]]) -> dict[str, Floats]:
-    """Return the matrices with a row for each word: that of the input, and that of the output if it has its own."""
-    rows = {_EMBEDDING: floats[_EMBEDDING].astype(np.float64)}
-    return rows | ({_KERNEL: floats[_KERNEL].T.astype(np.float64)} if _KERNEL in floats else {})
 
 
 def _extended(matrix: Floats, old: Ids, is_new: NDArray[np.bool_], new: Floats) -> Floats:

@@ -3,7 +3,7 @@
 import time
 import warnings
 from collections.abc import Collection, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Literal, Self, override
 
@@ -75,11 +75,9 @@ class Database:
                     time.sleep(_SECONDS_BETWEEN_OPENINGS)
         raise AssertionError("unreachable")
 
-    @contextmanager
-    def errors(self) -> Iterator[None]:
+    def errors(self) -> AbstractContextManager[None]:
         """Convert database errors in the block to `StorageError`."""
-        with _errors(self.url):
-            yield
+        return _errors(self.url)
 
 
 class _Storage(RDBStorage):

@@ -13,6 +13,7 @@ from optuna.trial import FrozenTrial
 from rich.table import Table
 
 from nextword.disk.files import write_file
+from nextword.errors import counted
 from nextword.training.tuning.database import STATES
 from nextword.training.tuning.study import Study
 
@@ -65,11 +66,8 @@ class StudyReport:
 
     def sentences(self) -> list[str]:
         """Return the counts, the importances and the command for the best trial, as sentences."""
-        counts = Counter(row.state for row in self.rows)
-        sentences = [
-            f"{len(self.rows)} {'trial' if len(self.rows) == 1 else 'trials'}: "
-            + ", ".join(f"{number} {state}" for state, number in counts.items())
-        ]
+        states = ", ".join(f"{number} {state}" for state, number in Counter(row.state for row in self.rows).items())
+        sentences = [f"{counted(len(self.rows), 'trial')}: {states}"]
         if self.importances:
             parts = ", ".join(f"{name.split('.', 1)[1]} {part:.0%}" for name, part in self.importances.items())
             sentences.append(f"importance among the complete trials: {parts}")

@@ -22,7 +22,7 @@ from optuna.storages._heartbeat import get_heartbeat_thread
 from optuna.storages.journal import JournalFileBackend, JournalFileSymlinkLock
 from optuna.trial import FrozenTrial, TrialState
 
-from nextword.bundle.run_directory import run_lock
+from nextword.bundle.run_directory import is_in_use, run_lock
 from nextword.disk.files import disk_errors
 from nextword.errors import CheckpointError, SettingError
 from nextword.training.tuning.database import STATES, Claim, Database, Outcome
@@ -144,6 +144,7 @@ class Study:
                 if (
                     trial.state == TrialState.RUNNING
                     and ran_here
+                    and not is_in_use(self.directory.trial(trial.number).root)  # for the lock of a run one waits
                     and (claim := self._claimed(optuna.Trial(self._study, self._trial_id(trial.number)), held))
                 ):
                     return claim

@@ -17,7 +17,7 @@ from nextword.text.sources.find import resolve_source
 from nextword.training.config import RunConfig
 from nextword.training.context import RunContext
 from nextword.training.planning.preparation import WindowsOf
-from nextword.training.planning.speed import epochs_in, measure_training
+from nextword.training.planning.speed import MIN_EPOCHS, RunCosts, measure_training
 from nextword.training.start import Run
 from nextword.training.step.distillation import Teacher
 from nextword.training.tuning.database import Outcome
@@ -117,8 +117,8 @@ class TrialRun:
         if options.minutes_per_trial is not None:
             size = self.text.tokenizer.vocabulary_size
             speed = measure_training(config, size, seconds=_SECONDS_MEASURED, teacher=teacher).words_per_second
-            counts = {"num_rounds": options.rounds, "epoch_steps": epoch_steps}
-            training = training.replace(epochs=epochs_in(options.minutes_per_trial, config, self.text, speed, **counts))
+            steps = RunCosts.of(config, self.text, speed).steps_in(60.0 * options.minutes_per_trial, options.rounds)
+            training = training.replace(epochs=max(MIN_EPOCHS, steps / epoch_steps))
         # The pruner compares trials at the same fraction of their training, for any batch size.
         round_steps = max(1, round(training.epochs * epoch_steps / options.rounds))
         # Epochs are rounded up to steps. Half a step less protects against a rounding error.

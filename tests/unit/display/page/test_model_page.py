@@ -13,6 +13,7 @@ def test_a_passage_ends_after_a_paragraph_if_one_ends_late() -> None:
 
 def test_a_long_first_line_is_cut_between_words() -> None:
     assert passage_of(["one two three four"], max_characters=10) == "one two"
+    assert passage_of(["字" * 20], max_characters=10) == "字" * 10
 
 
 def test_an_empty_text_has_an_empty_passage() -> None:

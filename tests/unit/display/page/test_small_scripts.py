@@ -34,6 +34,20 @@ def test_a_suggestion_enters_the_text_with_the_spaces_it_needs(
     assert scripts.run(asked, [before, word]) == after
 
 
+def test_what_a_browser_will_not_keep_is_remembered_until_the_page_is_left(scripts: Any) -> None:
+    found = scripts.run(
+        """async (_, models, js) => {
+          const denied = { get() { throw new Error("denied"); }, configurable: true };
+          Object.defineProperty(globalThis, "sessionStorage", denied);
+          js.memory.remember("key", "secret", "session");
+          const kept = js.memory.remembered("key", "session");
+          js.memory.remember("key", null, "session");
+          return [kept, js.memory.remembered("key", "session")];
+        }"""
+    )
+    assert found == ["secret", None]
+
+
 def test_an_answer_that_a_newer_question_has_overtaken_is_dropped(scripts: Any) -> None:
     found = scripts.run(
         """async (_, models, js) => {

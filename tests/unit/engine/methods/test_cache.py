@@ -141,6 +141,13 @@ def test_given_settings_are_not_tuned() -> None:
     assert Cache().apply(BigramEngine(), options, splits_of(), ()).options == options
 
 
+def test_a_tuned_cache_remembers_more_than_a_given_delay_leaves_out() -> None:
+    splits = splits_of(valid=text_of(BigramEngine(), 50))  # fewer than the delay: no cache sees anything
+    options = CacheOptions(cache_size=400, cache_delay=300)
+    tuned = Cache().apply(BigramEngine(), options, splits, ALL).options
+    assert tuned.cache_size > tuned.cache_delay == 300
+
+
 def test_tuning_reads_a_limited_number_of_tokens(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(cache, "_MAX_TUNING_TOKENS", 100)
     valid = np.random.default_rng(0).integers(7, size=300, dtype=np.int32)

@@ -118,9 +118,14 @@ def test_an_unknown_word_that_the_file_lacks_is_added(path: Path) -> None:
     path.write_text(SMALL.replace("-1.5\t<unk>\n", "").replace("1=4", "1=3"), encoding="utf-8")
     model = read_arpa(path)
     assert model.score(np.array([model.unknown_id]))[0].tolist() == [-100.0]
-    path.write_text(SMALL.replace("<unk>", "<UNK>"), encoding="utf-8")
+    path.write_text(SMALL.replace("<unk>", "<UNK>").replace("cat </s>", "<UNK> </s>"), encoding="utf-8")
     model = read_arpa(path)
-    assert model.score(np.array([model.id_of("dog")]))[0].tolist() == [-1.5]
+    assert model.score(np.array([model.id_of("dog"), model.end_id]))[0].tolist() == [-1.5, -0.2]
+    both = SMALL.replace("-1.5\t<unk>", "-1.5\t<unk>\n-1.25\t<UNK>").replace("1=4", "1=5")
+    path.write_text(both.replace("cat </s>", "<UNK> </s>"), encoding="utf-8")
+    model = read_arpa(path)
+    assert model.score(np.array([model.id_of("dog"), model.end_id]))[0].tolist() == [-1.5, -0.5]
+    assert model.score(np.array([model.id_of("<UNK>"), model.end_id]))[0].tolist() == [-1.25, -0.2]
 
 
 @pytest.mark.parametrize(

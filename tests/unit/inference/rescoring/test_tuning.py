@@ -43,6 +43,13 @@ def test_the_scale_of_the_scores_does_not_change_the_choice() -> None:
     assert other.model_weight == pytest.approx(found.model_weight * 100_000, rel=0.01)
 
 
+def test_many_scores_take_no_more_memory() -> None:
+    """The grid over ten weights would have more points than any machine can hold."""
+    features = features_of(1, num_scores=10)
+    found = tune(features, RescoringWeights(first_pass_weights=(1.0,) * 10)).weights
+    assert features.num_errors(found.vector) <= features.num_errors(np.array([0.0, 0.0, *([1.0] * 10)]))
+
+
 def test_given_weights_are_not_tuned() -> None:
     features = features_of(3, num_scores=2)
     given = RescoringWeights(model_weight=0.25, first_pass_weights=(1.0, -0.5))

@@ -343,6 +343,14 @@ def test_many_words_are_learned_and_forgotten_at_once(
     assert list(session.user_words) == words[100:]
 
 
+def test_a_number_may_be_allowed_whether_it_is_forgotten_or_not() -> None:
+    """The page may allow it before the service knows that it was forgotten."""
+    tokenizer = make_tokenizer([*WORDS, "1812"], "word")
+    session = SuggestionSession(TextModel(toy_engine(tokenizer.vocabulary), tokenizer))
+    session.change_words(learn=["1812"])
+    assert list(session.user_words) == []
+
+
 def test_refused_input_changes_nothing() -> None:
     tokenizer = tokenizer_of("pretokenized")
     session = SuggestionSession(TextModel(toy_engine(tokenizer.vocabulary), tokenizer))

@@ -182,7 +182,7 @@ def test_a_page_that_is_named_may_send_and_read(guarded: RunningServer) -> None:
         "/v1/completions",
         origin,
         "Access-Control-Request-Method: POST",
-        "Access-Control-Request-Headers: authorization, content-type",
+        "Access-Control-Request-Headers: authorization, content-type, x-stainless-os, x-stainless-lang",
     )
     assert asked.status == 200
     assert asked.headers["access-control-allow-origin"] == "https://page.example"

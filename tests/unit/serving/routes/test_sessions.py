@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from nextword.serving.http.errors import ApiError
-from nextword.serving.routes.sessions import Sessions
+from nextword.serving.routes.sessions import Sessions, TypingSession
 from nextword.serving.settings import ServingSettings
 from support.text_service import tiny_model
 
@@ -33,16 +33,22 @@ def sessions(clock: Clock) -> Sessions:
     return Sessions(ServingSettings(max_sessions=3, session_seconds=10.0, max_session_words=2), clock)
 
 
+def begun(sessions: Sessions, owner: str) -> TypingSession:
+    session = sessions.begin(owner)
+    sessions.keep(session)
+    return session
+
+
 def test_ids_are_long_and_differ(sessions: Sessions) -> None:
-    names = {sessions.begin("owner").name for _ in range(100)}
+    names = {begun(sessions, "owner").name for _ in range(100)}
     assert len(names) == 100
     assert all(len(name) == 24 for name in names)
 
 
 def test_the_least_recently_used_session_is_dropped(sessions: Sessions) -> None:
-    first, second, third = (sessions.begin("owner") for _ in range(3))
+    first, second, third = (begun(sessions, "owner") for _ in range(3))
     assert sessions.find(first.name, "owner") is first
-    sessions.begin("owner")
+    begun(sessions, "owner")
     assert len(sessions) == 3
     assert sessions.find(first.name, "owner") is first
     assert sessions.find(third.name, "owner") is third
@@ -51,15 +57,15 @@ def test_the_least_recently_used_session_is_dropped(sessions: Sessions) -> None:
 
 
 def test_nobody_crowds_out_the_sessions_of_others(sessions: Sessions) -> None:
-    mine = sessions.begin("mine")
+    mine = begun(sessions, "mine")
     for _ in range(10):
-        sessions.begin("yours")
+        begun(sessions, "yours")
     assert sessions.find(mine.name, "mine") is mine
     assert len(sessions) == 3
 
 
 def test_a_session_expires_without_use(sessions: Sessions, clock: Clock) -> None:
-    used, unused = sessions.begin("owner"), sessions.begin("owner")
+    used, unused = begun(sessions, "owner"), begun(sessions, "owner")
     clock.now = 9.0
     sessions.find(used.name, "owner")
     assert sessions.seconds_left(used) == 10.0
@@ -71,7 +77,7 @@ def test_a_session_expires_without_use(sessions: Sessions, clock: Clock) -> None
 
 
 def test_a_session_belongs_to_its_owner(sessions: Sessions) -> None:
-    session = sessions.begin("mine")
+    session = begun(sessions, "mine")
     for use in (sessions.find, sessions.end):
         with pytest.raises(ApiError, match="no such session") as caught:
             use(session.name, "yours")
@@ -86,7 +92,7 @@ def test_a_service_may_keep_no_sessions() -> None:
 
 
 def test_a_session_learns_a_bounded_number_of_words(sessions: Sessions) -> None:
-    served, session = tiny_model(), sessions.begin("owner")
+    served, session = tiny_model(), begun(sessions, "owner")
     session.open(served).change_words(learn=["Tolu", "Ifeoma", "Bayo"], forget=["Bayo"])
     assert list(session.learned()) == ["Ifeoma"]
     served.scheduler.close()
@@ -94,7 +100,7 @@ def test_a_session_learns_a_bounded_number_of_words(sessions: Sessions) -> None:
 
 def test_another_model_gets_the_words_and_the_former_one_is_freed(sessions: Sessions) -> None:
     first, second = tiny_model(seed=1), tiny_model(seed=2)
-    session = sessions.begin("owner")
+    session = begun(sessions, "owner")
     session.open(first).learn("Tolu")
     assert session.open(first) is session.open(first)
     assert list(session.open(second).user_words) == ["Tolu"]
@@ -109,7 +115,7 @@ def test_another_model_gets_the_words_and_the_former_one_is_freed(sessions: Sess
 
 
 def test_a_model_replaced_during_a_request_is_freed_at_its_end(sessions: Sessions) -> None:
-    session = sessions.begin("owner")
+    session = begun(sessions, "owner")
 
     async def run() -> weakref.ref[Any]:
         model = tiny_model()
@@ -127,7 +133,7 @@ def test_a_model_replaced_during_a_request_is_freed_at_its_end(sessions: Session
 
 
 def test_requests_take_turns(sessions: Sessions) -> None:
-    session = sessions.begin("owner")
+    session = begun(sessions, "owner")
     order: list[str] = []
 
     async def use(number: int) -> None:
@@ -144,7 +150,7 @@ def test_requests_take_turns(sessions: Sessions) -> None:
 
 
 def test_few_requests_may_wait_for_their_turn(sessions: Sessions) -> None:
-    session = sessions.begin("owner")
+    session = begun(sessions, "owner")
     ended = asyncio.Event()
 
     async def use() -> None:

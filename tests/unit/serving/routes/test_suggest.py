@@ -190,11 +190,13 @@ def test_what_is_refused(client: TestClient) -> None:
     assert (unknown.status_code, unknown.json()["error"]["param"]) == (404, "session")
 
 
-def test_a_refused_request_begins_no_session(client: TestClient) -> None:
-    sessions = client.app.state.sessions  # type: ignore[attr-defined]
-    before = len(sessions)
-    refused(client, "/v1/suggest", text="it " * 51, session="new")
-    assert len(sessions) == before
+def test_a_refused_request_begins_no_session_and_ends_none() -> None:
+    with austen_service(ServingSettings(max_prompt_tokens=50, max_sessions=1)) as client:
+        kept = answered(client, "/v1/suggest", text="", session="new")["session"]
+        refused(client, "/v1/suggest", text="it " * 51, session="new")
+        answered(client, "/v1/suggest", text="it ", session=kept)
+        answered(client, "/v1/suggest", text="", session="new")
+        assert client.post("/v1/suggest", json={"text": "it ", "session": kept}).status_code == 404
 
 
 def test_requests_to_one_session_are_answered_one_after_the_other(client: TestClient) -> None:

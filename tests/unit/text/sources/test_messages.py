@@ -6,6 +6,7 @@ import pytest
 
 from nextword.errors import TextError
 from nextword.text.options import TextOptions
+from nextword.text.sources import messages
 from nextword.text.sources.files import TextFile
 from nextword.text.sources.find import resolve_source
 from nextword.text.sources.messages import own_lines
@@ -45,6 +46,22 @@ def test_the_line_above_an_attribution_is_kept_if_it_has_no_date() -> None:
     assert own_lines("I agree with you.\nOn Monday, Ann wrote:\n> Tea?") == "I agree with you."
     assert own_lines("I agree.\nOn 3 March 2024, Ann wrote:\n> Tea?") == "I agree."
     assert own_lines("I agree.\n\nOn 3 March 2024, Ann\n<ann@x.org> wrote:\n> Tea?") == "I agree."
+
+
+@pytest.mark.parametrize("length", [32, 40, 47])
+def test_what_follows_a_line_of_a_program_is_not_the_senders(length: int) -> None:
+    assert own_lines(f"Yes.\n\n{'_' * length}\nFrom: Ann\nSent: Monday\n\nTea?") == "Yes."
+
+
+def test_an_attached_mail_is_not_its_senders() -> None:
+    outer = EmailMessage()
+    outer["From"] = "Bob"
+    outer.set_content("<p>See below.</p>", subtype="html")
+    inner = EmailMessage()
+    inner["From"] = "Ann"
+    inner.set_content("secret")
+    outer.add_attachment(inner)
+    assert [*messages._mail(outer.as_bytes().splitlines(keepends=True))] == [("Bob", "")]
 
 
 def test_mails_are_read_without_quotes_signatures_and_attachments(tmp_path: Path) -> None:

@@ -20,7 +20,7 @@ from nextword.training.plan import MixturePlan, Plan, TimePlan
 from nextword.training.planning import budget as budget_module
 from nextword.training.planning.auto_settings import dropout_rates, size_of, weight_decay_of
 from nextword.training.planning.budget import Budget
-from nextword.training.planning.speed import TrainingSpeed, epochs_in, expected_seconds
+from nextword.training.planning.speed import RunCosts, TrainingSpeed, expected_seconds
 
 VOCABULARY_SIZE = 10_000
 NOW = 1000.0
@@ -128,6 +128,18 @@ def test_the_planned_words_fill_the_time(fixed: FixedPlan, machine: Machine) -> 
     seconds = words * useful_flops_per_word(architecture_of(plan)) / machine.flops_per_second
     assert 0.85 * 600 < seconds < 600
     assert time_plan_of(plan).seconds == 600
+
+
+@pytest.mark.parametrize("is_own", [True, False])
+def test_a_plan_from_a_file_is_for_its_own_text(
+    fixed: FixedPlan, corpus: Corpus, tmp_path: Path, *, is_own: bool
+) -> None:
+    tables = {**fixed(3).to_tables(), "origin": {"text_sha256": corpus.sha256}}
+    given = RunConfig.of("auto", tables).resolved(text=corpus.options, compute_dtype="float32")
+    planned = plan_time(given, corpus if is_own else text_of(tmp_path, 900), Budget(180.0, NOW), RunContext())
+    assert given.plan is not None
+    assert (planned.plan == given.plan) == is_own
+    assert planned.model == given.model
 
 
 def test_a_slow_machine_gets_a_smaller_model(fixed: FixedPlan, machine: Machine) -> None:
@@ -410,17 +422,15 @@ def test_a_mixture_takes_at_most_a_tenth_of_the_time_and_none_if_none_is_wanted(
         (3.0, 0, {}, 3.0),
         (1.0, 1, {}, 0.5),  # a validation costs half of its tokens
         (2.0, 1, {"averaging": "two_tailed"}, 1.0),  # and validates both averages
-        (0.01, 10, {}, 0.001),  # some training is left in any time
     ],
 )
-def test_the_epochs_of_a_trial_fill_its_minutes(
+def test_steps_and_validations_fill_the_minutes(
     corpus: Corpus, minutes: float, rounds: int, options: dict[str, Any], expected: float
 ) -> None:
     settings = {"batching": {"batch_size": 4, "num_steps": 10}, "training": {"epochs": 1, **options}}
     tokens = len(corpus.valid.ids)
-    counts = {"num_rounds": rounds, "epoch_steps": tokens // 40}
-    epochs = epochs_in(minutes, RunConfig.of("quick", settings), corpus, tokens / 60, **counts)
-    assert epochs == pytest.approx(expected, rel=0.01)
+    steps = RunCosts.of(RunConfig.of("quick", settings), corpus, tokens / 60).steps_in(60.0 * minutes, rounds)
+    assert steps / (tokens // 40) == pytest.approx(expected, rel=0.01)
 
 
 def test_a_time_too_short_for_training_is_refused(much_to_validate: Corpus, machine: Machine) -> None:

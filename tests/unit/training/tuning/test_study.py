@@ -1,7 +1,7 @@
 import shutil
 import subprocess
 import sys
-from contextlib import ExitStack
+from contextlib import AbstractContextManager, ExitStack
 from dataclasses import replace
 from pathlib import Path
 
@@ -9,7 +9,9 @@ import optuna
 import pytest
 from optuna.trial import TrialState
 
+from nextword.bundle.run_directory import run_lock
 from nextword.errors import SettingError
+from nextword.training.tuning import study as study_module
 from nextword.training.tuning.database import Claim, Outcome
 from nextword.training.tuning.study import NumberedSampler, Study
 from nextword.training.tuning.study_settings import StudyDirectory, StudySettings, SweepOptions
@@ -124,6 +126,19 @@ def test_a_trial_without_a_process_is_resumed(study: Study) -> None:
     claim.report(2, 20.0)
     other.end(claim, Outcome("complete", 20.0))
     assert study.trials[0].intermediate_values == {1: 30.0, 2: 20.0}
+
+
+def test_a_claim_does_not_wait_for_trials_of_others(study: Study, monkeypatch: pytest.MonkeyPatch) -> None:
+    claimed(study)
+    locked: list[Path] = []
+
+    def remember(root: Path) -> AbstractContextManager[None]:
+        locked.append(root)
+        return run_lock(root)
+
+    monkeypatch.setattr(study_module, "run_lock", remember)
+    assert claimed(study).number == 1
+    assert locked == [study.directory.trial(1).root]
 
 
 def test_a_killed_process_releases_its_trial(study: Study) -> None:

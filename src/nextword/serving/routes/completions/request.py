@@ -100,7 +100,7 @@ class CompletionRequest(ModelRequest):
     @property
     def num_sampled(self) -> int:
         """Texts to sample for each prompt."""
-        return self.best_of or self.num_choices
+        return (self.num_tokens and self.best_of) or self.num_choices
 
     @property
     def num_tokens(self) -> int:

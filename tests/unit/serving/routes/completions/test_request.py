@@ -100,6 +100,12 @@ def test_a_refusal_says_what_to_do(bounded: Served, changes: dict[str, Any], mes
     assert answer["error"]["message"] == message
 
 
+def test_the_best_of_several_without_tokens_is_the_prompt(bounded: Served) -> None:
+    body = {"model": "austen", "prompt": "So", "max_tokens": 0, "echo": True, "best_of": 2}
+    status, _, answer = post(bounded, body)
+    assert (status, [choice["text"] for choice in answer["choices"]]) == (200, ["So"])
+
+
 def test_everything_at_its_bound_is_taken(bounded: Served) -> None:
     body = {"model": "austen", "prompt": [[5] * 20] * 4, "max_tokens": 0, "echo": True, "logprobs": 3, "n": 3}
     body |= {"stop": ["a" * 10, "b"], "best_of": 3, "temperature": 100, "top_p": 1.0, "seed": 10**18 - 1}

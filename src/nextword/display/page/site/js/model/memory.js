@@ -1,11 +1,13 @@
-// What the page remembers. A browser may refuse storage, for a file on disk for example: then nothing is kept.
+// What the page remembers. A browser may refuse storage, for a file on disk for example.
+
+const unkept = new Map(); // what it refused, until the page is left
 
 /** Return a remembered text, or null. */
 export function remembered(name, kind = "local") {
   try {
     return globalThis[`${kind}Storage`].getItem(`nextword-${name}`);
   } catch {
-    return null;
+    return unkept.get(name) ?? null;
   }
 }
 
@@ -25,6 +27,6 @@ export function remember(name, value, kind = "local") {
     if (value === null) storage.removeItem(`nextword-${name}`);
     else storage.setItem(`nextword-${name}`, value);
   } catch {
-    // Full or refused: the page works without.
+    unkept.set(name, value);
   }
 }

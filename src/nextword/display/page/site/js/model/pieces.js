@@ -1,4 +1,4 @@
-// Tidy texts cut into pieces `{text, start}`, by the regular expressions of `nextword.text.tokens.pieces`. They match the
+// Tidy texts cut into pieces `{text, start}`, by the regular expressions of `nextword.text.tokens.pre_tokens`. They match
 // kinds of characters, since classes of thousands of characters would make them slow: a letter for each UTF-16 unit,
 // W in words, A apostrophe, M mark, space, and ~ for the second unit of a character.
 

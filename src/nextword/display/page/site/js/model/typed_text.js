@@ -3,7 +3,7 @@
 import { isBlank, isSpace } from "./characters.js";
 import { END, stripped } from "./tokenizer.js";
 
-/** Quotes and dashes are read in the form that a vocabulary has, as `nextword.inference.suggestion.typed_marks` does. */
+/** Quotes and dashes are read in the form that a vocabulary has, as `nextword.inference.suggestion.typed_text` does. */
 const OPENING = /(?<![^ ([{\u2014-])["']/g;
 const OPENED = { '"': "\u201c", "'": "\u2018" };
 const CLOSED = { '"': "\u201d", "'": "\u2019" };

@@ -5,7 +5,7 @@ import { button, element, fill, hint } from "./dom.js";
 export class OwnWords {
   /** @param onRemove async function of a word @param {{ label: string, empty: string, action: string }} texts */
   constructor(onRemove, { label, empty, action }) {
-    this.list = element("ul.chips", { "aria-label": label });
+    this.list = element("ul.chips", { "aria-label": label, hidden: true });
     this.empty = hint(empty);
     this.node = element("div", this.empty, this.list);
     this.onRemove = onRemove;
@@ -13,6 +13,7 @@ export class OwnWords {
   }
 
   show(words) {
+    if (this.list.textContent === words.map((word) => `${word}×`).join("")) return; // so a button keeps the focus
     this.empty.hidden = words.length > 0;
     this.list.hidden = words.length === 0;
     const chips = words.map((word) => element("li.chip", word, this.removeButton(word)));

@@ -7,15 +7,8 @@ export function roving(group, selector, onMove = (_member) => {}) {
     const index = members.indexOf(document.activeElement);
     const count = members.length;
     const [next, previous] = [(index + 1) % count, (index - 1 + count) % count];
-    const moves = {
-      ArrowRight: next,
-      ArrowDown: next,
-      ArrowLeft: previous,
-      ArrowUp: previous,
-      Home: 0,
-      End: count - 1,
-    };
-    const member = members[moves[event.key]];
+    const keys = { ArrowRight: next, ArrowDown: next, ArrowLeft: previous, ArrowUp: previous, Home: 0, End: count - 1 };
+    const member = members[keys[event.key]];
     if (index < 0 || !member || event.ctrlKey || event.altKey || event.metaKey) return;
     event.preventDefault();
     for (const other of members) other.tabIndex = other === member ? 0 : -1;

@@ -58,9 +58,10 @@ export class ScoredText {
     const options = [...this.node.querySelectorAll("span")];
     const index = options.indexOf(event.target);
     const last = options.length - 1;
+    const right = getComputedStyle(this.node).direction === "rtl" ? -1 : 1;
     const moves = {
-      ArrowRight: () => Math.min(index + 1, last),
-      ArrowLeft: () => Math.max(index - 1, 0),
+      ArrowRight: () => Math.min(Math.max(index + right, 0), last),
+      ArrowLeft: () => Math.min(Math.max(index - right, 0), last),
       ArrowDown: () => indexInRow(options, index, 1),
       ArrowUp: () => indexInRow(options, index, -1),
       Home: () => 0,

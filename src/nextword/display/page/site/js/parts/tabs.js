@@ -61,12 +61,6 @@ export class Tabs {
 }
 
 function panelOf({ id }) {
-  const attributes = {
-    role: "tabpanel",
-    id: `panel-${id}`,
-    "aria-labelledby": `tab-${id}`,
-    tabindex: -1,
-    hidden: true,
-  };
-  return element("section.panel", attributes);
+  const facts = { role: "tabpanel", id: `panel-${id}`, "aria-labelledby": `tab-${id}`, tabindex: -1, hidden: true };
+  return element("section.panel", facts);
 }

@@ -13,7 +13,7 @@ from nextword.engine.text_model import TextModel
 from nextword.errors import EvaluationError, SettingError
 from nextword.inference.generation.generator import generate_texts
 from nextword.inference.generation.request import Request, SearchOptions
-from nextword.inference.generation.sampling import SamplingOptions
+from nextword.inference.generation.sampling import UNCHANGED
 from nextword.inference.scoring.lines import ScoringOptions, score_lines
 from nextword.settings import require_at_least
 from nextword.text.batching.window import TokenIds
@@ -92,7 +92,7 @@ def measure_copying(
     require_at_least("max_tokens", max_tokens, 1)
     candidates = [_candidates(line) for line in secrets]
     num_texts = -(-max_tokens // _TEXT_LENGTH)
-    search, sampling = SearchOptions(best_of=num_texts), SamplingOptions(seed=_SEED)
+    search, sampling = SearchOptions(best_of=num_texts), UNCHANGED.replace(seed=_SEED)
     (text,) = generate_texts(model, [""], Request(max_tokens=max_tokens // num_texts, sampling=sampling, search=search))
     generated = [number for each in (text, *text.others) for number in (*each.ids, _NO_TOKEN)]
     length = 40 if model.tokenizer.kind == "character" else 8

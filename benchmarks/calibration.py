@@ -16,8 +16,8 @@ from numpy.typing import NDArray
 
 import nextword
 from harness.report import provenance
-from nextword.disk.files import write_file
 from nextword.engine.stream import predictions
+from nextword.system.files import write_file
 
 NUM_TOKENS, NUM_GROUPS = 5000, 10
 TEMPERATURES = np.arange(0.9, 1.5, 0.01)

@@ -22,11 +22,11 @@ import nextword
 from harness.ideas import IDEAS, REFERENCE, Idea, Results, Variants
 from harness.report import provenance, reporting
 from nextword.api.trained_model import TrainedModel
-from nextword.disk.files import write_file
 from nextword.engine.methods.chain import apply_methods, methods_of
 from nextword.engine.methods.method import Splits
 from nextword.errors import SettingError
 from nextword.inference.evaluation.perplexity import evaluate
+from nextword.system.files import write_file
 from nextword.text.corpus import Corpus
 from nextword.text.sources.find import resolve_source
 from nextword.training.report.history import TrainingHistory

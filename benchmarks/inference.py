@@ -17,9 +17,9 @@ from harness.report import Report, json_option, pytorch_option, quartiles, ratio
 from harness.rotation import Peer, rotate
 from nextword.cli.options.command import command
 from nextword.cli.options.setting_option import Tables, given_settings
-from nextword.machine.capacity import read_capacity
-from nextword.machine.processor import read_processor
 from nextword.settings import Settings, setting
+from nextword.system.capacity import read_capacity
+from nextword.system.processor import read_processor
 
 # A buffer several times as large as the last cache is read from memory, not from the cache.
 _CACHES, _MIN_BUFFER, _MAX_BUFFER = 4, 2**27, 2**30

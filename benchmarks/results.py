@@ -14,8 +14,8 @@ from harness.charts import minutes_chart, programs_chart
 from harness.ledger import KeystrokeResult, Result, read_ledger, results_of_contest, write_ledger
 from harness.pages import renewed
 from harness.report import read_report
-from nextword.disk.files import write_file
 from nextword.errors import NextwordError, SettingError
+from nextword.system.files import write_file
 
 _DOCS = Path(__file__).resolve().parent.parent / "docs"
 _PAGES = ("results.md", "results-history.md")

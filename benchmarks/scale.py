@@ -20,7 +20,7 @@ from harness.process import PROGRAMS, Process
 from harness.report import Report, json_option, reporting
 from harness.strategies import STRATEGIES, StrategyWork, forecast, measure_strategy, prefixes_of, train_to_the_end
 from harness.zipf_text import ZipfText
-from nextword.machine.capacity import count_cores
+from nextword.system.capacity import count_cores
 from nextword.training.options import Strategy
 
 _COUNTS = (1, 2, 4)

@@ -13,7 +13,7 @@ import click
 
 import nextword
 from harness.report import provenance
-from nextword.disk.files import write_file
+from nextword.system.files import write_file
 from nextword.text.reading.reader import TextRange
 from nextword.text.sources.samples import sample_path
 from nextword.text.sources.split import split_whole

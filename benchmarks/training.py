@@ -18,12 +18,12 @@ from harness.training_peers import COMPARED, PRODUCTS, peaks_of, peers_of, speed
 from harness.workload import Workload
 from nextword.cli.options.command import command
 from nextword.cli.options.setting_option import Tables
-from nextword.disk.files import write_file
 from nextword.errors import SettingError
-from nextword.machine.framework import ComputeDtype
 from nextword.model.architecture import Architecture
 from nextword.model.presets import preset_names
 from nextword.settings import unknown_name
+from nextword.system.files import write_file
+from nextword.system.framework import ComputeDtype
 from nextword.text.options import BatchOptions
 
 _PRODUCT_REPETITIONS = 3

@@ -17,9 +17,9 @@ import nextword
 from harness.chart import require_chart
 from harness.charts import CELLS, PANELS, gradient_chart
 from harness.report import json_option, reporting
-from nextword.disk.files import write_file
 from nextword.model.architecture import Architecture
 from nextword.model.language_model import LanguageModel
+from nextword.system.files import write_file
 from nextword.text.batching.streams import Streams
 from nextword.text.batching.window import Window
 from nextword.text.options import TextOptions

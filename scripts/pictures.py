@@ -28,7 +28,7 @@ import argparse
 import sys
 
 from documentation.pictures import DOCS, PICTURES
-from nextword.disk.files import write_file
+from nextword.system.files import write_file
 
 
 def main() -> None:

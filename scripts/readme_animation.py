@@ -17,12 +17,12 @@ from xml.sax.saxutils import escape
 
 import nextword
 from documentation.live import SPEECH_UNIT
-from nextword.disk.files import write_file
 from nextword.display.picture_text import text_width
 from nextword.display.pictures.lstm_steps import LSTMSteps
 from nextword.display.svg import number, style_sheet
 from nextword.display.tokens import SANS
 from nextword.errors import counted
+from nextword.system.files import write_file
 
 FILE = Path(__file__).resolve().parent.parent / "docs" / "images" / "readme.svg"
 

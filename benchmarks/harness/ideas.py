@@ -11,9 +11,9 @@ from typing import Any, Self
 
 from scipy import stats
 
-from nextword.disk.files import write_file
 from nextword.errors import SettingError
 from nextword.settings import unknown_name
+from nextword.system.files import write_file
 
 REFERENCE = "reference"
 IDEAS = Path(__file__).with_name("ideas.toml")

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from nextword.disk.files import write_file
 from nextword.errors import SettingError
+from nextword.system.files import write_file
 
 
 @dataclass(frozen=True)

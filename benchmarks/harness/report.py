@@ -18,10 +18,10 @@ import numpy as np
 
 import nextword
 from harness.process import PeerError
-from nextword.disk.files import write_file
 from nextword.errors import NextwordError, SettingError
-from nextword.machine.capacity import read_capacity
-from nextword.machine.processor import read_processor
+from nextword.system.capacity import read_capacity
+from nextword.system.files import write_file
+from nextword.system.processor import read_processor
 
 # Environment variables that change how fast programs are.
 _VARIABLES = (

@@ -16,7 +16,7 @@ from typing import IO, Self
 
 from harness.interpreters import interpreter_with
 from harness.process import PROGRAMS, PeerError, end_group, last_line
-from nextword.machine.capacity import count_cores
+from nextword.system.capacity import count_cores
 
 _PAUSE = 0.005
 _PATIENCE_AT_THE_END = 20.0

@@ -18,8 +18,8 @@ from harness.process import PeerError
 from harness.report import Report, ratio
 from harness.rotation import Peer
 from harness.server import Server, all_servers
-from nextword.machine.capacity import count_cores
 from nextword.settings import Settings, setting
+from nextword.system.capacity import count_cores
 
 _STEPS = 40
 _TOLERANCE = 1e-3

@@ -10,7 +10,7 @@ from harness.process import PeerError
 from harness.report import quartiles, ratio
 from harness.rotation import Peer
 from harness.workload import Workload
-from nextword.machine.framework import ComputeDtype
+from nextword.system.framework import ComputeDtype
 
 PRODUCTS = "product-peak"
 

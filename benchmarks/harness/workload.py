@@ -5,9 +5,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
-from nextword.machine.framework import ComputeDtype
 from nextword.model.architecture import Architecture, useful_flops_per_word
 from nextword.model.presets import read_preset
+from nextword.system.framework import ComputeDtype
 from nextword.text.options import BatchOptions
 
 Tables = dict[str, dict[str, Any]]

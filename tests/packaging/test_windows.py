@@ -26,9 +26,9 @@ from nextword.model.architecture import Architecture
 from nextword.bundle.bundle import Bundle
 from nextword.bundle.store import read_bundle, write_bundle
 from nextword.cli.main import main
-from nextword.disk import files
-from nextword.disk.cache import cache_root, cached_folder
-from nextword.disk.files import write_file
+from nextword.system import files
+from nextword.system.cache import cache_root, cached_folder
+from nextword.system.files import write_file
 from nextword.text.tokens.tokenizer import Tokenizer
 from nextword.text.tokens.vocabulary import Vocabulary
 from nextword.bundle.run_directory import run_lock
@@ -90,7 +90,7 @@ def test_what_windows_lacks_is_hidden(tmp_path: Path) -> None:
 def test_every_module_is_imported(tmp_path: Path) -> None:
     imported = run_like_windows(IMPORT_EVERYTHING, tmp_path).split()
     assert len(imported) > 200
-    assert {"nextword.cli.train", "nextword.training.run", "nextword.disk.files"} <= set(imported)
+    assert {"nextword.cli.train", "nextword.training.run", "nextword.system.files"} <= set(imported)
 
 
 def test_a_bundle_is_saved_and_loaded_and_commands_run(tmp_path: Path) -> None:
@@ -111,7 +111,7 @@ def test_a_bundle_is_saved_and_loaded_and_commands_run(tmp_path: Path) -> None:
 def test_each_system_has_its_cache_folder(
     system: str, variable: str, default: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from nextword.disk.cache import user_cache
+    from nextword.system.cache import user_cache
 
     monkeypatch.setenv("HOME", str(tmp_path))
     for name in ("XDG_CACHE_HOME", "LOCALAPPDATA"):

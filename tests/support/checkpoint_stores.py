@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from nextword.disk import sealed_directory
+from nextword.system import sealed_directory
 from nextword.training.checkpoint_store import Checkpoint, CheckpointStore
 
 Array = np.ndarray[Any, Any]

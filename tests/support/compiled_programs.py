@@ -9,7 +9,7 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 # Its name is private, but machine code for another processor must not be found here either.
-from nextword.machine.framework import _processor_key
+from nextword.system.framework import _processor_key
 
 _MAX_BYTES = 2**30
 _FINISHED = "finished.txt"

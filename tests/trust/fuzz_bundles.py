@@ -20,9 +20,9 @@ from typing import Any
 import numpy as np
 
 from nextword.bundle.store import model_sha256, read_bundle
-from nextword.disk import sealed_directory
 from nextword.engine.opening import start_engine
 from nextword.errors import NextwordError
+from nextword.system import sealed_directory
 from support.byte_changes import changed
 
 MAX_MEMORY = 2 * 2**30

@@ -15,7 +15,7 @@ from typing import Any
 
 from rich.table import Table
 
-from nextword.machine.processor import read_processor
+from nextword.system.processor import read_processor
 from support.trust_cases import FULL
 
 ROOT = Path(__file__).parents[2]

@@ -15,13 +15,13 @@ import pytest
 from optuna.storages.journal import JournalFileSymlinkLock
 
 from nextword.bundle.store import read_bundle, write_bundle
-from nextword.disk import cache, sealed_directory
 from nextword.display.page.html_file import write_html
 from nextword.engine.ngram.arpa import read_arpa, write_arpa
 from nextword.engine.ngram.backoff_model import backoff_form
 from nextword.engine.ngram.kneser_ney import KneserNeyModel
 from nextword.errors import StorageError
 from nextword.inference.suggestion.user_words import UserWords
+from nextword.system import cache, sealed_directory
 from nextword.text.corpus import Corpus
 from nextword.text.encoding import cut_text
 from nextword.text.options import TextOptions

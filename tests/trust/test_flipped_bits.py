@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from nextword.bundle.store import read_bundle, write_bundle
-from nextword.disk.cache import cache_entries
 from nextword.errors import BundleError
+from nextword.system.cache import cache_entries
 from nextword.text.corpus import Corpus
 from support.tiny_bundle import tiny_bundle
 from support.trust_cases import TrustCases, trust_amount

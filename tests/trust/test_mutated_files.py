@@ -8,13 +8,13 @@ from typing import Any
 
 import pytest
 
-from nextword.disk import sealed_directory, strict_json
 from nextword.engine.ngram.arpa import read_arpa
 from nextword.errors import NextwordError
 from nextword.inference.rescoring.nbest import LineSource, NbestReader
 from nextword.inference.rescoring.weights import WeightsFile
 from nextword.inference.suggestion.user_words import UserWords
 from nextword.serving.http.body import bad_field
+from nextword.system import sealed_directory, strict_json
 from nextword.training.checkpoint_store import CheckpointStore
 from support.byte_changes import changed
 from support.checkpoint_stores import filled_store

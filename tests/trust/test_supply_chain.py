@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from nextword.bundle.samples import SAMPLE_MODELS, sample_model_path
-from nextword.disk.sealed_directory import verify
+from nextword.system.sealed_directory import verify
 from support.trust_cases import TrustCases
 
 ROOT = Path(__file__).parents[2]

@@ -8,11 +8,11 @@ import pytest
 
 from nextword.bundle.store import write_bundle
 from nextword.engine.engine import Engine
-from nextword.machine.capacity import Capacity
-from nextword.machine.facts import Facts
-from nextword.machine.framework import Framework
-from nextword.machine.processor import Processor
 from nextword.model.architecture import Architecture
+from nextword.system.capacity import Capacity
+from nextword.system.facts import Facts
+from nextword.system.framework import Framework
+from nextword.system.processor import Processor
 from nextword.text.options import TokenizerKind
 from support.markov_engine import MarkovEngine, Probabilities
 from support.small_model import small_model

@@ -20,11 +20,11 @@ import safetensors.numpy
 
 from nextword.bundle.bundle import Weights, check_name
 from nextword.bundle.files import CONFIG, MAX_CONFIG_BYTES, MAX_WEIGHTS_HEADER_BYTES, WEIGHTS, num_weight_bytes
-from nextword.disk import strict_json
 from nextword.errors import BundleError, SettingError
 from nextword.model.architecture import Architecture
 from nextword.model.cells import Shape
 from nextword.settings import Settings, setting
+from nextword.system import strict_json
 
 _FORMAT = 1
 _NAMES = frozenset(["format", "name", "architecture", "tokenizer"])

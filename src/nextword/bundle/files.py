@@ -5,9 +5,9 @@ import math
 from collections.abc import Mapping, Sequence
 
 from nextword.bundle import mixture
-from nextword.disk import strict_json
 from nextword.errors import BundleError, SettingError
 from nextword.model.architecture import Architecture
+from nextword.system import strict_json
 from nextword.text.tokens import spelling
 
 History = tuple[Mapping[str, float], ...]

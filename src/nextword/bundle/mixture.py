@@ -13,9 +13,9 @@ from typing import Any, ClassVar, NamedTuple, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from nextword.disk import strict_json
 from nextword.errors import BundleError, SettingError
 from nextword.settings import Settings, setting
+from nextword.system import strict_json
 
 _SETTINGS_BYTES, _GATES_BYTES = 2**12, 64  # without gates, and for a number of each
 _MAX_UNITS = 2**14

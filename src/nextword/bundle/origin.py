@@ -10,8 +10,8 @@ from typing import Self
 from nextword.bundle.run_directory import RunDirectory
 from nextword.bundle.samples import sample_model_name
 from nextword.bundle.store import CONFIG_FILE, MODEL_FOLDER, model_path, require_directory
-from nextword.disk.manifest import MANIFEST_NAME
 from nextword.errors import BundleError, CheckpointError, SettingError
+from nextword.system.manifest import MANIFEST_NAME
 from nextword.text.options import TextOptions
 
 _MAX_CONFIG_BYTES = 2**20

@@ -11,9 +11,9 @@ from pathlib import Path
 from typing import Self
 
 from nextword.bundle.run_directory import RunDirectory
-from nextword.disk import strict_json
-from nextword.disk.files import write_file
 from nextword.errors import BundleError
+from nextword.system import strict_json
+from nextword.system.files import write_file
 
 POPULATION = "population"
 """Where the settings of a member name the number of members."""

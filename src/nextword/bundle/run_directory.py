@@ -12,8 +12,8 @@ from pathlib import Path
 
 from nextword.bundle.model_card import SplitMetrics
 from nextword.bundle.store import CONFIG_FILE, MODEL_FOLDER, read_bundle
-from nextword.disk.files import disk_errors, make_directory, write_file
 from nextword.errors import BundleError, CheckpointError, StorageError
+from nextword.system.files import disk_errors, make_directory, write_file
 
 LOG_FILE = "log.jsonl"
 """One JSON object for each round of a run."""

@@ -22,10 +22,10 @@ from nextword.bundle.contents import (
 )
 from nextword.bundle.mixture import Mixture, MixtureFacts
 from nextword.bundle.samples import SAMPLE_MODELS, refuse_sample, sample_model_path
-from nextword.disk import sealed_directory
-from nextword.disk.sealed_directory import Sealed
 from nextword.errors import BundleError, SettingError, StorageError, TextError
 from nextword.model.architecture import Architecture
+from nextword.system import sealed_directory
+from nextword.system.sealed_directory import Sealed
 from nextword.text.reading.packing import unpacked_blocks
 from nextword.text.tokens.spelling import SpellingModel
 from nextword.text.tokens.tokenizer import Tokenizer

@@ -13,8 +13,8 @@ from nextword.cli.options.command import command
 from nextword.cli.options.setting_option import JsonOptions, option
 from nextword.cli.output.console import Console
 from nextword.cli.output.messages import say
-from nextword.disk.cache import CacheEntry, cache_entries, cache_limit, cache_root, remove_entry
 from nextword.errors import counted
+from nextword.system.cache import CacheEntry, cache_entries, cache_limit, cache_root, remove_entry
 
 _KINDS = {
     "tokens": "token ids of texts",

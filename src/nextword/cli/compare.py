@@ -10,7 +10,6 @@ from nextword.cli.options.setting_option import option
 from nextword.cli.options.target import OriginTextOptions, engine_option, method_option, open_origin, split_option
 from nextword.cli.output.console import evaluation_progress, read_split
 from nextword.cli.output.messages import say
-from nextword.disk.files import write_file
 from nextword.display.page.html_file import require_replaceable
 from nextword.engine.opening import EngineName
 from nextword.engine.text_model import UsedMethod
@@ -19,6 +18,7 @@ from nextword.inference.evaluation.comparison import ComparedWord, render_compar
 from nextword.inference.evaluation.comparison import compare as compare_tokens
 from nextword.inference.evaluation.comparison_page import ComparisonFacts, comparison_page
 from nextword.inference.evaluation.perplexity import evaluate
+from nextword.system.files import write_file
 from nextword.text.sources.names import SplitOrAll
 from nextword.text.tokens.encoded_lines import written_tokens
 

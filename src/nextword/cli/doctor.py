@@ -14,9 +14,9 @@ from nextword.cli.options.command import command
 from nextword.cli.options.run_options import preset_option
 from nextword.cli.options.setting_option import JsonOptions, option
 from nextword.cli.output.console import Console, waiting
-from nextword.disk.cache import cache_root
 from nextword.errors import counted
-from nextword.machine.facts import Facts, Problem, find_problems, gather_facts
+from nextword.system.cache import cache_root
+from nextword.system.facts import Facts, Problem, find_problems, gather_facts
 from nextword.training.config import RunConfig
 from nextword.training.planning.cost_forecast import training_memory_bytes
 

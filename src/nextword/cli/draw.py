@@ -14,7 +14,6 @@ from nextword.cli.options.command import command
 from nextword.cli.options.parameter_types import OutputFile
 from nextword.cli.options.setting_option import CommandOptions, argument, option
 from nextword.cli.options.target import open_origin, target_path
-from nextword.disk.files import write_file
 from nextword.display.pictures.architecture import draw_architecture
 from nextword.display.pictures.cell import CellView, draw_cell
 from nextword.display.pictures.colored_text import MAX_TOKENS, PredictedWord, draw_surprisal, draw_unit
@@ -27,6 +26,7 @@ from nextword.inference.evaluation.comparison import ComparedWord, compare
 from nextword.inference.evaluation.text_evaluation import unknown_id_of
 from nextword.model.architecture import Architecture, ModelOptions
 from nextword.model.presets import preset_names, read_preset
+from nextword.system.files import write_file
 from nextword.text.tokens.encoded_lines import written_tokens
 
 _VOCABULARY_SIZE = 10_000

@@ -18,7 +18,7 @@ from nextword.cli.options.command import command
 from nextword.cli.options.setting_option import CommandOptions, argument, option
 from nextword.cli.output.messages import invocation
 from nextword.errors import SettingError
-from nextword.machine.capacity import count_cores
+from nextword.system.capacity import count_cores
 from nextword.training.cluster.group import ProcessGroup
 
 

@@ -14,7 +14,6 @@ from nextword.cli.options.run_options import complete_text
 from nextword.cli.options.setting_option import JsonOptions, Tables, argument, data_dir_option, given_settings, option
 from nextword.cli.output.console import reading_progress, waiting
 from nextword.cli.output.messages import say
-from nextword.disk.strict_json import finite
 from nextword.display.table import table_lines
 from nextword.engine.ngram.arpa import write_arpa
 from nextword.engine.ngram.backoff_model import backoff_form
@@ -22,6 +21,7 @@ from nextword.engine.ngram.interpolated_model import contexts_of
 from nextword.engine.ngram.kneser_ney import KneserNeyModel
 from nextword.errors import SettingError
 from nextword.settings import setting
+from nextword.system.strict_json import finite
 from nextword.text.corpus import Corpus
 from nextword.text.encoding.token_store import TokenStore
 from nextword.text.options import TextOptions, TokenizerKind

@@ -17,13 +17,13 @@ from nextword.cli.options.setting_option import Tables, argument, lower_cased, l
 from nextword.cli.options.target import AnswerOptions
 from nextword.cli.output.console import waiting
 from nextword.cli.output.messages import say, warn, warn_of_unknown_words
-from nextword.disk.files import replacing
 from nextword.errors import SettingError, TextError
 from nextword.inference.rescoring.nbest import REFERENCE, LineSource, NbestList, NbestReader
 from nextword.inference.rescoring.rescorer import ScoredList, score_lists
 from nextword.inference.rescoring.rescoring_run import RescoringRun
 from nextword.inference.rescoring.tally import References
 from nextword.inference.rescoring.weights import RescoringWeights
+from nextword.system.files import replacing
 from nextword.text.reading.lines import STANDARD_INPUT
 from nextword.text.tokens.tokenizer import Tokenizer
 

@@ -14,11 +14,11 @@ from nextword.cli.options.parameter_types import OutputFile, require_unread
 from nextword.cli.options.setting_option import Tables, argument, given_settings, lower_cased, lowercase_option, option
 from nextword.cli.options.target import AnswerOptions
 from nextword.cli.output.messages import say, warn_of_unknown_words
-from nextword.disk.files import replacing, write_file
-from nextword.disk.strict_json import finite
 from nextword.errors import printable
 from nextword.inference.scoring.lines import LN_10, LineScore, ScoringOptions, score_lines, shown_tokens
 from nextword.inference.scoring.score_summary import ScoreSummary
+from nextword.system.files import replacing, write_file
+from nextword.system.strict_json import finite
 from nextword.text.reading.lines import InputLines
 from nextword.text.tokens.tokenizer import Tokenizer
 

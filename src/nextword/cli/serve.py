@@ -19,8 +19,8 @@ from nextword.engine.methods.chain import METHODS, MIXTURE, STATIC, methods_of, 
 from nextword.engine.methods.method import Splits
 from nextword.engine.opening import EngineName
 from nextword.errors import MissingExtraError
-from nextword.machine.capacity import share_one_heap
 from nextword.serving.settings import ServingSettings
+from nextword.system.capacity import share_one_heap
 from nextword.text.tokens.tokenizer import Tokenizer
 
 if TYPE_CHECKING:

@@ -19,9 +19,9 @@ from nextword.bundle.onnx.file import (
 from nextword.engine.distribution_engine import DistributionEngine, even_pieces
 from nextword.engine.engine import Rows, State, WindowPrediction
 from nextword.errors import BundleError, MissingExtraError
-from nextword.machine.capacity import count_cores, read_control_group
 from nextword.model.architecture import Architecture
 from nextword.settings import require_at_least
+from nextword.system.capacity import count_cores, read_control_group
 from nextword.text.batching.window import TokenIds
 
 _PIECE = 2_000_000  # log-probabilities of a piece of a window: 8 MB, small enough for the processor's cache

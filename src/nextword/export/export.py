@@ -12,7 +12,6 @@ import onnx
 from nextword.bundle.bundle import Bundle, require_weights
 from nextword.bundle.files import num_weight_bytes
 from nextword.bundle.store import read_bundle, read_mixture, write_bundle
-from nextword.disk.files import disk_errors
 from nextword.engine.engine import Engine
 from nextword.engine.keras.keras_engine import KerasEngine
 from nextword.engine.onnx_engine import OnnxEngine
@@ -24,6 +23,7 @@ from nextword.inference.evaluation.perplexity import evaluate
 from nextword.inference.generation.generator import generate
 from nextword.inference.generation.sampling import SamplingOptions
 from nextword.model.language_model import LanguageModel
+from nextword.system.files import disk_errors
 from nextword.text.batching.window import TokenIds
 
 _MAX_BYTES = 2**31 - 2**24  # a protocol-buffer message holds less than 2 GiB

@@ -13,7 +13,6 @@ from keras import ops
 from numpy.typing import NDArray
 
 from nextword.errors import SettingError
-from nextword.machine.framework import ComputeDtype
 from nextword.model.architecture import Architecture
 from nextword.model.layers.adaptive_projection import AdaptiveProjection
 from nextword.model.layers.dropout import EmbeddingDropout
@@ -24,6 +23,7 @@ from nextword.model.ops.cross_entropy import TokenLosses
 from nextword.model.ops.precision import resolve_compute_dtype
 from nextword.model.presets import read_preset
 from nextword.model.recurrent_stack import RecurrentStack, StackOutputs, State
+from nextword.system.framework import ComputeDtype
 
 
 @keras.saving.register_keras_serializable("nextword")

@@ -11,9 +11,9 @@ from typing import Self, override
 
 import tokenizers
 
-from nextword.disk.cache import cache_key, cache_root, cached_folder
 from nextword.errors import SettingError
 from nextword.settings import unknown_name
+from nextword.system.cache import cache_key, cache_root, cached_folder
 from nextword.text.encoding.cut_text import CutText, Cutting
 from nextword.text.encoding.token_store import TokenStore
 from nextword.text.options import DEFAULT_OPTIONS, TextOptions

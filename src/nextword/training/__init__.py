@@ -3,7 +3,7 @@
 from importlib import import_module
 
 from nextword.errors import MissingExtraError
-from nextword.machine.framework import keep_freed_memory
+from nextword.system.framework import keep_freed_memory
 
 _FRAMEWORK = ("jax", "keras", "scipy")
 

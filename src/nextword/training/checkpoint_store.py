@@ -12,9 +12,9 @@ import numpy as np
 import safetensors.numpy
 from safetensors import SafetensorError
 
-from nextword.disk import sealed_directory
-from nextword.disk.files import disk_errors, make_directory
 from nextword.errors import CheckpointError, StorageError
+from nextword.system import sealed_directory
+from nextword.system.files import disk_errors, make_directory
 
 type JSON = bool | int | float | str | Sequence[JSON] | Mapping[str, JSON] | None
 type Arrays = Mapping[str, np.ndarray[Any, Any]]

@@ -6,9 +6,9 @@ from typing import ClassVar, Literal
 
 from nextword.bundle.samples import SAMPLE_MODELS
 from nextword.errors import SettingError
-from nextword.machine.framework import ComputeDtype
 from nextword.model.architecture import ModelOptions
 from nextword.settings import Settings, rate, setting
+from nextword.system.framework import ComputeDtype
 
 Strategy = Literal["data-parallel", "local-steps", "population"]
 """How several processes train."""

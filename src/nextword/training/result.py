@@ -16,7 +16,6 @@ from nextword.bundle.mixture import Mixture
 from nextword.bundle.model_card import ModelFacts, SplitMetrics, model_card, summary_of
 from nextword.bundle.run_directory import RunDirectory
 from nextword.bundle.store import read_bundle, read_mixture, write_bundle
-from nextword.disk.files import write_file
 from nextword.display.table import html_table
 from nextword.engine.keras.keras_engine import KerasEngine
 from nextword.engine.mixture.mixture_engine import MixtureEngine, parts_of
@@ -30,6 +29,7 @@ from nextword.inference.evaluation.perplexity import (
     unknown_warning,
 )
 from nextword.model.language_model import LanguageModel
+from nextword.system.files import write_file
 from nextword.text.corpus import Corpus
 from nextword.text.sources.names import SplitName
 from nextword.training.base import card_rows

@@ -9,11 +9,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
 from nextword.bundle.run_directory import LOG_FILE, RunDirectory, run_lock
-from nextword.disk.cache import cache_root
-from nextword.disk.files import write_file
-from nextword.disk.sealed_directory import remove_leftovers
 from nextword.errors import CheckpointError
-from nextword.machine.framework import keep_freed_memory, use_compilation_cache
+from nextword.system.cache import cache_root
+from nextword.system.files import write_file
+from nextword.system.framework import keep_freed_memory, use_compilation_cache
+from nextword.system.sealed_directory import remove_leftovers
 from nextword.text.corpus import Corpus, TrainingText
 from nextword.text.sources.find import TextLike
 from nextword.training import require_framework

@@ -11,9 +11,9 @@ import pytest
 
 from nextword.bundle.bundle import Bundle
 from nextword.bundle.store import read_bundle, write_bundle
-from nextword.disk import sealed_directory
 from nextword.errors import BundleError
 from nextword.model.architecture import Architecture
+from nextword.system import sealed_directory
 from nextword.text.tokens.tokenizer import Tokenizer
 from nextword.text.tokens.vocabulary import Vocabulary
 from support.random_weights import random_weights

@@ -8,8 +8,8 @@ import pytest
 
 from nextword.bundle.bundle import Bundle, DeferredWeights
 from nextword.bundle.store import read_bundle, write_bundle
-from nextword.disk import sealed_directory
 from nextword.errors import BundleError
+from nextword.system import sealed_directory
 from nextword.text.tokens.tokenizer import Tokenizer
 from nextword.text.tokens.vocabulary import Vocabulary
 

@@ -12,7 +12,7 @@ import pytest
 
 from nextword.bundle.bundle import Bundle
 from nextword.bundle.store import read_bundle
-from nextword.disk import sealed_directory
+from nextword.system import sealed_directory
 
 Files = dict[str, bytes]
 Refusal = Callable[..., str]

@@ -17,8 +17,8 @@ from nextword.bundle.bundle import Bundle
 from nextword.bundle.mixture import MixtureSettings
 from nextword.bundle.samples import sample_model_path
 from nextword.bundle.store import find_model, identity_of, model_sha256, read_bundle, read_config, write_bundle
-from nextword.disk import manifest, sealed_directory
 from nextword.errors import BundleError, StorageError
+from nextword.system import manifest, sealed_directory
 from nextword.text.tokens.spelling import SpellingModel
 from nextword.text.tokens.tokenizer import Tokenizer
 from nextword.text.tokens.vocabulary import Vocabulary

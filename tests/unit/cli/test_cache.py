@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from nextword.disk.cache import cached_folder
+from nextword.system.cache import cached_folder
 from support.commands import Captured, Command, Json, nextword
 
 

@@ -8,9 +8,9 @@ import pytest
 
 from nextword.cli import doctor as module
 from nextword.cli.doctor import Measurements, choose_compute_dtype, diagnose, measure
-from nextword.machine import facts
-from nextword.machine.framework import Framework
 from nextword.model.ops import lstm, precision
+from nextword.system import facts
+from nextword.system.framework import Framework
 from nextword.training.config import RunConfig
 from nextword.training.planning import speed as training_speed
 from nextword.training.planning.speed import TrainingSpeed

@@ -10,8 +10,8 @@ from nextword.engine import onnx_engine
 from nextword.engine.onnx_engine import OnnxEngine
 from nextword.errors import BundleError
 from nextword.export.language_model_graph import language_model_graph
-from nextword.machine.capacity import ControlGroup
 from nextword.model.architecture import Architecture
+from nextword.system.capacity import ControlGroup
 from support.random_weights import random_weights
 
 SIZES: dict[str, Any] = {"vocabulary_size": 11, "embedding_size": 6, "hidden_sizes": (5, 6)}

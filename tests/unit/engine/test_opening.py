@@ -11,7 +11,6 @@ import pytest
 
 from nextword.bundle.bundle import Bundle, DeferredWeights
 from nextword.bundle.store import write_bundle
-from nextword.disk import sealed_directory
 from nextword.engine import opening
 from nextword.engine.keras.keras_engine import KerasEngine
 from nextword.engine.onnx_engine import OnnxEngine
@@ -19,6 +18,7 @@ from nextword.engine.opening import EngineName, open_model, start_engine
 from nextword.errors import BundleError, MissingExtraError, SettingError
 from nextword.export.language_model_graph import language_model_graph
 from nextword.model.architecture import Architecture
+from nextword.system import sealed_directory
 from nextword.text.tokens.tokenizer import Tokenizer
 from nextword.text.tokens.vocabulary import Vocabulary
 from support.engine_scores import scores_of

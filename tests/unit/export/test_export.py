@@ -17,7 +17,6 @@ from onnx import numpy_helper
 from nextword.bundle.bundle import Bundle
 from nextword.bundle.mixture import Mixture, MixtureSettings
 from nextword.bundle.store import read_bundle, write_bundle
-from nextword.disk import sealed_directory
 from nextword.engine.onnx_engine import OnnxEngine
 from nextword.engine.opening import start_engine
 from nextword.errors import BundleError, ExportError, SettingError, StorageError
@@ -31,6 +30,7 @@ from nextword.inference.generation.sampling import SamplingOptions
 from nextword.inference.scoring.vectors import WordVectors
 from nextword.model.architecture import Architecture
 from nextword.model.language_model import LanguageModel
+from nextword.system import sealed_directory
 from support.random_weights import random_weights
 
 Ids = NDArray[np.int32]

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from nextword.disk import sealed_directory
+from nextword.system import sealed_directory
 from nextword.training.checkpoint_store import CheckpointStore
 from support.checkpoint_stores import assert_whole, best_of, filled_store, named, newest_of, save, step_names
 from support.trust_cases import TrustCases

@@ -12,8 +12,8 @@ from typing import Any
 
 import pytest
 
-from nextword.disk import sealed_directory
 from nextword.errors import StorageError
+from nextword.system import sealed_directory
 from nextword.training.checkpoint_store import CheckpointStore
 from support.checkpoint_stores import assert_whole, best_of, filled_store, named, newest_of, save, step_names
 from support.slow import rest_slow

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from nextword.disk import files
+from nextword.system import files
 from nextword.training.checkpoint_store import CheckpointStore
 
 

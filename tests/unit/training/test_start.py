@@ -11,8 +11,8 @@ import pytest
 
 from nextword.bundle.model_card import SplitMetrics, figures_table
 from nextword.bundle.store import read_bundle
-from nextword.disk import sealed_directory
 from nextword.errors import CheckpointError, SettingError, TextError
+from nextword.system import sealed_directory
 from nextword.training.checkpoint_store import CheckpointStore
 from nextword.training.config import RunConfig
 from nextword.training.context import RunContext, TrainingObserver

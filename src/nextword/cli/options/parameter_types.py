@@ -8,8 +8,8 @@ from typing import Any
 
 import click
 
-from nextword.disk.files import kind_of
 from nextword.errors import SettingError
+from nextword.system.files import kind_of
 
 PATH = click.Path(path_type=Path)
 DIRECTORY = click.Path(path_type=Path, file_okay=False)

@@ -11,11 +11,11 @@ from importlib.resources.abc import Traversable
 from pathlib import Path
 
 from nextword.bundle.bundle import Bundle
-from nextword.disk.files import disk_errors, write_file
 from nextword.display.page.bigrams import BigramTable
 from nextword.display.page.packed_model import pack_model
 from nextword.display.page.page_facts import PageFacts
 from nextword.errors import ExportError, StorageError
+from nextword.system.files import disk_errors, write_file
 
 _MARK = b"<!DOCTYPE html>\n<!-- nextword page 1 -->\n"
 """How the file begins, by which it is known."""

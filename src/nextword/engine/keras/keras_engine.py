@@ -9,11 +9,11 @@ from keras import ops
 from numpy.typing import NDArray
 
 from nextword.bundle.bundle import Bundle
-from nextword.disk.cache import cache_root
 from nextword.engine.engine import Rows, State, TokenScores, WindowPrediction
 from nextword.errors import SettingError
-from nextword.machine.framework import use_compilation_cache
 from nextword.model.language_model import LanguageModel
+from nextword.system.cache import cache_root
+from nextword.system.framework import use_compilation_cache
 from nextword.text.batching.window import TokenIds
 
 Weights = tuple[Any, ...]

@@ -31,11 +31,11 @@ from typing import NamedTuple
 
 import numpy as np
 
-from nextword.disk.files import replacing
 from nextword.engine.ngram.arpa_lines import ArpaLines
 from nextword.engine.ngram.backoff_model import BEGIN, END, UNKNOWN, BackoffModel, BackoffTable, sorted_table
 from nextword.engine.ngram.interpolated_model import ABSENT, Floats, Integers
 from nextword.errors import TextError
+from nextword.system.files import replacing
 
 _CHUNK = 2**16  # entries parsed at once
 _LONGEST_NUMBER = 64

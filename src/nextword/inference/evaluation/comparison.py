@@ -11,13 +11,13 @@ from typing import Any, NamedTuple, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from nextword.disk.strict_json import finite
 from nextword.display.table import html_bar, html_table, table_lines
 from nextword.engine.engine import Engine
 from nextword.engine.stream import predictions
 from nextword.errors import EvaluationError
 from nextword.inference.highest import highest_first
 from nextword.settings import require_at_least
+from nextword.system.strict_json import finite
 from nextword.text.batching.window import TokenIds
 from nextword.text.tokens.encoded_lines import shown_pre_token
 from nextword.text.tokens.tokenizer import Tokenizer

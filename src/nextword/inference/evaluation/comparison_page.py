@@ -10,10 +10,10 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
 
-from nextword.disk.strict_json import finite
 from nextword.display.page.html_file import one_page
 from nextword.errors import EvaluationError
 from nextword.inference.evaluation.comparison import ComparedToken
+from nextword.system.strict_json import finite
 from nextword.text.tokens.tokenizer import Tokenizer
 
 _ESCAPES = {ord("<"): "\\u003c", ord(">"): "\\u003e", ord("&"): "\\u0026"}

@@ -19,10 +19,10 @@ from typing import Any, Literal, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from nextword.disk.strict_json import finite
 from nextword.display.table import html_stack, html_table, table_lines
 from nextword.errors import EvaluationError, MissingExtraError, SettingError
 from nextword.settings import require_at_least
+from nextword.system.strict_json import finite
 from nextword.text.batching.window import TokenIds
 
 Unit = Literal["line", "block"]

@@ -8,8 +8,8 @@ from itertools import chain, groupby
 from textwrap import shorten
 from typing import Any, Literal, NamedTuple
 
-from nextword.disk import strict_json
 from nextword.errors import TextError
+from nextword.system import strict_json
 from nextword.text.options import OnBadBytes
 from nextword.text.reading.lines import STANDARD_INPUT, InputLines
 

@@ -15,9 +15,9 @@ import numpy as np
 import tomli_w
 from numpy.typing import NDArray
 
-from nextword.disk.files import write_file
 from nextword.errors import SettingError
 from nextword.settings import Settings, read_tables, setting, unknown_name
+from nextword.system.files import write_file
 
 Floats = NDArray[np.float64]
 Integers = NDArray[np.int64]

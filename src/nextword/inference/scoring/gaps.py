@@ -6,13 +6,13 @@ from typing import Any
 
 import numpy as np
 
-from nextword.disk.strict_json import finite
 from nextword.display.table import html_bar, html_table
 from nextword.engine.engine import read_text
 from nextword.engine.text_model import TextModel
 from nextword.errors import SettingError, TextError
 from nextword.inference.scoring.lines import DEFAULT_OPTIONS, ScoringOptions, score_lines
 from nextword.settings import require_at_least, require_several
+from nextword.system.strict_json import finite
 
 GAP = "___"
 """The default mark of a gap."""

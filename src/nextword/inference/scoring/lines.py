@@ -11,13 +11,13 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from nextword.disk.strict_json import finite
 from nextword.display.table import html_table
 from nextword.engine.engine import Engine, TokenScores, score_in_pieces
 from nextword.engine.stream import require_numbers, sentence_batches
 from nextword.engine.text_model import TextModel
 from nextword.errors import EvaluationError
 from nextword.settings import Settings, setting
+from nextword.system.strict_json import finite
 from nextword.text.batching.window import TokenIds
 from nextword.text.tokens.encoded_lines import EncodedLine, encoded_windows, shown_pre_token, surface
 from nextword.text.tokens.tokenizer import Tokenizer

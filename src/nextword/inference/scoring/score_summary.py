@@ -3,9 +3,9 @@
 from dataclasses import dataclass
 from typing import Any
 
-from nextword.disk.strict_json import finite
 from nextword.display.table import table_lines
 from nextword.inference.scoring.lines import LN_10, LineScore, perplexity
+from nextword.system.strict_json import finite
 
 
 @dataclass

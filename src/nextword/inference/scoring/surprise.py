@@ -29,11 +29,11 @@ from typing import Any, Literal, get_args
 import numpy as np
 from numpy.typing import NDArray
 
-from nextword.disk.strict_json import finite
 from nextword.engine.text_model import TextModel
 from nextword.inference.scoring.lines import DEFAULT_OPTIONS, LineScore, ScoringOptions, score_lines
 from nextword.inference.scoring.prose import ShownLine, read_lines_of_prose, score_prose
 from nextword.settings import require_at_least, require_one_of, require_several
+from nextword.system.strict_json import finite
 from nextword.text.tokens.tokenizer import Tokenizer
 
 Measure = Literal["excess", "mean", "max", "sum"]

@@ -12,12 +12,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nextword.bundle.bundle import Bundle
-from nextword.disk.files import replacing, write_file
 from nextword.engine.engine import Engine
 from nextword.engine.stream import sentence_batches
 from nextword.engine.text_model import TextModel
 from nextword.errors import SettingError, TextError
 from nextword.settings import require_at_least, require_one_of
+from nextword.system.files import replacing, write_file
 from nextword.text.batching.sentences import SentenceBatches
 from nextword.text.batching.window import TokenIds
 from nextword.text.tokens.encoded_lines import encoded_windows

@@ -5,11 +5,11 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, Self
 
-from nextword.disk import strict_json
-from nextword.disk.files import write_file
 from nextword.errors import SettingError, StorageError
 from nextword.inference.suggestion.letter_case import folded
 from nextword.settings import require_at_least
+from nextword.system import strict_json
+from nextword.system.files import write_file
 from nextword.text.tokens.vocabulary import END, UNKNOWN
 
 _FORMAT = "nextword user words 1"

@@ -1,6 +1,6 @@
 """The Keras layers of the language model."""
 
-from nextword.machine.framework import keep_freed_memory
+from nextword.system.framework import keep_freed_memory
 
 # Before JAX starts its threads, which it does for the first weight. Training calls it earlier, before it imports Keras.
 keep_freed_memory()

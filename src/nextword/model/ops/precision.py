@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 import keras
 
-from nextword.machine.framework import ComputeDtype
+from nextword.system.framework import ComputeDtype
 
 if keras.backend.backend() == "jax":
     import jax

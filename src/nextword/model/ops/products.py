@@ -10,7 +10,7 @@ from functools import cache
 import jax
 import jax.numpy as jnp
 
-from nextword.machine.processor import read_processor
+from nextword.system.processor import read_processor
 
 # Products of a few hundred rows run at the peak of XLA's CPU kernels; of a few thousand rows, at two thirds of it.
 CHUNK_ROWS = 448

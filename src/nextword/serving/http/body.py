@@ -9,8 +9,8 @@ from fastapi import Request, Response
 from fastapi.routing import APIRoute
 from pydantic import BaseModel, ConfigDict, FailFast, Field
 
-from nextword.disk import strict_json
 from nextword.serving.http.errors import ApiError
+from nextword.system import strict_json
 
 _MAX_DEPTH = 8
 

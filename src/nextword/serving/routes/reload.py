@@ -16,13 +16,13 @@ from nextword.errors import BundleError, NextwordError
 from nextword.inference.generation.generator import generate_texts
 from nextword.inference.generation.request import Request as GenerationRequest
 from nextword.inference.generation.sampling import SamplingOptions
-from nextword.machine.capacity import return_freed_memory
 from nextword.serving.http.access import is_loopback
 from nextword.serving.http.body import StrictRoute
 from nextword.serving.http.errors import ApiError
 from nextword.serving.http.openapi import ERRORS, REFUSED_MODEL
 from nextword.serving.routes.work import EXAMPLE_HASH, Answer
 from nextword.serving.served_model import ModelSlot, ServedModel
+from nextword.system.capacity import return_freed_memory
 
 router = APIRouter(route_class=StrictRoute, tags=["service"], responses=ERRORS)
 

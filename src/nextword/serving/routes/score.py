@@ -9,7 +9,6 @@ from fastapi import APIRouter
 from numpy.typing import NDArray
 from pydantic import BaseModel, Field, model_validator
 
-from nextword.disk.strict_json import finite
 from nextword.engine.distribution_engine import even_pieces
 from nextword.engine.text_model import TextModel
 from nextword.inference.highest import highest_positive
@@ -21,6 +20,7 @@ from nextword.serving.http.openapi import ERRORS, NOT_FOUND, example
 from nextword.serving.routes.work import Answer, WordProbability, Work, require_at_most, require_tokens
 from nextword.serving.served_model import ServedModel
 from nextword.serving.settings import ServingSettings
+from nextword.system.strict_json import finite
 from nextword.text.tokens.token_spans import Segment, TokenSpan, line_segment, segment_spans, text_segments
 from nextword.text.tokens.tokenizer import Tokenizer
 

@@ -23,8 +23,8 @@ from typing import IO, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from nextword.disk import sealed_directory
-from nextword.disk.cache import mark_used
+from nextword.system import sealed_directory
+from nextword.system.cache import mark_used
 from nextword.text.encoding.units import TidySegments, unit_numbers
 from nextword.text.options import RUNNING_TEXT, LineEnds, OnBadBytes, TokenizerKind
 from nextword.text.reading.reader import LineReader, TextRange

@@ -19,9 +19,9 @@ import numpy as np
 import tokenizers
 from numpy.typing import NDArray
 
-from nextword.disk import sealed_directory
-from nextword.disk.cache import cache_key
 from nextword.errors import StorageError, TextError
+from nextword.system import sealed_directory
+from nextword.system.cache import cache_key
 from nextword.text.encoding.cut_shard import COUNTS, GROUPS, IDS, PRE_TOKENS, REPORT, UNITS, ShardTask
 from nextword.text.encoding.worker_pool import run_tasks
 from nextword.text.options import LineEnds, OnBadBytes, TokenizerKind

@@ -14,8 +14,8 @@ import numpy as np
 import tokenizers
 from numpy.typing import NDArray
 
-from nextword.disk.cache import cache_key, cached_folder
 from nextword.errors import TextError
+from nextword.system.cache import cache_key, cached_folder
 from nextword.text.encoding.cut_text import CutShard, Cutting
 from nextword.text.options import OnBadBytes
 from nextword.text.reading.progress import Task

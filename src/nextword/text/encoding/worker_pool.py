@@ -19,7 +19,7 @@ from queue import SimpleQueue
 from typing import IO, Any
 
 from nextword.errors import NextwordError, SettingError, StorageError, TextError
-from nextword.machine.capacity import read_capacity
+from nextword.system.capacity import read_capacity
 from nextword.text.encoding.cut_shard import ShardTask
 from nextword.text.reading.progress import Task
 

@@ -10,8 +10,8 @@ from itertools import chain
 from pathlib import Path
 from typing import IO
 
-from nextword.disk.cache import cache_key, cached_content, cached_folder
 from nextword.errors import counted
+from nextword.system.cache import cache_key, cached_content, cached_folder
 from nextword.text.options import TextOptions
 from nextword.text.reading.progress import Task
 from nextword.text.reading.reader import TextRange

@@ -12,8 +12,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from nextword.disk.cache import cache_root, mark_used
 from nextword.errors import TextError
+from nextword.system.cache import cache_root, mark_used
 from nextword.text.options import DEFAULT_OPTIONS, TextOptions
 from nextword.text.reading.packing import unreadable
 from nextword.text.reading.reader import TextRange

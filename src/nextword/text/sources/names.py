@@ -13,7 +13,7 @@ from typing import Any, Literal, get_args
 from urllib.parse import urlsplit
 from urllib.request import url2pathname
 
-from nextword.disk.cache import entry_kind
+from nextword.system.cache import entry_kind
 from nextword.text.reading.packing import PACKED_SUFFIXES, bare_name
 from nextword.text.sources.samples import SAMPLES
 

@@ -13,9 +13,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from nextword.disk.cache import cache_error, cache_key, cached_content, cached_folder
-from nextword.disk.files import write_file
 from nextword.errors import TextError
+from nextword.system.cache import cache_error, cache_key, cached_content, cached_folder
+from nextword.system.files import write_file
 from nextword.text.options import TextOptions
 from nextword.text.reading.packing import BLOCK
 from nextword.text.reading.progress import Task, reported

@@ -8,8 +8,8 @@ from pathlib import Path, PurePosixPath
 from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
-from nextword.disk.cache import cache_key, cached_content, cached_folder
 from nextword.errors import MissingExtraError, NextwordError, TextError
+from nextword.system.cache import cache_key, cached_content, cached_folder
 from nextword.text.reading.progress import reported
 
 _FORMAT = 1  # raise this number whenever the same address is kept in another way

@@ -14,9 +14,9 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import IO, Any
 
-from nextword.disk.cache import cache_root
-from nextword.disk.files import write_file
 from nextword.errors import MissingExtraError, StorageError, TextError
+from nextword.system.cache import cache_root
+from nextword.system.files import write_file
 
 Downloader = Callable[[str, Any, Any], None]
 """Downloads an address to a file, with the arguments of pooch's downloaders: `(url, output_file, pooch)`."""

@@ -29,8 +29,8 @@ from itertools import count
 from typing import Any, NamedTuple, Self
 from zlib import crc32
 
-from nextword.disk import strict_json
 from nextword.errors import TextError
+from nextword.system import strict_json
 
 MAX_BYTES = 300_000
 """Most bytes of a spelling model on disk."""

@@ -13,8 +13,8 @@ import tokenizers
 from numpy.typing import NDArray
 from tokenizers.models import WordLevel
 
-from nextword.disk import strict_json
 from nextword.errors import TextError, printable
+from nextword.system import strict_json
 from nextword.text.options import RUNNING_TEXT, LineEnds, TokenizerKind
 from nextword.text.reading.lines import require_unicode, split_lines
 from nextword.text.tokens.line_ends import MARKS, ends_open, segments

@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, override
 import numpy as np
 from numpy.typing import NDArray
 
-from nextword.disk import sealed_directory
 from nextword.errors import CheckpointError, SettingError
+from nextword.system import sealed_directory
 from nextword.text.batching.window import TokenIds
 from nextword.training.checkpoint_store import JSON, Arrays, Checkpoint, CheckpointStore
 from nextword.training.cluster.group import Collective, Group, ProcessGroup

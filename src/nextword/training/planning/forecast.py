@@ -10,7 +10,7 @@ from typing import Any, Self
 
 from nextword.bundle.run_directory import RunDirectory
 from nextword.errors import counted
-from nextword.machine.capacity import read_capacity
+from nextword.system.capacity import read_capacity
 from nextword.text.corpus import Corpus
 from nextword.text.sources.names import SPLITS
 from nextword.training.base import base_of

@@ -6,10 +6,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Self, override
 
-from nextword.disk.files import write_file
 from nextword.display.chart import Axis, log_bounds, perplexity_chart
 from nextword.display.table import Markup
 from nextword.errors import StorageError
+from nextword.system.files import write_file
 from nextword.training.context import TrainingObserver
 from nextword.training.plan import Plan
 from nextword.training.progress import RoundRecord, TrainingPoint, TrainingProgress

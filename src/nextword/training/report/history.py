@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import overload
 
 from nextword.bundle.run_directory import LOG_FILE, read_rows
-from nextword.disk.files import disk_errors, write_file
 from nextword.display.table import html_stack, html_table
 from nextword.errors import SettingError, counted
+from nextword.system.files import disk_errors, write_file
 from nextword.training.progress import RoundRecord, TrainingPoint, TrainingProgress
 from nextword.training.report.curve import GrowingCurve, curve_picture, draw_curves
 

@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Any, ClassVar, override
 
 from nextword.bundle.population import name_in_logs
-from nextword.disk.files import write_file
 from nextword.errors import MissingExtraError
+from nextword.system.files import write_file
 from nextword.training.report.run_logger import Row, RunLogger
 
 _RUN_FILE = "mlflow.json"

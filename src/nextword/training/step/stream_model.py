@@ -8,10 +8,10 @@ import keras
 from keras import ops
 
 from nextword.errors import CheckpointError
-from nextword.machine.capacity import count_cores
 from nextword.model.language_model import LanguageModel
 from nextword.model.ops.cross_entropy import Candidates, TokenLosses
 from nextword.model.recurrent_stack import CarriedState, StackOutputs
+from nextword.system.capacity import count_cores
 from nextword.training.checkpoint_store import Arrays
 from nextword.training.options import TrainingOptions
 from nextword.training.step.candidate_sampler import CandidateSampler

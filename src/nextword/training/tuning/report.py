@@ -12,8 +12,8 @@ import tomli_w
 from optuna.trial import FrozenTrial
 from rich.table import Table
 
-from nextword.disk.files import write_file
 from nextword.errors import counted
+from nextword.system.files import write_file
 from nextword.training.tuning.database import STATES
 from nextword.training.tuning.study import Study
 

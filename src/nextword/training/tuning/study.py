@@ -23,8 +23,8 @@ from optuna.storages.journal import JournalFileBackend, JournalFileSymlinkLock
 from optuna.trial import FrozenTrial, TrialState
 
 from nextword.bundle.run_directory import is_in_use, run_lock
-from nextword.disk.files import disk_errors
 from nextword.errors import CheckpointError, SettingError
+from nextword.system.files import disk_errors
 from nextword.training.tuning.database import STATES, Claim, Database, Outcome
 from nextword.training.tuning.dimension import Label
 from nextword.training.tuning.study_settings import StudyDirectory, StudySettings

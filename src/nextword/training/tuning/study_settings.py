@@ -11,10 +11,10 @@ import tomli_w
 from filelock import AcquireReturnProxy, FileLock
 
 from nextword.bundle.run_directory import RunDirectory
-from nextword.disk.cache import cache_key
-from nextword.disk.files import disk_errors, make_directory
 from nextword.errors import SettingError, StorageError
 from nextword.settings import Settings, setting
+from nextword.system.cache import cache_key
+from nextword.system.files import disk_errors, make_directory
 from nextword.training.config import RunConfig
 from nextword.training.tuning.database import Database
 from nextword.training.tuning.search_space import SearchSpace

@@ -6,10 +6,10 @@ from contextlib import AbstractContextManager, ExitStack
 from dataclasses import replace
 from functools import partial
 
-from nextword.disk.cache import cache_root
-from nextword.disk.files import write_file
 from nextword.errors import CheckpointError, SettingError
-from nextword.machine.framework import use_compilation_cache
+from nextword.system.cache import cache_root
+from nextword.system.files import write_file
+from nextword.system.framework import use_compilation_cache
 from nextword.training.context import Interruption, RunContext, TrainingObserver
 from nextword.training.tuning.database import Claim, Database, Outcome
 from nextword.training.tuning.report import describe, write_best

@@ -8,8 +8,8 @@ from typing import Any, Self, override
 
 import keras
 
-from nextword.disk.cache import cache_root
 from nextword.errors import SettingError, TrainingDivergedError
+from nextword.system.cache import cache_root
 from nextword.text.corpus import TrainingText, tokenizer_for
 from nextword.text.encoding.token_store import TokenStore
 from nextword.text.options import TextOptions

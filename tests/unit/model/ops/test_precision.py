@@ -5,9 +5,9 @@ from typing import Any
 
 import pytest
 
-from nextword.machine.framework import ComputeDtype
 from nextword.model.ops import precision
 from nextword.model.ops.precision import bfloat16_speedup, measure_product_peak, resolve_compute_dtype
+from nextword.system.framework import ComputeDtype
 
 
 @pytest.mark.parametrize("asked", ["float32", "bfloat16"])

@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from nextword.machine.processor import Processor
 from nextword.model.ops import products
 from nextword.model.ops.products import in_chunks, matmul, rounded, transposed_matmul, weight_gradient
+from nextword.system.processor import Processor
 
 
 @settings(max_examples=12)

@@ -9,8 +9,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from nextword.disk import sealed_directory
 from nextword.errors import SettingError, StorageError, TextError
+from nextword.system import sealed_directory
 from nextword.text.corpus import Corpus
 from nextword.text.encoding import cut_text as cut_text_module
 from nextword.text.encoding import worker_pool

@@ -11,9 +11,9 @@ from typing import Any, cast
 import pytest
 from optuna.trial import TrialState
 
-from nextword.disk.files import write_file
 from nextword.errors import CheckpointError, SettingError, StorageError, TextError, TrainingInterrupted
 from nextword.settings import read_tables
+from nextword.system.files import write_file
 from nextword.training.config import RunConfig
 from nextword.training.context import RunContext, TrainingObserver
 from nextword.training.tuning import sweep

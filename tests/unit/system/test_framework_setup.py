@@ -12,7 +12,7 @@ SCRIPT = """
 import sys
 from pathlib import Path
 import nextword
-from nextword.machine.framework import use_compilation_cache
+from nextword.system.framework import use_compilation_cache
 print(use_compilation_cache(Path(sys.argv[1])))
 import jax
 jax.config.update("jax_persistent_cache_min_compile_time_secs", 0)
@@ -25,7 +25,7 @@ print(len(hits))
 # A block of 64 MiB, freed and asked for again: the second time costs no page faults where it was kept.
 MEMORY_SCRIPT = """
 import ctypes, resource
-from nextword.machine.framework import keep_freed_memory
+from nextword.system.framework import keep_freed_memory
 print(keep_freed_memory())
 c = ctypes.CDLL(None)
 c.malloc.restype, c.malloc.argtypes, c.free.argtypes = ctypes.c_void_p, [ctypes.c_size_t], [ctypes.c_void_p]
@@ -43,7 +43,7 @@ COMMAND_SCRIPT = """
 import os, sys
 from pathlib import Path
 from nextword.cli.main import main
-from nextword.machine.framework import keep_freed_memory
+from nextword.system.framework import keep_freed_memory
 
 def stop(event, arguments):
     if event == "exec" and Path(arguments[0].co_filename).parts[-2:] == ("keras", "__init__.py"):

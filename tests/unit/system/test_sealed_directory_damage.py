@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from nextword.disk import sealed_directory
 from nextword.errors import StorageError
+from nextword.system import sealed_directory
 from support.sealed import FILES
 
 

@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from nextword.disk import files
-from nextword.disk.files import TEMPORARY_NAME, replacing, write_file
 from nextword.errors import StorageError
+from nextword.system import files
+from nextword.system.files import TEMPORARY_NAME, replacing, write_file
 from support.sealed import names
 
 

@@ -27,9 +27,10 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from nextword.disk import files as disk
-from nextword.disk.files import HeldDirectory, held
-from nextword.disk.manifest import (
+from nextword.errors import StorageError
+from nextword.system import files as disk
+from nextword.system.files import HeldDirectory, held
+from nextword.system.manifest import (
     MANIFEST_NAME,
     MAX_BYTES,
     MAX_FILES,
@@ -43,7 +44,6 @@ from nextword.disk.manifest import (
     seal_of,
     seal_of_stream,
 )
-from nextword.errors import StorageError
 
 _ASIDE = ".aside-"
 

@@ -6,8 +6,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from nextword.errors import MissingExtraError
-from nextword.machine.capacity import Capacity, read_capacity
-from nextword.machine.framework import (
+from nextword.system.capacity import Capacity, read_capacity
+from nextword.system.framework import (
     Framework,
     is_older,
     keep_freed_memory,
@@ -17,7 +17,7 @@ from nextword.machine.framework import (
     speed_environment,
     use_compilation_cache,
 )
-from nextword.machine.processor import Processor, read_processor
+from nextword.system.processor import Processor, read_processor
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from nextword.disk import files, sealed_directory
-from nextword.disk.files import write_file
 from nextword.errors import StorageError
+from nextword.system import files, sealed_directory
+from nextword.system.files import write_file
 from support.sealed import FILES, NEWER, names
 
 

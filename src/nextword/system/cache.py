@@ -17,8 +17,8 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import NamedTuple
 
-from nextword.disk import sealed_directory
 from nextword.errors import SettingError, StorageError
+from nextword.system import sealed_directory
 
 LIMIT = "NEXTWORD_CACHE_GB"
 """The variable that sets how large the cache may become, in gigabytes of 10^9 bytes."""

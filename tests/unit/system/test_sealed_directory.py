@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from nextword.disk import sealed_directory
-from nextword.disk.files import write_file
 from nextword.errors import StorageError
+from nextword.system import sealed_directory
+from nextword.system.files import write_file
 from support.sealed import FILES, NEWER, names
 
 

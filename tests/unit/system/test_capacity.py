@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from nextword.machine import capacity
-from nextword.machine.capacity import (
+from nextword.system import capacity
+from nextword.system.capacity import (
     ControlGroup,
     parse_meminfo,
     parse_vm_stat,
@@ -126,7 +126,7 @@ def _resident_bytes() -> int:
 HEAPS = """
 import threading
 from pathlib import Path
-from nextword.machine.capacity import share_one_heap
+from nextword.system.capacity import share_one_heap
 share_one_heap()
 wait, kept = threading.Barrier(17), []
 def keep():

@@ -5,9 +5,9 @@ from typing import Any
 
 import pytest
 
-from nextword.machine import facts
-from nextword.machine.facts import Facts, find_problems, gather_facts
-from nextword.machine.framework import Framework
+from nextword.system import facts
+from nextword.system.facts import Facts, find_problems, gather_facts
+from nextword.system.framework import Framework
 
 MEMORY = 10**9
 

@@ -14,9 +14,9 @@ from io import BufferedIOBase, BufferedReader
 from pathlib import Path
 from typing import Any
 
-from nextword.disk import strict_json
-from nextword.disk.files import HeldDirectory
 from nextword.errors import StorageError
+from nextword.system import strict_json
+from nextword.system.files import HeldDirectory
 
 MANIFEST_NAME = "MANIFEST.json"
 MAX_FILES = 100

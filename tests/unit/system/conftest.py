@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from nextword.disk import sealed_directory
+from nextword.system import sealed_directory
 from support.sealed import FILES
 
 

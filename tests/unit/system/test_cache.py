@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 from filelock import FileLock
 
-from nextword.disk.cache import (
+from nextword.errors import SettingError, StorageError, TextError
+from nextword.system.cache import (
     cache_entries,
     cache_key,
     cache_limit,
@@ -18,8 +19,7 @@ from nextword.disk.cache import (
     scratch_folder,
     trim_cache,
 )
-from nextword.disk.manifest import MANIFEST_NAME
-from nextword.errors import SettingError, StorageError, TextError
+from nextword.system.manifest import MANIFEST_NAME
 
 
 class Builder:

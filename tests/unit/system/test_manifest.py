@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from nextword.disk import manifest
-from nextword.disk.files import HeldDirectory, held
 from nextword.errors import StorageError
+from nextword.system import manifest
+from nextword.system.files import HeldDirectory, held
 
 SUM = "0" * 64
 

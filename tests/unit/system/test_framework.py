@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from nextword import __version__
-from nextword.machine import framework
-from nextword.machine.framework import (
+from nextword.system import framework
+from nextword.system.framework import (
     Framework,
     is_older,
     read_framework,

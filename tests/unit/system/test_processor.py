@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nextword.machine.processor import Processor, parse_cpuinfo, parse_sysctl, read_caches, read_processor
+from nextword.system.processor import Processor, parse_cpuinfo, parse_sysctl, read_caches, read_processor
 
 ZEN4 = """\
 processor	: 0

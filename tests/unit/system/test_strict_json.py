@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from nextword.disk import strict_json
+from nextword.system import strict_json
 
 plain = (
     st.none()

@@ -1,1 +1,0 @@
-"""Reading and writing files: never half-written, always checked, and never executed."""

@@ -18,7 +18,7 @@ DEMO_NEEDS := $(if $(wildcard $(VENV)/with-dev),$(VENV)/with-dev,$(VENV)/with-tr
 WORKERS := $(shell n=$$(getconf _NPROCESSORS_ONLN 2>/dev/null || echo 2); echo $$((n > 4 ? 4 : n)))
 TESTS := $(BIN)/python -m pytest --numprocesses $(WORKERS) --dist worksteal tests src benchmarks/harness
 
-.PHONY: help setup demo test test-slow test-all trust check lint types javascript imports docs commands settings format peers constraints dist sample-model base-model screenshots pictures notebooks clean
+.PHONY: help setup demo test test-slow test-all trust check lint types javascript imports limits docs commands settings format peers constraints dist sample-model base-model screenshots pictures notebooks clean
 
 help:  ## List the targets.
 	@sed -n 's/^\([a-z-]*\):.*##/\1:/p' $(MAKEFILE_LIST)
@@ -42,8 +42,8 @@ test: setup  ## Test every feature, in minutes.
 	$(TESTS) -m "not slow"
 	@echo "The slow tests were left out; make test-slow runs them, make test-all runs all."
 
-test-slow: setup  ## Run the tests that take long.
-	$(filter-out src benchmarks/harness,$(TESTS)) -m slow
+test-slow: setup  ## Run the tests that take long, those of the nightly run too.
+	$(filter-out src benchmarks/harness,$(TESTS)) -m "$(or $(SLOW),slow)"
 
 test-all: setup  ## Run all tests.
 	$(TESTS)
@@ -51,7 +51,7 @@ test-all: setup  ## Run all tests.
 trust: setup  ## Cause every fault that nextword promises to survive, and print the scorecard, in 40 minutes.
 	PYTHONPATH=tests $(BIN)/python -m trust $(if $(ROWS),--rows "$(ROWS)")
 
-check: lint types javascript imports docs  ## All checks except the tests.
+check: lint types javascript imports limits docs  ## All checks except the tests.
 
 lint: setup  ## Check style, format and words.
 	$(BIN)/ruff format --check src tests benchmarks examples scripts
@@ -74,6 +74,9 @@ $(JAVASCRIPT)/node_modules/installed: $(JAVASCRIPT)/package.json $(JAVASCRIPT)/p
 
 imports: setup  ## Check which part imports which.
 	$(BIN)/lint-imports
+
+limits: setup  ## Print how large the project is; fail if a number is above its limit.
+	$(BIN)/python scripts/limits.py
 
 commands: setup  ## Write the pages of the commands again, with the outputs of their examples.
 	$(BIN)/python scripts/command_pages.py

@@ -1,5 +1,6 @@
 import os
 import signal
+from collections import defaultdict
 from collections.abc import Generator
 from pathlib import Path
 
@@ -57,9 +58,28 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
         session.config.stash[_COMPILED].finish()
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark the tests of the nightly run as slow."""
+    for item in items:
+        if item.get_closest_marker("nightly"):
+            item.add_marker(pytest.mark.slow)
+
+
+def _write_durations(config: pytest.Config, reports: list[pytest.TestReport]) -> None:
+    """Write the seconds of each test file into `.pytest_cache/d/durations/seconds.txt`, the slowest first."""
+    seconds = defaultdict[str, float](float)
+    for report in reports:
+        seconds[report.nodeid.partition("::")[0]] += report.duration
+    lines = [f"{total:8.1f} s  {path}\n" for path, total in sorted(seconds.items(), key=lambda item: -item[1])]
+    cache = getattr(config, "cache", None)
+    if cache is not None:
+        (cache.mkdir("durations") / "seconds.txt").write_text("".join(lines), encoding="utf-8")
+
+
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     """Count the examples of the documentation that no test compares, if its tests ran."""
     reports = [report for kind in ("passed", "failed") for report in terminalreporter.stats.get(kind, [])]
+    _write_durations(terminalreporter.config, reports)
     if any("examples/test_documentation.py" in report.nodeid for report in reports):
         pages = [_ROOT / "README.md", *(_ROOT / "docs").rglob("*.md")]
         count = len([*exceptions_in(pages)])

@@ -43,7 +43,7 @@ def run(text: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return root
 
 
-@pytest.mark.slow
+@pytest.mark.nightly
 def test_validation_in_windows_matches_the_tutorial(text: Path, run: Path) -> None:
     (told,) = lines(run / "in-windows.jsonl")
     corpus = Corpus.load(text)
@@ -61,12 +61,12 @@ def test_validation_in_windows_matches_the_tutorial(text: Path, run: Path) -> No
     assert told["accuracy"] == pytest.approx(np.mean(hits), abs=1e-6)
 
 
-@pytest.mark.slow
+@pytest.mark.nightly
 def test_a_picture_is_drawn(run: Path) -> None:
     assert b"<svg" in (run / "forty-epochs.svg").read_bytes()
 
 
-@pytest.mark.slow
+@pytest.mark.nightly
 def test_a_finished_run_is_not_trained_again(text: Path, run: Path) -> None:
     former = (run / "log.jsonl").read_bytes()
     done = forty_epochs(text, "--run", run, "--epochs", 1, "--compute-dtype", "float32")

@@ -48,7 +48,7 @@ def text(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return write(numbers, tmp_path_factory.mktemp("large") / "words")
 
 
-@pytest.mark.slow
+@pytest.mark.nightly
 @pytest.mark.timeout(1500)
 @pytest.mark.filterwarnings("ignore:.* of the words are unknown:nextword.errors.TrainingWarning")
 @pytest.mark.filterwarnings("ignore:.* of the words are unknown:nextword.errors.EvaluationWarning")
@@ -67,7 +67,7 @@ def test_a_large_vocabulary_is_trained_saved_and_used(text: Path, tmp_path: Path
     assert len(found) == 3
 
 
-@pytest.mark.slow
+@pytest.mark.nightly
 @pytest.mark.timeout(1500)
 def test_many_subwords_are_trained(tmp_path: Path) -> None:
     """Each word comes twice, so it becomes a token."""

@@ -14,7 +14,7 @@ SIZES = ("--embedding-size", "16", "--hidden-sizes", "16", "--compute-dtype", "f
 STEPS = ("--batch-size", "8", "--num-steps", "10", "--epochs", "2", "--round-steps", "40")
 
 
-@pytest.mark.slow
+@pytest.mark.nightly
 @pytest.mark.parametrize(
     ("options", "stored"),
     [

@@ -19,7 +19,7 @@ def test_each_notebook_is_what_its_chapter_makes() -> None:
     assert present == notebooks_of(LEARN, repository_in(present.values())), "run: make notebooks"
 
 
-@pytest.mark.slow
+@pytest.mark.nightly
 @pytest.mark.timeout(1800)
 def test_a_notebook_runs(tmp_path: Path) -> None:
     cells = [cell for cell in executed(NOTEBOOKS[0], tmp_path).cells if cell.cell_type == "code"]

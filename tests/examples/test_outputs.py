@@ -35,7 +35,7 @@ def test_no_output_is_shown_twice(page: Page) -> None:
 @pytest.mark.parametrize(
     "page",
     [
-        pytest.param(page, id=f"{page.path.parent.name}-{page.path.stem}", marks=[pytest.mark.slow] if slow else [])
+        pytest.param(page, id=f"{page.path.parent.name}-{page.path.stem}", marks=[pytest.mark.nightly] if slow else [])
         for page, slow in CASES
         if page.is_compared
     ],

@@ -31,7 +31,7 @@ CONSTRAINTS = ROOT / "constraints.txt"
 SENTENCES = ("it was so .", "it is not so .", "so it was , and it is .", "it was not , and so it is not .")
 SIZES = ("--embedding-size", "8", "--hidden-sizes", "8", "--batch-size", "4", "--num-steps", "8")
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.nightly, pytest.mark.timeout(900)]
 
 
 def build(folder: Path) -> tuple[Path, Path]:

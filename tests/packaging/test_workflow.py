@@ -9,28 +9,29 @@ from typing import Any
 import yaml
 
 ROOT = Path(__file__).parents[2]
-FILE = ROOT / ".github" / "workflows" / "ci.yml"
-WORKFLOW: dict[str, Any] = yaml.safe_load(FILE.read_text(encoding="utf-8"))
-PAGES_FILE = FILE.with_name("pages.yml")
-PAGES: dict[str, Any] = yaml.safe_load(PAGES_FILE.read_text(encoding="utf-8"))
+FILES = sorted((ROOT / ".github" / "workflows").glob("*.yml"))
+WORKFLOWS: dict[str, dict[str, Any]] = {path.stem: yaml.safe_load(path.read_text(encoding="utf-8")) for path in FILES}
+WORKFLOW, PAGES = WORKFLOWS["ci"], WORKFLOWS["pages"]
 
 
 def steps() -> Iterator[dict[str, Any]]:
-    for job in [*WORKFLOW["jobs"].values(), *PAGES["jobs"].values()]:
-        yield from job["steps"]
+    for workflow in WORKFLOWS.values():
+        for job in workflow["jobs"].values():
+            yield from job["steps"]
 
 
 def test_actions_are_pinned_to_commits() -> None:
     assert all(re.fullmatch(r"actions/[a-z-]+@[0-9a-f]{40}", step["uses"]) for step in steps() if "uses" in step)
-    uses = [use for file in (FILE, PAGES_FILE) for use in re.findall(r"uses: (.*)", file.read_text(encoding="utf-8"))]
+    uses = [use for file in FILES for use in re.findall(r"uses: (.*)", file.read_text(encoding="utf-8"))]
     assert all(re.search(r" # v\d+\.\d+\.\d+$", use) for use in uses)  # for people, and for what updates pins
 
 
 def test_it_may_only_read() -> None:
-    assert WORKFLOW["permissions"] == {"contents": "read"}
-    assert not any("permissions" in job for job in WORKFLOW["jobs"].values())
+    assert all(workflow["permissions"] == {"contents": "read"} for workflow in WORKFLOWS.values())
+    jobs = {name: job for workflow in WORKFLOWS.values() for name, job in workflow["jobs"].items()}
+    assert [name for name, job in jobs.items() if "permissions" in job] == ["deploy"]
     checkouts = [step for step in steps() if step.get("uses", "").startswith("actions/checkout@")]
-    assert len(checkouts) == len(WORKFLOW["jobs"]) + 1
+    assert len(checkouts) == sum(len(workflow["jobs"]) for workflow in WORKFLOWS.values()) - 1  # all but `deploy`
     assert all(step["with"]["persist-credentials"] is False for step in checkouts)
 
 
@@ -49,7 +50,6 @@ def test_its_targets_exist() -> None:
 
 
 def test_the_site_is_deployed_only_from_a_repository_that_names_its_address() -> None:
-    assert PAGES["permissions"] == {"contents": "read"}
     assert PAGES["jobs"]["build"]["if"] == "vars.NEXTWORD_SITE_URL != ''"
     assert PAGES["jobs"]["deploy"]["needs"] == "build"
     assert PAGES["jobs"]["deploy"]["permissions"] == {"id-token": "write", "pages": "write"}

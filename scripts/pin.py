@@ -99,8 +99,6 @@ vectors = vectors {model} text/test.txt --output >{made}-mean.npy
 vectors last = vectors {model} text/test.txt --pooling last --output >{made}-last.npy
 vectors words = vectors {model} --vocabulary --output >{made}-words.npz
 nearest = vectors {model} --nearest was --json
-rescore tuned = rescore {model} dev.tsv --tune --json --weights-output >{made}.toml --output >{made}.tsv
-rescore = rescore {model} test.tsv --weights {made}.toml
 compare = compare {model} text --skip 3 --output >{made}.html
 """
 """Commands that any engine runs; a pin is made of their output, and of the files whose names stand after `>`."""
@@ -489,7 +487,7 @@ def _sorted_json(text: str) -> str:
 
 
 def _write_text(place: Workplace) -> None:
-    """Write a part of the packaged sample as train, valid and test split, and n-best lists of the last two."""
+    """Write a part of the packaged sample as train, valid and test split."""
     folder = place.folder / "text"
     folder.mkdir(parents=True)
     (place.folder / "prompts.txt").write_text("She was\nIt had been\nHe\n", "utf-8")
@@ -498,13 +496,6 @@ def _write_text(place: Workplace) -> None:
     lines = sample.read_text("utf-8").splitlines(keepends=True)
     for name, first, last in (("train", 2000, 3200), ("valid", 3200, 3350), ("test", 3350, 3500)):
         (folder / f"{name}.txt").write_text("".join(lines[first:last]), "utf-8")
-    for name, first in (("dev", 3200), ("test", 3350)):
-        rows = ["utterance\ttext\tacoustic\treference"]
-        for number, line in enumerate(line.split() for line in lines[first : first + 60] if len(line.split()) > 5):
-            shuffled = [*line[:2], line[3], line[2], *line[4:]]
-            heard = (shuffled, -1.0), (line, -1.5 - number % 3), (line[:-1], -1.2), ([*line, line[number % 5]], -2.0)
-            rows += [f"{number}\t{' '.join(words)}\t{score}\t{' '.join(line)}" for words, score in heard]
-        (place.folder / f"{name}.tsv").write_text("\n".join(rows) + "\n", "utf-8")
 
 
 def _require_code_of(place: Workplace) -> None:

@@ -34,10 +34,6 @@ from nextword.errors import TextError as TextError
 from nextword.errors import TrainingDivergedError as TrainingDivergedError
 from nextword.errors import TrainingInterrupted as TrainingInterrupted
 from nextword.errors import TrainingWarning as TrainingWarning
-from nextword.inference.decoders.pyctcdecode_model import FusionOptions as FusionOptions
-from nextword.inference.decoders.pyctcdecode_model import PyctcdecodeModel as PyctcdecodeModel
-from nextword.inference.decoders.torchaudio_model import torchaudio_model as torchaudio_model
-from nextword.inference.decoders.word_model import WordModel as WordModel
 from nextword.inference.evaluation.comparison import ComparedWord as ComparedWord
 from nextword.inference.evaluation.comparison import ComparedWords as ComparedWords
 from nextword.inference.evaluation.copying import Copying as Copying
@@ -49,10 +45,6 @@ from nextword.inference.generation.generated_text import GeneratedText as Genera
 from nextword.inference.generation.request import Request as Request
 from nextword.inference.generation.request import SearchOptions as SearchOptions
 from nextword.inference.generation.sampling import SamplingOptions as SamplingOptions
-from nextword.inference.rescoring.rescorer import Rescored as Rescored
-from nextword.inference.rescoring.rescorer import rescore as rescore
-from nextword.inference.rescoring.weights import RescoringWeights as RescoringWeights
-from nextword.inference.rescoring.weights import WeightsFile as WeightsFile
 from nextword.inference.scoring.gaps import RankedCandidate as RankedCandidate
 from nextword.inference.scoring.gaps import RankedCandidates as RankedCandidates
 from nextword.inference.scoring.lines import LineScore as LineScore

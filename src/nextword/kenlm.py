@@ -1,40 +1,36 @@
-"""KenLM's Python interface over a model of nextword, or over an ARPA file: change one import, keep the program.
+"""KenLM's Python interface over a model of nextword: change one import, keep the program.
 
     from nextword import kenlm            # was: import kenlm
 
-    model = kenlm.Model("runs/mine")      # a run, a bundle, or an ARPA file
+    model = kenlm.Model("runs/mine")      # a run or a bundle
     model.score("this is a sentence .", bos=True, eos=True)
     [log10_prob for log10_prob, ngram_length, oov in model.full_scores("this is a sentence .")]
 
-Names, arguments and the base of logarithms, 10, are KenLM's. An ARPA file gives KenLM's own numbers. A network charges
-an unknown word for its spelling too, unless `Config(spell_unknown=False)` asks for KenLM's way. It is mixed with the
-n-grams and the cache that its bundle holds, unless `Config(method="static")` asks for the network alone. It differs in
-two more points, because it reads the whole sentence. Two states are equal only if the same words were read, and
-`ngram_length` counts all words that a word's probability depends on. `nextword.inference.scoring.word_context` explains
-how words become tokens.
+Names, arguments and the base of logarithms, 10, are KenLM's. A network charges an unknown word for its spelling too,
+unless `Config(spell_unknown=False)` asks for KenLM's way. It is mixed with the n-grams and the cache that its bundle
+holds, unless `Config(method="static")` asks for the network alone. It differs in two more points, because it reads the
+whole sentence. Two states are equal only if the same words were read, and `ngram_length` counts all words that a word's
+probability depends on. `nextword.inference.scoring.word_context` explains how words become tokens.
 
 Source: Heafield (2011), "KenLM: Faster and Smaller Language Model Queries"; https://kheafield.com/code/kenlm/.
 """
 
 from __future__ import annotations
 
-import math
 import os
+import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import total_ordering
-from pathlib import Path
 from typing import Any
 
 from nextword.bundle.samples import SAMPLE_MODELS
-from nextword.bundle.store import find_model, similar_model
-from nextword.engine.ngram.arpa import read_arpa
+from nextword.bundle.store import find_model
 from nextword.engine.opening import open_model
 from nextword.engine.text_model import LoadedModel, UsedMethod
 from nextword.errors import BundleError, SettingError, TextError
-from nextword.inference.scoring.lines import perplexity
-from nextword.inference.scoring.sentence_scorers import NetworkScorer, NgramScorer, ReadContext, SentenceScorer
-from nextword.inference.scoring.word_context import END_WORDS
+from nextword.inference.scoring.lines import LN_10, ScoringOptions, perplexity, score_lines
+from nextword.inference.scoring.word_context import END_WORDS, WordContext, WordTokenizer, words_of
 
 _BEGIN = "<s>"
 
@@ -90,8 +86,7 @@ class FullScoreReturn:
 
     Attributes:
         log_prob: Logarithm to the base 10 of the word's probability.
-        ngram_length: How many words it depends on, `<s>` and itself included. For an ARPA file, the length of the
-            longest n-gram that was found; for a network, all words that were read.
+        ngram_length: How many words it depends on: all words that were read, `<s>` and itself included.
         oov: Whether the vocabulary lacks the word, or a token of it.
 
     Example:
@@ -122,7 +117,7 @@ class State:
     __slots__ = ("context",)
 
     def __init__(self) -> None:
-        self.context: ReadContext | None = None
+        self.context: WordContext | None = None
 
     @property
     def key(self) -> bytes:
@@ -132,8 +127,8 @@ class State:
     def __eq__(self, other: object) -> bool:
         return self.key == other.key if isinstance(other, State) else NotImplemented
 
-    def __lt__(self, other: State) -> bool:
-        return self.key < other.key
+    def __lt__(self, other: object) -> bool:
+        return self.key < other.key if isinstance(other, State) else NotImplemented
 
     def __hash__(self) -> int:
         return hash(self.key)
@@ -143,8 +138,7 @@ class Model:
     """A language model with the methods of `kenlm.Model`.
 
     Args:
-        path: The directory of a run or of a bundle; an ARPA file, packed with gzip or zstd or not; or a model that is
-            in memory already.
+        path: The directory of a run or of a bundle, or a model that is in memory already.
         config: What unknown words cost, and how a network is used.
 
     Attributes:
@@ -167,19 +161,22 @@ class Model:
         if isinstance(path, LoadedModel):
             self.path = path.name.encode()
             model = path.using(used.method) if used.method else path
-            self._scorer: SentenceScorer = NetworkScorer(model, spell=used.spell_unknown)
         elif not isinstance(path, str | bytes | os.PathLike):
             raise SettingError(f"`path` must be a path or a loaded model, but is of type {type(path).__name__}")
         else:
             self.path = os.path.abspath(os.fsencode(path))  # noqa: PTH100
-            self._scorer = _opened(os.fsdecode(path), used)
+            model = _opened(os.fsdecode(path), used.method or "mixture")
         is_name = isinstance(path, LoadedModel) or os.fsdecode(path) in SAMPLE_MODELS
         self._source = (path if is_name else self.path, config)
+        self._model, self._spell = model, used.spell_unknown
+        self._words = WordTokenizer(model.tokenizer, spell=self._spell)
+        self._begin = WordContext.start(model.engine, self._words, bos=True)
+        self._null = WordContext.start(model.engine, self._words, bos=False)
 
     @property
     def order(self) -> int:
-        """The most words that a probability depends on; `sys.maxsize` for a network, which has no limit."""
-        return self._scorer.order
+        """The most words that a probability depends on: `sys.maxsize`, because a network has no limit."""
+        return sys.maxsize
 
     def score(self, sentence: str | bytes, bos: bool = True, eos: bool = True) -> float:
         """Return the log10 probability of a string, by default that of a whole sentence: log10 p(sentence </s> | <s>).
@@ -200,26 +197,32 @@ class Model:
         Raises:
             TextError: The string holds `<s>`.
         """
-        return self._scorer.sentence(self._split(sentence), bos=bos, eos=eos)
+        words = self._split(sentence)
+        if eos and not any(word in END_WORDS for word in words):
+            # One pass over the sentence instead of a step for each word.
+            options = ScoringOptions(bos=bos, spell=self._spell)
+            (line,) = score_lines(self._model, [" ".join(words)], options, ranks=False)
+            return line.log10_prob
+        return sum(log10_prob for log10_prob, _, _ in self._word_scores(words, bos=bos, eos=eos))
 
     def perplexity(self, sentence: str | bytes) -> float:
         """Return the perplexity of a whole sentence per word, with its end as a word."""
         num_words = len(self._split(sentence)) + 1
-        return perplexity(self.score(sentence) * math.log(10), num_words)
+        return perplexity(self.score(sentence) * LN_10, num_words)
 
     def full_scores(
         self, sentence: str | bytes, bos: bool = True, eos: bool = True
     ) -> Iterator[tuple[float, int, bool]]:
         """Yield `(log10_prob, ngram_length, oov)` for each word and the end; the log10 probabilities sum to `score`."""
-        yield from self._scorer.words(self._split(sentence), bos=bos, eos=eos)
+        yield from self._word_scores(self._split(sentence), bos=bos, eos=eos)
 
     def BeginSentenceWrite(self, state: State) -> None:  # noqa: N802
         """Set a state to the start of a sentence."""
-        state.context = self._scorer.begin
+        state.context = self._begin
 
     def NullContextWrite(self, state: State) -> None:  # noqa: N802
         """Set a state to one without context."""
-        state.context = self._scorer.null
+        state.context = self._null
 
     def BaseScore(self, in_state: State, word: str | bytes, out_state: State) -> float:  # noqa: N802
         """Return log10 p(word | in_state), and write the state after the word to `out_state`."""
@@ -227,13 +230,13 @@ class Model:
 
     def BaseFullScore(self, in_state: State, word: str | bytes, out_state: State) -> FullScoreReturn:  # noqa: N802
         """Return the same, with `ngram_length` and `oov`."""
-        scored = self._scorer.next_word(in_state.context or self._scorer.null, _checked(_text(word)))
+        scored = (in_state.context or self._null).score(_checked(_text(word)))
         out_state.context = scored.after
-        return FullScoreReturn(scored.log10_prob, scored.ngram_length, not scored.is_known)
+        return FullScoreReturn(scored.log_prob / LN_10, scored.after.num_words, not scored.is_known)
 
     def __contains__(self, word: str | bytes) -> bool:
         text = _text(word)
-        return text in (_BEGIN, *END_WORDS) or self._scorer.knows(text)
+        return text in (_BEGIN, *END_WORDS) or self._words.tokens(text, "nothing").is_known
 
     def __repr__(self) -> str:
         return f"<Model from {os.fsdecode(os.path.basename(self.path))}>"  # noqa: PTH119
@@ -242,7 +245,14 @@ class Model:
         return type(self), self._source
 
     def _split(self, sentence: str | bytes) -> list[str]:
-        return list(map(_checked, self._scorer.split(_text(sentence))))
+        return list(map(_checked, words_of(self._model.tokenizer, _text(sentence))))
+
+    def _word_scores(self, words: list[str], *, bos: bool, eos: bool) -> Iterator[tuple[float, int, bool]]:
+        context = self._begin if bos else self._null
+        for word in (*words, *(END_WORDS[:1] if eos else ())):
+            scored = context.score(word)
+            context = scored.after
+            yield scored.log_prob / LN_10, context.num_words, not scored.is_known
 
 
 class LanguageModel(Model):
@@ -254,18 +264,10 @@ class LanguageModel(Model):
     """
 
 
-def _opened(name: str, config: Config) -> SentenceScorer:
-    """Return the scorer of an ARPA file, a run, a bundle or a sample model."""
-    path = Path(name)
+def _opened(name: str, method: UsedMethod) -> LoadedModel:
+    """Start a run, a bundle or a sample model."""
     try:
-        if path.is_file():
-            return NgramScorer(read_arpa(path))
-        if name not in SAMPLE_MODELS and not path.exists():
-            raise BundleError(
-                f"`{name}` must be an ARPA file, a run or a model, but does not exist; {similar_model(path)}"
-            )
-        model = open_model(find_model(name), method=config.method or "mixture")
-        return NetworkScorer(model, spell=config.spell_unknown)
+        return open_model(find_model(name), method=method)
     except (BundleError, TextError) as error:
         raise ModelReadError(f"Cannot read model '{name}' ({error})") from error
 

@@ -13,8 +13,6 @@ import nextword
 from nextword.bundle.samples import sample_model_path
 from nextword.bundle.store import read_bundle, write_bundle
 from nextword.cli.main import main
-from nextword.inference.rescoring.rescorer import rescore
-from nextword.inference.rescoring.weights import RescoringWeights
 from support.small_mixture import with_mixture
 from support.text_service import answered, service_at
 
@@ -88,27 +86,6 @@ def test_ranks(client: TestClient, model: nextword.TrainedModel, command: Comman
     assert by_service["candidates"] == by_command["candidates"]
     assert by_service["candidates"] == [found.to_table() for found in model.rank(text, candidates)]
     assert by_service["candidates"][-1]["candidate"] == "zxqv"
-
-
-def test_rescored_lists(client: TestClient, model: nextword.TrainedModel, command: Command, tmp_path: Path) -> None:
-    texts, scores = ["she was very much zxqv", "she was very much obliged"], [[-41.0], [-42.5]]
-    records = [
-        {"utterance": "u1", "text": text, "acoustic": score} for text, (score,) in zip(texts, scores, strict=True)
-    ]
-    (tmp_path / "nbest.jsonl").write_text("\n".join(map(json.dumps, records)) + "\n", encoding="utf-8")
-    flags = ("--model-weight", "0.7", "--length-weight", "0.5")
-    printed = command("rescore", str(tmp_path / "nbest.jsonl"), *flags)
-    by_command = [json.loads(line) for line in printed.splitlines()]
-    hypotheses = [{"text": text, "scores": own} for text, own in zip(texts, scores, strict=True)]
-    weights = {"model_weight": 0.7, "length_weight": 0.5}
-    (found,) = answered(client, "/v1/rescore", lists=[{"hypotheses": hypotheses}], weights=weights)["lists"]
-    assert [(each["text"], each["rank"], round(each["total"], 6)) for each in found["hypotheses"]] == [
-        (each["text"], each["rank"], each["total"]) for each in by_command
-    ]
-    by_python = rescore(model, texts, scores, RescoringWeights(model_weight=0.7, length_weight=0.5))
-    assert [(each["text"], each["total"]) for each in found["hypotheses"]] == [
-        (each.text, each.total) for each in by_python
-    ]
 
 
 def test_suggestions(client: TestClient, model: nextword.TrainedModel, command: Command) -> None:

@@ -59,15 +59,11 @@ TINY_TRAINING = {"num_steps": 10, "batch_size": 8}
 SENTENCES = (
     "I am very much obliged to her letter. She was not table, happy or attached, and it is a truth universal.\n\n"
 )
-NBEST = "utterance\ttext\tacoustic\nu1\tshe was happy\t-4\nu1\tshe was table\t-3\nu2\the was not\t-5\nu2\the was\t-6\n"
-REFERENCES = "u1\tshe was happy\nu2\the was not\n"
 
 
 def _files(text: str) -> dict[str, str]:
     lines = "She was very much obliged.\nIt is a truth.\n"
     texts = dict.fromkeys(("my-text.txt", "their-text.txt", "novel.txt", "mine.txt"), text)
-    lists = {"dev.tsv": NBEST, "test.tsv": NBEST, "dev.txt": REFERENCES, "test.txt": REFERENCES}
-    weights = "[rescoring]\nmodel_weight = 0.5\nlength_weight = 0.0\n"
     typed = {
         "words.txt": "she\nwas\n",
         "names.txt": "Mary\nAnne\n",
@@ -77,7 +73,7 @@ def _files(text: str) -> dict[str, str]:
         "prompts.txt": "She was\nIt is\n",
         "keys": "my na\n",
     }
-    return {**texts, **lists, **typed, "weights.toml": weights}
+    return {**texts, **typed}
 
 
 pytestmark = [  # of the tiny text, in training and in evaluation

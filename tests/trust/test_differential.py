@@ -1,10 +1,9 @@
-"""The numbers of nextword beside those that others compute: onnxruntime, jiwer, and loops that follow the protocol.
+"""The numbers of nextword beside those that others compute: onnxruntime, and loops that follow the protocol.
 
 Elsewhere: the page's JavaScript beside Python (`unit/display/page/test_engine_script.py`), Kneser-Ney beside its
-equations and SRILM (`unit/engine/ngram/test_kneser_ney.py`), ARPA files beside KenLM (`unit/test_kenlm.py`).
+equations and SRILM (`unit/engine/ngram/test_kneser_ney.py`), ARPA files beside KenLM (`test_arpa.py` there).
 """
 
-import jiwer
 import numpy as np
 from numpy.typing import NDArray
 
@@ -12,9 +11,6 @@ from nextword.engine.keras.keras_engine import KerasEngine
 from nextword.engine.onnx_engine import OnnxEngine
 from nextword.export.language_model_graph import language_model_graph
 from nextword.inference.evaluation.perplexity import evaluate
-from nextword.inference.rescoring.nbest import Hypothesis, NbestList
-from nextword.inference.rescoring.rescorer import ScoredList
-from nextword.inference.rescoring.tally import AFTER, BEFORE, Tally, word_errors
 from nextword.inference.scoring.lines import score_sentences
 from nextword.model.architecture import Architecture
 from nextword.model.language_model import LanguageModel
@@ -65,18 +61,3 @@ def perplexity_by_the_protocol(ids: NDArray[np.int32]) -> float:
 def test_a_perplexity_is_that_of_a_loop_over_the_protocol() -> None:
     ids = np.random.default_rng(1).integers(50, size=700).astype(np.int32)
     assert abs(evaluate(keras_engine(), ids).perplexity / perplexity_by_the_protocol(ids) - 1) < 1e-5
-
-
-def test_error_rates_are_those_of_jiwer() -> None:
-    random, words = np.random.default_rng(2), np.array(["a", "b", "ab", "ba"])
-    texts = [[" ".join(random.choice(words, random.integers(1, 9))) for _ in range(3)] for _ in range(200)]
-    tally = Tally()
-    for number, (reference, *hypotheses) in enumerate(texts):
-        nbest = NbestList(f"{number}", [Hypothesis(text, (), {}) for text in hypotheses], reference)
-        scored = ScoredList(nbest, np.zeros(2))
-        tally.add(scored, reference, word_errors(reference, hypotheses), {AFTER: 1})
-    references, first, second = zip(*texts, strict=True)
-    for choice, chosen in ((BEFORE, first), (AFTER, second)):
-        rates = tally.rates()[choice]
-        assert rates.wer == jiwer.wer(list(references), list(chosen))
-        assert rates.cer == jiwer.cer(list(references), list(chosen))

@@ -16,8 +16,7 @@ from optuna.storages.journal import JournalFileSymlinkLock
 
 from nextword.bundle.store import read_bundle, write_bundle
 from nextword.display.page.html_file import write_html
-from nextword.engine.ngram.arpa import read_arpa, write_arpa
-from nextword.engine.ngram.backoff_model import backoff_form
+from nextword.engine.ngram.arpa import arpa_words, write_arpa
 from nextword.engine.ngram.kneser_ney import KneserNeyModel
 from nextword.errors import StorageError
 from nextword.inference.suggestion.user_words import UserWords
@@ -108,7 +107,8 @@ class NgramModel:
     def _written(self, path: Path, seed: int) -> None:
         ids = np.random.default_rng(seed).integers(4, size=300, dtype=np.int32)
         model = KneserNeyModel.fit(ids, 3, vocabulary_size=4, end_id=0)
-        write_arpa(path, backoff_form(model, ("<eos>", "<unk>", "a", "b"), end="<eos>", unknown="<unk>"))
+        words = arpa_words(("<eos>", "<unk>", "a", "b"), end="<eos>", unknown="<unk>")
+        write_arpa(path, model, words, end_id=0)
 
     def prepare(self, root: Path) -> None:
         self._written(root / "model.arpa", 1)
@@ -120,7 +120,6 @@ class NgramModel:
 
     def check(self, root: Path, *, acknowledged: bool) -> None:
         assert (root / "model.arpa").read_bytes() in self.states[int(acknowledged) :]
-        read_arpa(root / "model.arpa")
 
 
 class Words:

@@ -8,37 +8,23 @@ from typing import Any
 
 import pytest
 
-from nextword.engine.ngram.arpa import read_arpa
 from nextword.errors import NextwordError
-from nextword.inference.rescoring.nbest import LineSource, NbestReader
-from nextword.inference.rescoring.weights import WeightsFile
 from nextword.inference.suggestion.user_words import UserWords
 from nextword.serving.http.body import bad_field
 from nextword.system import sealed_directory, strict_json
 from nextword.training.checkpoint_store import CheckpointStore
 from support.byte_changes import changed
 from support.checkpoint_stores import filled_store
-from support.toy_arpa import TOY_ARPA
 from support.trust_cases import TrustCases, trust_amount
 
 COUNT = trust_amount(300, 100_000)
 CHECKPOINTS = trust_amount(60, 5_000)
 
-WEIGHTS = (
-    b"[rescoring]\nmodel_weight = 0.5\nlength_weight = -1.5\nfirst_pass_weights = [1.0, 0.25]\n"
-    b'[scores]\nnames = ["am", "lm"]\n[tuned]\nwer = 3.5\n'
-)
-LISTS = b"utterance\tam\ttext\nu1\t-41.0\tshe was table\nu1\t-42.5\tshe was obliged\nu2\t-1e3\tso\n"
-JSON_LISTS = b'{"utterance": "u1", "text": "she was", "am": -41.0}\n{"utterance": "u2", "text": "so", "am": -1}\n'
 WORDS = b'{"format": "nextword user words 1", "words": [{"word": "Tolu", "count": 2}], "forgotten": ["damn"]}\n'
 BODIES = (
     b'{"text": "I am very mu", "k": 2, "complete": true, "session": "new", "learn": ["Tolu"]}',
-    b'{"lists": [{"hypotheses": [{"text": "so", "scores": [-4.5e1]}]}], "weights": {"model_weight": 0.5}}',
+    b'{"messages": [{"parts": [{"text": "so", "scores": [-4.5e1]}]}], "options": {"weight": 0.5}}',
 )
-
-
-def _read_lists(path: Path) -> None:
-    list(NbestReader(LineSource(str(path))))
 
 
 def _read_body(path: Path) -> None:
@@ -52,9 +38,6 @@ def _read_body(path: Path) -> None:
 
 
 READERS: dict[str, tuple[Callable[[Path], Any], tuple[bytes, ...]]] = {
-    "ARPA": (read_arpa, (TOY_ARPA.encode(),)),
-    "weights": (WeightsFile.read, (WEIGHTS,)),
-    "n-best lists": (_read_lists, (LISTS, JSON_LISTS)),
     "user words": (UserWords.load, (WORDS,)),
     "JSON bodies": (_read_body, BODIES),
 }

@@ -41,7 +41,6 @@ BODIES: list[tuple[str, dict[str, Any]]] = [
     ("/v1/suggest", {"text": "my name is Kowalczyk ", "session": "new", "finish": True, "learn": ["Tolu"]}),
     ("/v1/score", {"text": "She was very much table.", "alternatives": 3}),
     ("/v1/rank", {"text": "She was very much ___ to him.", "candidates": ["obliged", "table"]}),
-    ("/v1/rescore", {"lists": [{"hypotheses": [{"text": "she was table"}, {"text": "she was obliged"}]}]}),
     ("/v1/completions", {"prompt": "It is a truth", "max_tokens": 12, "logprobs": 2}),
     ("/tokenize", {"prompt": "She was very  much obliged."}),
     ("/v1/score", {"text": 7}),

@@ -5,7 +5,6 @@ import random
 import subprocess
 import sys
 from collections.abc import Callable
-from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -22,7 +21,7 @@ from nextword.inference.scoring.lines import score_lines
 from nextword.text.options import TokenizerKind
 from support.small_model import small_model
 from support.tiny_bundle import write_tiny_bundle
-from support.toy_arpa import TOY_ARPA
+from support.toy_engine import ToyEngine
 
 Model = Callable[..., LoadedModel]
 
@@ -169,6 +168,9 @@ def test_states_compare_by_what_was_read(words_model: kenlm.Model) -> None:
     words_model.NullContextWrite(null)
     assert null == kenlm.State() != states[0]
     assert states[0] != "a state"
+    for other in (3, "a state", None):
+        with pytest.raises(TypeError, match="'<' not supported"):
+            states[0] < other  # type: ignore[operator] # noqa: B015
 
 
 def test_a_state_stays_as_it_is_when_read_from(words_model: kenlm.Model) -> None:
@@ -215,11 +217,7 @@ def test_a_model_that_is_not_there_is_an_error_as_kenlm_raises_it(tmp_path: Path
     with pytest.raises(OSError, match="Cannot read model") as caught:
         kenlm.Model(str(tmp_path / "nothing.arpa"))
     assert isinstance(caught.value, BundleError)
-    assert "must be an ARPA file, a run or a model, but does not exist" in str(caught.value)
-    lines = tmp_path / "lines.txt"
-    lines.write_text("the cat sat on the mat .\n", encoding="utf-8")
-    with pytest.raises(OSError, match=r"lines\.txt` must be an ARPA file, but has no line `.data.`"):
-        kenlm.Model(str(lines))
+    assert "must be the directory of a run or a model, but there is no such directory" in str(caught.value)
 
 
 def test_a_training_framework_is_not_imported() -> None:
@@ -232,81 +230,14 @@ def test_what_is_no_text_is_a_type_error_as_kenlm_raises_it(words_model: kenlm.M
         words_model.score(7)  # type: ignore[arg-type]
 
 
-@pytest.fixture
-def toy(tmp_path: Path) -> kenlm.Model:
-    path = tmp_path / "toy.arpa"
-    path.write_text(TOY_ARPA, encoding="utf-8")
-    return kenlm.Model(str(path))
-
-
-@pytest.mark.parametrize(
-    ("sentence", "bos", "expected"),
-    [
-        (
-            "the cat sat on a cat",
-            True,
-            [
-                *((-0.503816, 2), (-0.189018, 3), (-0.106943, 3), (-0.112318, 3)),
-                *((-0.390693, 3), (-1.655306, 1), (-1.197489, 1)),
-            ],
-        ),
-        ("sat on the mat", False, [(-0.896459, 1), (-0.264217, 2), (-0.390693, 3), (-0.189018, 3)]),
-        (
-            "a zebra sat on the dog",
-            True,
-            [
-                *((-0.503816, 2), (-1.90309, 1), (-0.896459, 1), (-0.264217, 2)),
-                *((-0.390693, 3), (-1.655306, 1), (-1.197489, 1)),
-            ],
-        ),
-        ("", True, [(-1.197489, 1)]),
-    ],
-)
-def test_an_arpa_file_gives_the_numbers_of_kenlm(
-    toy: kenlm.Model, sentence: str, bos: bool, expected: list[tuple[float, int]]
-) -> None:
-    """As KenLM 0.3.0 gives them; fragments are without end."""
-    scores = list(toy.full_scores(sentence, bos=bos, eos=bos))
-    assert [length for _, length, _ in scores] == [length for _, length in expected]
-    assert [score for score, _, _ in scores] == pytest.approx([score for score, _ in expected], abs=1e-5)
-    assert [oov for _, _, oov in scores] == [
-        word == "zebra" for word in (*sentence.split(), *(["</s>"] if bos else []))
-    ]
-    assert toy.score(sentence, bos=bos, eos=bos) == pytest.approx(sum(score for score, _ in expected), abs=1e-5)
-
-
-def test_the_states_of_an_arpa_file_are_those_of_kenlm(toy: kenlm.Model) -> None:
-    state_after, null = partial(after, toy), kenlm.State()
-    toy.NullContextWrite(null)
-    assert state_after("sat", "on") == state_after("the", "sat", "on") != state_after("on")
-    assert state_after("zebra") == state_after("the", "zebra") == state_after("</s>") == null == kenlm.State()
-    assert state_after("dog") == state_after("the", "dog") != state_after("a", "dog")
-    assert state_after() != null
-    full = toy.BaseFullScore(state_after("the"), "cat", kenlm.State())
-    assert full.log_prob == pytest.approx(-0.189018, abs=1e-5)
-    assert (full.ngram_length, full.oov) == (3, False)
-
-
-def test_words_order_and_path_of_an_arpa_file(toy: kenlm.Model) -> None:
-    assert toy.order == 3
-    assert toy.perplexity("the cat sat on a cat") == pytest.approx(3.923328, abs=1e-5)
-    assert "cat" in toy
-    assert "zebra" not in toy
-    assert "<unk>" not in toy
-    assert "</s>" in toy
-    assert repr(toy) == "<Model from toy.arpa>"
-    again = pickle.loads(pickle.dumps(toy))  # noqa: S301
-    assert again.score("the cat") == toy.score("the cat")
-    with pytest.raises(TextError, match="must not hold `<s>`"):
-        toy.score("<s> the cat")
-
-
-def test_an_arpa_file_that_is_damaged_is_an_error_as_kenlm_raises_it(tmp_path: Path) -> None:
-    path = tmp_path / "toy.arpa"
-    path.write_text(TOY_ARPA[:-20], encoding="utf-8")
-    with pytest.raises(OSError, match=r"Cannot read model .*line "):
-        kenlm.Model(str(path))
-
-
 def test_what_is_nearly_impossible_has_an_infinite_perplexity() -> None:
     assert kenlm.Model("austen").perplexity("x" * 400) == math.inf
+
+
+def test_a_sentence_is_read_in_one_pass() -> None:
+    network = small_model("word")
+    model, engine = kenlm.Model(network), network.engine
+    assert isinstance(engine, ToyEngine)
+    engine.shapes.clear()
+    model.score("the cat sat")
+    assert len(engine.shapes) == 1

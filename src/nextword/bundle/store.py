@@ -212,10 +212,10 @@ def require_directory(path: Path) -> None:
             raise BundleError(f"{rule}, but is a file; {_use_of_file(path)}")
     except (OSError, ValueError) as error:  # a ValueError for a name with a NUL in it
         raise BundleError(f"{rule}, but cannot be read: {getattr(error, 'strerror', None) or error}") from error
-    raise BundleError(f"{rule}, but there is no such directory; {similar_model(path)}")
+    raise BundleError(f"{rule}, but there is no such directory; {_similar_model(path)}")
 
 
-def similar_model(path: Path) -> str:
+def _similar_model(path: Path) -> str:
     """Return the repair for a path without a model: the run or the model with the nearest name."""
     samples = SAMPLE_MODELS if len(path.parts) == 1 else ()
     try:
@@ -234,10 +234,7 @@ def _use_of_file(path: Path) -> str:
     if _holds_model(path.parent):
         return f"did you mean `{path.parent}`?"
     if is_arpa(path):
-        return (
-            "`score`, `rank`, `surprise`, `rescore`, `suggest` and `generate` read ARPA files, and "
-            "`nextword.kenlm.Model` in Python"
-        )
+        return "an ARPA file holds no network; KenLM and decoders read it"
     return f"to train a model on a text, run `nextword train {shlex.quote(str(path))}`"
 
 

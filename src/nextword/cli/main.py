@@ -34,7 +34,6 @@ _GROUPS = {
         "generate": "Generate text.",
         "words": "List, change or merge learned words and forgotten ones.",
         "rank": "Rank words or phrases for a gap in a text.",
-        "rescore": "Reorder the hypotheses of a speech recognizer.",
         "vectors": "Turn lines or words into vectors.",
     },
     "Measure": {

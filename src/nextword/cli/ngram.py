@@ -1,7 +1,6 @@
 """`nextword ngram`: train an n-gram model, and write it as an ARPA file."""
 
-import time
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -15,8 +14,7 @@ from nextword.cli.options.setting_option import JsonOptions, Tables, argument, d
 from nextword.cli.output.console import reading_progress, waiting
 from nextword.cli.output.messages import say
 from nextword.display.table import table_lines
-from nextword.engine.ngram.arpa import write_arpa
-from nextword.engine.ngram.backoff_model import backoff_form
+from nextword.engine.ngram.arpa import arpa_words, write_arpa
 from nextword.engine.ngram.interpolated_model import contexts_of
 from nextword.engine.ngram.kneser_ney import KneserNeyModel
 from nextword.errors import SettingError
@@ -77,8 +75,7 @@ def ngram(options: _NgramOptions, given: Tables) -> None:
 
     The command prints the perplexity of the model on the valid and test splits of TEXT. The smoothing is interpolated
     modified Kneser-Ney, as in `lmplz` of KenLM. Each line is a sentence, and words are separated by spaces, unless
-    --tokenizer is given. KenLM, SRILM and `nextword.kenlm` read the ARPA file. To mix an n-gram model with a network,
-    use `nextword evaluate --method ngram`.
+    --tokenizer is given. KenLM, SRILM and most decoders read the ARPA file.
     """
     order, arpa = options.order, options.arpa
     require_unread((arpa,), (options.text,))
@@ -89,74 +86,45 @@ def ngram(options: _NgramOptions, given: Tables) -> None:
     if "tokenizer" not in given.get(TextOptions.group, {}) and corpus.stored_name not in ("ptb", "wikitext-2"):
         say(f"hint: {_NOTE}")
     vocabulary = corpus.tokenizer.vocabulary
-    began = time.monotonic()
+    words = None if arpa is None else arpa_words(vocabulary.tokens, end=END, unknown=UNKNOWN)
     with waiting(f"counting n-grams of up to {order} tokens"):
         model = KneserNeyModel.fit(corpus.train.ids, order, vocabulary_size=len(vocabulary), end_id=vocabulary.end_id)
-        form = None if arpa is None else backoff_form(model, vocabulary.tokens, end=END, unknown=UNKNOWN)
-    result = _Result(
-        text=corpus.name,
-        order=order,
-        tokenizer=corpus.tokenizer.kind,
-        vocabulary_size=len(vocabulary),
-        num_ngrams=[len(vocabulary) + 1, *model.num_ngrams[1:]],  # with `<s>`, as in the file
-        training_seconds=round(time.monotonic() - began, 3),
-        splits={
+    table: dict[str, Any] = {
+        "text": corpus.name,
+        "order": order,
+        "tokenizer": corpus.tokenizer.kind,
+        "vocabulary_size": len(vocabulary),
+        "num_ngrams": [len(vocabulary) + 1, *model.num_ngrams[1:]],  # with `<s>`, as in the file
+        "splits": {
             name: _measured(model, corpus.split(name), vocabulary.end_id, vocabulary.unknown_id)
             for name in ("valid", "test")
         },
-        arpa=None if arpa is None else str(arpa),
-    )
-    if arpa is not None and form is not None:
+        "arpa": None if arpa is None else str(arpa),
+    }
+    if arpa is not None and words is not None:
         with waiting(f"writing {arpa}"):
-            write_arpa(arpa, form)
-    options.show(result.to_table(), "\n".join(result.describe()))
+            write_arpa(arpa, model, words, end_id=vocabulary.end_id)
+    options.show(table, "\n".join(_lines(table)))
 
 
-@dataclass(frozen=True)
-class _Figures:
-    perplexity: float
-    perplexity_without_unknown: float | None
-    num_tokens: int
-    num_unknown: int
-
-
-@dataclass(frozen=True)
-class _Result:
-    text: str
-    order: int
-    tokenizer: str
-    vocabulary_size: int
-    num_ngrams: list[int]
-    training_seconds: float
-    splits: dict[str, _Figures]
-    arpa: str | None
-
-    def to_table(self) -> dict[str, Any]:
-        splits = {
-            name: {key: finite(value) if isinstance(value, float) else value for key, value in asdict(figures).items()}
-            for name, figures in self.splits.items()
-        }
-        return {**asdict(self), "splits": splits}
-
-    def describe(self) -> list[str]:
-        rows = [("split", "perplexity", "without <unk>", "tokens", "<unk>")]
-        for name, figures in self.splits.items():
-            without = figures.perplexity_without_unknown
-            known = "" if without is None else f"{without:.2f}"
-            counts = (f"{figures.num_tokens:,}", f"{figures.num_unknown:,}")
-            rows.append((name, f"{figures.perplexity:.2f}", known, *counts))
-        sizes = ", ".join(f"{count:,}" for count in self.num_ngrams)
-        facts = f"({self.vocabulary_size:,} words; n-grams of length 1 to {self.order}: {sizes})"
-        return [*table_lines(rows, "<>>>>"), facts, *([f"model:  {self.arpa}"] if self.arpa else [])]
-
-
-def _measured(model: KneserNeyModel, store: TokenStore, end_id: int, unknown_id: int) -> _Figures:
+def _measured(model: KneserNeyModel, store: TokenStore, end_id: int, unknown_id: int) -> dict[str, Any]:
+    """Return the perplexity of a split, over all tokens and over those that are not `<unk>`."""
     ids = np.asarray(store.ids)
     log_probs = np.log(model.token_probabilities(contexts_of(ids, model.order, end_id=end_id), ids))
     known = log_probs[ids != unknown_id]
-    return _Figures(
-        perplexity=float(np.exp(-log_probs.mean())),
-        perplexity_without_unknown=float(np.exp(-known.mean())) if known.size else None,
-        num_tokens=len(ids),
-        num_unknown=len(ids) - len(known),
-    )
+    return {
+        "perplexity": finite(float(np.exp(-log_probs.mean()))),
+        "perplexity_without_unknown": finite(float(np.exp(-known.mean()))) if known.size else None,
+        "num_tokens": len(ids),
+        "num_unknown": len(ids) - len(known),
+    }
+
+
+def _lines(table: dict[str, Any]) -> list[str]:
+    rows = [("split", "perplexity", "without <unk>", "tokens", "<unk>")]
+    for name, split in table["splits"].items():
+        shown = ("" if value is None else f"{value:.2f}" for value in [*split.values()][:2])
+        rows.append((name, *shown, f"{split['num_tokens']:,}", f"{split['num_unknown']:,}"))
+    sizes = ", ".join(f"{count:,}" for count in table["num_ngrams"])
+    facts = f"({table['vocabulary_size']:,} words; n-grams of length 1 to {table['order']}: {sizes})"
+    return [*table_lines(rows, "<>>>>"), facts, *([f"model:  {table['arpa']}"] if table["arpa"] else [])]

@@ -55,7 +55,7 @@ def score(options: _ScoreOptions, given: Tables) -> None:
     tabs. The totals follow on standard error. With --json, each line is an object.
     """
     scoring, lowercase = given_settings(given, ScoringOptions), options.lowercase
-    require_unread((options.output, options.summary_output), (*options.files, options.arpa_file))
+    require_unread((options.output, options.summary_output), options.files)
     model = options.open_model()
     lines = InputLines(options.files, on_bad_bytes=options.on_bad_bytes)
     rows = _Rows(model.tokenizer, lines, options)

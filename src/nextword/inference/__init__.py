@@ -1,1 +1,1 @@
-"""An engine in, answers out: scores, suggestions, text, evaluations, rescoring."""
+"""An engine in, answers out: scores, suggestions, text, evaluations."""

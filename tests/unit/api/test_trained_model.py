@@ -192,11 +192,9 @@ MISTAKES: dict[str, Callable[[Any], object]] = {
     "`path` must be a string or a `Path`, but is of type bool": lambda m: m.export_html(True),
     "`5` is not a method; known: mixture, static": lambda m: m.using(5),
     "`lines` must be a list of strings, but is of type float": lambda m: m.surprising_lines(5.0),
-    "`scores` must be a list of numbers, but is of type int": lambda m: nextword.rescore(m, ["a"], 5),  # type: ignore[arg-type]
     "is a file's name; pass": lambda m: m.keystrokes("novel.txt"),
     "`prompts` must be a list of strings, but is one string": lambda m: m.generate_many("a"),
     "`typed` must be a string, but is of type int": lambda m: m.session().type(5),
-    "`hypotheses` must be a list of strings, but is one string": lambda m: nextword.rescore(m, "ab", [1, 2]),
     "`candidates` must be a list of strings, but is one string": lambda m: m.rank("a ___", "b"),
     "`word` must be a string": lambda m: m.nearest_words(5),
     "`stop` must be a list of texts, but is the string 'dog'": lambda m: m.generate("the", stop="dog"),

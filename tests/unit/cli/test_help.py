@@ -123,7 +123,7 @@ def test_an_example_is_understood(name: str, example: str, tmp_path: Path, monke
     assert command_of(name).make_context(name, arguments).command.name == name
 
 
-USES_A_MODEL = [name for name in commands() if "RUN_OR_MODEL" in help_of(name) and name not in ("rescore", "export")]
+USES_A_MODEL = [name for name in commands() if "RUN_OR_MODEL" in help_of(name) and name != "export"]
 """Commands that work on a model, except for those that need more than the sample model."""
 
 
@@ -153,19 +153,6 @@ def example_folder(trained_run: Path, small_text: Path, tmp_path_factory: pytest
     shutil.copy(small_text, folder / "my-text.txt")
     (folder / "lines.txt").write_text("the cat sat on the mat .\nit was a good day .\n", encoding="utf-8")
     (folder / "words.txt").write_text("cat\ndog\n", encoding="utf-8")
-    (folder / "weights.toml").write_text(
-        '[rescoring]\nmodel_weight = 0.5\nfirst_pass_weights = [1.0]\n[scores]\nnames = ["acoustic"]\n',
-        encoding="utf-8",
-    )
-    table = (
-        "utterance\ttext\tacoustic\treference\n"
-        "a\tthe cat sat on the mat .\t-9\tthe cat sat on the mat .\n"
-        "a\tthe mat sat on the cat .\t-8\tthe cat sat on the mat .\n"
-    )
-    for name in ("dev.tsv", "test.tsv"):
-        (folder / name).write_text(table, encoding="utf-8")
-    lines = '{"utterance": "a", "text": "it was a good day .", "acoustic": -3}\n'
-    (folder / "test.jsonl").write_text(lines, encoding="utf-8")
     main(["export", str(folder / "runs" / "demo"), "--quiet"])
     return folder
 

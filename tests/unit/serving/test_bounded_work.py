@@ -53,10 +53,6 @@ def new_words(count: int, length: int = 8) -> list[str]:
     return ["".join(_RANDOM.choices(string.ascii_lowercase, k=length)) for _ in range(count)]
 
 
-def _hypotheses(lines: list[str]) -> dict[str, Any]:
-    return {"lists": [{"hypotheses": [{"text": line, "scores": [1.0] * 8} for line in lines]}]}
-
-
 WORST: dict[str, tuple[str, dict[str, Any]]] = {
     "the next word after the longest text": ("/v1/suggest", {"text": text(TOKENS), "k": 100}),
     "the next word by counts": ("/v1/suggest", {"text": text(TOKENS), "k": 100, "bigram": True}),
@@ -80,7 +76,6 @@ WORST: dict[str, tuple[str, dict[str, Any]]] = {
         {"text": f"{text(PER_LINE - 8)} ___ so", "candidates": [text(2) for _ in range(LINES)]},
     ),
     "proposals": ("/v1/rank", {"text": f"{text(PER_LINE - 8)} ___ so", "proposals": LINES}),
-    "hypotheses": ("/v1/rescore", _hypotheses([text(PER_LINE - 2) for _ in range(LINES)])),
     "the longest text to cut": ("/tokenize", {"prompt": text(TOKENS)}),
     "log-probabilities of the longest prompt": (
         "/v1/completions",

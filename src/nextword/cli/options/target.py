@@ -1,6 +1,5 @@
 """What a command is pointed at: a run or a bundle."""
 
-import hashlib
 import time
 from contextlib import suppress
 from dataclasses import dataclass
@@ -12,7 +11,7 @@ from click.shell_completion import CompletionItem
 
 from nextword.bundle.origin import Origin, is_model_at
 from nextword.bundle.samples import SAMPLE_MODELS, sample_model_path
-from nextword.bundle.store import identity_of, is_arpa
+from nextword.bundle.store import identity_of
 from nextword.cli.options.setting_option import (
     MODEL,
     JsonOptions,
@@ -24,7 +23,7 @@ from nextword.cli.options.setting_option import (
 )
 from nextword.cli.output.messages import detail
 from nextword.engine.opening import EngineName, open_model
-from nextword.engine.text_model import LoadedModel, TextModel, UsedMethod
+from nextword.engine.text_model import LoadedModel, UsedMethod
 from nextword.text.options import OnBadBytes
 
 if TYPE_CHECKING:
@@ -117,27 +116,14 @@ class AnswerOptions(JsonOptions):
     method: UsedMethod = method_option()
     engine: EngineName = engine_option()
 
-    def open_model(self) -> TextModel:
-        """Start the model of a run or a bundle, or read an ARPA file, to which `method` does not matter."""
-        if not is_arpa(self.run_or_model):
-            return open_origin(Origin.of(self.run_or_model), self.method)
-        from nextword.engine.methods.ngram import arpa_model  # here, for it would slow the start of all commands
-
-        return arpa_model(self.run_or_model)
-
-    @property
-    def arpa_file(self) -> Path | None:
-        """The ARPA file that takes the place of a model, if one does."""
-        return self.run_or_model if is_arpa(self.run_or_model) else None
+    def open_model(self) -> LoadedModel:
+        """Start the model of a run or a bundle."""
+        return open_origin(Origin.of(self.run_or_model), self.method)
 
     @property
     def model_identity(self) -> str:
         """The name of the model and the first digits of its SHA-256; see `identity_of`."""
-        path = self.run_or_model
-        if not is_arpa(path):
-            return identity_of(Origin.of(path).bundle, with_mixture=self.method == "mixture")
-        with path.open("rb") as file:
-            return f"{path.name} {hashlib.file_digest(file, 'sha256').hexdigest()[:12]}"
+        return identity_of(Origin.of(self.run_or_model).bundle, with_mixture=self.method == "mixture")
 
 
 @dataclass(frozen=True, kw_only=True)

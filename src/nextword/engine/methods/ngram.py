@@ -3,7 +3,6 @@
 from collections.abc import Collection
 from dataclasses import dataclass
 from operator import itemgetter
-from pathlib import Path
 from typing import Any, ClassVar, override
 
 import numpy as np
@@ -13,19 +12,11 @@ from nextword.engine.engine import Engine, State, WindowPrediction
 from nextword.engine.methods.method import AppliedMethod, Method, Splits
 from nextword.engine.mixture.mixture_engine import MixtureEngine, NgramPart
 from nextword.engine.mixture.tuning import mixture_log_prob
-from nextword.engine.ngram.arpa import read_arpa
-from nextword.engine.ngram.backoff_model import BEGIN, BackoffTokens
-from nextword.engine.ngram.backoff_model import END as SENTENCE_END
 from nextword.engine.ngram.interpolated_model import InterpolatedModel, contexts_of
 from nextword.engine.ngram.kneser_ney import KneserNeyModel
 from nextword.engine.stream import token_log_probs
-from nextword.engine.text_model import TextModel
-from nextword.errors import TextError
 from nextword.settings import Settings, setting
 from nextword.text.batching.window import TokenIds
-from nextword.text.tokens.spelling import SpellingModel
-from nextword.text.tokens.tokenizer import Tokenizer
-from nextword.text.tokens.vocabulary import END, Vocabulary
 
 
 class NgramModelEngine(DistributionEngine):
@@ -34,7 +25,7 @@ class NgramModelEngine(DistributionEngine):
     A state holds the last tokens read `(B, order - 1)`, int32, never changed in place.
     """
 
-    def __init__(self, model: KneserNeyModel | BackoffTokens, *, end_id: int) -> None:
+    def __init__(self, model: KneserNeyModel, *, end_id: int) -> None:
         super().__init__(vocabulary_size=model.vocabulary_size, end_id=end_id)
         self._model = model
 
@@ -50,26 +41,6 @@ class NgramModelEngine(DistributionEngine):
         log_probs = self._model.log_probs(contexts.reshape(inputs.size, length))
         log_probs = log_probs.reshape(*inputs.shape, self.vocabulary_size)
         return WindowPrediction(log_probs, None), read[:, read.shape[1] - length :]
-
-
-def arpa_model(path: Path) -> TextModel:
-    """Read an ARPA file as a text model whose tokens are words between spaces, with the scores of `nextword.kenlm`."""
-    model = read_arpa(path)
-    if END in model.words:
-        raise TextError(f"`{path}` must not have the word `{END}`, which stands for the end of a line here; rename it")
-    words = [number for number, word in enumerate(model.words) if word != BEGIN]
-    tokens = (END if model.words[number] == SENTENCE_END else model.words[number] for number in words)
-    vocabulary = Vocabulary(tuple(tokens))
-    engine = NgramModelEngine(BackoffTokens(model, np.array(words)), end_id=vocabulary.end_id)
-    return TextModel(engine, Tokenizer("pretokenized", "line", vocabulary, _Unspelled({})))
-
-
-class _Unspelled(SpellingModel):
-    """Charges nothing, because the `<unk>` of an ARPA file stands for one unknown word, not for all together."""
-
-    @override
-    def log_prob(self, word: str) -> float:
-        return 0.0
 
 
 _ORDERS = (3, 4, 5, 6)

@@ -1,1 +1,1 @@
-"""N-gram models: counts, modified Kneser-Ney smoothing, ARPA files, and the mixture with a network."""
+"""N-gram models: counts, modified Kneser-Ney smoothing, and ARPA files."""

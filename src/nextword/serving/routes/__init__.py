@@ -1,1 +1,1 @@
-"""The routes over text: tokens, scores, ranks, rescoring and suggestions."""
+"""The routes over text: tokens, scores, ranks and suggestions."""

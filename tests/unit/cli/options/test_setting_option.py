@@ -18,7 +18,6 @@ from nextword.text.options import BatchOptions, TextOptions
 from nextword.training.options import TrainingOptions
 from nextword.training.plan import TimePlan
 from support.commands import Captured, nextword
-from support.toy_arpa import TOY_ARPA
 
 KINDS: tuple[type[Settings], ...] = (TextOptions, BatchOptions, ModelOptions, TrainingOptions)
 FIELDS = [(kind, field) for kind in KINDS for field in dataclasses.fields(kind)]
@@ -142,8 +141,6 @@ def test_a_value_that_cannot_be_read_is_a_mistake_of_usage(arguments: list[str],
     [
         ("score", "{model}", "--summary-output", "{file}"),
         ("vectors", "{model}", "--output", "{file}"),
-        ("rescore", "{model}", "{model}/list.tsv", "--model-weight", "1", "--output", "{file}"),
-        ("rescore", "{model}", "{model}/list.tsv", "--tune", "--weights-output", "{file}"),
         ("suggest", "{model}", "--interactive", "--user-words", "{file}"),
     ],
 )
@@ -176,9 +173,6 @@ def test_what_no_file_may_take_the_place_of_is_told_before_anything_is_read(tmp_
         ("vectors", "austen", "{file}", "-o", "{file}"),
         ("ngram", "{other}", "--arpa", "{file}"),
         ("compare", "austen", "{other}", "--max-tokens", "2", "-o", "{file}"),
-        ("score", "{arpa}", "{other}", "-o", "{arpa}"),
-        ("score", "{arpa}", "{other}", "--summary-output", "{arpa}"),
-        ("rescore", "{arpa}", "{other}", "-o", "{arpa}"),
     ],
     ids=" ".join,
 )
@@ -186,15 +180,14 @@ def test_a_file_that_a_command_uses_is_not_overwritten(
     tmp_path: Path, capsys: Captured, arguments: tuple[str, ...]
 ) -> None:
     lines = "the cat sat on the mat\n" * 40
-    texts = {"file": lines, "other": lines, "arpa": TOY_ARPA}
-    paths = {"file": tmp_path / "lines.npy", "other": tmp_path / "other.txt", "arpa": tmp_path / "model.arpa"}
-    for name, path in paths.items():
-        path.write_text(texts[name], encoding="utf-8")
+    paths = {"file": tmp_path / "lines.npy", "other": tmp_path / "other.txt"}
+    for path in paths.values():
+        path.write_text(lines, encoding="utf-8")
     assert nextword(*(argument.format(**paths) for argument in arguments)) == 2
     captured = capsys.readouterr()
     assert captured.out == ""
     assert re.search("` must (not be overwritten|be .* to be replaced)", captured.err)
-    assert {name: path.read_text(encoding="utf-8") for name, path in paths.items()} == texts
+    assert {path.read_text(encoding="utf-8") for path in paths.values()} == {lines}
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

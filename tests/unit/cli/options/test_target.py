@@ -56,7 +56,6 @@ def test_another_name_is_refused_with_the_nearest(mistake: Command) -> None:
         ["rank", "MODEL", "the ___ sat .", "cat", "mat"],
         ["surprise", "MODEL", "TEXT"],
         ["compare", "MODEL", "TEXT"],
-        ["rescore", "MODEL", "NBEST"],
     ],
     ids=" ".join,
 )
@@ -64,10 +63,9 @@ def test_commands_answer_with_the_mixture_unless_the_network_is_asked_for(
     arguments: list[str], small_bundle: Bundle, tmp_path: Path, printed: Command
 ) -> None:
     (tmp_path / "text").write_text("the cat sat on the mat .\nthe mat sat on the cat .\n", encoding="utf-8")
-    (tmp_path / "nbest").write_text("u1\tthe cat sat .\t-4\nu1\ton the mat .\t-5\n", encoding="utf-8")
 
     def answer(model: Path, *options: str) -> str:
-        paths = {"MODEL": model, "TEXT": tmp_path / "text", "NBEST": tmp_path / "nbest"}
+        paths = {"MODEL": model, "TEXT": tmp_path / "text"}
         return printed(*(paths.get(argument, argument) for argument in arguments), *options)
 
     mixed = small_bundle(mixes=True)

@@ -1,21 +1,12 @@
-from pathlib import Path
-
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
-from nextword import kenlm
-from nextword.engine.methods.ngram import Ngram, NgramEngine, NgramModelEngine, NgramOptions, arpa_model
+from nextword.engine.methods.ngram import Ngram, NgramEngine, NgramModelEngine, NgramOptions
 from nextword.engine.ngram.interpolated_model import contexts_of
 from nextword.engine.ngram.kneser_ney import KneserNeyModel
 from nextword.engine.stream import token_log_probs
-from nextword.engine.text_model import TextModel
-from nextword.errors import SettingError, TextError
-from nextword.inference.scoring.lines import ScoringOptions, score_lines
-from nextword.inference.suggestion.suggestion import suggest
+from nextword.errors import SettingError
 from support.inner_engines import BigramEngine, splits_of, text_of, toy_engine
-from support.toy_arpa import TOY_ARPA
 
 TEXT = np.random.default_rng(0).integers(6, size=12, dtype=np.int32)
 
@@ -64,8 +55,6 @@ def test_untuned_it_reads_the_train_split_alone() -> None:
 
 LONG_TEXT = np.random.default_rng(0).integers(6, size=40, dtype=np.int32)
 
-WORDS = ("the", "cat", "sat", "on", "mat", "a", "dog", "bird", "zebra", "<unk>")
-
 
 @pytest.mark.parametrize("order", [1, 2, 4])
 @pytest.mark.parametrize("cut", [1, 7])
@@ -88,57 +77,3 @@ def test_rows_do_not_depend_on_their_neighbors() -> None:
     both, _ = engine.step(np.array([0, 1], np.int32), state)
     alone, _ = engine.step(np.array([1], np.int32), engine.select(state, np.array([1])))
     np.testing.assert_array_equal(both[1], alone[0])
-
-
-@pytest.fixture(scope="module")
-def path(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    path = tmp_path_factory.mktemp("arpa") / "toy.arpa"
-    path.write_text(TOY_ARPA, encoding="utf-8")
-    return path
-
-
-@pytest.fixture(scope="module")
-def model(path: Path) -> TextModel:
-    return arpa_model(path)
-
-
-@given(lines=st.lists(st.lists(st.sampled_from(WORDS), max_size=9).map(" ".join), max_size=4), bos=st.booleans())
-@pytest.mark.parametrize("eos", [True, False])
-def test_lines_have_the_scores_of_kenlm(
-    path: Path, model: TextModel, lines: list[str], *, bos: bool, eos: bool
-) -> None:
-    expected = [kenlm.Model(str(path)).score(line, bos=bos, eos=eos) for line in lines]
-    found = [line.log10_prob for line in score_lines(model, lines, ScoringOptions(bos=bos, eos=eos))]
-    np.testing.assert_allclose(found, expected, atol=1e-5)
-
-
-def test_lines_that_are_read_as_one_text_have_no_context(path: Path, model: TextModel) -> None:
-    lines = ["the cat sat", "a dog"]
-    found = [line.log10_prob for line in score_lines(model, lines, ScoringOptions(carry=True))]
-    np.testing.assert_allclose(found, list(map(kenlm.Model(str(path)).score, lines)), atol=1e-5)
-
-
-def test_probabilities_sum_to_one(model: TextModel) -> None:
-    engine, ids = model.engine, model.tokenizer.encode("the cat sat on")
-    prediction, _ = engine.predict_window(np.array([[engine.end_id, *ids]], np.int32), engine.start(1))
-    np.testing.assert_allclose(np.exp(prediction.log_probs).sum(axis=-1), 1, atol=1e-5)
-
-
-def test_words_are_suggested(model: TextModel) -> None:
-    assert [found.text for found in suggest(model, "the", 2)] == ["cat", "mat"]
-
-
-def test_a_model_of_single_words_needs_no_context(tmp_path: Path) -> None:
-    path = tmp_path / "one.arpa"
-    path.write_text(
-        "\\data\\\nngram 1=4\n\n\\1-grams:\n-0.6\t</s>\n-99\t<s>\n-0.6\tcat\n-0.3\t<unk>\n\n\\end\\\n", encoding="utf-8"
-    )
-    (found,) = score_lines(arpa_model(path), ["cat dog cat"])
-    assert found.log10_prob == pytest.approx(kenlm.Model(str(path)).score("cat dog cat"), abs=1e-5)
-
-
-def test_the_end_of_a_line_has_one_name(tmp_path: Path) -> None:
-    path = tmp_path / "ends.arpa"
-    path.write_text(TOY_ARPA.replace("mat", "<eos>"), encoding="utf-8")
-    with pytest.raises(TextError, match=r"ends\.arpa` must not have the word `<eos>`"):
-        arpa_model(path)

@@ -1,1 +1,0 @@
-"""Rescoring of a recognizer's hypotheses with a language model."""

@@ -320,7 +320,7 @@ def _jobs() -> dict[str, Job]:
     training_runs: dict[str, Job] = {}
     for number, (name, flags) in enumerate(_TRAINING_RUNS.items()):
         training_runs[name] = partial(_train, flags=flags, number=_SIGNALS[number % 3], use=used.get(name))
-    return {"quick": training_runs["quick"], "minutes": _minutes, "tune": _tune, "api": _api, **training_runs}
+    return {"quick": training_runs["quick"], "minutes": _minutes, "api": _api, **training_runs}
 
 
 def _train(place: Workplace, name: str, flags: Sequence[str], number: signal.Signals, use: Job | None = None) -> Pins:
@@ -372,13 +372,6 @@ def _with_plan(config: str) -> str:
     if not steps or not rounds:
         raise RuntimeError("the plan of a run of given minutes is written in another way; change `_with_plan`")
     return config
-
-
-def _tune(place: Workplace, name: str) -> Pins:
-    """Search settings by a few short trials."""
-    begin = ("tune", "text", "--study", "study", "--trials", "3", "--rounds", "2", "--pruner", "none")
-    sizes = (*_SIZES, "--hidden-sizes", "8", "--embedding-size", "8", "--epochs", "1")
-    return place.pins_of(name, [Step("study", (*begin, *sizes, "--json"))])
 
 
 def _api(place: Workplace, name: str) -> Pins:

@@ -24,7 +24,7 @@ import importlib.util
 
 if importlib.util.find_spec("nextword") is None:
     %pip install --quiet '{}'"""
-PACKAGE = "nextword[notebook]"
+PACKAGE = "nextword[train]"
 
 _METADATA = {
     "kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"},

@@ -67,7 +67,6 @@ from nextword.training.options import TrainingOptions as TrainingOptions
 from nextword.training.progress import RoundRecord as RoundRecord
 from nextword.training.progress import TrainingPoint as TrainingPoint
 from nextword.training.report.history import TrainingHistory as TrainingHistory
-from nextword.training.report.mlflow_logger import MlflowLogger as MlflowLogger
 from nextword.training.report.tensorboard_logger import TensorBoardLogger as TensorBoardLogger
 from nextword.training.step.stream_model import StreamModel as StreamModel
 

@@ -3,7 +3,7 @@
 A test takes a page from top to bottom, its commands and its blocks of Python with shared names, in a folder with a tiny
 trained run. A new example is picked up without work. The rules:
 
-- `train`, `tune`, `doctor` and `serve` are parsed, with every flag and value, and not run, since they take minutes.
+- `train`, `doctor` and `serve` are parsed, with every flag and value, and not run, since they take minutes.
 - `evaluate --keystrokes` types 300 tokens unless the page says how many.
 - A name `runs/NAME`, `RUN`, `DIR` or `MODEL` is a copy of the tiny run; a text file is one of `_files`.
 - `nextword.train` in a block of Python trains for a moment, with a tiny network unless the page has one of its own.
@@ -49,7 +49,7 @@ PAGES = [page for page in PAGES if page.name not in RECORDS]
 PARSED = [page for page in PAGES if page.parent.name in COMPARED and not Page(page).is_compared]
 PAGES = [page for page in PAGES if page.parent.name not in COMPARED]
 PAGES = [page for page in PAGES if any(each.runs for each in blocks_of(page))]
-PARSED_ONLY = {"train", "launch", "tune", "doctor", "serve"}
+PARSED_ONLY = {"train", "launch", "doctor", "serve"}
 TEXTS = dict.fromkeys(("ptb", "wikitext-2", "TEXT", "my-text"), "my-text.txt")
 SERVER = "127.0.0.1:8000"
 RUNS = re.compile(r"\bruns/[\w-]+|(?<=^nextword export )my-model", re.MULTILINE)

@@ -1,15 +1,7 @@
 """The records of a short run, with points within its rounds."""
 
-from collections.abc import Callable
-from pathlib import Path
-
-import pytest
-
-from nextword.training.config import RunConfig
-from nextword.training.context import RunContext
 from nextword.training.plan import Plan
 from nextword.training.progress import RoundRecord, TrainingPoint, TrainingProgress
-from nextword.training.report.run_logger import RunLogger, logged
 
 
 def make_records(*valid_perplexities: float) -> list[RoundRecord]:
@@ -44,21 +36,3 @@ POINTS = make_points(900.0, 500.0, 300.0, 220.0, 170.0, 150.0, 130.0, 120.0)
 PLAN = Plan(20, 10, (40,))
 STAGES = [TrainingProgress(records=tuple(RECORDS[:count]), points=tuple(POINTS[: 2 * count])) for count in range(5)]
 """The progress at the beginning and after each round."""
-
-
-def log_run(
-    logger: RunLogger,
-    *stages: TrainingProgress,
-    run: Path = Path("run"),
-    config: RunConfig | None = None,
-    warn: Callable[[str], object] = pytest.fail,
-    stop: BaseException | None = None,
-) -> None:
-    """Log a run that begins at the first stage, ends its rounds at the others, and may raise an error then."""
-    context = RunContext(callbacks=[logger], warn=warn)
-    with logged(context, run, config or RunConfig.of("quick")) as watched:
-        watched.observer.on_start(PLAN, stages[0])
-        for progress in stages[1:]:
-            watched.observer.on_round(progress.records[-1], PLAN, progress)
-        if stop is not None:
-            raise stop

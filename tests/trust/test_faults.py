@@ -4,15 +4,11 @@ import errno
 import os
 import random
 import shutil
-import warnings
-from contextlib import ExitStack
-from functools import partial
 from pathlib import Path
 from typing import Protocol
 
 import numpy as np
 import pytest
-from optuna.storages.journal import JournalFileSymlinkLock
 
 from nextword.bundle.store import read_bundle, write_bundle
 from nextword.display.page.html_file import write_html
@@ -25,12 +21,7 @@ from nextword.text.corpus import Corpus
 from nextword.text.encoding import cut_text
 from nextword.text.options import TextOptions
 from nextword.training.checkpoint_store import CheckpointStore
-from nextword.training.tuning import study as study_module
-from nextword.training.tuning.database import Outcome
-from nextword.training.tuning.study import Study
-from nextword.training.tuning.study_settings import StudyDirectory
 from support.checkpoint_stores import assert_whole, best_of, filled_store, newest_of, save
-from support.small_studies import SETTINGS
 from support.system_faults import Fault, changing_calls, traced
 from support.tiny_bundle import tiny_bundle
 from support.trust_cases import TrustCases, trust_amount
@@ -192,39 +183,7 @@ class CacheFolder:
             assert (self._folder(root, digit) / "ids").read_bytes() == digit.encode() * 1000
 
 
-class Trials:
-    """A trial of a study is claimed, reported and ended."""
-
-    def prepare(self, root: Path) -> None:
-        self._end_one(root, 20.0)
-
-    def _end_one(self, root: Path, perplexity: float) -> None:
-        study = Study(StudyDirectory(root / "study"), SETTINGS)
-        with ExitStack() as held:
-            claim = study.claim(held)
-            assert claim is not None
-            claim.report(1, perplexity)
-            study.end(claim, Outcome("complete", perplexity))
-
-    def write(self, root: Path) -> None:
-        self._end_one(root, 10.0)
-
-    def check(self, root: Path, *, acknowledged: bool) -> None:
-        with pytest.MonkeyPatch.context() as monkeypatch, warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # Optuna warns that it removes the lock of a process that is gone
-            lock = partial(JournalFileSymlinkLock, grace_period=1)  # 30 seconds without it
-            monkeypatch.setattr(study_module, "JournalFileSymlinkLock", lock)
-            self._check(root, acknowledged)
-
-    def _check(self, root: Path, acknowledged: bool) -> None:
-        study = Study(StudyDirectory(root / "study"), SETTINGS)
-        values = [trial.value for trial in study.trials if trial.state.name == "COMPLETE"]
-        assert values in ([[20.0, 10.0]] if acknowledged else [[20.0], [20.0, 10.0]])
-        self._end_one(root, 5.0)
-        assert 5.0 in [trial.value for trial in Study(StudyDirectory(root / "study"), SETTINGS).trials]
-
-
-WRITERS = [Checkpoints, Bundles, OneFile, NgramModel, Words, TokenStores, CutShards, CacheFolder, Trials]
+WRITERS = [Checkpoints, Bundles, OneFile, NgramModel, Words, TokenStores, CutShards, CacheFolder]
 """An export and a mixture write a bundle, as `Bundles` does."""
 
 

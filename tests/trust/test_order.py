@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from support.trust_cases import TrustCases
-from trust.test_faults import WRITERS, Checkpoints, Trials, Writer, log_of
+from trust.test_faults import WRITERS, Checkpoints, Writer, log_of
 
 _CALL = re.compile(r'\d+ +(\w+)\((?:[^"<]*<)?(?:AT_FDCWD<[^>]*>, )?"?([^">]+)[">](.*)')
 _TARGET = re.compile(r'"([^"]+)"\) = 0')
@@ -37,7 +37,7 @@ class Order:
 
     def _renamed(self, source: Path, target: Path) -> None:
         """Record a name that readers find; names that begin with a dot are those of work in progress."""
-        if target.name.startswith(".") or target.suffix == ".rename":  # the latter is a lock of Optuna
+        if target.name.startswith("."):
             return
         late = [path for path in self.unsynced if source in (path, *path.parents)]
         self.violations += [f"{path} is named {target.name} before it is synced" for path in late]
@@ -55,7 +55,7 @@ def test_bytes_are_synced_before_the_name_and_the_name_before_the_return(
 ) -> None:
     order = order_of(kind(), tmp_path / "root")
     assert order.violations == []
-    assert order.named or kind is Trials, "a study appends to its journal and gives no name"
+    assert order.named
     trust_cases.add(names=len(order.named), violations=0)
 
 

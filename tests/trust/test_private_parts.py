@@ -81,5 +81,3 @@ def test_errors_of_jax_have_the_words_that_nextword_looks_for() -> None:
     jnp.zeros(1).block_until_ready()
     with pytest.raises(RuntimeError, match="before any JAX"):  # in `training.cluster.joined`
         jax.distributed.initialize("127.0.0.1:1", 1, 0)
-    with pytest.raises(RuntimeError, match="RESOURCE_EXHAUSTED"):  # in `training.tuning.trial_run`
-        jnp.zeros(2**46).block_until_ready()

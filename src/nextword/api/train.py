@@ -29,7 +29,7 @@ from nextword.training.config import RunConfig, Tables, merge_tables, tables_of
 from nextword.training.context import RunContext
 from nextword.training.report.history import TrainingHistory
 from nextword.training.report.notebook_display import NotebookDisplay, in_notebook
-from nextword.training.report.progress_bar import ProgressBar, live_bar
+from nextword.training.report.progress_bar import ProgressBar
 from nextword.training.start import Run
 
 if TYPE_CHECKING:
@@ -52,7 +52,6 @@ def train(
     field: str | None = None,
     callbacks: Sequence["keras.callbacks.Callback"] = (),
     verbose: int = 1,
-    live: bool | None = None,
 ) -> TrainedModel:
     """Train a model on a text, and return it with its best weights.
 
@@ -73,9 +72,8 @@ def train(
             words and gets the words of the text.
         field: Field that holds the text in JSON Lines, or in rows of a data set (default: `text`).
         callbacks: Keras callbacks. An epoch, to them, is a round.
-        verbose: 0 prints nothing; 1 shows a progress bar and a row for each round; 2 also details.
-        live: Whether to show the curve while it grows, unless `verbose` is 0: in the output of a notebook's cell, or in
-            a terminal. By default, in notebooks only.
+        verbose: 0 prints nothing; 1 shows a progress bar and a row for each round, or in a notebook a bar and a curve
+            that grows; 2 also details.
 
     Raises:
         TextError: The text is refused.
@@ -95,7 +93,7 @@ def train(
         given = _with_model(given, model)
     config = RunConfig.of(preset, given)
     processes = cluster_of(config, has_model=model is not None)
-    with _context(callbacks, verbose, live) as context, _run_directory(run) as directory:
+    with _context(callbacks, verbose) as context, _run_directory(run) as directory:
         root, own = processes.directory(directory.root), processes.settings(config)
         begun = RunDirectory(root)
         former = RunConfig.of_run(begun) if begun.is_run else None
@@ -160,17 +158,17 @@ def _corpus(
 
 
 @contextmanager
-def _context(callbacks: Sequence["keras.callbacks.Callback"], verbose: int, live: bool | None) -> Iterator[RunContext]:
+def _context(callbacks: Sequence["keras.callbacks.Callback"], verbose: int) -> Iterator[RunContext]:
     context = RunContext(callbacks=callbacks)
     if not verbose:
         yield context
         return
-    if in_notebook() and live is not False:
+    if in_notebook():
         with NotebookDisplay() as display:
             yield _telling(replace(context, observer=display), print, verbose)
         return
     console = Console(highlight=False, soft_wrap=True, emoji=False)
-    with live_bar(console) if live else ProgressBar(console) as bar:
+    with ProgressBar(console) as bar:
         context = replace(context, observer=bar, reading=bar.on_reading)
         yield _telling(context, partial(console.print, markup=False), verbose)
 

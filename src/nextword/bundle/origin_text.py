@@ -110,6 +110,4 @@ class OriginText:
         if self.source is None or self.origin.text_sha256 is None:
             return False
         parts = resolve_source(self.source, self.options, data_dir=self.data_dir).parts
-        splits = [parts[split] for split in SPLITS]
-        known = (joined_sha256(*splits[:last]) for last in (3, 2))  # trials know no test split
-        return self.origin.text_sha256 not in known
+        return self.origin.text_sha256 != joined_sha256(*(parts[split] for split in SPLITS))

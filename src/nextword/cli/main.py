@@ -25,7 +25,6 @@ _GROUPS = {
         "runs": "List training runs, or compare some.",
         "presets": "List the presets, or print the settings of one.",
         "mix": "Fit the mixture of a model, or take it out.",
-        "tune": "Search for the best settings for a text.",
         "launch": "Start several processes of a command on this machine.",
         "plan": "Estimate what training on several machines takes.",
     },

@@ -44,11 +44,11 @@ from nextword.training.cluster.cluster import cluster_of, own_directory
 from nextword.training.cluster.group import ProcessGroup
 from nextword.training.config import RunConfig
 from nextword.training.context import RunContext
-from nextword.training.report.progress_bar import ProgressBar, live_bar
+from nextword.training.report.progress_bar import ProgressBar
 from nextword.training.start import Run
 
 if TYPE_CHECKING:
-    from nextword.training.report.run_logger import RunLogger
+    from nextword.training.report.tensorboard_logger import TensorBoardLogger
 
 
 _SHORT = ("base", "epochs", "minutes", "seed", "tokenizer", "hidden_sizes", "learning_rate", "batch_size")
@@ -67,16 +67,8 @@ class _TrainOptions(JsonOptions):
     finish: Path | None = option(
         None, help="End this run now, with its best weights.", metavar="RUN", complete=complete_directory, is_rare=True
     )
-    live: bool = option(False, help="Show a growing curve.")
     tensorboard: Path | None = option(
         None, help="Log the run for TensorBoard in DIR/RUN.", type=DIRECTORY, unset="no log", is_rare=True
-    )
-    mlflow: str | None = option(
-        None,
-        help="Log the run to MLflow: a folder, or the address of a server.",
-        metavar="PLACE",
-        unset="no log",
-        is_rare=True,
     )
     dry_run: bool = option(False, help="Show size, steps, memory and time of the run. Do not train.")
     data_dir: Path | None = data_dir_option()
@@ -121,13 +113,13 @@ def train(options: _TrainOptions, given: Tables) -> None:
 
 def _continue(root: Path, options: _TrainOptions, watched: "_Watched") -> None:
     alone = "resume" if options.resume else "finish"
-    if others := given_names(alone, "data_dir", "as_json", "live", "tensorboard", "mlflow"):
+    if others := given_names(alone, "data_dir", "as_json", "tensorboard"):
         raise SettingError(
             f"`--{alone}` must stand alone, but `{others[0]}` was given too; a run keeps the settings it began with"
         )
     own = RunDirectory(own_directory(root))
     RunConfig.of_run(own)
-    if own.is_finished and not (options.tensorboard or options.mlflow or ProcessGroup.from_environment()):
+    if own.is_finished and not ProcessGroup.from_environment():
         watched.show_finished(own)
         return
     watched.train(own, partial(Run.open, root), to_end=options.resume is not None)
@@ -148,19 +140,13 @@ def _show_forecast(text: str, settings: RunConfig, directory: Path, options: _Tr
     click.echo("\n".join(lines))
 
 
-def _loggers(options: _TrainOptions, directory: Path) -> list["RunLogger"]:
-    loggers: list[RunLogger] = []
-    if options.tensorboard is not None:
-        require_framework()
-        from nextword.training.report.tensorboard_logger import TensorBoardLogger
+def _loggers(options: _TrainOptions, directory: Path) -> list["TensorBoardLogger"]:
+    if options.tensorboard is None:
+        return []
+    require_framework()
+    from nextword.training.report.tensorboard_logger import TensorBoardLogger
 
-        loggers.append(TensorBoardLogger(options.tensorboard / name_in_logs(directory)))
-    if options.mlflow is not None:
-        require_framework()
-        from nextword.training.report.mlflow_logger import MlflowLogger
-
-        loggers.append(MlflowLogger(options.mlflow))
-    return loggers
+    return [TensorBoardLogger(options.tensorboard / name_in_logs(directory))]
 
 
 def _how_to_resume(directory: RunDirectory) -> str:
@@ -179,7 +165,7 @@ class _Watched:
         self._console = Console(**form, stderr=options.as_json, quiet=self._verbosity < 0)
         self._options = options
         has_bar = self._verbosity >= 0  # a bar would take warnings to the quiet console
-        self._bar = live_bar if options.live and has_bar else partial(ProgressBar, live=has_bar)
+        self._bar = partial(ProgressBar, live=has_bar)
 
     def context(self, **observers: Any) -> RunContext:
         say = partial(self._console.print, markup=False)

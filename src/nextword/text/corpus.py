@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Self, override
+from typing import Self
 
 import tokenizers
 
@@ -100,24 +100,7 @@ def _kept(base: Vocabulary, parts: Iterable[Mapping[str, int]], **_limits: int |
 
 
 @dataclass(frozen=True)
-class TrainingText:
-    """A text as a training run sees it: a `Corpus`, or a text whose test split was never opened."""
-
-    name: str  # name of the sample, file or folder
-    stored_name: str  # the name by which it is found again from any folder
-    options: TextOptions  # the resolved text settings
-    tokenizer: Tokenizer
-    train: TokenStore
-    valid: TokenStore
-
-    @property
-    def sha256(self) -> str:
-        """SHA-256 of the hashes of the splits, in hexadecimal."""
-        return joined_sha256(self.train, self.valid)
-
-
-@dataclass(frozen=True)
-class Corpus(TrainingText):
+class Corpus:
     """A text as token ids on disk, in three splits.
 
     Attributes:
@@ -138,6 +121,12 @@ class Corpus(TrainingText):
         (10, True)
     """
 
+    name: str
+    stored_name: str
+    options: TextOptions
+    tokenizer: Tokenizer
+    train: TokenStore
+    valid: TokenStore
     test: TokenStore
     report: TextReport
 
@@ -257,15 +246,9 @@ class Corpus(TrainingText):
         return f"Corpus({self.name!r}, {sizes} tokens, {self.tokenizer.summary})"
 
     @property
-    @override
     def sha256(self) -> str:
         """SHA-256, in hexadecimal, over the SHA-256 digests of the three splits."""
         return joined_sha256(self.train, self.valid, self.test)
-
-    @property
-    def sha256_without_test(self) -> str:
-        """The same over training and validation split; a sweep recognizes its text by it."""
-        return super().sha256
 
     def split(self, name: SplitName) -> TokenStore:
         """Return the split of this name.

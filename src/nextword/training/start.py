@@ -1,4 +1,4 @@
-"""Starts and resumes training runs: the one door for the command, for Python and for the trials of a sweep."""
+"""Starts and resumes training runs: the one door for the command and for Python."""
 
 import time
 from collections.abc import Callable, Iterator
@@ -14,7 +14,7 @@ from nextword.system.cache import cache_root
 from nextword.system.files import write_file
 from nextword.system.framework import keep_freed_memory, use_compilation_cache
 from nextword.system.sealed_directory import remove_leftovers
-from nextword.text.corpus import Corpus, TrainingText
+from nextword.text.corpus import Corpus
 from nextword.text.sources.find import TextLike
 from nextword.training import require_framework
 from nextword.training.base import Base, base_of, read_start, write_start
@@ -28,7 +28,7 @@ from nextword.training.solo import Solo
 
 if TYPE_CHECKING:
     from nextword.model.language_model import LanguageModel
-    from nextword.training.planning.preparation import Fit, Preparation
+    from nextword.training.planning.preparation import Preparation
     from nextword.training.result import FinishedRun
     from nextword.training.run import TrainingRun
 
@@ -45,7 +45,7 @@ class Run:
     """
 
     directory: RunDirectory  # the run directory of this process
-    text: TrainingText
+    text: Corpus
     context: RunContext  # observer, messages and folders
     prepared: "Preparation"  # settings, windows, teacher and plan
     model: "LanguageModel | None" = None  # a model of the user's, trained in place (default: a new one)
@@ -134,7 +134,7 @@ class Run:
             start = read_start(directory) if config.training.base else None
             tokenizer = start.tokenizer if start else None
             corpus = replace(context, say=context.detail).load_corpus(text or path, config.text, tokenizer=tokenizer)
-            if sha256 not in (corpus.sha256, corpus.sha256_without_test):
+            if sha256 != corpus.sha256:
                 raise CheckpointError(
                     f"a run must be resumed with its original text, but `{corpus.name}` has changed; "
                     "restore it, or train in a new directory"
@@ -144,19 +144,6 @@ class Run:
 
             with _locked(directory, processes, context):
                 yield cls(directory, corpus, context, prepare_again(config, corpus, processes, start), model)
-
-    @classmethod
-    def trial(cls, config: RunConfig, text: TrainingText, root: Path, context: RunContext, fit: "Fit") -> Self:
-        """Begin or open a trial of a sweep, which is not evaluated. The caller holds the lock of its directory."""
-        from nextword.training.planning.preparation import prepare_again, prepare_new
-
-        directory = RunDirectory(root)
-        remove_leftovers(root)
-        if directory.is_run:
-            return cls(directory, text, context, prepare_again(RunConfig.of_run(directory), text, Solo()))
-        run = cls(directory, text, context, prepare_new(config, text, Solo(), fit))
-        run._write_config()
-        return run
 
     @property
     def config(self) -> RunConfig:
@@ -184,8 +171,6 @@ class Run:
         from nextword.training.result import finish_run
         from nextword.training.run import TrainingRun
 
-        if not isinstance(self.text, Corpus):
-            raise TypeError("a trial has no test split, so it cannot be evaluated")
         trained = self._trained or self._work(partial(TrainingRun.run, to_end=False))
         finished = finish_run(
             trained.step.model, self.text, self.config, trained.progress, self.context, self.prepared.start
@@ -197,7 +182,6 @@ class Run:
 
     def _work(self, work: "Callable[[TrainingRun], TrainingProgress]") -> "TrainingRun":
         """Restore the run from its newest checkpoint, and train it or load its best weights."""
-        from nextword.training.report.run_logger import logged
         from nextword.training.run import TrainingRun
         from nextword.training.step.count_based_initialization import initialize_model
 
@@ -213,18 +197,16 @@ class Run:
             if prepared.start is not None and self.writes:
                 write_start(self.directory, prepared.start)
             self._write_config()
-        with logged(self._observed(), root, self.config) as context:
-            run = TrainingRun(
-                step, store, self._log, context, seconds_before=seconds_before, processes=prepared.processes
-            )
-            self._warn_if_lost(run)
-            if self.model is not None:
-                run.save_start()
-            if prepared.start is not None:
-                run.validate_start()
-                self._report_start(run.progress)
-            with run.interruption.listening():
-                progress = work(run)
+        context = self._observed()
+        run = TrainingRun(step, store, self._log, context, seconds_before=seconds_before, processes=prepared.processes)
+        self._warn_if_lost(run)
+        if self.model is not None:
+            run.save_start()
+        if prepared.start is not None:
+            run.validate_start()
+            self._report_start(run.progress)
+        with run.interruption.listening():
+            progress = work(run)
         self._log(progress)
         if run.plan.time is not None:
             plan = run.plan.time.replace(planned_steps=run.plan.planned_steps)
@@ -250,8 +232,8 @@ class Run:
             self.context.say(f"before training, perplexity on valid {start:,.2f}; by word counts alone {alone:,.2f}")
 
     def _observed(self) -> RunContext:
-        """Return the context of the steps, in which each round draws the curve; a trial has none."""
-        if not (self.writes and isinstance(self.text, Corpus)):
+        """Return the context of the steps, in which each round draws the curve."""
+        if not self.writes:
             return self.context
         batching = self.config.batching
         self.context.detail(

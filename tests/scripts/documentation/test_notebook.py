@@ -189,6 +189,6 @@ def test_the_script_checks_writes_and_removes(tmp_path: Path) -> None:
     assert run(repository="https://github.com/owner/name")[0] == 0
     link = "https://colab.research.google.com/github/owner/name/blob/main/docs/learn/notebooks/01-a.ipynb"
     assert f"[Open in Colab]({link})" in notebook.read_text("utf-8")
-    assert "'nextword[notebook] @ git+https://github.com/owner/name'" in notebook.read_text("utf-8")
+    assert "'nextword[train] @ git+https://github.com/owner/name'" in notebook.read_text("utf-8")
     assert run("--check") == run() == (0, "")  # the link stays
     assert link in notebook.read_text("utf-8")

@@ -72,8 +72,8 @@ def test_without_a_command_the_help_is_shown(capsys: Captured) -> None:
             "`--quite` is not an option of `nextword suggest`\nhint: did you mean `--quiet`?",
         ),
         (
-            ["train", "--study", "x"],
-            "`--study` is not an option of `nextword train`\nhint: `nextword train --help-all` lists",
+            ["train", "--folds", "x"],
+            "`--folds` is not an option of `nextword train`\nhint: `nextword train --help-all` lists",
         ),
         (["zzz"], "`zzz` is not a command\nhint: see `nextword --help`"),
         (

@@ -59,7 +59,7 @@ def test_a_flag_of_several_commands_is_one_declaration() -> None:
     seen: dict[str, tuple[bool, str]] = {}
     for command, option in options():
         name = long_name(option)
-        if not isinstance(option, SettingOption) and name not in ("--batch-size", "--trials", "--method"):
+        if not isinstance(option, SettingOption) and name not in ("--batch-size", "--method"):
             is_path = isinstance(option.type, click.Path)
             kind = (option.is_flag, "path" if is_path else type(option.type).__name__)
             assert seen.setdefault(name, kind) == kind, (command.name, name)

@@ -126,9 +126,9 @@ class Group(Solo):
     def context(self, context: RunContext) -> RunContext:
         if self.writes:
             return context
-        from nextword.training.report.run_logger import RunLogger  # needs Keras
+        from nextword.training.report.tensorboard_logger import TensorBoardLogger  # needs Keras
 
-        callbacks = [callback for callback in context.callbacks if not isinstance(callback, RunLogger)]
+        callbacks = [callback for callback in context.callbacks if not isinstance(callback, TensorBoardLogger)]
         return replace(context, observer=TrainingObserver(), say=lambda _: None, reading=None, callbacks=callbacks)
 
     @override

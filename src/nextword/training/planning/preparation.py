@@ -10,7 +10,7 @@ from nextword.model.language_model import LanguageModel
 from nextword.model.ops.precision import resolve_compute_dtype
 from nextword.text.batching.streams import make_windows, validation_streams
 from nextword.text.batching.window import Windows
-from nextword.text.corpus import TrainingText
+from nextword.text.corpus import Corpus
 from nextword.text.options import BatchOptions
 from nextword.training.base import Base
 from nextword.training.config import RunConfig
@@ -32,7 +32,7 @@ class Preparation:
     """What a run needs before its first step."""
 
     config: RunConfig  # the settled settings
-    text: TrainingText
+    text: Corpus
     processes: Solo  # the processes that train
     train: Windows  # the training windows of this process; of a batch that several share, they hold all rows
     valid: Windows  # the validation windows
@@ -68,9 +68,7 @@ class Preparation:
         return step
 
 
-def prepare_new(
-    config: RunConfig, text: TrainingText, processes: Solo, fit: Fit, base: Base | None = None
-) -> Preparation:
+def prepare_new(config: RunConfig, text: Corpus, processes: Solo, fit: Fit, base: Base | None = None) -> Preparation:
     """Prepare a new run: settle everything that text, machine and clock decide. Nothing is written."""
     config = config.resolved(
         text=text.options,
@@ -94,25 +92,25 @@ def prepare_new(
     return replace(prepared, start=start, known=known)
 
 
-def _start_from(base: Base, config: RunConfig, text: TrainingText) -> Bundle:
+def _start_from(base: Base, config: RunConfig, text: Corpus) -> Bundle:
     weights = carried_weights(base.bundle, text.tokenizer, text.train.ids, start=config.training.start)
     architecture = config.model.build(text.tokenizer.vocabulary_size)
     return Bundle("start", architecture, text.tokenizer, weights, f"Started from {base.bundle.name}.\n")
 
 
-def prepare_again(config: RunConfig, text: TrainingText, processes: Solo, start: Bundle | None = None) -> Preparation:
+def prepare_again(config: RunConfig, text: Corpus, processes: Solo, start: Bundle | None = None) -> Preparation:
     """Prepare a run that has begun."""
     teacher = teacher_of(config, text.tokenizer)
     return replace(_prepared(config, text, processes, _windows_of(text, processes), teacher), start=start)
 
 
-def _windows_of(text: TrainingText, processes: Solo) -> WindowsOf:
+def _windows_of(text: Corpus, processes: Solo) -> WindowsOf:
     ids, end_id = processes.part(text.train.ids), text.tokenizer.vocabulary.end_id
     return cache(partial(make_windows, ids, end_id=end_id))
 
 
 def _prepared(
-    config: RunConfig, text: TrainingText, processes: Solo, windows_of: WindowsOf, teacher: Teacher | None
+    config: RunConfig, text: Corpus, processes: Solo, windows_of: WindowsOf, teacher: Teacher | None
 ) -> Preparation:
     train = windows_of(config.batching)
     valid = validation_streams(text.valid.ids, end_id=text.tokenizer.vocabulary.end_id)

@@ -9,7 +9,7 @@ import numpy as np
 from nextword.model.architecture import useful_flops_per_word
 from nextword.model.language_model import LanguageModel
 from nextword.text.batching.streams import make_windows
-from nextword.text.corpus import Corpus, TrainingText
+from nextword.text.corpus import Corpus
 from nextword.training.config import RunConfig
 from nextword.training.optim.averaging import NUM_AVERAGES
 from nextword.training.plan import MixturePlan, Plan
@@ -107,7 +107,7 @@ class RunCosts:
     passes: int  # how often a validation reads it: once for each weight average
 
     @classmethod
-    def of(cls, config: RunConfig, text: TrainingText, words_per_second: float) -> Self:
+    def of(cls, config: RunConfig, text: Corpus, words_per_second: float) -> Self:
         """Return the costs on a machine that trains on `words_per_second`."""
         token = validation_cost(config, text.tokenizer.vocabulary_size) / words_per_second
         return cls(

@@ -1,22 +1,17 @@
-"""A progress bar for a training run, in a terminal or a notebook; in a terminal, with the growing curve above it."""
+"""A progress bar for a training run, in a terminal or a notebook."""
 
 from importlib.util import find_spec
 from typing import Self, override
 
-from rich.console import Console, Group
-from rich.live import Live
+from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from nextword.text.reading.progress import ReadingLines, ReadingProgress
 from nextword.training.context import TrainingObserver
 from nextword.training.plan import Plan
-from nextword.training.progress import RoundRecord, TrainingPoint, TrainingProgress
-from nextword.training.report.curve import GrowingCurve
-from nextword.training.report.terminal_chart import TerminalChart
+from nextword.training.progress import RoundRecord, TrainingProgress
 
 _HEADER = "round   epoch  perplexity: train     valid   words/s  elapsed     left"
-
-_REFRESHES_PER_SECOND = 4
 
 
 class ProgressBar(TrainingObserver):
@@ -105,47 +100,3 @@ def clock(seconds: float) -> str:
     minutes, seconds = divmod(round(seconds), 60)
     hours, minutes = divmod(minutes, 60)
     return f"{hours}:{minutes:02d}:{seconds:02d}"
-
-
-class LiveBar(ProgressBar):
-    """Shows what `ProgressBar` shows, and the training and validation perplexity as a chart that grows.
-
-    The lines of the rounds scroll above the chart. The last chart stays in the terminal.
-    """
-
-    def __init__(self, console: Console) -> None:
-        super().__init__(console)
-        self._curve = GrowingCurve()
-        self._chart = TerminalChart(self._curve)
-        self._live = Live(Group(self._chart, self._bar), console=console, refresh_per_second=_REFRESHES_PER_SECOND)
-
-    @override
-    def __enter__(self) -> Self:
-        self._live.start()
-        return self
-
-    @override
-    def __exit__(self, *_error: object) -> None:
-        self._live.update(self._chart)
-        self._live.stop()
-
-    @override
-    def on_start(self, plan: Plan, progress: TrainingProgress) -> None:
-        super().on_start(plan, progress)
-        self._curve.start(plan, progress)
-
-    @override
-    def on_point(self, point: TrainingPoint) -> None:
-        self._curve.add_point(point)
-
-    @override
-    def on_round(self, record: RoundRecord, plan: Plan, progress: TrainingProgress) -> None:
-        super().on_round(record, plan, progress)
-        self._curve.add_round(record, plan)
-
-
-def live_bar(console: Console) -> ProgressBar:
-    """Return a display with a growing curve; without a terminal that can show it, one that prints plain lines."""
-    if console.is_terminal and not console.is_dumb_terminal and not console.no_color:
-        return LiveBar(console)
-    return ProgressBar(console, live=False)

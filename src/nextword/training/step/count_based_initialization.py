@@ -10,7 +10,7 @@ from scipy import sparse
 
 from nextword.model.language_model import LanguageModel
 from nextword.text.batching.window import TokenIds
-from nextword.text.corpus import TrainingText
+from nextword.text.corpus import Corpus
 from nextword.training.checkpoint_store import CheckpointStore
 from nextword.training.options import TrainingOptions
 
@@ -129,9 +129,7 @@ def initialize_from_counts(model: LanguageModel, ids: TokenIds, counts: NDArray[
     model.set_named_weights(weights)
 
 
-def initialize_model(
-    model: LanguageModel, text: TrainingText, options: TrainingOptions, store: CheckpointStore
-) -> float:
+def initialize_model(model: LanguageModel, text: Corpus, options: TrainingOptions, store: CheckpointStore) -> float:
     """Initialize a new model as `options.start` requires.
 
     A trained model, or one that resumes from a checkpoint, is not changed.
@@ -146,7 +144,7 @@ def initialize_model(
     return time.monotonic() - began
 
 
-def token_counts(text: TrainingText) -> NDArray[np.integer[Any]]:
+def token_counts(text: Corpus) -> NDArray[np.integer[Any]]:
     """Count each token in the training text `(V,)`, in pieces because the text may exceed the memory."""
     ids, size = text.train.ids, text.tokenizer.vocabulary_size
     counts = np.zeros(size, np.int64)

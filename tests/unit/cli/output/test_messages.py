@@ -104,7 +104,6 @@ def test_an_error_is_colored_unless_colors_are_off(monkeypatch: pytest.MonkeyPat
         (["rank", "model"], "TEXT must be given: a line of text in quotes"),
         (["launch"], "COMMAND must be given: a command of nextword, such as train, with its arguments"),
         (["plan"], "TEXT_SIZE must be given: a number of words, such as 250M, or of bytes, such as 40GB"),
-        (["tune", "text"], "`--study` must be given: Study directory"),
         (["generate", "model", "--max-token", "3"], "`--max-token` is not an option of `nextword generate`"),
     ],
 )

@@ -1,1 +1,0 @@
-"""Sweeps: many short training runs with different settings on one text, compared by validation perplexity."""

@@ -92,14 +92,7 @@ generate best = generate {model} --max-tokens 20 --seed 3 --best-of 3 --typical-
 beam = generate {model} --prompt "She was" --beam-size 3 --max-tokens 12 --json
 beam groups = generate {model} --prompt "She was" --beam-groups 2 --beam-size 4 --max-tokens 12 --forbid the --json
 beam required = generate {model} --prompt "She was" --require much --max-tokens 12 --json
-rank = rank {model} "She was ___ obliged ." very much the --json
-surprise = surprise {model} text/test.txt --json -k 5
-surprise max = surprise {model} text/test.txt --by max --threshold 9 --json
-vectors = vectors {model} text/test.txt --output >{made}-mean.npy
-vectors last = vectors {model} text/test.txt --pooling last --output >{made}-last.npy
-vectors words = vectors {model} --vocabulary --output >{made}-words.npz
-nearest = vectors {model} --nearest was --json
-compare = compare {model} text --skip 3 --output >{made}.html
+compare = compare {model} text --skip 3
 """
 """Commands that any engine runs; a pin is made of their output, and of the files whose names stand after `>`."""
 _KERAS_USES = """
@@ -113,7 +106,6 @@ evaluate ngram = evaluate {model} text --json --method ngram
 evaluate ngram tuned = evaluate {model} text --json --method ngram --tune
 evaluate cache,ngram = evaluate {model} text --json --method cache,ngram
 evaluate cache,ngram tuned = evaluate {model} text --json --method cache,ngram --tune
-rank proposals = rank {model} "She was ___ obliged ." --json --proposals 20
 """
 _KERAS_METHODS = """
 evaluate mc_dropout = evaluate {model} text --json --method mc_dropout --dropout-num-samples 4
@@ -178,9 +170,6 @@ found = {
         max_tokens=5, sampling=nextword.SamplingOptions(seed=2, top_k=9))),
     "score": trained.score(line).log10_prob,
     "score lines": list(trained.score_lines([line, "She was"])),
-    "rank": trained.rank("She was very ___.", ["much", "the"]),
-    "surprise": trained.surprising_lines(["She was very", "much the of"], k=2),
-    "vectors": trained.vectors([line]),
     "nearest": trained.nearest_words("was", k=3),
     "kenlm": list(kenlm.Model("api-model").full_scores(line)),
 }

@@ -124,28 +124,6 @@ interface Tab {
   again?(): void;
 }
 
-/** What `nextword compare` puts into a page; words are indices of `words`, and a surprisal without bound is null. */
-interface Comparison {
-  model: string;
-  corpus: string;
-  split: string;
-  unit: string;
-  protocol: string;
-  figures: Record<string, string>;
-  words: string[];
-  end: number;
-  first: number;
-  tokens: [word: number, rank: number, bits: number | null, spaces: number, top: [number, number][]][];
-  groups: { title: string; label: string; rows: Group[] }[];
-}
-
-interface Group {
-  label: string;
-  num_tokens: number;
-  accuracy: number;
-  bits_per_token: number | null;
-}
-
 /** The element of `element("p.note")`. */
 type ElementOf<Name extends string> = Name extends `${infer Kind}.${string}`
   ? ElementOf<Kind>

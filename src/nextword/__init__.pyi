@@ -45,13 +45,9 @@ from nextword.inference.generation.generated_text import GeneratedText as Genera
 from nextword.inference.generation.request import Request as Request
 from nextword.inference.generation.request import SearchOptions as SearchOptions
 from nextword.inference.generation.sampling import SamplingOptions as SamplingOptions
-from nextword.inference.scoring.gaps import RankedCandidate as RankedCandidate
-from nextword.inference.scoring.gaps import RankedCandidates as RankedCandidates
 from nextword.inference.scoring.lines import LineScore as LineScore
-from nextword.inference.scoring.prose import ShownLine as ShownLine
-from nextword.inference.scoring.surprise import SurprisingLine as SurprisingLine
-from nextword.inference.scoring.surprise import SurprisingToken as SurprisingToken
-from nextword.inference.scoring.vectors import NearWord as NearWord
+from nextword.inference.scoring.nearest_words import NearWord as NearWord
+from nextword.inference.scoring.shown_line import ShownLine as ShownLine
 from nextword.inference.suggestion.session import SuggestionSession as SuggestionSession
 from nextword.inference.suggestion.session_options import SessionOptions as SessionOptions
 from nextword.inference.suggestion.suggestion import Suggestion as Suggestion

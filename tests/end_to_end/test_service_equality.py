@@ -79,15 +79,6 @@ def _without_tokens(line: dict[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in line.items() if name != "tokens"}
 
 
-def test_ranks(client: TestClient, model: nextword.TrainedModel, command: Command) -> None:
-    text, candidates = "She was very much ___ to him.", ["zxqv", "table", "obliged", "attached"]
-    by_command = json.loads(command("rank", text, *candidates, "--json"))
-    by_service = answered(client, "/v1/rank", text=text, candidates=candidates)
-    assert by_service["candidates"] == by_command["candidates"]
-    assert by_service["candidates"] == [found.to_table() for found in model.rank(text, candidates)]
-    assert by_service["candidates"][-1]["candidate"] == "zxqv"
-
-
 def test_suggestions(client: TestClient, model: nextword.TrainedModel, command: Command) -> None:
     text = "He said. "
     by_command = json.loads(command("suggest", text, "--json", "-k", "4"))

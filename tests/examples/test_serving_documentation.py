@@ -63,7 +63,7 @@ def test_calls_answer_as_shown(arguments: list[str], shown: str, server: str) ->
 
 def test_every_text_route_is_shown() -> None:
     text = PAGE.read_text(encoding="utf-8")
-    routes = "/v1/completions /v1/score /v1/rank /v1/suggest /tokenize /detokenize /admin/reload"
+    routes = "/v1/completions /v1/score /v1/suggest /tokenize /detokenize /admin/reload"
     for route in routes.split():
         assert f"{SERVER}{route}" in text
 

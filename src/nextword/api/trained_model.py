@@ -19,7 +19,7 @@ from nextword.display.page.page_facts import PageFacts, curve_of
 from nextword.display.table import html_table
 from nextword.engine.opening import EngineName, open_model
 from nextword.engine.text_model import LoadedModel, UsedMethod
-from nextword.errors import CheckpointError, EvaluationWarning, SettingError, TextError, TrainingWarning
+from nextword.errors import CheckpointError, EvaluationWarning, SettingError, TrainingWarning
 from nextword.inference.evaluation.comparison import ComparedWord, ComparedWords, compare
 from nextword.inference.evaluation.copying import Copying, measure_copying
 from nextword.inference.evaluation.keystroke_evaluation import KeystrokeEvaluation, evaluate_keystrokes
@@ -36,17 +36,15 @@ from nextword.inference.evaluation.text_evaluation import (
 from nextword.inference.generation.generated_text import GeneratedText
 from nextword.inference.generation.generator import generate_texts, stream_text
 from nextword.inference.generation.request import GenerationArguments, Request
-from nextword.inference.scoring.gaps import GAP, RankedCandidates, proposals, rank
 from nextword.inference.scoring.lines import LineScore, ScoringOptions, score_lines
-from nextword.inference.scoring.prose import ShownLine
-from nextword.inference.scoring.surprise import Measure, SurprisingLine, most_surprising_lines
-from nextword.inference.scoring.vectors import NearWord, Pooling, WordVectors, sentence_vectors
+from nextword.inference.scoring.nearest_words import NearWord, nearest_words
+from nextword.inference.scoring.shown_line import ShownLine
 from nextword.inference.suggestion.session import SuggestionSession
 from nextword.inference.suggestion.session import complete as complete_word
 from nextword.inference.suggestion.session_options import SessionOptions
 from nextword.inference.suggestion.suggestion import Suggestions, suggest
 from nextword.inference.suggestion.user_words import UserWords
-from nextword.settings import Settings, require_at_least, require_path, require_several, require_text
+from nextword.settings import Settings, require_path, require_several, require_text
 from nextword.text.corpus import Corpus
 from nextword.text.reading.lines import split_lines
 from nextword.text.tokens.encoded_lines import written_tokens
@@ -293,51 +291,6 @@ class TrainedModel(LoadedModel):
         options = ScoringOptions(bos=bos, eos=eos, carry=carry, spell=spell, read_ahead=read_ahead)
         return score_lines(self, lines, options)
 
-    def rank(
-        self, text: str, candidates: Iterable[str] | None = None, *, k: int | None = None, gap: str = GAP
-    ) -> RankedCandidates:
-        """Return candidates for the gap in a text, the most probable first.
-
-        Args:
-            text: One line with a gap, such as `"She was very ___."`; the words after the gap count too.
-            candidates: What may fill the gap; words that the model proposes if left out.
-            k: How many to return; all if left out.
-            gap: The string that marks the gap.
-
-        Raises:
-            SettingError: There is no gap, or more than one.
-            TextError: The tokenizer refuses the text.
-
-        Example:
-            >>> import nextword
-            >>> nextword.load("austen").rank("She was very ___.", ["happy", "table"])[0].candidate
-            'happy'
-        """
-        require_text("text", text)
-        if k is not None:
-            require_at_least("k", k, 1)
-        named = proposals(self, text, gap=gap) if candidates is None else candidates
-        return RankedCandidates(rank(self, text, named, gap=gap)[:k])
-
-    def surprising_lines(
-        self, lines: Iterable[str], k: int = 10, *, measure: Measure = "excess"
-    ) -> list[SurprisingLine]:
-        """Return the `k` lines, or sentences of prose, that the model expected least, with their surprising tokens.
-
-        Args:
-            lines: The lines, read once.
-            k: How many to return.
-            measure: The surprisal of a line: the "mean", "max" or "sum" over its tokens, or their "excess", in
-                comparison with how rare each word is by itself, over the line or at its oddest place.
-
-        Example:
-            >>> import nextword
-            >>> lines = ["She was here.", "Table of is."]
-            >>> nextword.load("austen").surprising_lines(lines, k=1)[0].text
-            'Table of is.'
-        """
-        return most_surprising_lines(self, lines, k, measure=measure)
-
     def perplexity(self, text: Text, *, spell: bool = True) -> float:
         r"""Return the perplexity of a text: $\exp\bigl(-\frac{1}{N} \sum_i \ln p(w_i \mid w_1 \dots w_{i-1})\bigr)$.
 
@@ -491,26 +444,6 @@ class TrainedModel(LoadedModel):
         pieces = [piece for piece, _ in written_tokens(self.tokenizer, split_lines(text))]
         return ComparedWords(ComparedWord.of(token, self.tokenizer, pieces[token.position]) for token in tokens)
 
-    def vectors(self, lines: Iterable[str], *, pooling: Pooling = "mean") -> NDArray[np.float32]:
-        """Return a vector for each line, `(N, H)`: the mean of its hidden states, or the last.
-
-        Args:
-            lines: At least one line.
-            pooling: "mean" or "last".
-
-        Raises:
-            TextError: There is no line, or the tokenizer refuses one.
-
-        Example:
-            >>> import nextword
-            >>> nextword.load("austen").vectors(["She was here.", "He was there."]).shape
-            (2, 208)
-        """
-        parts = list(sentence_vectors(self.using("static"), lines, pooling=pooling))
-        if not parts:
-            raise TextError("there must be at least one line to make a vector of, but there is none; give some lines")
-        return np.concatenate(parts)
-
     def nearest_words(self, word: str, k: int = 10) -> list[NearWord]:
         """Return the `k` words whose embeddings have the highest cosine similarity to a word's own.
 
@@ -524,7 +457,7 @@ class TrainedModel(LoadedModel):
             ['note', 'message']
         """
         require_text("word", word)
-        return WordVectors.of(self.bundle).nearest(word, k)
+        return nearest_words(self.bundle, word, k)
 
     def weights(self) -> dict[str, NDArray[np.float32]]:
         """Return all weights, named as in `Architecture.weight_shapes`.

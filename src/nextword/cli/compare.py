@@ -2,27 +2,17 @@
 
 from dataclasses import dataclass
 from itertools import islice
-from pathlib import Path
 
 from nextword.cli.options.command import command
-from nextword.cli.options.parameter_types import OutputFile, require_unread
 from nextword.cli.options.setting_option import option
 from nextword.cli.options.target import OriginTextOptions, engine_option, method_option, open_origin, split_option
-from nextword.cli.output.console import evaluation_progress, read_split
-from nextword.cli.output.messages import say
-from nextword.display.page.html_file import require_replaceable
+from nextword.cli.output.console import read_split
 from nextword.engine.opening import EngineName
 from nextword.engine.text_model import UsedMethod
-from nextword.errors import SettingError
 from nextword.inference.evaluation.comparison import ComparedWord, render_comparison
 from nextword.inference.evaluation.comparison import compare as compare_tokens
-from nextword.inference.evaluation.comparison_page import ComparisonFacts, comparison_page
-from nextword.inference.evaluation.perplexity import evaluate
-from nextword.system.files import write_file
 from nextword.text.sources.names import SplitOrAll
 from nextword.text.tokens.encoded_lines import written_tokens
-
-_PAGE_TOKENS = 1000
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -30,8 +20,6 @@ class _CompareOptions(OriginTextOptions):
     split: SplitOrAll | None = split_option()
     skip: int = option(0, help="Number of tokens to skip first.", at_least=0)
     max_tokens: int = option(10, help="Number of tokens to show.", at_least=1)
-    output: Path | None = option(None, "-o", help="Write an HTML page.", type=OutputFile())
-    page_tokens: int | None = option(None, help="Number of tokens on the page.", at_least=1, unset=str(_PAGE_TOKENS))
     method: UsedMethod = method_option()
     engine: EngineName = engine_option()
 
@@ -41,7 +29,6 @@ class _CompareOptions(OriginTextOptions):
     examples=[
         "nextword compare austen",
         "nextword compare runs/demo --split valid --max-tokens 20",
-        "nextword compare runs/demo -o comparison.html",
     ],
 )
 def compare(options: _CompareOptions) -> None:
@@ -50,11 +37,6 @@ def compare(options: _CompareOptions) -> None:
     TEXT is the text to read (default: the text of the run). For each token the table shows what the model predicted
     instead, the rank of the actual token among all predictions (1 is best), and its surprisal in bits.
     """
-    require_unread((options.output,), (options.text,))
-    if options.output is not None:
-        require_replaceable(options.output)
-    elif options.page_tokens is not None:
-        raise SettingError("`--page-tokens` needs `--output FILE`; add it, or leave `--page-tokens` out")
     read = options.origin_text
     split, model = options.split or read.default_split, open_origin(read.origin, options.method)
     store = read_split(read, split, model.tokenizer)
@@ -67,20 +49,3 @@ def compare(options: _CompareOptions) -> None:
     hits = sum(token.rank == 1 for token in tokens)
     shown = [*render_comparison(words), "", f"{hits} of {len(tokens)} predicted correctly"]
     options.show({"split": split, "words": [word.to_table() for word in words]}, "\n".join(shown))
-    if options.output is not None:
-        with evaluation_progress(split, store.num_tokens) as on_progress:
-            evaluation = evaluate(model.engine, store.ids, on_progress=on_progress, unknown_id=unknown_id)
-        most = min(options.page_tokens or _PAGE_TOKENS, store.num_tokens)
-        tokens = compare_tokens(model.engine, store.ids, skip=0, max_tokens=most, unknown_id=unknown_id)
-        table = evaluation.to_table()
-        facts = ComparisonFacts(
-            model.name,
-            read.name,
-            split,
-            "; ".join(filter(None, (evaluation.protocol, model.use))),
-            evaluation.figures(),
-            table["by_frequency"],
-            table["by_position"],
-        )
-        write_file(options.output, comparison_page(tokens, model.tokenizer, facts))
-        say(f"page: {options.output}")

@@ -32,13 +32,10 @@ _GROUPS = {
         "suggest": "Suggest the next word, or complete the one being typed.",
         "generate": "Generate text.",
         "words": "List, change or merge learned words and forgotten ones.",
-        "rank": "Rank words or phrases for a gap in a text.",
-        "vectors": "Turn lines or words into vectors.",
     },
     "Measure": {
         "evaluate": "Measure perplexity, accuracy, keystrokes or copying.",
         "score": "Score lines: the log-probability of each.",
-        "surprise": "Find the lines or sentences that a model expects least.",
         "compare": "Show predicted words next to actual words.",
     },
     "Serve": {

@@ -11,7 +11,7 @@ from nextword.serving.http import openapi
 from nextword.serving.http.access import Access
 from nextword.serving.http.service import Lifecycle, Log, Service
 from nextword.serving.queue.admission import Admission
-from nextword.serving.routes import health, page, rank, reload, score, suggest, tokenize
+from nextword.serving.routes import health, page, reload, score, suggest, tokenize
 from nextword.serving.routes.completions import routes as completions
 from nextword.serving.routes.health import ServingMetrics
 from nextword.serving.routes.page import PageFiles
@@ -21,7 +21,7 @@ from nextword.serving.served_model import ModelSlot, ServedModel
 from nextword.serving.settings import ServingSettings
 from nextword.version import __version__
 
-ROUTES = (completions, health, tokenize, score, rank, suggest, reload, page)
+ROUTES = (completions, health, tokenize, score, suggest, reload, page)
 """The modules with the routes of the service; each has a `router`."""
 
 

@@ -12,9 +12,8 @@ import pytest
 from nextword.api.trained_model import TrainedModel, load
 from nextword.inference.evaluation.comparison import ComparedWord, ComparedWords
 from nextword.inference.evaluation.keystroke_evaluation import KeystrokeEvaluation
-from nextword.inference.scoring.gaps import RankedCandidate, RankedCandidates
 from nextword.inference.scoring.lines import LineScore
-from nextword.inference.scoring.prose import ShownLine
+from nextword.inference.scoring.shown_line import ShownLine
 from nextword.inference.suggestion.suggestion import Suggestion, Suggestions
 from nextword.training.report.history import TrainingHistory
 from support.browser import checked_page, headless_chromium
@@ -50,14 +49,12 @@ RESULTS: dict[str, Callable[[TrainedModel], Any]] = {
     "comparison": lambda model: model.compare(TEXT, max_tokens=7),
     "score": lambda model: model.score(TEXT),
     "scores": lambda model: next(model.score_lines([TEXT])),
-    "rank": lambda model: model.rank("She was very ___.", ["happy", "table"]),
     "keystrokes": lambda model: model.keystrokes(TEXT),
     "evaluation": lambda model: model.evaluate(TEXT),
 }
 HOSTILE_RESULTS: dict[str, Any] = {
     "suggestions": Suggestions([Suggestion(HOSTILE, 0.5), Suggestion("", 0.0)]),
     "comparison": ComparedWords([ComparedWord(3, HOSTILE, HOSTILE, 1, float("inf"), ((HOSTILE, 1.0),))]),
-    "rank": RankedCandidates([RankedCandidate(HOSTILE, HOSTILE, 1.0, -1.0, 2, 0)]),
     "score": hostile_line(),
 }
 

@@ -18,7 +18,7 @@ import nextword
 from nextword import errors
 from nextword.bundle.model_card import with_mixture_section
 from nextword.bundle.store import write_bundle
-from nextword.errors import EvaluationError, SettingError, TextError
+from nextword.errors import EvaluationError, SettingError
 from support.small_run import SMALL_RUN_SETTINGS, small_run_text
 from support.tiny_bundle import tiny_bundle, write_tiny_bundle
 
@@ -54,21 +54,15 @@ def test_a_model_writes_text(model: nextword.TrainedModel) -> None:
     assert model.generate_many(["the cat"], max_tokens=2, temperature=0) == model.generate_many(["the cat"], greedy)
 
 
-def test_a_model_scores_ranks_and_finds_surprises(model: nextword.TrainedModel) -> None:
+def test_a_model_scores_lines(model: nextword.TrainedModel) -> None:
     lines = ["a dog eats bones .", "milk milk the a ."]
     scores = list(model.score_lines(lines))
     assert scores[0].log_prob > scores[1].log_prob
     assert model.score(lines[0]).log_prob == pytest.approx(scores[0].log_prob, abs=1e-5)
     assert model.score(lines[0], eos=False).num_tokens == scores[0].num_tokens - 1
-    assert model.rank("a dog ___ bones .", ["milk", "eats"])[0].candidate == "eats"
-    assert [ranked.candidate for ranked in model.rank("a dog _ bones .", k=1, gap="_")] == ["eats"]
-    assert model.surprising_lines(lines, k=1)[0].text == lines[1]
 
 
-def test_a_model_gives_vectors(model: nextword.TrainedModel) -> None:
-    assert model.vectors(["a dog eats bones .", "milk"]).shape == (2, 12)
-    with pytest.raises(TextError, match="there must be at least one line to make a vector of"):
-        model.vectors([])
+def test_a_model_gives_the_words_near_a_word(model: nextword.TrainedModel) -> None:
     assert len(model.nearest_words("dog", k=3)) == 3
 
 
@@ -176,10 +170,6 @@ def test_texts_are_drawn_with_the_defaults_of_the_command(model: nextword.Traine
 MISTAKES: dict[str, Callable[[Any], object]] = {
     "`line` must be a string, but is of type list; use `score_lines` for": lambda m: m.score(["a", "b"]),
     "`line` must be a string, but is of type int": lambda m: list(m.score_lines([5])),
-    "`lines` must be a list of strings, but is one string; pass `[text]`, or `text.splitlines": lambda m: (
-        m.surprising_lines("a b")
-    ),
-    "`lines` must be a list of strings, but is of type int": lambda m: m.vectors(5),
     "`text` must be a string, but is of type int": lambda m: m.suggest(5),
     "`k` must be a whole number, but is 'x'": lambda m: m.suggest("a", k="x"),
     "`prompt` must be a string, but is of type int; use `generate_many`": lambda m: m.generate(5),
@@ -191,16 +181,11 @@ MISTAKES: dict[str, Callable[[Any], object]] = {
     "`path` must be a string or a `Path`, but is of type float": lambda m: m.save(5.0),
     "`path` must be a string or a `Path`, but is of type bool": lambda m: m.export_html(True),
     "`5` is not a method; known: mixture, static": lambda m: m.using(5),
-    "`lines` must be a list of strings, but is of type float": lambda m: m.surprising_lines(5.0),
     "is a file's name; pass": lambda m: m.keystrokes("novel.txt"),
     "`prompts` must be a list of strings, but is one string": lambda m: m.generate_many("a"),
     "`typed` must be a string, but is of type int": lambda m: m.session().type(5),
-    "`candidates` must be a list of strings, but is one string": lambda m: m.rank("a ___", "b"),
     "`word` must be a string": lambda m: m.nearest_words(5),
     "`stop` must be a list of texts, but is the string 'dog'": lambda m: m.generate("the", stop="dog"),
-    "`measure` must be one of excess, mean, max, sum, but is 'avg'": lambda m: m.surprising_lines(["a"], measure="avg"),
-    "`pooling` must be one of mean, last, but is 'first'": lambda m: m.vectors(["the cat"], pooling="first"),
-    "`k` must be at least 1": lambda m: m.rank("the ___", ["cat", "dog"], k=-1),
     "`path` must be a path or a loaded model, but is of type int": lambda _: nextword.kenlm.Model(5),  # type: ignore[arg-type]
 }
 

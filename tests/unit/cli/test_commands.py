@@ -39,16 +39,6 @@ def test_compare_takes_what_a_short_text_has(tmp_path: Path, printed: Command) -
     assert printed("compare", "austen", tmp_path / "short.txt").endswith("of 3 predicted correctly\n")
 
 
-def test_compare_writes_a_page(trained_run: Path, tmp_path: Path) -> None:
-    page = tmp_path / "page.html"
-    assert nextword("compare", trained_run, "--split", "train", "--output", page, "--page-tokens", "50") == 0
-    assert page.read_bytes().startswith(b"<!DOCTYPE html>\n<!-- nextword page 1 -->")
-
-
-def test_tokens_of_a_page_need_a_page(trained_run: Path, mistake: Command) -> None:
-    assert "`--page-tokens` needs `--output FILE`" in mistake("compare", trained_run, "--page-tokens", "50")
-
-
 def test_a_run_can_be_ended_early(small_text: Path, tmp_path: Path, mistake: Command) -> None:
     run = tmp_path / "run"
     sizes = ["--hidden-sizes", "8", "--embedding-size", "8", "--compute-dtype", "float32", "--batch-size", "8"]

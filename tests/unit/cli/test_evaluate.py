@@ -363,12 +363,6 @@ def test_the_cache_of_a_mixture_makes_the_unit_of_significance_a_block(
     assert (comparison["first"], comparison["second"], comparison["unit"]) == ("static", "as used", "block")
 
 
-def test_the_page_of_a_comparison_says_how_the_model_is_used(mixed: Path, tiny_text: Path, tmp_path: Path) -> None:
-    for flags, expected in (((), "as used: n-grams 0.3"), (("--method", "static"), "static: the network alone")):
-        assert nextword("compare", mixed, tiny_text, *flags, "--output", tmp_path / "page.html") == 0
-        assert expected in (tmp_path / "page.html").read_text(encoding="utf-8")
-
-
 def test_keystrokes_are_those_of_the_model_as_used(mixed: Path, before: Path, tiny_text: Path, json_of: Json) -> None:
     def plain(*arguments: str | Path) -> Any:
         return json_of("evaluate", *arguments, "--keystrokes")["keystrokes"][0]

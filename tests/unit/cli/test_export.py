@@ -88,7 +88,6 @@ def test_a_slim_copy_is_written_and_works(run: Path, capsys: Captured, tmp_path:
     }
     assert nextword("suggest", slim, "the cat sat on the") == 0
     assert nextword("info", slim) == 0
-    assert nextword("vectors", slim, "--nearest", "cat") == 0
     capsys.readouterr()
     for command in (("suggest", slim, "the cat", "--engine", "keras"), ("export", slim)):
         line, hint = mistake(*command).splitlines()

@@ -1,3 +1,4 @@
+import csv
 import gzip
 import io
 import json
@@ -77,6 +78,34 @@ def test_json_holds_the_text_and_the_tokens(small_bundle: Bundle, lines: Path, p
         assert [token["rank"] is None for token in table["tokens"]] == [
             token["out_of_vocabulary"] for token in table["tokens"]
         ]
+
+
+def test_the_worst_lines_come_first_with_their_words_marked(model: Path, lines: Path, capsys: Captured) -> None:
+    assert nextword("score", model, lines, "--worst", "2") == 0
+    captured = capsys.readouterr()
+    rows = table_of(captured.out)
+    assert float(rows[0]["perplexity"]) > float(rows[1]["perplexity"])
+    assert "[dog* " in next(row["text"] for row in rows if row["line"] == "2")
+    assert "lines                   4" in captured.err  # the totals are those of all lines
+    assert nextword("score", model, lines, "--worst", "1", "--json", "--tokens") == 0
+    (table,) = map(json.loads, capsys.readouterr().out.splitlines())
+    assert (str(table["line"]), len(table["tokens"])) == (rows[0]["line"], table["num_tokens"])
+
+
+def test_words_are_written_as_csv(model: Path, lines: Path, printed: Command, mistake: Command) -> None:
+    lines.write_text('the cat sat .\n\nthe "dog, .\n', encoding="utf-8")
+    output = lines.with_name("words.csv")
+    assert printed("score", model, lines, "--words", "--output", output) == ""
+    with output.open(encoding="utf-8", newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert [(row["item"], row["word_number"], row["word"]) for row in rows] == [
+        *(("1", "1", "the"), ("1", "2", "cat"), ("1", "3", "sat"), ("1", "4", ".")),
+        *(("3", "1", "the"), ("3", "2", '"dog,'), ("3", "3", ".")),
+    ]
+    assert [row["unknown"] for row in rows] == ["0", "0", "0", "0", "0", "1", "0"]
+    assert [row["log10_frequency"] == "" for row in rows] == [row["unknown"] == "1" for row in rows]
+    assert all(float(row["surprisal"]) > 0 for row in rows)
+    assert "`--words` does not go with `--tokens`" in mistake("score", model, lines, "--words", "--tokens")
 
 
 def test_what_is_impossible_is_infinite_in_columns_and_null_in_json(

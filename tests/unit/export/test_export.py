@@ -27,7 +27,7 @@ from nextword.export.options import ExportOptions
 from nextword.inference.evaluation.perplexity import evaluate
 from nextword.inference.generation.generator import generate
 from nextword.inference.generation.sampling import SamplingOptions
-from nextword.inference.scoring.vectors import WordVectors
+from nextword.inference.scoring.nearest_words import nearest_words
 from nextword.model.architecture import Architecture
 from nextword.model.language_model import LanguageModel
 from nextword.system import sealed_directory
@@ -173,9 +173,8 @@ def test_a_slim_output_has_no_float32_weights_and_runs(path: Path, tmp_path: Pat
     assert "The float32 weights were left out: the model runs in onnxruntime only." in slim.card
     model = start_engine(slim)
     assert (model.runtime, model.precision) == ("onnxruntime", "int8")
-    words, expected = WordVectors.of(slim), WordVectors.of(full)
-    np.testing.assert_allclose(words.vectors, expected.vectors, atol=0.05)
-    assert words.nearest("it", 3)
+    np.testing.assert_allclose(slim.embeddings(), full.embeddings(), atol=0.05)
+    assert nearest_words(slim, "it", 3)
 
 
 def test_a_slim_model_is_not_exported_again_nor_run_by_keras(path: Path, tmp_path: Path) -> None:

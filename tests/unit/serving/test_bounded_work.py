@@ -71,11 +71,6 @@ WORST: dict[str, tuple[str, dict[str, Any]]] = {
     "the longest text": ("/v1/score", {"text": text(SMALLER.max_scored_tokens - 9), "tokens": True}),
     "unknown words to spell": ("/v1/score", {"lines": [" ".join(new_words(PER_LINE, 24)) for _ in range(LINES)]}),
     "a carried text": ("/v1/score", {"lines": [text(PER_LINE) for _ in range(LINES)], "carry": True}),
-    "long candidates": (
-        "/v1/rank",
-        {"text": f"{text(PER_LINE - 8)} ___ so", "candidates": [text(2) for _ in range(LINES)]},
-    ),
-    "proposals": ("/v1/rank", {"text": f"{text(PER_LINE - 8)} ___ so", "proposals": LINES}),
     "the longest text to cut": ("/tokenize", {"prompt": text(TOKENS)}),
     "log-probabilities of the longest prompt": (
         "/v1/completions",

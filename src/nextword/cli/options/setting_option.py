@@ -24,7 +24,6 @@ Tables = dict[str, dict[str, Any]]
 Complete = Callable[[click.Context, click.Parameter, str], list[CompletionItem]]
 
 MODEL = "the directory of a run or a model, or the sample model austen"
-LINE = "a line of text in quotes"
 _BAD_BYTES = "Refuse bytes that are not UTF-8 and NULs, or replace them with U+FFFD."
 
 

@@ -1,4 +1,4 @@
-"""Pages as one HTML file that opens from a disk, without a server and without a network: a model, or a comparison."""
+"""The page with a model inside, as one HTML file that opens from a disk, without a server and without a network."""
 
 import base64
 import gzip
@@ -62,15 +62,11 @@ def require_replaceable(path: Path) -> None:
 
 
 def html_page(packed: bytes) -> bytes:
-    """Return the page with a packed model inside."""
+    """Return the page with a packed model inside, in windows-1252."""
     model = f'<script type="application/octet-stream" id="packed-model" data-bytes="{len(packed)}">'
-    return one_page("one_file.js", model, bytes_as_text(gzip.compress(packed, 9, mtime=0)))
-
-
-def one_page(entry: str, element: str, content: bytes) -> bytes:
-    """Return the files of the site as one page, in windows-1252."""
+    content = bytes_as_text(gzip.compress(packed, 9, mtime=0))
     site = files("nextword.display.page") / "site"
-    script = one_script(dict(_modules(site / "js")), entry)
+    script = one_script(dict(_modules(site / "js")), "one_file.js")
     style = _css_in_ascii(_text(site / "tokens.css") + _text(site / "style.css"))
     page = _text(site / "index.html").removeprefix("<!DOCTYPE html>\n")
     page = _replaced(page, r'<meta charset="utf-8">', f'<meta charset="windows-1252">\n{_policy(script, style)}')
@@ -82,7 +78,7 @@ def one_page(entry: str, element: str, content: bytes) -> bytes:
     return b"".join(
         (
             _MARK,
-            _html_in_ascii(before + element),
+            _html_in_ascii(before + model),
             content,
             _html_in_ascii(f"</script>\n<script>{script}</script>\n{end}{after}"),
         )

@@ -1,1 +1,1 @@
-"""Scores of lines, candidates for a gap, surprising lines, and vectors of lines and words."""
+"""Scores of lines and of the words in them, and the words nearest to a word."""

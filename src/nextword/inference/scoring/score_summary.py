@@ -1,5 +1,6 @@
 """Totals over many scored lines."""
 
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -25,6 +26,12 @@ class ScoreSummary:
         self.num_out_of_vocabulary += line.num_out_of_vocabulary
         self.log_prob += line.log_prob
         self.known_log_prob += float(line.log_probs[~line.out_of_vocabulary].sum(dtype=float))
+
+    def counted(self, lines: Iterable[LineScore]) -> Iterator[LineScore]:
+        """Yield lines, and count each before it is yielded."""
+        for line in lines:
+            self.add(line)
+            yield line
 
     @property
     def perplexity(self) -> float:

@@ -140,7 +140,6 @@ def test_a_value_that_cannot_be_read_is_a_mistake_of_usage(arguments: list[str],
     "arguments",
     [
         ("score", "{model}", "--summary-output", "{file}"),
-        ("vectors", "{model}", "--output", "{file}"),
         ("suggest", "{model}", "--interactive", "--user-words", "{file}"),
     ],
 )
@@ -169,10 +168,7 @@ def test_what_no_file_may_take_the_place_of_is_told_before_anything_is_read(tmp_
         ("score", "austen", "{file}", "-o", "{file}"),
         ("score", "austen", "{other}", "-o", "{file}", "--summary-output", "{file}"),
         ("ngram", "{file}", "--arpa", "{file}"),
-        ("compare", "austen", "{file}", "--max-tokens", "2", "-o", "{file}"),
-        ("vectors", "austen", "{file}", "-o", "{file}"),
         ("ngram", "{other}", "--arpa", "{file}"),
-        ("compare", "austen", "{other}", "--max-tokens", "2", "-o", "{file}"),
     ],
     ids=" ".join,
 )

@@ -53,8 +53,6 @@ def test_another_name_is_refused_with_the_nearest(mistake: Command) -> None:
         ["suggest", "MODEL", "the ", "--complete"],
         ["generate", "MODEL", "the", "--seed", "1", "--json"],
         ["score", "MODEL", "TEXT"],
-        ["rank", "MODEL", "the ___ sat .", "cat", "mat"],
-        ["surprise", "MODEL", "TEXT"],
         ["compare", "MODEL", "TEXT"],
     ],
     ids=" ".join,
@@ -73,20 +71,6 @@ def test_commands_answer_with_the_mixture_unless_the_network_is_asked_for(
     assert default == mixture != static
     before = small_bundle()
     assert answer(before) == answer(before, "--method", "mixture") == static
-
-
-def test_vectors_and_pictures_are_those_of_the_network(
-    small_bundle: Bundle, tmp_path: Path, printed: Command, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    text, found = tmp_path / "text", list[bytes]()
-    text.write_text("the cat sat on the mat .\n", encoding="utf-8")
-    monkeypatch.chdir(tmp_path)
-    for mixes in (True, False):
-        model = small_bundle(mixes=mixes)
-        printed("vectors", model, text, "-o", f"{mixes}.npy")
-        printed("draw", "surprisal", model, "the cat sat", "-o", f"{mixes}.svg")
-        found += [(tmp_path / f"{mixes}.{kind}").read_bytes() for kind in ("npy", "svg")]
-    assert found[:2] == found[2:]
 
 
 def completed(typed: str) -> list[str]:

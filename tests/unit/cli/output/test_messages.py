@@ -28,7 +28,7 @@ print("imported", *sorted({"keras", "jax", "onnxruntime", "optuna"} & sys.module
 
 COMPLETIONS = {
     "nextword tr": ["train"],
-    "nextword s": ["suggest", "score", "surprise", "serve"],
+    "nextword s": ["suggest", "score", "serve"],
     "nextword train --prese": ["--preset"],
     "nextword train aus": ["austen"],
     "nextword train austen --preset qu": ["quick"],
@@ -101,7 +101,6 @@ def test_an_error_is_colored_unless_colors_are_off(monkeypatch: pytest.MonkeyPat
     [
         (["suggest"], "RUN_OR_MODEL must be given: the directory of a run or a model, or the sample model austen"),
         (["ngram"], "TEXT must be given: a file, a folder, or a sample such as austen"),
-        (["rank", "model"], "TEXT must be given: a line of text in quotes"),
         (["launch"], "COMMAND must be given: a command of nextword, such as train, with its arguments"),
         (["plan"], "TEXT_SIZE must be given: a number of words, such as 250M, or of bytes, such as 40GB"),
         (["generate", "model", "--max-token", "3"], "`--max-token` is not an option of `nextword generate`"),

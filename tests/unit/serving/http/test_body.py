@@ -7,7 +7,6 @@ from pydantic import ValidationError
 
 from nextword.serving.http.body import RequestBody, bad_field
 from nextword.serving.routes.completions.request import CompletionRequest
-from nextword.serving.routes.rank import RankRequest
 from nextword.serving.routes.score import ScoreRequest
 from nextword.serving.routes.suggest import SuggestRequest
 from nextword.serving.routes.tokenize import DetokenizeRequest
@@ -45,7 +44,6 @@ def test_the_bad_field_is_named(data: bytes, field: str | None) -> None:
     [
         (CompletionRequest, {"model": "austen", "prompt": [1.5] * 1000, "stop": [1] * 1000}),
         (DetokenizeRequest, {"tokens": [-1] * 1000}),
-        (RankRequest, {"text": "a ___", "candidates": [1] * 1000}),
         (ScoreRequest, {"lines": [1] * 1000}),
         (SuggestRequest, {"text": "", "session": "new", "learn": [""] * 1000, "forget": [""] * 1000}),
     ],

@@ -45,7 +45,6 @@ def test_the_next_word_is_that_of_python(client: TestClient, text: str) -> None:
 ROUTES: dict[str, dict[str, Any]] = {
     "/v1/suggest": {"text": "I am"},
     "/v1/score": {"lines": ["She was very happy."]},
-    "/v1/rank": {"text": "I am ___.", "candidates": ["happy"]},
     "/v1/completions": {"prompt": "She was", "max_tokens": 2, "seed": 1},
     "/tokenize": {"prompt": "She was"},
     "/detokenize": {"tokens": [1]},

@@ -40,7 +40,7 @@ export class ScoredText {
     const isEnd = token.start === token.end;
     const word = isEnd ? "end of the line" : shownWord(written);
     const name = `${word}, ${fixed(bits, 1)} bits, ${token.isUnknown ? "not in the vocabulary" : `rank ${token.rank}`}`;
-    const kinds = Object.entries({ "is-end": isEnd, "is-unknown": token.isUnknown, "is-hit": token.rank === 1 });
+    const kinds = Object.entries({ "is-end": isEnd, "is-unknown": token.isUnknown });
     const classes = ["token", `s${stepOf(bits)}`, ...kinds.filter(([, has]) => has).map(([kind]) => kind)];
     const data = { "data-index": index, "data-bits": this.showsBits ? fixed(bits, 1) : null };
     const attributes = { role: "option", tabindex: index === 0 ? 0 : -1, "aria-label": name, "aria-selected": "false" };

@@ -90,8 +90,7 @@ generate = generate {model} --prompt "She was" --max-tokens 30 --seed 3 --top-k 
 generate many = generate {model} --prompts prompts.txt --max-tokens 20 --seed 3 --temperature 0.9 --top-p 0.9 --json
 generate best = generate {model} --max-tokens 20 --seed 3 --best-of 3 --typical-p 0.8 --min-p 0.01 --json
 beam = generate {model} --prompt "She was" --beam-size 3 --max-tokens 12 --json
-beam groups = generate {model} --prompt "She was" --beam-groups 2 --beam-size 4 --max-tokens 12 --forbid the --json
-beam required = generate {model} --prompt "She was" --require much --max-tokens 12 --json
+beam forbidden = generate {model} --prompt "She was" --beam-size 4 --max-tokens 12 --forbid the --json
 compare = compare {model} text --skip 3
 """
 """Commands that any engine runs; a pin is made of their output, and of the files whose names stand after `>`."""

@@ -42,8 +42,8 @@ from nextword.inference.evaluation.keystrokes import Keystrokes as Keystrokes
 from nextword.inference.evaluation.perplexity import Evaluation as Evaluation
 from nextword.inference.evaluation.significance import Comparison as Comparison
 from nextword.inference.generation.generated_text import GeneratedText as GeneratedText
-from nextword.inference.generation.request import Request as Request
-from nextword.inference.generation.request import SearchOptions as SearchOptions
+from nextword.inference.generation.generator import Request as Request
+from nextword.inference.generation.generator import SearchOptions as SearchOptions
 from nextword.inference.generation.sampling import SamplingOptions as SamplingOptions
 from nextword.inference.scoring.lines import LineScore as LineScore
 from nextword.inference.scoring.nearest_words import NearWord as NearWord

@@ -6,10 +6,8 @@ from numpy.typing import NDArray
 from scipy.stats import chisquare
 
 from nextword.engine.text_model import TextModel
-from nextword.inference.generation.generator import generate, generate_texts
-from nextword.inference.generation.request import Request, SearchOptions
-from nextword.inference.generation.sampled_text import draw
-from nextword.inference.generation.sampling import UNCHANGED, SamplingOptions
+from nextword.inference.generation.generator import Request, SearchOptions, generate, generate_texts
+from nextword.inference.generation.sampling import UNCHANGED, SamplingOptions, draw
 from nextword.text.tokens.tokenizer import Tokenizer
 from nextword.text.tokens.vocabulary import Vocabulary
 from support.markov_engine import MarkovEngine

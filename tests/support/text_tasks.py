@@ -8,10 +8,9 @@ from dataclasses import dataclass, field
 from nextword.engine.engine import Engine
 from nextword.engine.text_model import LoadedModel, TextModel
 from nextword.inference.generation.generated_text import EndRule
-from nextword.inference.generation.generator import forbidden_words
-from nextword.inference.generation.request import Request
-from nextword.inference.generation.sampled_text import SampledText, random_generator
-from nextword.inference.generation.sampling import SamplingOptions
+from nextword.inference.generation.generator import Request, forbidden_words
+from nextword.inference.generation.sampling import SamplingOptions, random_generator
+from nextword.inference.generation.writers import SampledText
 from nextword.serving.queue.scheduler import Scheduler
 from nextword.serving.queue.text_task import Inbox, TextTask, TokenScore
 

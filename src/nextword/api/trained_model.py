@@ -34,8 +34,7 @@ from nextword.inference.evaluation.text_evaluation import (
     unknown_id_of,
 )
 from nextword.inference.generation.generated_text import GeneratedText
-from nextword.inference.generation.generator import generate_texts, stream_text
-from nextword.inference.generation.request import GenerationArguments, Request
+from nextword.inference.generation.generator import GenerationArguments, Request, generate_texts, stream_text
 from nextword.inference.scoring.lines import LineScore, ScoringOptions, score_lines
 from nextword.inference.scoring.nearest_words import NearWord, nearest_words
 from nextword.inference.scoring.shown_line import ShownLine

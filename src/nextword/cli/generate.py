@@ -9,11 +9,8 @@ import click
 from nextword.cli.options.command import command
 from nextword.cli.options.setting_option import Tables, argument, given_settings, option
 from nextword.cli.options.target import AnswerOptions
-from nextword.cli.output.messages import warn
 from nextword.errors import printable
-from nextword.inference.generation.generated_text import GeneratedText
-from nextword.inference.generation.generator import generate_texts, stream_text
-from nextword.inference.generation.request import Request, SearchOptions
+from nextword.inference.generation.generator import Request, SearchOptions, generate_texts, stream_text
 from nextword.inference.generation.sampling import SamplingOptions
 from nextword.text.reading.lines import InputLines
 
@@ -27,7 +24,6 @@ class _GenerateOptions(AnswerOptions):
     stop_at_end: bool = option(False, help="Stop at the end of the line or paragraph.")
     stop: tuple[str, ...] = option((), help="Stop before this text.")
     forbid: tuple[str, ...] = option((), help="Never write this word or phrase.", metavar="WORD")
-    require: tuple[str, ...] = option((), help="Write this word or phrase, by beam search.", metavar="WORD")
     batch_size: int = option(16, help="Number of prompts to continue in parallel.", at_least=1)
 
 
@@ -49,7 +45,7 @@ def generate(options: _GenerateOptions, given: Tables) -> None:
     and its log-probability.
     """
     sampling, search = given_settings(given, SamplingOptions), given_settings(given, SearchOptions)
-    names = ("max_tokens", "stop_at_end", "stop", "forbid", "require")
+    names = ("max_tokens", "stop_at_end", "stop", "forbid")
     request = Request(sampling=sampling, search=search, **{name: getattr(options, name) for name in names})
     prompts, as_json = options.prompts, options.as_json
     if sum(map(bool, (options.text, options.prompt, prompts))) > 1:
@@ -67,17 +63,7 @@ def generate(options: _GenerateOptions, given: Tables) -> None:
         return
     for some in batched(lines, options.batch_size):
         for text in generate_texts(model, some, request):
-            _warn(text)
             click.echo(json.dumps(text.to_table()) if as_json else _shown(text.prompt + text.text).removesuffix("\n"))
-
-
-def _warn(text: GeneratedText) -> None:
-    if text.missing:
-        words = ", ".join(map(repr, text.missing))
-        warn(
-            f"the text after {text.prompt!r} must contain {words}, but none was found that does; "
-            "write more tokens, widen the beam, or forbid and stop less"
-        )
 
 
 def _shown(text: str) -> str:

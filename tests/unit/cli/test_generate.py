@@ -1,7 +1,6 @@
 import gzip
 import io
 import json
-import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -113,31 +112,12 @@ def test_forbidden_words_are_not_written(generate: Generate) -> None:
     assert len(output.split()) > 30
 
 
-def test_required_words_are_written(generate: Generate, prompts: Path) -> None:
-    arguments = ("--prompts", prompts, "--max-tokens", "8", "--require", "mat", "--require", "bone", "--json")
-    code, output, errors = generate(*arguments)
-    assert (code, errors) == (0, "")
-    for table in tables(output):
-        assert {"mat", "bone"} <= set(re.findall(r"\w+", table["text"]))
-
-
-def test_a_required_word_that_was_not_written_is_named(generate: Generate) -> None:
-    arguments = ("--prompt", "the", "--max-tokens", "4", "--require", "mat", "--forbid", "Mat")
-    code, output, errors = generate(*arguments)
-    assert code == 0
-    assert "mat" not in output
-    assert "the text after 'the' must contain 'mat', but none was found that does" in errors
-
-
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
         (["--max-tokens", "0"], "`--max-tokens` must be at least 1, but is 0"),
         (["--stop", ""], "`stop` must not be empty"),
-        (["--require", "boat"], "must be able to spell a required word, but cannot spell 'boat'"),
-        (["--require", "mat", "--best-of", "2"], "required words need a beam"),
         (["--beam-size", "4", "--top-k", "2"], "beam search does not sample, but `top_k` is 2"),
-        (["--beam-size", "4", "--beam-groups", "3"], "`beam_size` must be a multiple of `beam_groups`"),
         (["--prompt", "the", "--prompts", "-"], "TEXT, `--prompt` and `--prompts` must not be given together"),
         (["--prompts", "nowhere.txt"], "No such file"),
     ],

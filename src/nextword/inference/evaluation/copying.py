@@ -11,8 +11,7 @@ from numpy.typing import NDArray
 
 from nextword.engine.text_model import TextModel
 from nextword.errors import EvaluationError, SettingError
-from nextword.inference.generation.generator import generate_texts
-from nextword.inference.generation.request import Request, SearchOptions
+from nextword.inference.generation.generator import Request, SearchOptions, generate_texts
 from nextword.inference.generation.sampling import UNCHANGED
 from nextword.inference.scoring.lines import ScoringOptions, score_lines
 from nextword.settings import require_at_least

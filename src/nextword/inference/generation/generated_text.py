@@ -2,13 +2,11 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import accumulate
 from typing import Any, Literal, NamedTuple
 
 from tokenizers import Regex
 from tokenizers.pre_tokenizers import Split
 
-from nextword.inference.generation.request import length_normalizer
 from nextword.text.tokens.tokenizer import Tokenizer
 from nextword.text.tokens.vocabulary import Vocabulary
 
@@ -78,23 +76,13 @@ Ending = Literal["end", "stop", "length"]
 
 
 def stop_position(text: str, stops: Sequence[str]) -> int | None:
-    """Return the number of characters before the first complete stop string; `None` if there is none.
-
-    Example:
-        >>> stop_position("abcd", ["cd", "bc", "d"])
-        1
-    """
+    """Return the number of characters before the first complete stop string; `None` if there is none."""
     matches = [(start + len(stop), start) for stop in stops if (start := text.find(stop)) >= 0]
     return min(matches)[1] if matches else None
 
 
 def partial_stop_length(text: str, stops: Sequence[str]) -> int:
-    """Return the length of the longest suffix of a text that is a proper prefix of a stop string.
-
-    Example:
-        >>> partial_stop_length("to the e", ["the end", "eel"])
-        5
-    """
+    """Return the length of the longest suffix of a text that is a proper prefix of a stop string."""
     longest = min(len(text), max(map(len, stops), default=1) - 1)
     lengths = range(longest, 0, -1)
     return next((n for n in lengths if any(n < len(stop) and stop.startswith(text[-n:]) for stop in stops)), 0)
@@ -135,15 +123,6 @@ class EndRule:
         kept = min(len(tail), max(map(len, self.stops)) - 1)
         return tail[len(tail) - kept :] + piece_of(self.tokenizer, before, token_id)
 
-    def num_shown(self, before: int | None, ids: Sequence[int]) -> int:
-        """Return the number of tokens that end before the stop string; all tokens if there is none."""
-        if self.tokenizer is None:
-            return len(ids)
-        pieces = list(text_pieces(self.tokenizer, [] if before is None else [before], ids))
-        stop = stop_position("".join(pieces), self.stops)
-        ends = accumulate(map(len, pieces))
-        return len(ids) if stop is None else sum(end <= stop for end in ends)
-
     def ending(self, count: int, token_id: int, tail: str) -> Ending | None:
         """Return why a text with `count` tokens, this last token and this tail ends; `None` if it does not end."""
         if any(stop in tail for stop in self.stops):
@@ -164,7 +143,6 @@ class GeneratedText:
         log_prob: Natural log-probability of `ids` after the prompt, by the model without filters.
         score: `log_prob` divided by the length normalizer of `ids`.
         ending: Reason for the end: "end" for `<eos>`, "stop" for a stop string, "length" for the maximum length.
-        missing: Required words that are not in the text.
         others: Other texts of the search, best first.
 
     Example:
@@ -181,7 +159,6 @@ class GeneratedText:
     log_prob: float
     score: float
     ending: Ending
-    missing: tuple[str, ...] = ()
     others: tuple["GeneratedText", ...] = ()
 
     def to_table(self) -> dict[str, Any]:
@@ -194,13 +171,22 @@ class GeneratedText:
             "score": self.score,
             "ending": self.ending,
         }
-        if self.missing:
-            table["missing"] = list(self.missing)
         if self.others:
             table["others"] = [
                 {name: value for name, value in other.to_table().items() if name != "prompt"} for other in self.others
             ]
         return table
+
+
+def length_normalizer(num_tokens: int, exponent: float) -> float:
+    r"""Return the divisor of log-probabilities of texts with different lengths: $((5 + n) / 6)^\alpha$.
+
+    With exponent 0 it is 1, and the shorter of two texts almost always has the better score.
+
+    Source:
+        Wu et al. (2016), "Google's Neural Machine Translation System", equation 14.
+    """
+    return float(((5 + num_tokens) / 6) ** exponent)
 
 
 class Continuation(NamedTuple):
@@ -210,8 +196,6 @@ class Continuation(NamedTuple):
     log_prob: float = 0.0
     ending: Ending | None = None  # reason for the end; `None` if the text is incomplete
     tail: str = ""  # part at the end that can contain a stop string
-    met: frozenset[int] = frozenset()  # numbers of the required phrases in the text
-    progress: int = 0  # number of tokens of required phrases, including one that is incomplete at the end
 
     def score(self, exponent: float) -> float:
         """Return the log-probability divided by `length_normalizer`."""

@@ -1,13 +1,13 @@
-"""Generation of one text, token by token."""
+"""Requests for generated text, and their texts, token by token."""
 
 from collections.abc import Collection, Iterator, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, fields, replace
 from itertools import takewhile
+from typing import Any, ClassVar, Literal, Self, TypedDict, Unpack
 
 from nextword.engine.engine import Engine
 from nextword.engine.text_model import TextModel
 from nextword.errors import SettingError
-from nextword.inference.generation.beam import BeamSearch, SearchTask
 from nextword.inference.generation.generated_text import (
     Continuation,
     EndRule,
@@ -19,13 +19,171 @@ from nextword.inference.generation.generated_text import (
     until_stop,
     whole_characters,
 )
-from nextword.inference.generation.lockstep import lockstep
-from nextword.inference.generation.request import Request
-from nextword.inference.generation.sampled_text import SampledText, random_generator
-from nextword.inference.generation.sampling import DEFAULT_SAMPLING, SamplingOptions
-from nextword.inference.generation.words import ForbiddenWords, RequiredWords
-from nextword.settings import require_at_least, require_several, require_text
+from nextword.inference.generation.sampling import (
+    DEFAULT_SAMPLING,
+    UNCHANGED,
+    WITHOUT_EFFECT_ON_GREEDY,
+    SamplingOptions,
+    random_generator,
+)
+from nextword.inference.generation.words import ForbiddenWords
+from nextword.inference.generation.writers import BeamSearch, SampledText, lockstep
+from nextword.settings import Settings, require_at_least, require_several, require_text, setting
+from nextword.text.reading.lines import lone_surrogate
 from nextword.text.tokens.tokenizer import Tokenizer
+
+Decoding = Literal["auto", "sample", "greedy", "beam"]
+
+_DEFAULT_BEAM_SIZE = 4
+
+
+@dataclass(frozen=True, kw_only=True)
+class SearchOptions(Settings):
+    """Options of the decoding: sampling, greedy or beam search.
+
+    Raises:
+        SettingError: A value is out of range, or two values contradict each other.
+
+    Example:
+        >>> SearchOptions(beam_size=6).uses_beam
+        True
+    """
+
+    group: ClassVar[str] = "search"
+    task: ClassVar[str] = "search"
+
+    decoding: Decoding = setting(
+        "auto",
+        help="Sample each token, take the most probable (greedy), or run a beam search. auto: beam if a "
+        "beam option is given, else sample.",
+    )
+    beam_size: int | None = setting(
+        None,
+        help="Number of texts that the beam search keeps.",
+        at_least=1,
+        unset="4",
+    )
+    best_of: int = setting(1, help="Sample N texts, and keep the one with the highest score.", at_least=1)
+    length_exponent: float = setting(
+        0.6,
+        help="A score is the log-probability divided by ((5 + tokens) / 6) to this power.",
+        at_least=0.0,
+        at_most=10.0,
+    )
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.best_of > 1 and (self.uses_beam or self.decoding == "greedy"):
+            raise SettingError(f"`best_of` needs sampled texts, but is {self.best_of} with a search; remove it")
+        if self.decoding in ("sample", "greedy") and self.beam_size is not None:
+            raise SettingError(
+                f"a beam needs `decoding` to be beam, but `decoding` is {self.decoding}; remove one of them"
+            )
+
+    @property
+    def uses_beam(self) -> bool:
+        """Whether to use beam search."""
+        return self.decoding == "beam" or (self.decoding == "auto" and self.beam_size is not None)
+
+
+class GenerationArguments(TypedDict, total=False):
+    """The named arguments of `TrainedModel.generate`, which has what each of them does."""
+
+    max_tokens: int
+    temperature: float
+    top_k: int | None
+    top_p: float
+    min_p: float
+    repetition_penalty: float
+    stop: Sequence[str]
+    forbid: Sequence[str]
+    stop_at_end: bool
+    seed: int | None
+
+
+_WITH_A_BEAM = ("seed", "allow_unknown")
+"""The sampling options that are allowed with a beam."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Request:
+    """A request for generated text, without its prompt.
+
+    Attributes:
+        max_tokens: Most tokens of a text.
+        sampling: Sampling options.
+        search: Decoding options.
+        stop_at_end: Whether a text ends at `<eos>`, which is not part of the text.
+        stop: Stop strings, which are not part of the text.
+        forbid: Words and phrases that the text must not contain.
+
+    Raises:
+        SettingError: A value is out of range, or two values contradict each other.
+
+    Example:
+        >>> import nextword
+        >>> request = nextword.Request(max_tokens=12, forbid=("not",))
+        >>> "not" in nextword.load("austen").generate_many(["She was"], request)[0].text
+        False
+    """
+
+    max_tokens: int = 100
+    sampling: SamplingOptions = DEFAULT_SAMPLING
+    search: SearchOptions = SearchOptions()
+    stop_at_end: bool = False
+    stop: tuple[str, ...] = ()
+    forbid: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        require_at_least("max_tokens", self.max_tokens, 1)
+        for name in ("stop", "forbid"):
+            if isinstance(getattr(self, name), str):
+                raise SettingError(f"`{name}` must be a tuple of strings, but is one string; put it into a tuple")
+            if not all(text.strip() or (name == "stop" and text) for text in getattr(self, name)):
+                raise SettingError(f"`{name}` must not be empty, but has an empty string; remove it")
+            for text in getattr(self, name):
+                if lone_surrogate(text) is not None:
+                    raise SettingError(
+                        f"`{name}` must be valid Unicode, but {text!a} has half of a surrogate pair; pass UTF-8"
+                    )
+        if self.search.uses_beam:
+            self._refuse_changed(
+                [name for name in self.sampling.to_table() if name not in _WITH_A_BEAM], "beam search does not sample"
+            )
+        elif self.search.decoding == "greedy" and self.sampling.temperature != 0:
+            self._refuse_changed(WITHOUT_EFFECT_ON_GREEDY, "greedy decoding does not sample")
+
+    @classmethod
+    def of(cls, **arguments: Unpack[GenerationArguments]) -> Self:
+        """Return the request for a sampled text from the arguments of `TrainedModel.generate`.
+
+        Raises:
+            SettingError: A value is out of range, or `stop` or `forbid` is one string.
+        """
+        given: dict[str, Any] = dict(arguments)
+        for name in ("stop", "forbid"):
+            texts = given.get(name, ())
+            if isinstance(texts, str):
+                raise SettingError(f"`{name}` must be a list of texts, but is the string {texts!r}; write [{texts!r}]")
+            given[name] = tuple(texts)
+        sampling = {each.name: given.pop(each.name) for each in fields(SamplingOptions) if each.name in given}
+        return cls(sampling=SamplingOptions(**sampling), **given)
+
+    @property
+    def is_compared(self) -> bool:
+        """Whether the text is the best of several complete texts, so it cannot be streamed."""
+        return self.search.uses_beam or self.search.best_of > 1
+
+    @property
+    def draws(self) -> SamplingOptions:
+        """Sampling options, with temperature 0 for greedy decoding."""
+        return self.sampling.replace(temperature=0.0) if self.search.decoding == "greedy" else self.sampling
+
+    def _refuse_changed(self, names: Collection[str], why: str) -> None:
+        for name in names:
+            value = getattr(self.sampling, name)
+            if value not in (getattr(DEFAULT_SAMPLING, name), getattr(UNCHANGED, name)):
+                raise SettingError(f"{why}, but `{name}` is {value}; remove it, or set `decoding` to sample")
 
 
 def generate(
@@ -114,25 +272,16 @@ class _Generation:
         end_id = model.engine.end_id if request.stop_at_end else None
         self._rule = EndRule(request.max_tokens, end_id, request.stop, tokenizer)
         self._forbidden = forbidden_words(tokenizer, request)
-        self._required = RequiredWords.of(tokenizer, request.require)
-        if self._required.num_tokens > request.max_tokens:
-            raise SettingError(
-                f"`max_tokens` must be at least {self._required.num_tokens}, as many as the required words have, but "
-                f"is {request.max_tokens}"
-            )
-        self._end_id = model.engine.end_id
 
     def writers(self, prompt_ids: Sequence[int]) -> Writers:
         request, draws = self._request, self._request.draws
-        if not request.uses_beam:
+        if not request.search.uses_beam:
             return [
                 SampledText(prompt_ids, draws, self._rule, self._forbidden, random_generator(draws, number))
                 for number in range(request.search.best_of)
             ]
-        size = request.search.group_size(self._required.num_tokens)
-        read, exponent = (self._end_id, *prompt_ids), request.search.length_exponent
-        task = SearchTask(read, self._rule, self._forbidden, self._required, size, exponent)
-        return [BeamSearch(task, num_groups=request.search.beam_groups, diversity=request.search.diversity)]
+        size, exponent = request.search.beam_size or _DEFAULT_BEAM_SIZE, request.search.length_exponent
+        return [BeamSearch(prompt_ids, self._rule, self._forbidden, size=size, exponent=exponent)]
 
     def text(self, prompt: str, prompt_ids: Sequence[int], writers: Writers) -> GeneratedText:
         exponent = self._request.search.length_exponent
@@ -154,5 +303,4 @@ class _Generation:
             log_prob=found.log_prob,
             score=found.score(self._request.search.length_exponent),
             ending=found.ending or "length",
-            missing=self._required.missing(found.met),
         )

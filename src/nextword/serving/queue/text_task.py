@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nextword.inference.generation.generated_text import Ending
-from nextword.inference.generation.sampled_text import SampledText
+from nextword.inference.generation.writers import SampledText
 from nextword.inference.highest import highest_first
 
 LogProbs = NDArray[np.float32]

@@ -13,8 +13,8 @@ from pydantic import Field
 from nextword.engine.engine import read_text
 from nextword.engine.text_model import TextModel
 from nextword.errors import BundleError, NextwordError
+from nextword.inference.generation.generator import Request as GenerationRequest
 from nextword.inference.generation.generator import generate_texts
-from nextword.inference.generation.request import Request as GenerationRequest
 from nextword.inference.generation.sampling import SamplingOptions
 from nextword.serving.http.access import is_loopback
 from nextword.serving.http.body import StrictRoute

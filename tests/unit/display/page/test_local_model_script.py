@@ -11,8 +11,7 @@ from nextword.display.page.bigrams import BigramTable
 from nextword.display.page.packed_model import pack_model
 from nextword.display.page.page_facts import CurvePoint, PageFacts, card_elements, curve_chart
 from nextword.engine.text_model import TextModel
-from nextword.inference.generation.generator import stream_text
-from nextword.inference.generation.request import Request
+from nextword.inference.generation.generator import Request, stream_text
 from nextword.inference.generation.sampling import SamplingOptions
 from nextword.inference.scoring.lines import ScoringOptions, score_lines
 from nextword.inference.suggestion.session import SuggestionSession, complete

@@ -1,4 +1,3 @@
-import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -11,15 +10,14 @@ from nextword.engine.distribution_engine import DistributionEngine
 from nextword.engine.engine import State, WindowPrediction
 from nextword.engine.text_model import TextModel
 from nextword.errors import SettingError
-from nextword.inference.generation.generated_text import GeneratedText, after_prompt, text_pieces
-from nextword.inference.generation.generator import generate, generate_texts, stream_text
-from nextword.inference.generation.request import Request, SearchOptions, length_normalizer
+from nextword.inference.generation.generated_text import GeneratedText, after_prompt, length_normalizer, text_pieces
+from nextword.inference.generation.generator import Request, SearchOptions, generate, generate_texts, stream_text
 from nextword.inference.generation.sampling import SamplingOptions
 from nextword.text.batching.window import TokenIds
 from nextword.text.options import LineEnds, TokenizerKind
 from nextword.text.tokens.tokenizer import Tokenizer
 from nextword.text.tokens.vocabulary import Vocabulary
-from support.writers import CHARACTERS, WORDS, log_prob_of, toy_engine
+from support.writers import WORDS, log_prob_of, toy_engine
 
 GREEDY = SamplingOptions(temperature=0)
 
@@ -182,8 +180,7 @@ requests = st.sampled_from(
         Request(max_tokens=8, sampling=SEEDED, stop=("b c", "a")),
         Request(max_tokens=6, sampling=SEEDED, search=SearchOptions(best_of=3)),
         Request(max_tokens=5, search=SearchOptions(beam_size=3), stop_at_end=True),
-        Request(max_tokens=5, search=SearchOptions(beam_size=4, beam_groups=2), forbid=("a b",)),
-        Request(max_tokens=5, require=("b", "c a")),
+        Request(max_tokens=5, search=SearchOptions(beam_size=4), forbid=("a b",)),
         Request(max_tokens=5, search=SearchOptions(decoding="greedy")),
     ]
 )
@@ -271,35 +268,6 @@ def test_the_end_token_is_not_displayed_but_counted() -> None:
     assert text.to_table()["num_tokens"] == len(text.ids)
 
 
-def test_required_words_are_in_the_text() -> None:
-    request = Request(max_tokens=6, require=("c b", "a"), forbid=("a b",))
-    for text in generate_texts(TextModel(toy_engine(), WORDS), ["", "a", "c"], request):
-        assert " c b" in f" {text.text}"
-        assert " a" in f" {text.text}"
-        assert "a b" not in f"{text.prompt}{text.text}"
-        assert text.missing == ()
-
-
-def test_a_required_word_after_the_stop_string_does_not_count() -> None:
-    request = Request(max_tokens=6, require=("b",), stop=("b",))
-    text = text_of(toy_engine(), WORDS, "a", request)
-    assert (text.missing, text.to_table()["missing"]) == (("b",), ["b"])
-    request = Request(max_tokens=6, require=("b",), stop=("c",))
-    text = text_of(toy_engine(), WORDS, "a", request)
-    assert "b" in text.text
-    assert (text.missing, "c" in text.text) == ((), False)
-
-
-def test_a_required_word_can_end_the_text() -> None:
-    request = Request(max_tokens=6, require=("art",), search=SearchOptions(beam_size=60))
-    found = []
-    for seed in range(5):
-        best = text_of(toy_engine(seed, vocabulary_size=9), CHARACTERS, "y", request)
-        found += [f"y{text.text}" for text in (best, *best.others)]
-    assert all("art" in re.split(r"[ .\n]", text) for text in found)
-    assert any(text.endswith("art") for text in found)
-
-
 def test_searches_give_unknown_words_only_if_allowed() -> None:
     def unknown(options: SamplingOptions, search: SearchOptions) -> bool:
         request = Request(max_tokens=30, sampling=options, search=search)
@@ -309,13 +277,6 @@ def test_searches_give_unknown_words_only_if_allowed() -> None:
     for search in (SearchOptions(), SearchOptions(beam_size=4)):
         assert not unknown(SEEDED, search)
         assert unknown(SamplingOptions(seed=2, allow_unknown=True), search)
-
-
-def test_required_words_that_do_not_fit_are_refused() -> None:
-    with pytest.raises(SettingError, match="`max_tokens` must be at least 3, as many as the required words have"):
-        generate_texts(TextModel(toy_engine(), WORDS), ["a"], Request(max_tokens=2, require=("b c", "a")))
-    with pytest.raises(SettingError, match="able to spell a required word, but cannot spell 'z'"):
-        generate_texts(TextModel(toy_engine(), WORDS), ["a"], Request(require=("z",)))
 
 
 @pytest.mark.parametrize("search", [SearchOptions(), SearchOptions(beam_size=2)])
@@ -336,3 +297,79 @@ def test_a_table_holds_all_texts() -> None:
     table = text_of(toy_engine(), WORDS, "a", request).to_table()
     assert set(table) == {"prompt", "text", "num_tokens", "log_prob", "score", "ending", "others"}
     assert [set(other) for other in table["others"]] == [{"text", "num_tokens", "log_prob", "score", "ending"}]
+
+
+def test_greedy_decoding_has_temperature_zero() -> None:
+    greedy = SearchOptions(decoding="greedy")
+    assert Request(search=greedy, sampling=SamplingOptions(seed=4)).draws == SamplingOptions(temperature=0.0, seed=4)
+    penalized = SamplingOptions(temperature=0.0, repetition_penalty=1.2, allow_unknown=True)
+    assert Request(search=greedy, sampling=penalized).draws == penalized
+
+
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        ({"max_tokens": 0}, "`max_tokens` must be at least 1, but is 0"),
+        ({"stop": "the end"}, "`stop` must be a tuple of strings, but is one string"),
+        ({"forbid": "cat"}, "`forbid` must be a tuple of strings, but is one string"),
+        ({"stop": ("a", "")}, "`stop` must not be empty"),
+        ({"forbid": (" ",)}, "`forbid` must not be empty"),
+        (
+            {"search": SearchOptions(beam_size=2), "sampling": SamplingOptions(temperature=0.5)},
+            r"beam search does not sample, but `temperature` is 0\.5",
+        ),
+        (
+            {"search": SearchOptions(decoding="greedy"), "sampling": SamplingOptions(temperature=3.0)},
+            r"greedy decoding does not sample, but `temperature` is 3\.0",
+        ),
+        (
+            {"search": SearchOptions(decoding="greedy"), "sampling": SamplingOptions(top_k=5)},
+            "greedy decoding does not sample, but `top_k` is 5",
+        ),
+        ({"forbid": ("a", "\udcff")}, "`forbid` must be valid Unicode"),
+        ({"stop": ("\ud800",)}, "`stop` must be valid Unicode"),
+    ],
+)
+def test_contradicting_requests_are_refused(values: dict[str, Any], message: str) -> None:
+    with pytest.raises(SettingError, match=message):
+        Request(**values)
+
+
+def test_a_beam_allows_a_seed_and_unknown_words() -> None:
+    sampling = SamplingOptions(seed=1, allow_unknown=True)
+    assert Request(sampling=sampling, search=SearchOptions(beam_size=2)).is_compared
+
+
+@pytest.mark.parametrize(
+    ("search", "uses_beam", "is_compared"),
+    [
+        (SearchOptions(), False, False),
+        (SearchOptions(decoding="greedy"), False, False),
+        (SearchOptions(best_of=2), False, True),
+        (SearchOptions(decoding="beam"), True, True),
+        (SearchOptions(beam_size=1), True, True),
+    ],
+)
+def test_a_beam_is_used_if_requested(search: SearchOptions, uses_beam: bool, is_compared: bool) -> None:
+    request = Request(search=search)
+    assert (search.uses_beam, request.is_compared) == (uses_beam, is_compared)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"beam_size": 5, "best_of": 2}, "`best_of` needs sampled texts, but is 2 with a search"),
+        ({"decoding": "greedy", "best_of": 2}, "`best_of` needs sampled texts, but is 2 with a search"),
+        ({"decoding": "sample", "beam_size": 2}, "a beam needs `decoding` to be beam, but `decoding` is sample"),
+        ({"beam_size": 0}, "`beam_size` must be at least 1, but is 0"),
+    ],
+)
+def test_contradicting_search_options_are_refused(options: dict[str, object], message: str) -> None:
+    with pytest.raises(SettingError, match=message):
+        SearchOptions.from_table(options)
+
+
+def test_the_normalizer_matches_the_paper() -> None:
+    assert length_normalizer(1, 2.0) == 1
+    assert length_normalizer(13, 0.0) == 1
+    assert length_normalizer(13, 2.0) == pytest.approx(9)

@@ -7,7 +7,7 @@ import pytest
 
 from nextword.engine.engine import State, WindowPrediction
 from nextword.engine.text_model import LoadedModel
-from nextword.inference.generation.request import Request
+from nextword.inference.generation.generator import Request
 from nextword.inference.generation.sampling import SamplingOptions
 from nextword.serving.http.errors import ApiError
 from nextword.serving.queue.scheduler import Scheduler

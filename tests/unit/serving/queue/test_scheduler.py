@@ -12,8 +12,7 @@ from nextword.engine.engine import State, WindowPrediction
 from nextword.engine.methods.cache import CacheEngine
 from nextword.engine.mixture.cache import CacheOptions
 from nextword.engine.text_model import LoadedModel, TextModel
-from nextword.inference.generation.generator import generate_texts
-from nextword.inference.generation.request import Request
+from nextword.inference.generation.generator import Request, generate_texts
 from nextword.inference.generation.sampling import SamplingOptions
 from nextword.serving.http.errors import ApiError
 from nextword.serving.queue.scheduler import Scheduler

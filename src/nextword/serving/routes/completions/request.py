@@ -5,7 +5,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, ValidatorFunctionWrapHandler, WrapValidator
 from pydantic_core import PydanticCustomError
 
-from nextword.inference.generation.request import Request, SearchOptions
+from nextword.inference.generation.generator import Request, SearchOptions
 from nextword.inference.generation.sampling import UNCHANGED
 from nextword.serving.http.body import FIRST_FAULT, ModelRequest, RequestBody
 from nextword.serving.http.errors import ApiError

@@ -4,9 +4,9 @@ from collections.abc import AsyncGenerator, Sequence
 from typing import Literal, NamedTuple
 
 from nextword.inference.generation.generated_text import Ending, EndRule
-from nextword.inference.generation.generator import forbidden_words
-from nextword.inference.generation.request import Request
-from nextword.inference.generation.sampled_text import SampledText, random_generator
+from nextword.inference.generation.generator import Request, forbidden_words
+from nextword.inference.generation.sampling import random_generator
+from nextword.inference.generation.writers import SampledText
 from nextword.serving.queue.text_task import Inbox, TextTask, Update
 from nextword.serving.routes.completions.request import CompletionRequest
 from nextword.serving.routes.completions.text import CompletionText, Prompt, ShownText, joined, shown_prompt

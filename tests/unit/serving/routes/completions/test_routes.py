@@ -9,8 +9,7 @@ import openai
 import pytest
 
 from nextword.engine.text_model import LoadedModel
-from nextword.inference.generation.generator import generate_texts
-from nextword.inference.generation.request import Request, SearchOptions
+from nextword.inference.generation.generator import Request, SearchOptions, generate_texts
 from nextword.inference.generation.sampling import UNCHANGED
 from nextword.inference.scoring.lines import ScoringOptions, score_lines
 from support.engine_scores import scores_of

@@ -20,7 +20,7 @@ from nextword.bundle.store import read_bundle, write_bundle
 ROOT = Path(__file__).parents[1]
 NAME = "austen"
 CONFIG = Path("scripts/sample_model.toml")
-TEACHERS = Path("runs/sample-teachers")
+TEACHER = Path("runs/sample-teacher")
 RUN = Path("runs/sample-model")
 EXPORTED = Path("runs/sample-model-int8")
 MIXED = Path("runs/sample-model-mixed")
@@ -46,19 +46,17 @@ def commit() -> str:
     return f"{revision} with changes" if changed else revision
 
 
-def train_teachers() -> None:
-    """Train the two networks that the model learns from, unless that was done."""
-    launch, members = ("launch", "-n", "2", "train"), [ROOT / TEACHERS / f"member-{index}" for index in range(2)]
-    if not all((member / "config.toml").is_file() for member in members):
-        settings = ("--epochs", "8", "--compute-dtype", "float32", "--no-mixture", "--strategy", "population")
-        nextword(*launch, NAME, *settings, "--run", TEACHERS)
-    elif not all((member / "model").is_dir() for member in members):
-        nextword(*launch, "--resume", TEACHERS)
+def train_teacher() -> None:
+    """Train the network that the model learns from, unless that was done."""
+    if not (ROOT / TEACHER / "config.toml").is_file():
+        nextword("train", NAME, "--epochs", "8", "--compute-dtype", "float32", "--no-mixture", "--run", TEACHER)
+    elif not (ROOT / TEACHER / "model").is_dir():
+        nextword("train", "--resume", TEACHER)
 
 
 def train() -> dict[str, Any]:
     """Train the model unless that was done, and return the figures of the run."""
-    train_teachers()
+    train_teacher()
     if not (ROOT / RUN / "config.toml").is_file():
         nextword("train", NAME, "--config", CONFIG, "--run", RUN)
     elif not (ROOT / RUN / "model").is_dir():

@@ -49,7 +49,7 @@ PAGES = [page for page in PAGES if page.name not in RECORDS]
 PARSED = [page for page in PAGES if page.parent.name in COMPARED and not Page(page).is_compared]
 PAGES = [page for page in PAGES if page.parent.name not in COMPARED]
 PAGES = [page for page in PAGES if any(each.runs for each in blocks_of(page))]
-PARSED_ONLY = {"train", "launch", "doctor", "serve"}
+PARSED_ONLY = {"train", "doctor", "serve"}
 TEXTS = dict.fromkeys(("ptb", "wikitext-2", "TEXT", "my-text"), "my-text.txt")
 SERVER = "127.0.0.1:8000"
 RUNS = re.compile(r"\bruns/[\w-]+|(?<=^nextword export )my-model", re.MULTILINE)

@@ -16,7 +16,7 @@ DOCS = ROOT / "docs"
 CHAPTERS = [Page(path) for path in sorted((DOCS / "learn").glob("*.md"))]
 COMMANDS = [Page(path) for path in sorted((DOCS / "commands").glob("*.md"))]
 OTHERS = [Page(DOCS / name) for name in ("coming-from.md", "troubleshooting.md")]
-QUICK = {"suggest", "plan"}
+QUICK = {"suggest"}
 CASES = [
     *((page, page.is_slow) for page in CHAPTERS),
     *((page, page.path.stem not in QUICK) for page in COMMANDS),

@@ -44,16 +44,16 @@ def named_in_errors() -> Iterator[tuple[Path, str]]:
 
 def test_extras_that_are_named_exist() -> None:
     named = [*named_in_texts(), *named_in_errors()]
-    assert {extra for _, extra in named_in_errors()} == {*("run", "data", "serve", "train", "all", "gpu", "ray")}
+    assert {extra for _, extra in named_in_errors()} == {*("run", "data", "serve", "train", "all", "gpu")}
     assert [(str(path.relative_to(ROOT)), extra) for path, extra in named if extra not in EXTRAS] == []
 
 
 def test_people_choose_among_few_extras() -> None:
-    assert list(EXTRAS) == ["run", "train", "serve", "data", "all", "gpu", "ray", "dev"]
+    assert list(EXTRAS) == ["run", "train", "serve", "data", "all", "gpu", "dev"]
     assert "nextword[run]" in EXTRAS["train"]
     assert "nextword[run]" in EXTRAS["serve"]
     assert "nextword[data,serve,train]" in EXTRAS["all"]
-    assert "nextword[all,ray]" in EXTRAS["dev"]
+    assert "nextword[all]" in EXTRAS["dev"]
 
 
 def test_what_pip_installs_is_pinned_and_the_pins_fit() -> None:

@@ -62,7 +62,7 @@ def test_the_wheel_holds_the_package_and_nothing_else(built: tuple[Path, Path]) 
         metadata = email.message_from_bytes(archive.read(f"{information}/METADATA"))
     assert {"nextword/py.typed", "nextword/text/samples/austen.txt", "nextword/model/presets/quick.toml"} <= ours
     assert metadata["Version"] == nextword.__version__
-    extras = {"run", "serve", "data", "train", "all", "gpu", "ray", "dev"}
+    extras = {"run", "serve", "data", "train", "all", "gpu", "dev"}
     assert set(metadata.get_all("Provides-Extra", [])) == extras
     assert wheel.stat().st_size < 10e6
 

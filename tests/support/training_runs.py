@@ -18,7 +18,6 @@ from nextword.training.options import TrainingOptions
 from nextword.training.plan import Plan, TimePlan
 from nextword.training.progress import RoundRecord, TrainingProgress
 from nextword.training.run import TrainingRun
-from nextword.training.solo import Solo
 from nextword.training.step.step import TrainingStep
 
 _ARCHITECTURE = Architecture(
@@ -69,7 +68,6 @@ def make_run(
     valid: Windows | None = None,
     log: Callable[[TrainingProgress], object] = lambda _progress: None,
     seconds_before: float = 0.0,
-    processes: Solo | None = None,
     **context: Any,
 ) -> TrainingRun:
     """Make a run over the checkpoints in a folder, with a new model and step.
@@ -81,8 +79,7 @@ def make_run(
     valid = valid or validation_streams(_UNLIKE if unlike else TRAIN[:120], end_id=0)
     plan = Plan.of(options, train.steps_per_epoch, time)
     step = TrainingStep(model, options, plan, train=train, valid=valid)
-    how: dict[str, Any] = {"seconds_before": seconds_before, "processes": processes}
-    return TrainingRun(step, CheckpointStore(root), log, RunContext(**context), **how)
+    return TrainingRun(step, CheckpointStore(root), log, RunContext(**context), seconds_before=seconds_before)
 
 
 def finished(root: Path, options: TrainingOptions, **arguments: Any) -> TrainingRun:

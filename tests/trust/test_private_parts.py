@@ -20,7 +20,6 @@ from nextword.serving.settings import ServingSettings
 
 TRANSPORT = "nextword.serving.http.transport"
 PARTS = {
-    "jax._src.distributed:global_state": ("nextword.training.cluster.joined", "client", "coordinator_address"),
     "keras.optimizers:Optimizer": (
         "nextword.training.optim.averaging",
         *("_apply_weight_decay", "apply", "add_variable", "add_optimizer_variables"),
@@ -79,5 +78,5 @@ def test_arguments_that_are_given_by_place_are_in_theirs() -> None:
 
 def test_errors_of_jax_have_the_words_that_nextword_looks_for() -> None:
     jnp.zeros(1).block_until_ready()
-    with pytest.raises(RuntimeError, match="before any JAX"):  # in `training.cluster.joined`
+    with pytest.raises(RuntimeError, match="before any JAX"):  # in `training.distributed`
         jax.distributed.initialize("127.0.0.1:1", 1, 0)

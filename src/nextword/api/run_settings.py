@@ -93,4 +93,3 @@ class RunSettings(TypedDict, total=False):
     mixture: bool
     compute_dtype: Literal["auto", "float32", "bfloat16"]
     seed: int
-    strategy: Literal["data-parallel", "local-steps", "population"] | None

@@ -24,7 +24,6 @@ from nextword.text.sources.find import TextLike
 from nextword.text.tokens.tokenizer import Tokenizer
 from nextword.training import require_framework
 from nextword.training.base import Base, base_of, read_start
-from nextword.training.cluster.cluster import cluster_of
 from nextword.training.config import RunConfig, Tables, merge_tables, tables_of
 from nextword.training.context import RunContext
 from nextword.training.report.history import TrainingHistory
@@ -92,16 +91,13 @@ def train(
     if model is not None:
         given = _with_model(given, model)
     config = RunConfig.of(preset, given)
-    processes = cluster_of(config, has_model=model is not None)
     with _context(callbacks, verbose) as context, _run_directory(run) as directory:
-        root, own = processes.directory(directory.root), processes.settings(config)
-        begun = RunDirectory(root)
-        former = RunConfig.of_run(begun) if begun.is_run else None
-        begun.require_writable()
+        former = RunConfig.of_run(directory) if directory.is_run else None
+        directory.require_writable()
         if former is not None:
-            own.require_kept_by(former)
+            config.require_kept_by(former)
         settled, opened_base = (former, None) if former else base_of(config, _opened(base))
-        start = read_start(begun) if former else None
+        start = read_start(directory) if former else None
         tokens = {"tokenizer": start.tokenizer} if start else {}
         tokens |= {"base": opened_base.bundle.tokenizer} if opened_base else {}
         corpus = _corpus(text, given, settled, context, **tokens)
@@ -109,17 +105,17 @@ def train(
         if model is not None:
             _require_vocabulary(model, corpus)
         if former is not None:
-            opened = Run.open(root, context, text=corpus, model=model)
+            opened = Run.open(directory.root, context, text=corpus, model=model)
         else:
             opened = Run.begin(config, corpus, directory.root, context, model=model, base=opened_base, began=began)
         with opened as trained:
             trained.train()
             finished = trained.finish(write=run is not None)
         context.say(f"{finished.bundle.name}: {summary_of(finished.metrics)}")
-        if run is not None and trained.writes:
-            export_run(begun, context.detail)
+        if run is not None:
+            export_run(directory, context.detail)
         history = TrainingHistory(finished.progress.records, finished.progress.points)
-        return TrainedModel.of(start_engine(finished.bundle), history, None if run is None else root)
+        return TrainedModel.of(start_engine(finished.bundle), history, None if run is None else directory.root)
 
 
 def _path_of(base: TrainedModel | str | Path | None) -> str | None:

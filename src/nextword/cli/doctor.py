@@ -18,7 +18,7 @@ from nextword.errors import counted
 from nextword.system.cache import cache_root
 from nextword.system.facts import Facts, Problem, find_problems, gather_facts
 from nextword.training.config import RunConfig
-from nextword.training.planning.cost_forecast import training_memory_bytes
+from nextword.training.planning.memory import training_memory_bytes
 
 if TYPE_CHECKING:
     from nextword.training.planning.speed import TrainingSpeed

@@ -12,7 +12,6 @@ from nextword.cli.evaluation.columns import (
     Column,
     columns_of,
     inputs_of,
-    members_in,
     require_comparable,
     require_same_words,
 )
@@ -33,7 +32,6 @@ from nextword.cli.output.console import evaluation_progress, waiting
 from nextword.cli.output.messages import warn
 from nextword.display.table import table_lines
 from nextword.engine.methods.chain import OPTIONS_TYPES, AppliedMethods, apply_methods, require_used
-from nextword.engine.methods.ensemble import EnsembleOptions
 from nextword.engine.opening import EngineName
 from nextword.errors import SettingError
 from nextword.inference.evaluation.perplexity import Evaluation
@@ -103,11 +101,10 @@ def evaluate(options: _EvaluateOptions, given: Tables) -> None:
     TEXT is the text to read. By default, the command reads the test split of the text of the runs, and all of another
     file. Every token counts, `<eos>` included. Several models or methods appear side by side: by default, the network
     alone (static), and the model as used, with the n-grams and the cache that it may hold. Only static figures can be
-    compared with those of other programs. The stored weights never change. A population stands for its members, and
-    with --ensemble for the average of their networks.
+    compared with those of other programs. The stored weights never change.
     """
     _check(options)
-    columns = _columns(options, given)
+    columns = _columns(options)
     methods = [method for column in columns for method in column.methods]
     if options.tune and not options.ensemble and not any(method.tunable for method in methods):
         raise SettingError("`--tune` needs a `--method` with settings to find; name one, or leave `--tune` out")
@@ -146,11 +143,8 @@ def _check(options: _EvaluateOptions) -> None:
         raise SettingError("`--max-tokens` needs `--keystrokes` or `--copied`; add one, or leave `--max-tokens` out")
 
 
-def _columns(options: _EvaluateOptions, given: Tables) -> list[Column]:
-    arguments, fitted = members_in(options.arguments)
-    if options.ensemble and fitted and not options.tune:
-        given.setdefault(EnsembleOptions.group, {}).setdefault("ensemble_weights", fitted)
-    inputs = inputs_of(arguments, options.split, options.data_dir, options.on_bad_bytes)
+def _columns(options: _EvaluateOptions) -> list[Column]:
+    inputs = inputs_of(options.arguments, options.split, options.data_dir, options.on_bad_bytes)
     chains = [chain.split(",") for chain in options.method]
     columns = columns_of(inputs, chains, as_ensemble=options.ensemble, only_used=options.keystrokes or options.copied)
     if options.significance:

@@ -25,8 +25,6 @@ _GROUPS = {
         "runs": "List training runs, or compare some.",
         "presets": "List the presets, or print the settings of one.",
         "mix": "Fit the mixture of a model, or take it out.",
-        "launch": "Start several processes of a command on this machine.",
-        "plan": "Estimate what training on several machines takes.",
     },
     "Use": {
         "suggest": "Suggest the next word, or complete the one being typed.",

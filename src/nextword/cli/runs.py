@@ -12,7 +12,6 @@ import click
 from rich.cells import cell_len
 from rich.table import Table
 
-from nextword.bundle.population import member_directories, name_in_logs
 from nextword.bundle.run_directory import RunDirectory, is_in_use
 from nextword.cli.info import ModelInfo
 from nextword.cli.options.command import command
@@ -114,8 +113,8 @@ def _runs_in(folder: Path) -> list[Path]:
     """Return the runs in a folder and its folders, or the folder itself if it is a run."""
     if RunDirectory(folder).is_run:
         return [folder]
-    inside = sorted(path for path in folder.iterdir() if path.is_dir() and not path.name.startswith("."))
-    return [run for path in inside for run in ([path] if RunDirectory(path).is_run else member_directories(path))]
+    inside = sorted(path for path in folder.iterdir() if not path.name.startswith("."))
+    return [path for path in inside if RunDirectory(path).is_run]
 
 
 def _required(path: Path) -> RunSummary:
@@ -146,7 +145,7 @@ def _print_table(summaries: Sequence[RunSummary]) -> None:
     for run in summaries:
         figures = _in_words(run.figures)
         cells = (figures.get(name, "") for name in (*leading, *_SHOWN))
-        table.add_row(printable(name_in_logs(run.path)), *cells, run.state)
+        table.add_row(printable(run.path.absolute().name), *cells, run.state)
     console = _console()
     console.width = max(console.width, _fit(table, console.width))
     console.print(table)

@@ -15,7 +15,6 @@ import click
 from rich.markdown import Markdown
 
 from nextword.bundle.model_card import SplitMetrics, figures_table, summary_of
-from nextword.bundle.population import name_in_logs
 from nextword.bundle.run_directory import RunDirectory, read_split_metrics
 from nextword.cli.info import commands_for
 from nextword.cli.options.command import command
@@ -40,8 +39,6 @@ from nextword.model.presets import DEFAULT_PRESET
 from nextword.text.sources.names import run_name
 from nextword.training import require_framework
 from nextword.training.base import base_of
-from nextword.training.cluster.cluster import cluster_of, own_directory
-from nextword.training.cluster.group import ProcessGroup
 from nextword.training.config import RunConfig
 from nextword.training.context import RunContext
 from nextword.training.report.progress_bar import ProgressBar
@@ -107,8 +104,7 @@ def train(options: _TrainOptions, given: Tables) -> None:
     if options.dry_run:
         _show_forecast(text, settings, directory, options)
         return
-    own = RunDirectory(cluster_of(settings).directory(directory))
-    watched.train(own, partial(Run.begin, settings, text, directory, began=began))
+    watched.train(RunDirectory(directory), partial(Run.begin, settings, text, directory, began=began))
 
 
 def _continue(root: Path, options: _TrainOptions, watched: "_Watched") -> None:
@@ -117,9 +113,9 @@ def _continue(root: Path, options: _TrainOptions, watched: "_Watched") -> None:
         raise SettingError(
             f"`--{alone}` must stand alone, but `{others[0]}` was given too; a run keeps the settings it began with"
         )
-    own = RunDirectory(own_directory(root))
+    own = RunDirectory(root)
     RunConfig.of_run(own)
-    if own.is_finished and not ProcessGroup.from_environment():
+    if own.is_finished:
         watched.show_finished(own)
         return
     watched.train(own, partial(Run.open, root), to_end=options.resume is not None)
@@ -146,14 +142,11 @@ def _loggers(options: _TrainOptions, directory: Path) -> list["TensorBoardLogger
     require_framework()
     from nextword.training.report.tensorboard_logger import TensorBoardLogger
 
-    return [TensorBoardLogger(options.tensorboard / name_in_logs(directory))]
+    return [TensorBoardLogger(options.tensorboard / directory.absolute().name)]
 
 
 def _how_to_resume(directory: RunDirectory) -> str:
-    group = ProcessGroup.from_environment()
-    is_shared = group is not None and directory.is_run and RunConfig.of_run(directory).training.strategy is not None
-    launch = f"launch -n {group.num_processes} " if group is not None and is_shared else ""
-    return f"resume with: nextword {launch}train --resume {shlex.quote(str(directory.root))}"
+    return f"resume with: nextword train --resume {shlex.quote(str(directory.root))}"
 
 
 class _Watched:
@@ -192,8 +185,7 @@ class _Watched:
                     if to_end:
                         run.train()
                     finished = run.finish()
-                if run.writes:
-                    export_run(directory, context.detail)
+                export_run(directory, context.detail)
         except TrainingInterrupted as stop:
             click.echo(f"{stop}; {_how_to_resume(directory)}", err=True)
             raise
@@ -208,8 +200,7 @@ class _Watched:
             raise
         except TrainingDivergedError as error:
             raise TrainingDivergedError(f"{error} (run: {directory.root})") from error
-        if run.writes:
-            self._print(directory, finished.metrics, finished.to_table())
+        self._print(directory, finished.metrics, finished.to_table())
 
     def show_finished(self, directory: RunDirectory) -> None:
         self._console.print(f"{directory.root} is finished already; nothing is trained", markup=False)

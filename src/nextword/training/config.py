@@ -1,6 +1,6 @@
 """All settings of a training run: a preset, overridden by a file, overridden by flags."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any, Self
@@ -17,9 +17,6 @@ from nextword.training.options import TrainingOptions
 from nextword.training.plan import TimePlan
 
 Tables = Mapping[str, Mapping[str, Any]]
-
-MEMBER = "member"
-"""The tables of a file of settings that each belong to one member of a population."""
 
 REGULARIZATION = [each.name for each in fields(ModelOptions) if each.metadata["task"] == "regularization"]
 """The options of a model that do not change its weights."""
@@ -43,7 +40,6 @@ class RunConfig:
     plan: TimePlan | None  # the time plan of this run, or of an earlier run that it repeats; `None` if epochs decide
     origin: Mapping[str, str]  # text, preset, command and the SHA-256 of the text, for the record
     given: Tables = field(default_factory=dict, compare=False)  # override the preset, but no plan overrides them
-    members: tuple["RunConfig", ...] = field(default=(), compare=False)  # of a population, if more than seeds differ
 
     @classmethod
     def of(cls, preset: str, *overrides: Tables, origin: Mapping[str, str] | None = None) -> Self:
@@ -117,40 +113,6 @@ class RunConfig:
         """Return the settings as TOML."""
         return tomli_w.dumps(self.to_tables())
 
-    def with_members(self, members: Sequence["RunConfig"], own_seeds: Collection[int] = ()) -> Self:
-        """Return the settings of a population whose members have settings of their own.
-
-        A member without a seed of its own has the seed of the population plus its number.
-
-        Raises:
-            SettingError: The strategy is not `population`, a member reads its text in another way, or two members
-                would be the same model.
-        """
-        if members and self.training.strategy != "population":
-            raise SettingError(
-                f"[[{MEMBER}]] needs `strategy` population, but it is {self.training.strategy}; add `--strategy "
-                f"population`, or remove the {len(members)} tables"
-            )
-        if any(each.text != self.text for each in members):
-            raise SettingError(
-                f"the members of a population must share [text], but a [[{MEMBER}]] changes it; set it for all"
-            )
-        seeded = [
-            each if number in own_seeds else replace(each, training=each.training.replace(seed=self.seed_of(number)))
-            for number, each in enumerate(members)
-        ]
-        for number, each in enumerate(seeded):
-            if each in seeded[:number]:
-                raise SettingError(
-                    f"the members of a population must differ, but [[{MEMBER}]] {seeded.index(each)} and {number} have "
-                    f"the same settings and the seed {each.training.seed}; change the seed of one"
-                )
-        return replace(self, members=tuple(seeded))
-
-    def seed_of(self, number: int) -> int:
-        """Return the seed of a member of a population that has none of its own, counted from 0."""
-        return (self.training.seed + number) % 2**31
-
     def with_choices(self, *choices: Tables) -> Self:
         """Return the settings with the values that a plan chose, except those in `given`."""
         groups: dict[str, Any] = {}
@@ -209,14 +171,6 @@ def tables_of(settings: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
             raise SettingError(unknown_name("setting", name, groups))
         tables.setdefault(groups[name], {})[name] = value
     return tables
-
-
-def member_tables(tables: Mapping[str, Any]) -> list[Tables]:
-    """Return what a file of settings says about each member of a population; empty if it says nothing."""
-    members = tables.get(MEMBER, [])
-    if not isinstance(members, list) or not all(isinstance(member, dict) for member in members):
-        raise SettingError(f"`{MEMBER}` must be a list of tables, but is {members!r}; write [[{MEMBER}]] above each")
-    return members
 
 
 def recorded_preset(tables: Tables) -> str | None:

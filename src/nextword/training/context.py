@@ -95,7 +95,7 @@ class RunContext:
 
     def read_corpus(self, text: "TextLike | Corpus", options: "TextOptions", **tokens: Any) -> "Corpus":
         """Read the text of a run; a corpus is returned as it is."""
-        from nextword.text.corpus import Corpus  # to launch processes, no text is read
+        from nextword.text.corpus import Corpus
 
         if isinstance(text, Corpus):
             return text

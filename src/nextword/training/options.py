@@ -10,9 +10,6 @@ from nextword.model.architecture import ModelOptions
 from nextword.settings import Settings, rate, setting
 from nextword.system.framework import ComputeDtype
 
-Strategy = Literal["data-parallel", "local-steps", "population"]
-"""How several processes train."""
-
 
 @dataclass(frozen=True, kw_only=True)
 class TrainingOptions(Settings):
@@ -92,8 +89,7 @@ class TrainingOptions(Settings):
     )
     teacher: str | None = setting(
         None,
-        help="Learn the predictions of this run, model or population too (distillation). It must have the same "
-        "tokenizer.",
+        help="Learn the predictions of this run or model too (distillation). It must have the same tokenizer.",
         unset="learn the text alone",
     )
     teacher_weight: float = setting(
@@ -138,13 +134,6 @@ class TrainingOptions(Settings):
         "auto", help="Precision of matrix products. auto: the faster one on this processor.", task="length"
     )
     seed: int = setting(0, help="Seed for initial weights and dropout.", at_least=0, at_most=2**31 - 1, task="length")
-    strategy: Strategy | None = setting(
-        None,
-        help="How several processes train: data-parallel, each on its rows of every batch; local-steps, each by itself "
-        "with weights averaged now and then; population, each a model of its own seed.",
-        unset="one process",
-        task="processes",
-    )
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -155,8 +144,6 @@ class TrainingOptions(Settings):
         if self.base is None and (self.start == "mean" or not self.epochs):
             name, value = ("start", "mean") if self.start == "mean" else ("epochs", "0")
             raise SettingError(f"`{name}` must not be {value} without `base`, the model to start from; add `base`")
-        if self.teacher is not None and self.strategy == "data-parallel":
-            raise SettingError("`teacher` does not go with the `strategy` data-parallel; leave out one of the two")
 
     def check_softmax(self, model: ModelOptions) -> None:
         """Raise `SettingError` if `sampled_softmax` is set for an adaptive softmax or a mixture."""

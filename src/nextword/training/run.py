@@ -4,19 +4,16 @@ import math
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, replace
+from dataclasses import replace
 from typing import Any
 
 from nextword.errors import CheckpointError, TrainingDivergedError, TrainingInterrupted, counted
 from nextword.training.checkpoint_store import CheckpointStore
-from nextword.training.context import RunContext
+from nextword.training.context import Interruption, RunContext
 from nextword.training.progress import RoundRecord, TrainingPoint, TrainingProgress
-from nextword.training.solo import Solo
 from nextword.training.step.round_callbacks import Intervals, RoundCallbacks, interval_ends
 from nextword.training.step.step import TrainingMetrics, TrainingStep, ValidationMetrics
 from nextword.training.step.stream_model import fingerprint
-
-_PROCESSES = "processes"  # where a checkpoint of several processes holds their number
 
 
 class TrainingRun:
@@ -32,7 +29,6 @@ class TrainingRun:
         context: Receives progress and warnings. Its Keras callbacks see each round as an epoch; their own state is lost
             when a run is interrupted.
         seconds_before: Time of the weight initialization, in seconds; it is part of the run.
-        processes: The processes that train (default: this one alone).
 
     Raises:
         CheckpointError: The store holds checkpoints of another model.
@@ -46,13 +42,11 @@ class TrainingRun:
         context: RunContext,
         *,
         seconds_before: float = 0.0,
-        processes: Solo | None = None,
     ) -> None:
         self.step = step
         self.plan = step.plan
         self.progress = TrainingProgress(seconds_before=seconds_before)
-        self._processes = processes or Solo()
-        self.interruption = self._processes.interruption()
+        self.interruption = Interruption()
         self._options = step.options
         self._store = store
         self._log = log
@@ -81,12 +75,11 @@ class TrainingRun:
             return
         self._observer.on_validation()
         validated = self.step.validate(self._callbacks)
-        perplexity = self._processes.agree(validated.perplexity)
-        self._require_finite("validation", perplexity, 0)
+        self._require_finite("validation", validated.perplexity, 0)
         self.progress = replace(
             self.progress,
             seconds_before=self.progress.seconds_before + validated.seconds,
-            start_perplexity=perplexity,
+            start_perplexity=validated.perplexity,
             finished=not self.plan.total_steps,
         )
         self._store.save(0, self.step.capture(), self._state(), best=True)
@@ -112,21 +105,18 @@ class TrainingRun:
             # plan
             steps = self.plan.steps_after(self.progress.steps)
             # round: one epoch of Keras's fit over the round's windows
-            self._processes.begin_round(self.step.model)
             with self._loss_named():
                 trained, points = self._train_round(steps)
             if trained.num_steps < steps:
                 self._discard_round()
                 break
-            # exchange: with local steps, the weights of all processes become one
-            self._processes.exchange(self.step.model)
             # validate: the weights, or the weight averages if there are any
             self._observer.on_validation()
             with self._loss_named():
                 validated = self.step.validate(self._callbacks)
             self._end_round_of_callbacks(trained, validated)
             # decide
-            record, points = self._agreed(self._record(trained, validated), points)
+            record = self._record(trained, validated)
             self._require_finite("training", record.train_perplexity, record.step)
             self._require_finite("validation", record.valid_perplexity, record.step)
             self.plan = self.plan.after((*self.progress.records, record))
@@ -136,7 +126,7 @@ class TrainingRun:
             self._store.save(self.progress.steps, self.step.capture(), self._state(), best=self.progress.latest_is_best)
             self._log(self.progress)
             self._observer.on_round(record, self.plan, self.progress)
-            if self._processes.agree(bool(self.step.stream.stop_training)):  # set by a user callback
+            if self.step.stream.stop_training:  # set by a user callback
                 break
         self._callbacks.end()
         self.interruption.raise_between_rounds()
@@ -191,8 +181,7 @@ class TrainingRun:
 
     def _report(self, steps: int, perplexity: float, steps_per_second: float) -> None:
         step = self.progress.steps + steps
-        if self._processes.num_processes == 1:  # several find it together, at the end of the round
-            self._require_finite("training", perplexity, step)
+        self._require_finite("training", perplexity, step)
         self._observer.on_step(step, perplexity, steps_per_second * self.step.words_per_step)
 
     def _end_round_of_callbacks(self, trained: TrainingMetrics, validated: ValidationMetrics) -> None:
@@ -221,12 +210,6 @@ class TrainingRun:
             averaged_steps=validated.averaged_steps,
         )
 
-    def _agreed(self, record: RoundRecord, points: list[TrainingPoint]) -> tuple[RoundRecord, list[TrainingPoint]]:
-        """Return record and points of process 0: all others decide from its times."""
-        own: dict[str, Any] = {"record": asdict(record), "points": [asdict(point) for point in points]}
-        table = self._processes.agree(own)
-        return RoundRecord(**table["record"]), [TrainingPoint(**point) for point in table["points"]]
-
     def _require_finite(self, split: str, perplexity: float, step: int) -> None:
         if not math.isfinite(perplexity):
             is_saved = self.progress.has_weights
@@ -241,14 +224,12 @@ class TrainingRun:
             "progress": self.progress.to_table(),
             "planned_steps": list(self.plan.planned_steps),
             "fingerprint": fingerprint(),
-            **({_PROCESSES: self._processes.num_processes} if self._processes.num_processes > 1 else {}),
         }
 
     def _resume(self) -> None:
         checkpoint = self._store.newest()
         if checkpoint is None:
             return
-        self._require_processes(checkpoint.state.get(_PROCESSES, 1))
         progress = TrainingProgress.from_table(checkpoint.state["progress"])
         missing = progress.rounds * self.plan.round_steps - checkpoint.step
         if missing != 0 and not (progress.finished and 0 < missing < self.plan.round_steps):
@@ -264,13 +245,6 @@ class TrainingRun:
         changes = [f"{key} {then.get(key)} -> {now[key]}" for key in now if then.get(key) != now[key]]
         if changes:
             self._warn(f"resumed with {', '.join(changes)}: the result will be equally good, but not bit-identical")
-
-    def _require_processes(self, began: int) -> None:
-        now = self._processes.num_processes
-        if now != began:
-            raise CheckpointError(
-                f"a run must be resumed by as many processes as began it, {began}, but is by {now}; start {began}"
-            )
 
     def _discard_round(self) -> None:
         """Discard the steps of a round that a user callback stopped."""

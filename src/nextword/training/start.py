@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -18,13 +18,12 @@ from nextword.text.corpus import Corpus
 from nextword.text.sources.find import TextLike
 from nextword.training import require_framework
 from nextword.training.base import Base, base_of, read_start, write_start
-from nextword.training.cluster.cluster import cluster_of, own_directory
+from nextword.training.checkpoint_store import CheckpointStore
 from nextword.training.config import RunConfig
 from nextword.training.context import Observers, RunContext
 from nextword.training.progress import TrainingProgress
 from nextword.training.report.curve import CurveDrawer
 from nextword.training.report.history import write_log
-from nextword.training.solo import Solo
 
 if TYPE_CHECKING:
     from nextword.model.language_model import LanguageModel
@@ -40,11 +39,11 @@ keep_freed_memory()
 class Run:
     """A training run in its directory, from the first step or the newest checkpoint to the model.
 
-    `begin` and `open` return a context with a run. Within it, the directory is locked, and the processes of the run
-    work together. The training framework is loaded after the text is read, so that mistakes are found at once.
+    `begin` and `open` return a context with a run. Within it, the directory is locked. The training framework is loaded
+    after the text is read, so that mistakes are found at once.
     """
 
-    directory: RunDirectory  # the run directory of this process
+    directory: RunDirectory  # the run directory
     text: Corpus
     context: RunContext  # observer, messages and folders
     prepared: "Preparation"  # settings, windows, teacher and plan
@@ -69,7 +68,7 @@ class Run:
         Args:
             config: The settings.
             text: The text, or what it is made from.
-            root: The directory; of several processes, that of all.
+            root: The directory.
             context: Observer, messages and folders.
             model: The model to train in place (default: a new one).
             base: The model to start from, if it is open already (default: that of the settings).
@@ -80,28 +79,24 @@ class Run:
             NextwordError: Text or settings are invalid.
         """
         began = time.monotonic() if began is None else began
-        processes = cluster_of(config, has_model=model is not None)
-        config, directory = processes.settings(config), RunDirectory(processes.directory(root))
+        directory, context, notes = RunDirectory(root), context or RunContext(), list[str]()
         directory.require_free()
         directory.require_writable()
-        context = processes.context(context or RunContext())
-        with processes:
-            notes = list[str]()
-            noting = replace(context, say=notes.append)
-            config, base = base_of(config, base)
-            corpus = noting.load_corpus(text, config.text, base=base.bundle.tokenizer if base else None)
-            require_framework()
-            from nextword.training.planning.budget import plan_time
-            from nextword.training.planning.forecast import Forecast
-            from nextword.training.planning.preparation import prepare_new
+        noting = replace(context, say=notes.append)
+        config, base = base_of(config, base)
+        corpus = noting.load_corpus(text, config.text, base=base.bundle.tokenizer if base else None)
+        require_framework()
+        from nextword.training.planning.budget import plan_time
+        from nextword.training.planning.forecast import Forecast
+        from nextword.training.planning.preparation import prepare_new
 
-            with _locked(directory, processes, context):
-                directory.require_free()
-                fit = partial(plan_time, corpus=corpus, began=began, context=noting)
-                prepared = prepare_new(config, corpus, processes, fit, base)
-                run = cls(directory, corpus, context, prepared, model)
-                Forecast.of(prepared, corpus, directory.root).report(context, notes)
-                yield run
+        with _locked(directory, context):
+            directory.require_free()
+            fit = partial(plan_time, corpus=corpus, began=began, context=noting)
+            prepared = prepare_new(config, corpus, fit, base)
+            run = cls(directory, corpus, context, prepared, model)
+            Forecast.of(prepared, corpus, directory.root).report(context, notes)
+            yield run
 
     @classmethod
     @contextmanager
@@ -116,7 +111,7 @@ class Run:
         """Open a run that has begun, to resume it after its last saved round or to end it.
 
         Args:
-            root: The run directory; of several processes, that of all.
+            root: The run directory.
             context: Observer, messages and folders.
             text: The original text of the run (default: load it again).
             model: The model to train in place (default: a new one).
@@ -125,35 +120,27 @@ class Run:
             CheckpointError: There is no run in `root`, its text has changed, or another process uses it.
             NextwordError: The text cannot be found.
         """
-        directory = RunDirectory(own_directory(root))
+        directory, context = RunDirectory(root), context or RunContext()
         config = RunConfig.of_run(directory)
-        processes = cluster_of(config, has_model=model is not None)
-        context = processes.context(context or RunContext())
         path, sha256 = (_origin(config, name, directory) for name in ("text_path", "text_sha256"))
-        with processes:
-            start = read_start(directory) if config.training.base else None
-            tokenizer = start.tokenizer if start else None
-            corpus = replace(context, say=context.detail).load_corpus(text or path, config.text, tokenizer=tokenizer)
-            if sha256 != corpus.sha256:
-                raise CheckpointError(
-                    f"a run must be resumed with its original text, but `{corpus.name}` has changed; "
-                    "restore it, or train in a new directory"
-                )
-            require_framework()
-            from nextword.training.planning.preparation import prepare_again
+        start = read_start(directory) if config.training.base else None
+        tokenizer = start.tokenizer if start else None
+        corpus = replace(context, say=context.detail).load_corpus(text or path, config.text, tokenizer=tokenizer)
+        if sha256 != corpus.sha256:
+            raise CheckpointError(
+                f"a run must be resumed with its original text, but `{corpus.name}` has changed; "
+                "restore it, or train in a new directory"
+            )
+        require_framework()
+        from nextword.training.planning.preparation import prepare_again
 
-            with _locked(directory, processes, context):
-                yield cls(directory, corpus, context, prepare_again(config, corpus, processes, start), model)
+        with _locked(directory, context):
+            yield cls(directory, corpus, context, prepare_again(config, corpus, start), model)
 
     @property
     def config(self) -> RunConfig:
         """The settled settings."""
         return self.prepared.config
-
-    @property
-    def writes(self) -> bool:
-        """Whether this process writes the files of the run; of several that train one model, the first does."""
-        return self.prepared.processes.writes
 
     def train(self) -> TrainingProgress:
         """Train from the newest checkpoint to the end, and load the best weights into the model.
@@ -175,9 +162,8 @@ class Run:
         finished = finish_run(
             trained.step.model, self.text, self.config, trained.progress, self.context, self.prepared.start
         )
-        if write and self.writes:
+        if write:
             finished.write(self.directory, self.config.preset, self.context)
-        self.prepared.processes.finish(self.directory.root, self.text, self.context)
         return finished
 
     def _work(self, work: "Callable[[TrainingRun], TrainingProgress]") -> "TrainingRun":
@@ -185,20 +171,20 @@ class Run:
         from nextword.training.run import TrainingRun
         from nextword.training.step.count_based_initialization import initialize_model
 
-        root, prepared = self.directory.root, self.prepared
+        prepared = self.prepared
         model = self.model or prepared.new_model()
         model.tokenizer_fingerprint = self.text.tokenizer.fingerprint
-        store = prepared.processes.store(root, self.context.warn)
+        store = CheckpointStore(self.directory.checkpoints, self.context.warn)
         seconds_before = 0.0
         if prepared.start is None:
             seconds_before = initialize_model(model, self.text, self.config.training, store)
         step = prepared.step(model)
         if not self.directory.is_run:  # only now has every part of the run accepted its settings
-            if prepared.start is not None and self.writes:
+            if prepared.start is not None:
                 write_start(self.directory, prepared.start)
             self._write_config()
         context = self._observed()
-        run = TrainingRun(step, store, self._log, context, seconds_before=seconds_before, processes=prepared.processes)
+        run = TrainingRun(step, store, self._log, context, seconds_before=seconds_before)
         self._warn_if_lost(run)
         if self.model is not None:
             run.save_start()
@@ -233,8 +219,6 @@ class Run:
 
     def _observed(self) -> RunContext:
         """Return the context of the steps, in which each round draws the curve."""
-        if not self.writes:
-            return self.context
         batching = self.config.batching
         self.context.detail(
             f"matrix products in {self.config.training.compute_dtype}; "
@@ -251,21 +235,18 @@ class Run:
             )
 
     def _log(self, progress: TrainingProgress) -> None:
-        if self.writes:
-            write_log(self.directory.root, progress)
+        write_log(self.directory.root, progress)
 
     def _write_config(self) -> None:
-        if self.writes:
-            write_file(self.directory.config_file, self.config.to_toml().encode())
+        write_file(self.directory.config_file, self.config.to_toml().encode())
 
 
 @contextmanager
-def _locked(directory: RunDirectory, processes: Solo, context: RunContext) -> Iterator[None]:
+def _locked(directory: RunDirectory, context: RunContext) -> Iterator[None]:
     """Hold the lock of a run directory, and remove the partial files of a killed process."""
     use_compilation_cache(cache_root(context.cache_dir))
-    with run_lock(directory.root) if processes.writes else nullcontext():
-        if processes.writes:
-            remove_leftovers(directory.root)
+    with run_lock(directory.root):
+        remove_leftovers(directory.root)
         yield
 
 

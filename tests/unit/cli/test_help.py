@@ -17,7 +17,7 @@ MAX_LINES = 48
 """Two screens of 24 lines."""
 
 MAX_COLUMNS = 80
-NOT_RUN = ("train", "launch", "plan", "doctor", "serve")
+NOT_RUN = ("train", "doctor", "serve")
 """Commands whose examples take minutes, or have no end; they are only parsed."""
 
 IN_THE_SMALL_TEXT = {"happy": "cat", "I am very much oblig": "the cat s", "12": "0.01"}

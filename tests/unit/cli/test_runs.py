@@ -37,16 +37,6 @@ def test_runs_are_listed_with_their_state_and_figures(folder: Path, json_of: Jso
     assert rows["b"]["progress"] == 1.0  # six epochs of six, but no model yet
 
 
-def test_members_of_a_population_are_listed(
-    trained_run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, printed: Command
-) -> None:
-    monkeypatch.setenv("COLUMNS", "160")
-    for number in range(2):
-        shutil.copytree(trained_run, tmp_path / "pair" / f"member-{number}")
-    names = [row.split()[0] for row in printed("runs", tmp_path).splitlines()]
-    assert names == ["run", "pair/member-0", "pair/member-1"]
-
-
 def test_a_run_that_only_adapts_and_a_base_that_is_damaged_end_no_list(folder: Path, json_of: Json) -> None:
     path = folder / "b" / "config.toml"
     lines = [line for line in path.read_text(encoding="utf-8").splitlines() if not line.startswith("epochs")]

@@ -18,7 +18,6 @@ from nextword.training.context import TrainingObserver
 from nextword.training.plan import Plan
 from nextword.training.progress import RoundRecord, TrainingProgress
 from nextword.training.report.history import write_log
-from nextword.training.solo import Solo
 from nextword.training.step import round_callbacks
 from support.arrays import assert_equal_to_the_bit
 from support.checkpoint_stores import best_of
@@ -28,12 +27,6 @@ NUM_ROUNDS, ROUND_STEPS = 5, 6
 
 
 CONSTANT = OPTIONS.replace(schedule="constant")
-
-
-class Two(Solo):
-    """One of two processes, which agrees with the other."""
-
-    num_processes = 2
 
 
 class Watcher(TrainingObserver):
@@ -201,14 +194,6 @@ def test_a_divergence_is_found_inside_a_round(tmp_path: Path, monkeypatch: pytes
     # The first step of the third round has finite weights, and leaves infinite ones.
     with pytest.raises(TrainingDivergedError, match=r"training perplexity .* at step 14; the checkpoint of step 12"):
         make_run(tmp_path, CONSTANT, callbacks=[Destroyer()]).run()
-
-
-def test_several_processes_find_a_divergence_together(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Within a round each has its own clock: one would leave, and the others would wait for it."""
-    monkeypatch.setattr(round_callbacks, "_SECONDS_BETWEEN_REPORTS", 0.0)
-    run = make_run(tmp_path, CONSTANT, callbacks=[Destroyer()], processes=Two())
-    with pytest.raises(TrainingDivergedError, match=r"training perplexity .* at step 18; the checkpoint of step 12"):
-        run.run()
 
 
 def test_a_validation_that_is_not_finite_ends_the_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

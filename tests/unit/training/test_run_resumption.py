@@ -18,7 +18,6 @@ from nextword.training.context import TrainingObserver
 from nextword.training.plan import Plan
 from nextword.training.progress import RoundRecord, TrainingProgress
 from nextword.training.run import TrainingRun
-from nextword.training.solo import Solo
 from nextword.training.step.stream_model import fingerprint
 from support.checkpoint_stores import newest_of, step_names
 from support.slow import rest_slow
@@ -292,14 +291,6 @@ def test_a_checkpoint_inside_a_round_of_other_settings_is_refused(tmp_path: Path
     cut_off_after_rounds(tmp_path, 1, OPTIONS)
     with pytest.raises(CheckpointError, match="must be at the end of a round of 7 steps"):
         make_run(tmp_path, OPTIONS.replace(round_steps=7))
-
-
-def test_another_number_of_processes_cannot_resume(tmp_path: Path) -> None:
-    cut_off_after_rounds(tmp_path, 1, OPTIONS)
-    four = Solo()
-    four.num_processes = 4
-    with pytest.raises(CheckpointError, match="by as many processes as began it, 1, but is by 4; start 1"):
-        make_run(tmp_path, OPTIONS, processes=four)
 
 
 def test_a_signal_in_the_last_round_is_heard(tmp_path: Path) -> None:

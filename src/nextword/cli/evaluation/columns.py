@@ -9,7 +9,6 @@ from typing import Any
 
 from nextword.bundle.origin import Origin, is_model_at
 from nextword.bundle.origin_text import OriginText
-from nextword.bundle.population import Ensemble, member_directories
 from nextword.cli.options.target import open_origin, target_path
 from nextword.cli.output.console import read_split
 from nextword.engine.methods.chain import MIXTURE, STATIC, methods_of
@@ -79,26 +78,6 @@ class Column:
     def models(self) -> list[LoadedModel]:
         """The model as the column uses it, or the members of the ensemble."""
         return [each.model.using(MIXTURE if self.method == MIXTURE else STATIC) for each in self.inputs]
-
-
-def members_in(arguments: Sequence[str]) -> tuple[tuple[str, ...], tuple[float, ...]]:
-    """Replace each population among the arguments of a command by its members.
-
-    Returns:
-        The arguments, and the fitted weights if there is one population and no other model; otherwise no weights.
-    """
-    expanded: list[str] = []
-    populations: list[Path] = []
-    for argument in arguments:
-        path = Path(argument)
-        members = [] if is_model_at(path) else member_directories(path)
-        if members:
-            populations.append(path)
-        expanded += [str(member) for member in members] or [argument]
-    ensemble = Ensemble.read(populations[0]) if len(populations) == 1 else None
-    models = [argument for argument in expanded if is_model_at(Path(argument))]
-    fitted = ensemble.weights if ensemble is not None and len(models) == len(ensemble.weights) else ()
-    return tuple(expanded), fitted
 
 
 _OF_A_MODEL: Mapping[str, Any] = {

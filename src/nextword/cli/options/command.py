@@ -35,7 +35,6 @@ _SECTIONS = {
     "method": "Method settings (with --method)",
     "weights": "Weights",
     "export": "Precision",
-    "processes": "Several processes (see `nextword launch`)",
 }
 """The headings of a help, in their order, by the task that an option is for."""
 

@@ -15,7 +15,7 @@ from nextword.model.presets import DEFAULT_PRESET, preset_names, read_preset
 from nextword.settings import Settings, read_tables
 from nextword.text.options import BatchOptions, TextOptions
 from nextword.text.sources.samples import SAMPLES
-from nextword.training.config import MEMBER, RunConfig, member_tables, recorded_preset
+from nextword.training.config import RunConfig, recorded_preset
 from nextword.training.options import TrainingOptions
 from nextword.training.planning.auto_settings import CHOSEN
 
@@ -76,7 +76,6 @@ def given_names(*besides: str) -> list[str]:
 def run_config(given: Tables, **origin: str) -> RunConfig:
     """Return the settings of a run: those of `--preset`, overridden by `--config`, overridden by flags.
 
-    The tables [[member]] of the file override its other tables, each for one member of a population.
     A file that a run wrote starts from the preset of that run, unless `--preset` is given.
     """
     context = click.get_current_context()
@@ -85,10 +84,4 @@ def run_config(given: Tables, **origin: str) -> RunConfig:
     if context.get_parameter_source("preset") is not _FROM_COMMAND_LINE:
         preset = recorded_preset(table) or preset
     origin = {"command": shlex.join(["nextword", *invocation().arguments]), **origin}
-    members = member_tables(table)
-    table = {name: values for name, values in table.items() if name != MEMBER}
-    run = RunConfig.of(preset, table, given, origin=origin)
-    configs = [RunConfig.of(preset, table, own, given, origin=origin) for own in members]
-    has_flag = "seed" in given.get("training", {})  # a flag overrides the tables
-    own_seeds = [number for number, own in enumerate(members) if "seed" in own.get("training", {}) and not has_flag]
-    return run.with_members(configs, own_seeds)
+    return RunConfig.of(preset, table, given, origin=origin)

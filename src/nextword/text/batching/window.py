@@ -33,7 +33,7 @@ class Windows(ABC):
 
     @property
     def words_per_step(self) -> int:
-        """Number of tokens in a window; of all processes if they share it."""
+        """Number of tokens in a window."""
         return self.batch_size * self.num_steps
 
     @abstractmethod

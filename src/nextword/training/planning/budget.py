@@ -271,6 +271,6 @@ def _sized(config: RunConfig, width: int) -> RunConfig:
 
 def _with_rates(config: RunConfig, epochs: float, num_words: int) -> RunConfig:
     training: dict[str, Any] = {"weight_decay": weight_decay_of(num_words)}
-    if config.training.base is None and config.training.strategy != "local-steps":  # which averages by itself
+    if config.training.base is None:
         training["averaging"] = averaging_of(num_words, epochs)
     return config.with_choices({"model": dropout_rates(epochs), "training": training})

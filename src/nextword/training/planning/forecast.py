@@ -17,11 +17,10 @@ from nextword.training.base import base_of
 from nextword.training.config import RunConfig
 from nextword.training.context import RunContext
 from nextword.training.planning.budget import plan_time
-from nextword.training.planning.cost_forecast import training_memory_bytes
+from nextword.training.planning.memory import training_memory_bytes
 from nextword.training.planning.preparation import Preparation, prepare_new
 from nextword.training.planning.speed import expected_seconds, measure_training
 from nextword.training.report.progress_bar import clock
-from nextword.training.solo import Solo
 
 _MEASURED_SECONDS = 2.0
 
@@ -52,8 +51,8 @@ class Forecast:
         config, plan = prepared.config, prepared.plan
         minutes, needed = config.training.minutes, config.plan and config.plan.needed_seconds
         architecture = config.model.build(corpus.tokenizer.vocabulary_size)
-        teachers = [model.architecture for model in prepared.teacher.models] if prepared.teacher else []
-        memory = training_memory_bytes(architecture, config.batching, teachers, config.training.sampled_softmax)
+        teacher = prepared.teacher.model.architecture if prepared.teacher else None
+        memory = training_memory_bytes(architecture, config.batching, teacher, config.training.sampled_softmax)
         return cls(
             run=str(root),
             text=corpus.name,
@@ -132,7 +131,7 @@ def forecast_run(config: RunConfig, text: str | Path | Corpus, root: Path, conte
     config, base = base_of(config)
     corpus = context.load_corpus(text, config.text, base=base.bundle.tokenizer if base else None)
     fit = partial(plan_time, corpus=corpus, began=began, context=context)
-    prepared = prepare_new(config, corpus, Solo(), fit, base)
+    prepared = prepare_new(config, corpus, fit, base)
     forecast = Forecast.of(prepared, corpus, root)
     return forecast if forecast.seconds is not None else replace(forecast, seconds=_seconds(prepared, corpus))
 

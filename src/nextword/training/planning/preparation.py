@@ -15,7 +15,6 @@ from nextword.text.options import BatchOptions
 from nextword.training.base import Base
 from nextword.training.config import RunConfig
 from nextword.training.plan import Plan
-from nextword.training.solo import Solo
 from nextword.training.step.carried_start import carried_weights, known_words
 from nextword.training.step.count_based_initialization import token_counts
 from nextword.training.step.distillation import Teacher, stream_model_of, teacher_of
@@ -33,10 +32,9 @@ class Preparation:
 
     config: RunConfig  # the settled settings
     text: Corpus
-    processes: Solo  # the processes that train
-    train: Windows  # the training windows of this process; of a batch that several share, they hold all rows
+    train: Windows  # the training windows
     valid: Windows  # the validation windows
-    teacher: Teacher | None  # the models whose predictions are learned, or `None`
+    teacher: Teacher | None  # the model whose predictions are learned, or `None`
     plan: Plan  # the rounds, as planned before the first one
     start: Bundle | None = None  # the weights before the first step, if the run has a base
     known: str = ""  # what the base knows of the text of a new run, in words
@@ -51,24 +49,22 @@ class Preparation:
         return model
 
     def step(self, model: LanguageModel) -> TrainingStep:
-        """Return the compiled step of this process, which trains a model in place."""
-        options, text, processes = self.config.training, self.text, self.processes
-        step = TrainingStep(
+        """Return the compiled step, which trains a model in place."""
+        options, text = self.config.training, self.text
+        return TrainingStep(
             model,
             options,
             self.plan,
-            train=processes.rows(self.train),
-            valid=processes.rows(self.valid),
+            train=self.train,
+            valid=self.valid,
             token_counts=token_counts(text) if options.sampled_softmax else None,
-            stream_model=processes.stream_model(stream_model_of(self.teacher)),
+            stream_model=stream_model_of(self.teacher),
             unknown_id=text.tokenizer.unknown_id_in(text.valid.report.num_out_of_vocabulary),
             is_anchored=self.start is not None,
         )
-        processes.share_start(step)
-        return step
 
 
-def prepare_new(config: RunConfig, text: Corpus, processes: Solo, fit: Fit, base: Base | None = None) -> Preparation:
+def prepare_new(config: RunConfig, text: Corpus, fit: Fit, base: Base | None = None) -> Preparation:
     """Prepare a new run: settle everything that text, machine and clock decide. Nothing is written."""
     config = config.resolved(
         text=text.options,
@@ -77,17 +73,13 @@ def prepare_new(config: RunConfig, text: Corpus, processes: Solo, fit: Fit, base
         text_path=text.stored_name,
     )
     require_storable(config.model.build(text.tokenizer.vocabulary_size))
-    windows_of = _windows_of(text, processes)
+    windows_of = _windows_of(text)
     windows_of(config.batching)
     teacher = teacher_of(config, text.tokenizer)
     if teacher is not None:
         config = teacher.noted_in(config)
-    processes.require_same("the text", text.sha256)
     start = _start_from(base, config, text) if base else None
-    if processes.writes:
-        config = fit(config, windows_of, teacher)
-    settled = RunConfig.from_tables(processes.agree(config.to_tables()))
-    prepared = _prepared(replace(settled, given=config.given), text, processes, windows_of, teacher)
+    prepared = _prepared(fit(config, windows_of, teacher), text, windows_of, teacher)
     known = known_words(base.bundle, text.tokenizer, token_counts(text)) if base else ""
     return replace(prepared, start=start, known=known)
 
@@ -98,21 +90,18 @@ def _start_from(base: Base, config: RunConfig, text: Corpus) -> Bundle:
     return Bundle("start", architecture, text.tokenizer, weights, f"Started from {base.bundle.name}.\n")
 
 
-def prepare_again(config: RunConfig, text: Corpus, processes: Solo, start: Bundle | None = None) -> Preparation:
+def prepare_again(config: RunConfig, text: Corpus, start: Bundle | None = None) -> Preparation:
     """Prepare a run that has begun."""
     teacher = teacher_of(config, text.tokenizer)
-    return replace(_prepared(config, text, processes, _windows_of(text, processes), teacher), start=start)
+    return replace(_prepared(config, text, _windows_of(text), teacher), start=start)
 
 
-def _windows_of(text: Corpus, processes: Solo) -> WindowsOf:
-    ids, end_id = processes.part(text.train.ids), text.tokenizer.vocabulary.end_id
-    return cache(partial(make_windows, ids, end_id=end_id))
+def _windows_of(text: Corpus) -> WindowsOf:
+    return cache(partial(make_windows, text.train.ids, end_id=text.tokenizer.vocabulary.end_id))
 
 
-def _prepared(
-    config: RunConfig, text: Corpus, processes: Solo, windows_of: WindowsOf, teacher: Teacher | None
-) -> Preparation:
+def _prepared(config: RunConfig, text: Corpus, windows_of: WindowsOf, teacher: Teacher | None) -> Preparation:
     train = windows_of(config.batching)
     valid = validation_streams(text.valid.ids, end_id=text.tokenizer.vocabulary.end_id)
-    plan = Plan.of(config.training, processes.agree(train.steps_per_epoch), config.plan)
-    return Preparation(config, text, processes, train, valid, teacher, plan)
+    plan = Plan.of(config.training, train.steps_per_epoch, config.plan)
+    return Preparation(config, text, train, valid, teacher, plan)

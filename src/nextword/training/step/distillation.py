@@ -1,8 +1,7 @@
-"""Distillation: the models that a run learns from besides the text, and the model that learns."""
+"""Distillation: the model that a run learns from besides the text, and the model that learns."""
 
 import hashlib
-import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -11,10 +10,7 @@ from typing import TYPE_CHECKING, Any, Self, override
 from keras import ops
 
 from nextword.bundle.bundle import Bundle
-from nextword.bundle.population import Ensemble, member_directories
-from nextword.bundle.run_directory import RunDirectory
-from nextword.bundle.samples import SAMPLE_MODELS
-from nextword.bundle.store import find_model, model_path, read_bundle
+from nextword.bundle.store import find_model, read_bundle
 from nextword.errors import BundleError, SettingError
 from nextword.model.language_model import LanguageModel
 from nextword.model.ops.cross_entropy import Candidates
@@ -27,49 +23,25 @@ if TYPE_CHECKING:
     from nextword.training.config import RunConfig
 
 _TEACHER = "teacher_sha256"
-_MIN_WEIGHT = 1e-30  # stands for a weight of zero, which has no logarithm
 
 
 @dataclass(frozen=True, eq=False)
 class Teacher:
-    """The weighted mixture of finished models, whose predictions a run learns; see `DistilledStreamModel`."""
+    """A finished model, whose predictions a run learns; see `DistilledStreamModel`."""
 
-    models: tuple[LanguageModel, ...]  # the members of the mixture. Their weights do not change
-    weights: tuple[float, ...]  # weight of each member; they sum to one
-    tokenizer: Tokenizer  # the tokenizer that all members share
+    model: LanguageModel  # its weights do not change
+    tokenizer: Tokenizer
     sha256: str  # SHA-256 of everything that the predictions depend on
 
     @classmethod
     def open(cls, path: str | Path, compute_dtype: str = "float32") -> Self:
-        """Return the teacher in the directory of a run, a model or a population.
-
-        The members of a population have the weights that were fitted on the validation split.
+        """Return the teacher in the directory of a run or a model.
 
         Raises:
-            BundleError: There is no model, a member of the population is not finished, or a model is slim.
-            SettingError: The members have different tokenizers.
+            BundleError: There is no model, or the model is slim.
         """
-        root = Path(path)
-        members = [] if path in SAMPLE_MODELS or RunDirectory(root).is_run else member_directories(root)
-        if not members:
-            return cls._of([read_bundle(find_model(path))], (1.0,), compute_dtype)
-        ensemble = Ensemble.read(root)
-        if ensemble is None:
-            raise BundleError(
-                f"all members of `{root}` must be finished before a model can learn from them, but some are not; "
-                f"run `nextword launch -n {len(members)} train --resume {root}`"
-            )
-        return cls._of([read_bundle(model_path(member)) for member in members], ensemble.weights, compute_dtype)
-
-    @classmethod
-    def _of(cls, bundles: Sequence[Bundle], weights: tuple[float, ...], compute_dtype: str) -> Self:
-        tokenizers = {bundle.tokenizer.fingerprint: bundle.tokenizer for bundle in bundles}
-        if len(tokenizers) > 1:
-            raise SettingError(
-                f"the members of a teacher must share a tokenizer, but have {len(tokenizers)}; train them on one text"
-            )
-        models = tuple(_model(bundle, compute_dtype) for bundle in bundles)
-        return cls(models, weights, bundles[0].tokenizer, _sha256(bundles, weights))
+        bundle = read_bundle(find_model(path))
+        return cls(_model(bundle, compute_dtype), bundle.tokenizer, _sha256(bundle))
 
     def require_vocabulary_size(self, vocabulary_size: int) -> None:
         """Raise `SettingError` unless the teacher has as many tokens as a model, whose text is not known."""
@@ -128,7 +100,7 @@ class DistilledStreamModel(StreamModel):
 
     $$\text{total} = \sum_n w_n \Big( (1 - \lambda) \ell_n - \lambda \sum_v q_{nv} \log p_{nv} \Big)$$
 
-    With a sampled softmax, $p$ and the members of $q$ are over its candidates instead, with their log-weights. The
+    With a sampled softmax, $p$ and $q$ are over its candidates instead, with their log-weights. The
     teacher reads the same windows without dropout, and carries its own state. It takes no part in validation, and
     perplexity and accuracy are those of the text. The probabilities of a whole window are in memory.
 
@@ -140,25 +112,16 @@ class DistilledStreamModel(StreamModel):
         self, model: LanguageModel, options: TrainingOptions, *, batch_size: int, teacher: Teacher, **others: Any
     ) -> None:
         super().__init__(model, options, batch_size=batch_size, **others)
-        self.teachers = list(teacher.models)
-        for teacher_model in self.teachers:
-            teacher_model.trainable = False
-        self._log_weights = [math.log(max(weight, _MIN_WEIGHT)) for weight in teacher.weights]
-        self.teacher_states = [
-            CarriedState(
-                teacher_model.architecture.hidden_sizes,
-                batch_size,
-                cell=teacher_model.architecture.cell,
-                name=f"teacher_{index}",
-            )
-            for index, teacher_model in enumerate(self.teachers)
-        ]
+        self.teacher = teacher.model
+        self.teacher.trainable = False
+        sizes, cell = teacher.model.architecture.hidden_sizes, teacher.model.architecture.cell
+        self.teacher_state = CarriedState(sizes, batch_size, cell=cell, name="teacher_0")
 
     @property
     @override
     def unsaved_variables(self) -> list[Any]:
         """The weights of the teacher, which are in its own bundle."""
-        return [variable for model in self.teachers for variable in model.variables]
+        return list(self.teacher.variables)
 
     @override
     def _training_total(
@@ -172,13 +135,11 @@ class DistilledStreamModel(StreamModel):
         return (1.0 - share) * total + share * ops.sum(cross_entropy * weights)
 
     def _teacher_log_probs(self, inputs: Any, candidates: Candidates | None) -> Any:
-        """Return the log-probabilities of the mixture `(B, T, V)`, and carry the states of its members."""
-        members = []
-        for model, carried, log_weight in zip(self.teachers, self.teacher_states, self._log_weights, strict=True):
-            hidden, state = model.hidden_states(inputs["tokens"], carried(inputs["reset"]), training=True)
-            carried.assign(state)
-            members.append(_log_probs(model, hidden, candidates) + log_weight)
-        return members[0] if len(members) == 1 else ops.logsumexp(ops.stack(members), axis=0)
+        """Return the log-probabilities of the teacher `(B, T, V)`, and carry its state."""
+        carried = self.teacher_state
+        hidden, state = self.teacher.hidden_states(inputs["tokens"], carried(inputs["reset"]), training=True)
+        carried.assign(state)
+        return _log_probs(self.teacher, hidden, candidates)
 
 
 def stream_model_of(teacher: Teacher | None) -> Callable[..., StreamModel]:
@@ -199,11 +160,9 @@ def _model(bundle: Bundle, compute_dtype: str) -> LanguageModel:
     return model
 
 
-def _sha256(bundles: Sequence[Bundle], weights: Sequence[float]) -> str:
-    digest = hashlib.sha256(repr(tuple(weights)).encode())
-    for bundle in bundles:
-        digest.update(f"{bundle.architecture.to_table()}{bundle.tokenizer.fingerprint}".encode())
-        for name, weight in sorted(bundle.weights.items()):
-            digest.update(name.encode())
-            digest.update(weight.tobytes())
+def _sha256(bundle: Bundle) -> str:
+    digest = hashlib.sha256(f"{bundle.architecture.to_table()}{bundle.tokenizer.fingerprint}".encode())
+    for name, weight in sorted(bundle.weights.items()):
+        digest.update(name.encode())
+        digest.update(weight.tobytes())
     return digest.hexdigest()

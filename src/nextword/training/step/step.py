@@ -63,7 +63,7 @@ class TrainingStep:
         is_anchored: Whether weight decay pulls the weights towards their present values instead of zero.
 
     Attributes:
-        words_per_step: Number of tokens in a training window of all processes, `B * T`.
+        words_per_step: Number of tokens in a training window, `B * T`.
     """
 
     def __init__(

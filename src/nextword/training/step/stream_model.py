@@ -9,7 +9,6 @@ from keras import ops
 
 from nextword.errors import CheckpointError
 from nextword.model.language_model import LanguageModel
-from nextword.model.ops.cross_entropy import Candidates, TokenLosses
 from nextword.model.recurrent_stack import CarriedState, StackOutputs
 from nextword.system.capacity import count_cores
 from nextword.training.checkpoint_store import Arrays
@@ -101,16 +100,17 @@ class StreamModel(keras.Model):
         outputs = StackOutputs(*y_pred)
         candidates = None
         if training and self.sampler is not None:
-            candidates = self._candidates(self.sampler, ops.reshape(y, (-1,)))
+            candidates = self.sampler(ops.reshape(y, (-1,)))
         losses = self.model.token_losses(outputs.hidden, y, sample_weight, training=training, candidates=candidates)
         weights = ops.reshape(sample_weight, (-1,))
         hits = losses.hit if self.unknown_id is None else losses.hit & (ops.reshape(y, (-1,)) != self.unknown_id)
-        self._update_metrics(losses._replace(hit=hits), weights)
+        self.perplexity.update_state(losses.negative_log_likelihood, weights)
+        self.accuracy.update_state(ops.cast(hits, "float32"), weights)
         total = self._training_total(losses.total, x, outputs, sample_weight, candidates) if training else losses.total
         if self.options.loss == "sum_over_time":
-            loss = total / self._total(ops.shape(y)[0])
+            loss = total / ops.shape(y)[0]
         else:
-            loss = total / ops.maximum(self._total(ops.sum(weights)), 1.0)
+            loss = total / ops.maximum(ops.sum(weights), 1.0)
         return loss + self._penalty(outputs) if training else loss
 
     @property
@@ -118,25 +118,9 @@ class StreamModel(keras.Model):
         """Variables that training does not change and a checkpoint does not hold."""
         return []
 
-    def whole_arrays(self, arrays: Arrays) -> Arrays:
-        """Return the arrays of a checkpoint with the rows of all processes, from those of this one."""
-        return arrays
-
-    def own_arrays(self, arrays: Arrays) -> Arrays:
-        """Return the arrays of a checkpoint with only the rows of this process."""
-        return arrays
-
-    def _total(self, value: Any) -> Any:
-        """Return the sum over the whole batch, from the sum over the rows of this process."""
-        return value
-
     def _training_total(self, total: Any, *_others: Any) -> Any:
         """Return what training minimizes, summed over the tokens of a window, from the loss of the text."""
         return total
-
-    def _update_metrics(self, losses: TokenLosses, weights: Any) -> None:
-        self.perplexity.update_state(losses.negative_log_likelihood, weights)
-        self.accuracy.update_state(ops.cast(losses.hit, "float32"), weights)
 
     def _penalty(self, outputs: StackOutputs) -> Any:
         penalty, options = 0.0, self.options
@@ -146,10 +130,6 @@ class StreamModel(keras.Model):
             change = outputs.raw[:, 1:] - outputs.raw[:, :-1]
             penalty += options.temporal_activation_regularization * ops.mean(ops.square(change))
         return penalty
-
-    def _candidates(self, sampler: CandidateSampler, targets: Any) -> Candidates:
-        candidates: Candidates = sampler(targets)
-        return candidates
 
 
 class Perplexity(keras.metrics.Mean):
@@ -161,9 +141,8 @@ class Perplexity(keras.metrics.Mean):
 
 
 def capture(stream: StreamModel) -> Arrays:
-    """Return weights, carried state, seed generators and optimizer of a compiled model, of all processes."""
-    arrays = {name: ops.convert_to_numpy(variable.value) for name, variable in named_variables(stream).items()}
-    return stream.whole_arrays(arrays)
+    """Return weights, carried state, seed generators and optimizer of a compiled model."""
+    return {name: ops.convert_to_numpy(variable.value) for name, variable in named_variables(stream).items()}
 
 
 def restore(stream: StreamModel, arrays: Arrays) -> None:
@@ -172,7 +151,7 @@ def restore(stream: StreamModel, arrays: Arrays) -> None:
     Raises:
         CheckpointError: The arrays belong to another model.
     """
-    variables, arrays = named_variables(stream), stream.own_arrays(arrays)
+    variables = named_variables(stream)
     for name in sorted(variables.keys() ^ arrays.keys()):
         where = "not in the checkpoint" if name in variables else "not in the model"
         raise CheckpointError(f"the checkpoint must fit the model, but `{name}` is {where}; train in a new directory")

@@ -35,7 +35,6 @@ GIVEN: dict[str, tuple[list[str], Any]] = {
     "adaptive_cutoffs": (["20,100"], (20, 100)),
     "sampled_softmax": (["100"], 100),
     "maximum_vocabulary": (["100"], 100),
-    "strategy": (["population"], "population"),
     "teacher": (["/runs/teacher"], "/runs/teacher"),
     "base": (["/runs/base"], "/runs/base"),
     "sender": (["Ada"], "Ada"),

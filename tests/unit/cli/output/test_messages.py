@@ -101,8 +101,6 @@ def test_an_error_is_colored_unless_colors_are_off(monkeypatch: pytest.MonkeyPat
     [
         (["suggest"], "RUN_OR_MODEL must be given: the directory of a run or a model, or the sample model austen"),
         (["ngram"], "TEXT must be given: a file, a folder, or a sample such as austen"),
-        (["launch"], "COMMAND must be given: a command of nextword, such as train, with its arguments"),
-        (["plan"], "TEXT_SIZE must be given: a number of words, such as 250M, or of bytes, such as 40GB"),
         (["generate", "model", "--max-token", "3"], "`--max-token` is not an option of `nextword generate`"),
     ],
 )

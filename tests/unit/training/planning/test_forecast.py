@@ -9,8 +9,8 @@ from nextword.api.train import train
 from nextword.training.config import RunConfig
 from nextword.training.context import RunContext
 from nextword.training.planning import forecast as forecast_module
-from nextword.training.planning.cost_forecast import training_memory_bytes
 from nextword.training.planning.forecast import forecast_run
+from nextword.training.planning.memory import training_memory_bytes
 from nextword.training.planning.speed import TrainingSpeed
 from nextword.training.step.distillation import Teacher
 from support.small_run import SMALL_RUN_SETTINGS
@@ -74,7 +74,7 @@ def test_the_memory_is_also_that_of_the_teacher(text: Path, tmp_path: Path, word
     train(text, preset="quick", epochs=1, run=tmp_path / "teacher", settings=SMALL_RUN_SETTINGS, verbose=0)
     taught = CONFIG.with_choices({"training": {"teacher": str(tmp_path / "teacher")}})
     alone, found = (forecast_run(each, text, tmp_path / "run", context).memory_bytes for each in (CONFIG, taught))
-    member = Teacher.open(tmp_path / "teacher").models[0].architecture
+    member = Teacher.open(tmp_path / "teacher").model.architecture
     assert found - alone >= 4 * (member.num_parameters + 4 * 10 * 8)  # its weights, and probabilities (4, 10, 8)
 
 

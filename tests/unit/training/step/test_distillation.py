@@ -45,7 +45,7 @@ def teacher_run(corpus: Corpus, tmp_path_factory: pytest.TempPathFactory) -> Pat
 
 def test_a_teacher_predicts_without_dropout(teacher_run: Path) -> None:
     assert read_bundle(teacher_run / "model").architecture.hidden_dropout_rate > 0
-    (model,) = Teacher.open(teacher_run).models
+    model = Teacher.open(teacher_run).model
     tokens = np.arange(10, dtype=np.int32).reshape(2, 5) % model.architecture.vocabulary_size
     np.testing.assert_array_equal(model(tokens, training=True)[0], model(tokens)[0])
 
@@ -71,31 +71,24 @@ def log_probs_of(model: LanguageModel, tokens: Any) -> Any:
 
 @pytest.fixture(scope="module")
 def small() -> tuple[LanguageModel, Teacher, Any]:
-    """A student, a teacher of two members of different sizes, and a batch with tokens that do not count."""
+    """A student, a teacher of another cell and size, and a batch with tokens that do not count."""
     architecture = Architecture(vocabulary_size=30, embedding_size=5, hidden_sizes=(7,), cell="gru")
     student = LanguageModel(architecture, seed=1)
-    sizes: list[dict[str, Any]] = [{"hidden_sizes": (6, 4)}, {"hidden_sizes": (9,), "cell": "rnn"}]
-    members = tuple(
-        LanguageModel(Architecture(vocabulary_size=30, embedding_size=4, **size), seed=seed)
-        for seed, size in enumerate(sizes, 2)
-    )
+    model = LanguageModel(Architecture(vocabulary_size=30, embedding_size=4, hidden_sizes=(6, 4)), seed=2)
     ids = np.random.default_rng(0).integers(30, size=100, dtype=np.int32)
     windows = make_windows(ids, BatchOptions(batch_size=3, num_steps=8), end_id=0)
     inputs, targets, weights = as_batch(windows.window(0))
     weights = np.where(np.arange(8) % 3 == 0, 0.0, weights).astype(np.float32)
-    return student, Teacher(members, (0.3, 0.7), None, "sum"), (inputs, targets, weights)  # type: ignore[arg-type]
+    return student, Teacher(model, None, "sum"), (inputs, targets, weights)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("share", [0.0, 0.25, 1.0])
 def test_the_loss_is_that_of_the_equation(small: Any, share: float) -> None:
     student, teacher, (inputs, targets, weights) = small
     own = log_probs_of(student, inputs["tokens"])
-    mixture = sum(
-        weight * np.exp(log_probs_of(model, inputs["tokens"]))
-        for model, weight in zip(teacher.models, teacher.weights, strict=True)
-    )
+    theirs = np.exp(log_probs_of(teacher.model, inputs["tokens"]))
     text = -np.take_along_axis(own, targets[..., None], axis=-1)[..., 0]
-    taught = -(mixture * own).sum(axis=-1)
+    taught = -(theirs * own).sum(axis=-1)
     expected = (weights * ((1 - share) * text + share * taught)).sum() / weights.sum()
     assert loss_of(student, teacher, small[2], weight=share) == pytest.approx(expected, rel=1e-5)
 
@@ -115,9 +108,10 @@ def test_with_candidates_teacher_and_student_choose_among_them(small: Any) -> No
         return logits - np.logaddexp.reduce(logits, axis=-1, keepdims=True)
 
     own = among(student)
-    mixture = sum(weight * np.exp(among(model)) for model, weight in zip(teacher.models, teacher.weights, strict=True))
     text = -np.take_along_axis(own, candidates.places.reshape(*targets.shape, 1), axis=-1)[..., 0]
-    expected = (weights * (0.75 * text - 0.25 * (mixture * own).sum(axis=-1))).sum() / weights.sum()
+    expected = (
+        weights * (0.75 * text - 0.25 * (np.exp(among(teacher.model)) * own).sum(axis=-1))
+    ).sum() / weights.sum()
     found = loss_of(student, teacher, (inputs, targets, weights), weight=0.25, sampler=lambda _targets: candidates)
     assert found == pytest.approx(expected, rel=1e-5)
 
@@ -129,7 +123,7 @@ def test_a_mixture_of_softmaxes_teaches_and_learns(small: Any, learns: str, is_s
     student, member = plain, LanguageModel(architecture, seed=4)
     if learns == "mixture":
         student, member = member, student
-    teacher = Teacher((member,), (1.0,), None, "sum")  # type: ignore[arg-type]
+    teacher = Teacher(member, None, "sum")  # type: ignore[arg-type]
     whole = Candidates(np.arange(30, dtype=np.int32), np.zeros(30, np.float32), batch[1].ravel())
     found = loss_of(student, teacher, batch, weight=1.0, sampler=(lambda _targets: whole) if is_sampled else None)
     own, theirs = (log_probs_of(model, batch[0]["tokens"]) for model in (student, member))
@@ -162,9 +156,8 @@ def test_only_the_student_has_weights_to_train_and_to_save(small: Any) -> None:
     stream.compile(optimizer="sgd")
     assert len(stream.trainable_variables) == len(student.trainable_variables)
     saved = {id(variable) for variable in named_variables(stream).values()}
-    assert not saved & {id(variable) for model in teacher.models for variable in model.variables}
-    states = [variable for carried in stream.teacher_states for variable in carried.variables]
-    assert saved.issuperset(map(id, states))
+    assert not saved & set(map(id, teacher.model.variables))
+    assert saved.issuperset(map(id, stream.teacher_state.variables))
 
 
 def test_a_run_learns_from_a_teacher_and_leaves_it_alone(corpus: Corpus, teacher_run: Path, tmp_path: Path) -> None:
@@ -199,11 +192,6 @@ def test_a_teacher_without_weights_is_refused(corpus: Corpus, tmp_path: Path, wh
     path = tmp_path / "missing" if where == "missing" else sample_model_path("austen")
     with pytest.raises((BundleError, NextwordError), match=r"missing|must have its float32 weights"):
         run_of(corpus, tmp_path / "run", teacher=str(path))
-
-
-def test_a_teacher_needs_one_process() -> None:
-    with pytest.raises(SettingError, match="`teacher` does not go with the `strategy` data-parallel"):
-        TrainingOptions(teacher="runs/teacher", strategy="data-parallel")
 
 
 def test_the_same_call_resumes_a_run_whose_teacher_has_a_relative_path(

@@ -17,7 +17,7 @@ import re
 import tomllib
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import click
 
@@ -53,8 +53,9 @@ def merged(splits: dict[str, str], base: TrainedModel, *, more: str = "") -> Cor
 
 def figures(model: TrainedModel, test: Any, arm: str) -> Iterator[dict[str, Any]]:
     """Yield the figures of a model on a text, as a network and as it is used."""
-    for name, method in ((arm, "static"), (f"{arm}-mixed", "mixture")):
-        result = model.evaluate(test, methods=method)
+    methods: dict[str, Literal["static", "mixture"]] = {arm: "static", f"{arm}-mixed": "mixture"}
+    for name, method in methods.items():
+        result = model.evaluate(test, method=method)
         yield {
             "arm": name,
             "test_perplexity": round(result.perplexity, 2),

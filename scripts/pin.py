@@ -9,7 +9,7 @@ Standard output is a JSON object with one line for each pin. A pin is a SHA-256 
     {
     "gru/checkpoint": "5f0c1a...",
     "gru/resumed is the same": true,
-    "quick/keras evaluate cache": "a41b77...",
+    "quick/keras evaluate used": "a41b77...",
     ...
     }
 
@@ -79,7 +79,8 @@ _PLAN = (420, 500, 560, 530, 530)
 
 _USES = """
 evaluate static = evaluate {model} text --json
-evaluate cache = evaluate {model} text --json --method cache
+evaluate used = evaluate {model} text --json --method mixture
+evaluate weights = evaluate {model} text --json --ngram-weight 0 --cache-weight 0.1
 score lines = score {model} text/test.txt --summary-output >{made}-score.json
 score tokens = score {model} text/test.txt --tokens --json
 score carried = score {model} text/test.txt --carry --no-bos --no-eos
@@ -97,23 +98,12 @@ compare = compare {model} text --skip 3
 _KERAS_USES = """
 evaluate dynamic = evaluate {model} text --json --method dynamic
 """
-_METHODS = """
-evaluate temperature = evaluate {model} text --json --method temperature
-evaluate temperature tuned = evaluate {model} text --json --method temperature --tune
-evaluate cache tuned = evaluate {model} text --json --method cache --tune
-evaluate ngram = evaluate {model} text --json --method ngram
-evaluate ngram tuned = evaluate {model} text --json --method ngram --tune
-evaluate cache,ngram = evaluate {model} text --json --method cache,ngram
-evaluate cache,ngram tuned = evaluate {model} text --json --method cache,ngram --tune
-"""
 _KERAS_METHODS = """
-evaluate mc_dropout = evaluate {model} text --json --method mc_dropout --dropout-num-samples 4
-evaluate dynamic,cache = evaluate {model} text --json --method dynamic,cache
-evaluate dynamic,cache tuned = evaluate {model} text --json --method dynamic,cache --tune --dynamic-segment-length 40
+evaluate dynamic of pieces = evaluate {model} text --json --method dynamic --dynamic-segment-length 40
 """
 _PAIRS = """
-ensemble = evaluate {model}-float32 {model}-int8 text --json --ensemble --tune
-significance = evaluate {model}-float32 {model}-int8 text --json --significance --unit line
+ensemble = evaluate {model}-float32 {model}-int8 text --json --ensemble
+significance = evaluate {model}-float32 {model}-int8 text --json --significance
 """
 
 _COMMAND = "from nextword.cli.main import main; main()"
@@ -160,7 +150,7 @@ session = trained.session()
 session.type("She was ve")
 found = {
     "perplexity": trained.perplexity(corpus.test, spell=False),
-    "perplexity cache": trained.evaluate(corpus.test, methods=["cache"], corpus=corpus, tune=True).perplexity,
+    "perplexity static": trained.evaluate(corpus.test, method="static").perplexity,
     "suggest": trained.suggest("She was very", k=5),
     "complete": trained.complete("She was ve", k=5),
     "session": session.suggestions(k=3),
@@ -388,8 +378,7 @@ def _use_fully(place: Workplace, name: str) -> Pins:
     pins, small = _use(place, name), f"{name}-int8"
     shutil.copytree(place.folder / name / "model", place.folder / small)
     steps = [
-        *_steps(_METHODS + _KERAS_METHODS, name, "keras"),
-        *_steps(_METHODS, f"{name}-float32", "onnx"),
+        *_steps(_KERAS_METHODS, name, "keras"),
         Step("export int8", ("export", small, "text", "--int8"), [f"{small}/model.onnx"]),
         *_steps(_USES, small, "onnx", label="int8"),
         *_steps(_PAIRS, name, "onnx"),

@@ -106,8 +106,6 @@ def modules_that(predicate: Callable[[str], bool]) -> set[str]:
     [
         ("a cell", '"gru"', {"model/cells.py", "model/layers/gru.py", "export/recurrence_graph.py"}),
         ("a cell", '"rnn"', {"model/cells.py", "model/layers/rnn.py", "export/recurrence_graph.py"}),
-        ("a method after training", "engine.methods.temperature", {"engine/methods/chain.py"}),
-        ("a method after training", "engine.methods.cache", {"engine/methods/chain.py"}),
         ("a route", "from nextword.serving.routes import", {"serving/application.py"}),
         ("a flag of a command", "copied: bool", {"cli/evaluate.py"}),
     ],

@@ -1,11 +1,15 @@
-"""Inner engines for the tests of outer engines, and what methods are given."""
+"""Inner engines for the tests of outer engines, and a cache around one."""
+
+from typing import Any
 
 import numpy as np
 
 from nextword.bundle.bundle import Bundle
+from nextword.bundle.mixture import MixtureSettings
 from nextword.engine.distribution_engine import DistributionEngine
 from nextword.engine.engine import Engine, State, WindowPrediction
-from nextword.engine.methods.method import Splits
+from nextword.engine.mixture.cache import CachePart
+from nextword.engine.mixture.mixture_engine import MixtureEngine
 from nextword.engine.text_model import LoadedModel
 from nextword.model.architecture import Architecture
 from nextword.text.batching.window import TokenIds
@@ -48,15 +52,9 @@ def text_of(engine: BigramEngine, count: int, seed: int = 3) -> TokenIds:
     return np.array(ids, np.int32)
 
 
-def splits_of(train: TokenIds | None = None, valid: TokenIds | None = None) -> Splits:
-    """Return splits of ids; a missing split must not be read."""
-
-    def forbidden() -> TokenIds:
-        raise AssertionError("this split may not be read")
-
-    return Splits(
-        train=forbidden if train is None else lambda: train, valid=forbidden if valid is None else lambda: valid
-    )
+def with_cache(engine: Engine, **settings: Any) -> MixtureEngine:
+    """Return an engine that is mixed with a cache; its settings are those of a mixture."""
+    return MixtureEngine(engine, [CachePart(MixtureSettings(**{"cache_weight": 0.1, **settings}))])
 
 
 def model_of(engine: Engine, *, words: tuple[str, ...] = WORDS, name: str = "tiny") -> LoadedModel:

@@ -11,9 +11,6 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from nextword.engine.methods.cache import Cache
-from nextword.engine.methods.method import Splits
-from nextword.engine.mixture.cache import CacheOptions
 from nextword.inference.evaluation.perplexity import evaluate
 from support.toy_engine import ToyEngine
 from support.trust_cases import TrustCases, trust_amount
@@ -79,17 +76,3 @@ def test_evaluation_takes_the_same_memory_for_a_longer_text(tmp_path: Path) -> N
     peak_of_evaluation(tokens_on_disk(tmp_path / "first", 5_000))  # loads what is loaded once
     short, long = (peak_of_evaluation(tokens_on_disk(tmp_path / f"{n}", n)) for n in (length, 4 * length))
     assert long - short < length, "less than a third of a byte for each further token"
-
-
-def peak_of_tuning(ids: NDArray[np.int32]) -> int:
-    tracemalloc.start()
-    Cache().apply(ToyEngine(5, 0), CacheOptions(), Splits(lambda: ids, lambda: ids), ["cache_weight"])
-    peak = tracemalloc.get_traced_memory()[1]
-    tracemalloc.stop()
-    return peak
-
-
-def test_a_cache_is_tuned_on_a_bounded_part_of_a_text(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("nextword.engine.methods.cache._MAX_TUNING_TOKENS", 500)
-    short, long = (peak_of_tuning(tokens_on_disk(tmp_path / f"{n}", n)) for n in (1_000, 1_000_000))
-    assert long < short + 200_000

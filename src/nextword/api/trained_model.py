@@ -17,12 +17,14 @@ from nextword.display.page.bigrams import BigramTable
 from nextword.display.page.html_file import write_html
 from nextword.display.page.page_facts import PageFacts, curve_of
 from nextword.display.table import html_table
+from nextword.engine.dynamic import DynamicOptions
 from nextword.engine.opening import EngineName, open_model
 from nextword.engine.text_model import LoadedModel, UsedMethod
 from nextword.errors import CheckpointError, EvaluationWarning, SettingError, TrainingWarning
 from nextword.inference.evaluation.comparison import ComparedWord, ComparedWords, compare
 from nextword.inference.evaluation.copying import Copying, measure_copying
 from nextword.inference.evaluation.keystroke_evaluation import KeystrokeEvaluation, evaluate_keystrokes
+from nextword.inference.evaluation.method import EvaluatedMethod
 from nextword.inference.evaluation.perplexity import Evaluation
 from nextword.inference.evaluation.text_evaluation import (
     Text,
@@ -43,7 +45,7 @@ from nextword.inference.suggestion.session import complete as complete_word
 from nextword.inference.suggestion.session_options import SessionOptions
 from nextword.inference.suggestion.suggestion import Suggestions, suggest
 from nextword.inference.suggestion.user_words import UserWords
-from nextword.settings import Settings, require_path, require_several, require_text
+from nextword.settings import require_path, require_several, require_text
 from nextword.text.corpus import Corpus
 from nextword.text.reading.lines import split_lines
 from nextword.text.tokens.encoded_lines import written_tokens
@@ -314,9 +316,8 @@ class TrainedModel(LoadedModel):
         self,
         text: Text,
         *,
-        methods: str | Settings | Sequence[str | Settings] = (),
+        method: EvaluatedMethod | DynamicOptions | None = None,
         corpus: Corpus | None = None,
-        tune: bool = False,
         batch_size: int = 1,
     ) -> Evaluation:
         """Return perplexity, accuracy and more on a text. The weights stay as they are.
@@ -328,29 +329,24 @@ class TrainedModel(LoadedModel):
             text: A text as a string, a file as a `Path`, or a split of a corpus, such as `corpus.test`. Of the text
                 of its run, a model reads the test split only. Every token is predicted once, the `<eos>` at the end of
                 the text included.
-            methods: By default, the model is evaluated as it is used. `"static"` is its network alone, `"mixture"` with
-                what its bundle holds. Or methods to apply to the network, the innermost first: names such as `"cache"`,
-                or options such as `CacheOptions(cache_size=200)`.
-            corpus: The corpus whose train split `ngram` and `dynamic` read, and on whose valid split `tune` works.
-            tune: Whether to find the options of methods given by name on the valid split.
+            method: `"static"` is the network alone, `"mixture"` mixes it with what its bundle holds, and `"dynamic"`
+                lets its weights follow the text; `DynamicOptions` are its settings. By default, the model is evaluated
+                as it is used.
+            corpus: The corpus whose train split `"dynamic"` reads.
             batch_size: Rows to read side by side. 1 is exact; more is faster on long texts.
 
         Raises:
             EvaluationError: There are no tokens.
-            SettingError: A method is unknown, or lacks the corpus.
+            SettingError: The method is unknown, or lacks the corpus.
             TextError: The tokenizer refuses the text.
 
         Example:
             >>> import nextword
-            >>> model = nextword.load("austen", method="static")
-            >>> text = "She was very much obliged. " * 20
-            >>> cached = model.evaluate(text, methods=["cache"])
-            >>> cached.perplexity < model.perplexity(text)
+            >>> model, text = nextword.load("austen"), "She was very much obliged. " * 20
+            >>> model.evaluate(text).perplexity < model.evaluate(text, method="static").perplexity
             True
         """
-        found = evaluate_text(
-            self, text, methods=methods, corpus=corpus, tune=tune, batch_size=batch_size, run=self.run
-        )
+        found = evaluate_text(self, text, method=method, corpus=corpus, batch_size=batch_size, run=self.run)
         if found.warning:
             warnings.warn(found.warning, EvaluationWarning, stacklevel=2)
         return found

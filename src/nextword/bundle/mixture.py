@@ -30,10 +30,7 @@ _DISTANCE = 1e-3  # of the sum of the single tokens' probabilities from 1
 
 @dataclass(frozen=True, kw_only=True)
 class MixtureSettings(Settings):
-    """What is mixed with the network, and how much of it; a weight of 0 leaves it out.
-
-    The cache has the settings of `nextword.CacheOptions`.
-    """
+    """What is mixed with the network, and how much of it; a weight of 0 leaves it out."""
 
     group: ClassVar[str] = "mixture"
 
@@ -46,6 +43,13 @@ class MixtureSettings(Settings):
     )
     cache_weight: float = setting(0.0, help="Weight of the cache.", at_least=0.0, below=1.0)
     cache_sentinel: float = setting(0.0, help="Weight of the sentinel.", at_least=0.0, at_most=1e30)
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.cache_weight and self.cache_delay >= self.cache_size:
+            raise SettingError(
+                f"`cache_delay` must be below `cache_size`, {self.cache_size}, but is {self.cache_delay}; lower it"
+            )
 
     @property
     def protocol(self) -> str:
@@ -182,8 +186,6 @@ class MixtureFacts(NamedTuple):
             settings = MixtureSettings.from_table(table["settings"])
             if settings.ngram_weight and not has_ngrams:
                 raise ValueError(f"must have `ngram_weight` 0 without `ngrams.bin`, but has {settings.ngram_weight}")
-            if settings.cache_weight and settings.cache_delay >= settings.cache_size:
-                raise ValueError(f"must have a `cache_delay` below its `cache_size`, but has {settings.cache_delay}")
             gates = _gates(table["gates"]) if "gates" in table else NO_GATES
             return cls(settings, _sizes(table["num_ngrams"], is_there=has_ngrams), gates)
         except (ValueError, SettingError) as error:

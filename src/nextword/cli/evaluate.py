@@ -1,4 +1,4 @@
-"""`nextword evaluate`: how good is the model, as it is or with what can be done after training?"""
+"""`nextword evaluate`: how good is the model, its network alone, as it is used, or with weights that learn?"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -24,20 +24,21 @@ from nextword.cli.options.setting_option import (
     argument,
     bad_bytes_of_splits_option,
     data_dir_option,
-    methods_help,
+    given_settings,
     option,
 )
-from nextword.cli.options.target import complete_methods, complete_model, engine_option, split_option
+from nextword.cli.options.target import complete_model, engine_option, split_option
 from nextword.cli.output.console import evaluation_progress, waiting
 from nextword.cli.output.messages import warn
 from nextword.display.table import table_lines
-from nextword.engine.methods.chain import OPTIONS_TYPES, AppliedMethods, apply_methods, require_used
+from nextword.engine.dynamic import DynamicOptions
 from nextword.engine.opening import EngineName
 from nextword.errors import SettingError
+from nextword.inference.evaluation.method import EvaluatedMethod, EvaluatedModel, evaluated_model
 from nextword.inference.evaluation.perplexity import Evaluation
 from nextword.inference.evaluation.perplexity import evaluate as evaluate_engine
 from nextword.inference.evaluation.significance import Comparison, LineScores, Unit, compare_lines, lines_of
-from nextword.inference.evaluation.text_evaluation import with_methods
+from nextword.inference.evaluation.text_evaluation import with_method
 from nextword.text.options import OnBadBytes
 from nextword.text.sources.names import SplitOrAll
 
@@ -49,20 +50,19 @@ _NUM_GENERATED = 10_000
 class _EvaluateOptions(JsonOptions):
     arguments: tuple[str, ...] = argument(metavar="RUN_OR_MODEL... [TEXT]", complete=complete_model, meaning=MODEL)
     split: SplitOrAll | None = split_option()
-    method: tuple[str, ...] = option(
+    method: tuple[EvaluatedMethod, ...] = option(
         (),
-        help=f"{methods_help()} Each --method is a column.",
-        metavar="NAME,...",
+        help="A column. static: the network. mixture: the network with the n-grams and cache of the model. dynamic: "
+        "the network, with weights that follow the text.",
         unset="static, and mixture if the model has one",
-        complete=complete_methods,
     )
-    tune: bool = option(False, help="First find the settings that are not given, on the valid split.")
+    ngram_weight: float | None = option(
+        None, help="Weight of the n-grams in the mixture; 0 leaves them out.", at_least=0, unset="that of the model"
+    )
+    cache_weight: float | None = option(
+        None, help="Weight of the cache in the mixture; 0 leaves it out.", at_least=0, unset="that of the model"
+    )
     significance: bool = option(False, help="Test whether other columns differ from the first by chance.")
-    unit: Unit | None = option(
-        None,
-        help="Independent unit of --significance: a line, or 32 lines.",
-        unset="block if a column has a cache or dynamic",
-    )
     ensemble: bool = option(False, help="Combine all models: average their probabilities.")
     keystrokes: bool = option(False, help="Measure the keys that suggestions save, in place of perplexity.")
     copied: bool = option(False, help="Measure what generated text copies from the training text.")
@@ -87,12 +87,12 @@ class _EvaluateOptions(JsonOptions):
 
 @command(
     _EvaluateOptions,
-    *OPTIONS_TYPES,
+    DynamicOptions,
     short=[],
     examples=[
         "nextword evaluate austen",
         "nextword evaluate runs/demo my-text.txt --keystrokes",
-        "nextword evaluate runs/demo --method static --method cache,temperature --tune",
+        "nextword evaluate runs/demo --method static --method mixture --method dynamic",
     ],
 )
 def evaluate(options: _EvaluateOptions, given: Tables) -> None:
@@ -103,13 +103,9 @@ def evaluate(options: _EvaluateOptions, given: Tables) -> None:
     alone (static), and the model as used, with the n-grams and the cache that it may hold. Only static figures can be
     compared with those of other programs. The stored weights never change.
     """
-    _check(options)
+    _check(options, given)
     columns = _columns(options)
-    methods = [method for column in columns for method in column.methods]
-    if options.tune and not options.ensemble and not any(method.tunable for method in methods):
-        raise SettingError("`--tune` needs a `--method` with settings to find; name one, or leave `--tune` out")
-    require_used(given, methods, ensemble=options.ensemble)
-    outcomes = [_prepared(column, given, tune=options.tune) for column in columns]  # before the split is read
+    outcomes = [_prepared(column, given) for column in columns]  # before the split is read
     if options.keystrokes:
         options.show(*keystrokes_report(columns, outcomes, max_tokens=options.max_tokens))
         return
@@ -123,7 +119,7 @@ def evaluate(options: _EvaluateOptions, given: Tables) -> None:
         for column, outcome in zip(columns, outcomes, strict=True)
     ]
     # Blocks of lines are nearly independent if a model learns from line to line.
-    unit = options.unit or ("block" if any(outcome.learns for outcome in outcomes) else "line")
+    unit: Unit = "block" if any(outcome.learns for outcome in outcomes) else "line"
     comparisons = _compared(results, unit) if options.significance else []
     for warning in dict.fromkeys(result.evaluation.warning for result in results):
         if warning is not None:
@@ -131,7 +127,10 @@ def evaluate(options: _EvaluateOptions, given: Tables) -> None:
     options.show(_to_table(results, comparisons), "\n".join(_describe(results, comparisons)))
 
 
-def _check(options: _EvaluateOptions) -> None:
+def _check(options: _EvaluateOptions, given: Tables) -> None:
+    if given and "dynamic" not in options.method:
+        flags = ", ".join(f"`--{name.replace('_', '-')}`" for name in given[DynamicOptions.group])
+        raise SettingError(f"{flags} needs `--method dynamic`; add it, or leave the setting out")
     if options.secret and not options.copied:
         raise SettingError("`--secret` needs `--copied`; add it, or leave `--secret` out")
     if options.keystrokes and options.copied:
@@ -144,29 +143,29 @@ def _check(options: _EvaluateOptions) -> None:
 
 
 def _columns(options: _EvaluateOptions) -> list[Column]:
-    inputs = inputs_of(options.arguments, options.split, options.data_dir, options.on_bad_bytes)
-    chains = [chain.split(",") for chain in options.method]
-    columns = columns_of(inputs, chains, as_ensemble=options.ensemble, only_used=options.keystrokes or options.copied)
+    weights = {"ngram_weight": options.ngram_weight, "cache_weight": options.cache_weight}
+    inputs = inputs_of(options.arguments, options.split, options.data_dir, options.on_bad_bytes, weights)
+    only_used = options.keystrokes or options.copied
+    columns = columns_of(inputs, options.method, as_ensemble=options.ensemble, only_used=only_used)
     if options.significance:
         require_comparable(columns, options.batch_size)
-    elif options.unit is not None:
-        raise SettingError("`--unit` needs `--significance`; add it, or leave `--unit` out")
     return columns
 
 
 class _EvaluatedColumn(NamedTuple):
     column: Column
-    outcome: AppliedMethods
+    outcome: EvaluatedModel
     evaluation: Evaluation
     lines: LineScores | None
 
 
-def _prepared(column: Column, tables: Tables, *, tune: bool) -> AppliedMethods:
-    with waiting(f"{'tuning' if tune else 'preparing'} {column.label}"):
-        return apply_methods(column.models, column.methods, tables, column.first.splits, tune=tune)
+def _prepared(column: Column, given: Tables) -> EvaluatedModel:
+    with waiting(f"preparing {column.label}"):
+        dynamic = given_settings(given, DynamicOptions)
+        return evaluated_model(column.models, column.method, column.first.training_ids, dynamic)
 
 
-def _evaluated(column: Column, outcome: AppliedMethods, batch_size: int, *, by_line: bool) -> _EvaluatedColumn:
+def _evaluated(column: Column, outcome: EvaluatedModel, batch_size: int, *, by_line: bool) -> _EvaluatedColumn:
     first = column.first
     store = first.store(first.split)
     log_probs: list[NDArray[np.float64]] = []
@@ -179,7 +178,7 @@ def _evaluated(column: Column, outcome: AppliedMethods, batch_size: int, *, by_l
             on_scored=(lambda scored: log_probs.append(scored.log_probs)) if by_line else None,
             unknown_id=first.model.tokenizer.unknown_id_in(store.report.num_out_of_vocabulary),
         )
-    evaluation = with_methods(evaluation.with_counts(store), column.models, outcome, column.method)
+    evaluation = with_method(evaluation.with_counts(store), column.models, outcome)
     lines = lines_of(np.concatenate(log_probs), store.ids, end_id=outcome.model.engine.end_id) if by_line else None
     return _EvaluatedColumn(column, outcome, evaluation, lines)
 
@@ -201,33 +200,15 @@ def _to_table(results: Sequence[_EvaluatedColumn], comparisons: Sequence[Compari
 
 
 def _describe(results: Sequence[_EvaluatedColumn], comparisons: Sequence[Comparison]) -> list[str]:
-    """Return the figures side by side, the flags that repeat what was tuned, and the comparisons with the first."""
+    """Return the figures side by side, and the comparisons with the first."""
     labels = [each.column.label for each in results]
     lines = _side_by_side(labels, [each.evaluation for each in results])
     first = results[0].column.first
     if part := first.text.part_of_file(first.split):
         lines.insert(-len(results), f"({part})")  # before the protocols
-    lines += [f"the same without --tune: {_flags_of(each)}" for each in results if _can_be_repeated(each)]
     for label, comparison in zip(labels[1:], comparisons, strict=False):
         lines += ["", f"{label} against {labels[0]}", *comparison.describe()]
     return lines
-
-
-def _flags_of(result: _EvaluatedColumn) -> str:
-    methods = ",".join(method.name for method in result.column.methods)
-    flags = [f"--method {methods}"] if methods else []
-    if len(result.column.inputs) > 1:
-        flags.append("--ensemble")
-    for _, kinds in result.outcome.settings:
-        for name, value in kinds[0].to_table().items():
-            shown = ",".join(map(str, value)) if isinstance(value, list) else value
-            flags.append(f"--{name.replace('_', '-')} {shown}")
-    return " ".join(flags)
-
-
-def _can_be_repeated(result: _EvaluatedColumn) -> bool:
-    """Say whether something was tuned, and flags can give it: members of an ensemble may have settings of their own."""
-    return bool(result.outcome.tuned) and all(len(set(kinds)) == 1 for _, kinds in result.outcome.settings)
 
 
 def _side_by_side(labels: Sequence[str], evaluations: Sequence[Evaluation]) -> list[str]:
@@ -251,7 +232,6 @@ def _table(result: _EvaluatedColumn) -> dict[str, Any]:
         "text": first.text.named or first.text.origin.text,
         "split": first.split,
         "part_of_file": first.text.part_of_file(first.split),
-        "settings": result.outcome.to_table(),
-        "tuned": list(result.outcome.tuned),
+        "settings": result.outcome.settings,
         **result.evaluation.to_table(),
     }

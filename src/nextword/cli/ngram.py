@@ -75,7 +75,8 @@ def ngram(options: _NgramOptions, given: Tables) -> None:
 
     The command prints the perplexity of the model on the valid and test splits of TEXT. The smoothing is interpolated
     modified Kneser-Ney, as in `lmplz` of KenLM. Each line is a sentence, and words are separated by spaces, unless
-    --tokenizer is given. KenLM, SRILM and most decoders read the ARPA file.
+    --tokenizer is given. KenLM, SRILM and most decoders read the ARPA file. `nextword train` mixes n-grams with the
+    network.
     """
     order, arpa = options.order, options.arpa
     require_unread((arpa,), (options.text,))

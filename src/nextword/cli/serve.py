@@ -9,19 +9,15 @@ from typing import TYPE_CHECKING
 import click
 
 from nextword.bundle.origin import Origin
-from nextword.bundle.origin_text import OriginText
 from nextword.cli.options.command import command
-from nextword.cli.options.setting_option import CommandOptions, Tables, data_dir_option, methods_help, option
-from nextword.cli.options.target import complete_methods, engine_option, run_or_model_argument
-from nextword.cli.output.console import read_split
+from nextword.cli.options.setting_option import CommandOptions, data_dir_option, option
+from nextword.cli.options.target import engine_option, method_option, run_or_model_argument
 from nextword.cli.output.messages import invocation, say
-from nextword.engine.methods.chain import METHODS, MIXTURE, STATIC, methods_of, require_used
-from nextword.engine.methods.method import Splits
 from nextword.engine.opening import EngineName
+from nextword.engine.text_model import UsedMethod
 from nextword.errors import MissingExtraError
 from nextword.serving.settings import ServingSettings
 from nextword.system.capacity import share_one_heap
-from nextword.text.tokens.tokenizer import Tokenizer
 
 if TYPE_CHECKING:
     from nextword.serving.served_model import ModelSource
@@ -34,7 +30,7 @@ class _ServeOptions(CommandOptions):
         "127.0.0.1", help="Address to listen on. Others than this machine's own need a key.", metavar="ADDRESS"
     )
     port: int = option(8000, help="Port to listen on; 0 takes a free one.", at_least=0, at_most=65_535)
-    method: str = option(MIXTURE, help=methods_help(), metavar="NAME,...", complete=complete_methods)
+    method: UsedMethod = method_option()
     api_key_file: Path | None = option(
         None,
         help="File with an API key in each line; clients send one of them.",
@@ -49,16 +45,14 @@ class _ServeOptions(CommandOptions):
 
 @command(
     _ServeOptions,
-    *(method.options_type for method in METHODS.values()),
-    short=[],
     variables=ServingSettings.variables(),
     examples=[
         "nextword serve austen",
-        "nextword serve runs/demo --port 9000 --method cache",
+        "nextword serve runs/demo --port 9000 --method static",
         "nextword serve runs/demo --host 0.0.0.0 --api-key-file keys.txt",
     ],
 )
-def serve(options: _ServeOptions, given: Tables) -> None:
+def serve(options: _ServeOptions) -> None:
     """Serve a model over HTTP, with a page for the browser.
 
     Programs use it like the completions of the OpenAI API; /openapi.json lists all routes. Ctrl-C ends it: requests in
@@ -83,34 +77,14 @@ def serve(options: _ServeOptions, given: Tables) -> None:
         log=_log if invocation().verbosity > 0 else None,
     )
     share_one_heap()  # a reload runs in another thread than the one before
-    sys.exit(serve_model(_source(options, given, settings.max_active), server))
+    sys.exit(serve_model(_source(options, settings.max_active), server))
 
 
-def _source(options: _ServeOptions, given: Tables, max_active: int) -> "ModelSource":
-    """Return where the model comes from; a run knows the text that methods read."""
-    from nextword.serving.served_model import ModelSource, no_splits
+def _source(options: _ServeOptions, max_active: int) -> "ModelSource":
+    from nextword.serving.served_model import ModelSource
 
-    methods = methods_of(options.method.split(","))
-    require_used(given, methods, ensemble=False)
-    origin = Origin.of(options.run_or_model)
-    text = OriginText(origin, data_dir=options.data_dir)
-
-    def splits(tokenizer: Tokenizer) -> Splits:
-        return Splits(
-            train=lambda: read_split(text, "train", tokenizer).ids,
-            valid=lambda: read_split(text, "valid", tokenizer).ids,
-        )
-
-    return ModelSource(
-        origin.bundle,
-        options.engine,
-        MIXTURE if options.method == MIXTURE else STATIC,
-        methods,
-        given,
-        no_splits if text.source is None else splits,
-        max_active,
-        options.data_dir,
-    )
+    bundle = Origin.of(options.run_or_model).bundle
+    return ModelSource(bundle, options.engine, options.method, max_active, options.data_dir)
 
 
 def _log(line: str) -> None:

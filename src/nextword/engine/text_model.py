@@ -1,6 +1,6 @@
 """A model that takes text: an engine with its tokenizer.
 
-What works on ids takes an `Engine`; what works on text takes a `TextModel`. A method after training gives another
+What works on ids takes an `Engine`; what works on text takes a `TextModel`. Another way to run it gives another
 engine, and `TextModel.with_engine` makes a model of it again.
 """
 
@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from typing import Literal, Self, get_args, override
 
 from nextword.bundle.bundle import Bundle
+from nextword.bundle.mixture import Mixture, MixtureSettings
 from nextword.bundle.onnx.file import Precision
 from nextword.engine.engine import Engine
 from nextword.engine.mixture.mixture_engine import MixtureEngine, parts_of
@@ -121,6 +122,24 @@ class LoadedModel(TextModel):
         mixture = self.bundle.mixture if method == "mixture" else None
         parts = [] if mixture is None else parts_of(mixture)
         return replace(self, engine=MixtureEngine(self.network, parts) if parts else self.network)
+
+    def with_weights(self, *, ngram_weight: float | None = None, cache_weight: float | None = None) -> Self:
+        """Return the model with other weights of what is mixed with its network; 0 leaves a part out.
+
+        Raises:
+            BundleError: The bundle has no n-grams to mix in.
+            SettingError: A weight is below 0, or not below 1.
+
+        Example:
+            >>> import nextword
+            >>> nextword.load("austen").with_weights(ngram_weight=0.0).use
+            'as used: cache of 1,000 tokens'
+        """
+        given = {"ngram_weight": ngram_weight, "cache_weight": cache_weight}
+        mixture = self.bundle.mixture or Mixture(MixtureSettings())
+        settings = mixture.settings.replace(**{name: value for name, value in given.items() if value is not None})
+        bundle = replace(self.bundle, mixture=replace(mixture, settings=settings))
+        return replace(self, engine=self.network, bundle=bundle).using("mixture")
 
     @property
     def run_by(self) -> str:

@@ -3,7 +3,7 @@
 import asyncio
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -17,8 +17,6 @@ from nextword.bundle.bundle import Bundle
 from nextword.bundle.origin import Origin
 from nextword.bundle.origin_text import OriginText
 from nextword.bundle.store import model_sha256
-from nextword.engine.methods.chain import Tables, apply_methods
-from nextword.engine.methods.method import Method, Splits
 from nextword.engine.opening import EngineName, open_model
 from nextword.engine.text_model import TextModel, UsedMethod
 from nextword.errors import BundleError
@@ -26,7 +24,6 @@ from nextword.inference.generation.generated_text import may_join
 from nextword.serving.http.errors import ApiError
 from nextword.serving.queue.admission import Turns, TurnsEngine
 from nextword.serving.queue.scheduler import Scheduler
-from nextword.text.tokens.tokenizer import Tokenizer
 
 _NUM_THREADS = 2
 """Threads that work at once, beside the scheduler's own."""
@@ -39,11 +36,10 @@ _TURN = 256
 class ServedModel:
     """A model at work in the service."""
 
-    # Engine and tokenizer, with the methods that were asked for; the threads of `run` take turns with it.
-    model: TextModel
+    model: TextModel  # engine and tokenizer; the threads of `run` take turns with it
     bundle: Bundle  # the model as it is stored, without a mixture that is not used
     hash: str  # SHA-256 of the stored weights, and of the mixture if it is used, in hexadecimal
-    methods: str = ""  # description of the methods; empty for a network without a mixture
+    methods: str = ""  # how it is used; empty for a network without a mixture
     # The text that it was trained on, and its run.
     text: OriginText = field(default_factory=lambda: OriginText(Origin(Path())))
     max_active: int = 64  # most texts that the scheduler works on at once
@@ -168,51 +164,33 @@ class ModelSlot:
         return [*([] if self._current is None else [self._current]), *self._replaced]
 
 
-def no_splits(_tokenizer: Tokenizer) -> Splits:
-    """Return splits without a text, for a model that needs none."""
-
-    def refuse() -> Any:
-        raise BundleError(
-            "a method that reads the training text needs the run that the model comes from, but was given a model "
-            "alone; serve the run, such as `runs/demo`, or leave the method out"
-        )
-
-    return Splits(train=refuse, valid=refuse)
-
-
 @dataclass(frozen=True)
 class ModelSource:
     """Loads the model that the service answers with, at the start and at each reload."""
 
     path: Path
     engine: EngineName = "auto"  # the engine that runs it
-    method: UsedMethod = "mixture"  # how the model is used if there are no methods after training
-    methods: Sequence[Method[Any]] = ()  # the methods after training, the innermost first
-    tables: Tables = field(default_factory=dict)  # settings of the methods, by group
-    # Returns the text that methods may read, for the tokenizer of the model.
-    splits: Callable[[Tokenizer], Splits] = no_splits
+    method: UsedMethod = "mixture"  # how the model is used
     max_active: int = 64  # most texts that the engine works on at once
     data_dir: Path | None = None  # a folder with samples, one of which may be the text
 
     def load(self) -> ServedModel:
-        """Read the bundle, check it, start its engine and apply the methods.
+        """Read the bundle, check it and start its engine.
 
         Raises:
             BundleError: The bundle is not sound, or was written again meanwhile.
             MissingExtraError: No library that can run the model is installed.
-            SettingError: A setting of a method is out of range, or the methods do not fit the model.
         """
-        method: UsedMethod = "static" if self.methods else self.method
-        sha256 = model_sha256(self.path, with_mixture=method == "mixture")
-        loaded = open_model(self.path, self.engine, method=method)
-        if model_sha256(self.path, with_mixture=method == "mixture") != sha256:
+        with_mixture = self.method == "mixture"
+        sha256 = model_sha256(self.path, with_mixture=with_mixture)
+        loaded = open_model(self.path, self.engine, method=self.method)
+        if model_sha256(self.path, with_mixture=with_mixture) != sha256:
             raise BundleError(f"`{self.path}` must not change while it is read, but was written again; load it again")
-        applied = apply_methods([loaded], self.methods, self.tables, self.splits(loaded.tokenizer))
         return ServedModel(
-            applied.model,
-            loaded.bundle if method == "mixture" else loaded.bundle.without_mixture(),
+            loaded.with_engine(loaded.engine),
+            loaded.bundle if with_mixture else loaded.bundle.without_mixture(),
             hash=sha256,
-            methods=applied.description or loaded.use,
+            methods=loaded.use,
             text=OriginText(Origin.of_bundle(self.path), data_dir=self.data_dir),
             max_active=self.max_active,
         )

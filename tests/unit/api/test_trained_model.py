@@ -196,37 +196,12 @@ def test_a_mistake_is_named_with_what_to_use(model: nextword.TrainedModel, messa
         MISTAKES[message](model)
 
 
-def test_methods_are_put_around_a_model(corpus: nextword.Corpus, model: nextword.TrainedModel) -> None:
-    static = model.evaluate(corpus.test, methods="static").perplexity
-    same = model.evaluate(corpus.test, methods=[nextword.TemperatureOptions(temperature=1.0)])
-    assert same.perplexity == pytest.approx(static)
-    counted = model.evaluate(corpus.test, methods=[nextword.NgramOptions(ngram_weight=1.0)], corpus=corpus)
-    assert 1 < counted.perplexity < 2
-    assert counted.perplexity != static
-    mixed = model.evaluate(corpus.test, methods=["ngram"], corpus=corpus, tune=True)
-    assert mixed.perplexity <= 1.001 * min(static, counted.perplexity)
-    assert mixed.method == "ngram"
-    assert "tuned on the validation split" in mixed.protocol
-    assert model.evaluate("the cat drinks", methods="cache").method == "cache"
-    two = model.evaluate(corpus.test, methods=["ngram", nextword.CacheOptions(cache_weight=0.01)], corpus=corpus)
-    assert two.method == "ngram,cache"
-
-
 def test_a_corpus_of_another_tokenizer_is_refused(model: nextword.TrainedModel, tmp_path: Path) -> None:
     path = tmp_path / "other.txt"
     path.write_text("a cat and a dog\n" * 900, encoding="utf-8")
     other = nextword.Corpus.load(path)
-    for method in ("ngram", "dynamic"):
-        with pytest.raises(EvaluationError, match="must be encoded by the tokenizer of the model"):
-            model.evaluate("the cat drinks", methods=method, corpus=other)
-
-
-@pytest.mark.parametrize("methods", [(), "static", "mc_dropout"])
-def test_tuning_needs_something_to_tune(
-    methods: str | tuple[()], corpus: nextword.Corpus, model: nextword.TrainedModel
-) -> None:
-    with pytest.raises(SettingError, match="`tune` needs methods with settings to find"):
-        model.evaluate("the cat drinks", methods=methods, corpus=corpus, tune=True)
+    with pytest.raises(EvaluationError, match="must be encoded by the tokenizer of the model"):
+        model.evaluate("the cat drinks", method="dynamic", corpus=other)
 
 
 def test_files_are_read_as_the_text_of_the_run(tmp_path: Path) -> None:
@@ -254,24 +229,28 @@ def test_a_model_is_evaluated_as_it_is_used_or_as_its_network(tmp_path: Path) ->
     assert "as used: n-grams 0.3, cache of 5 tokens" in used._repr_html_()
     assert alone.protocol.endswith("; static: the network alone")
     assert found.perplexity == used.perplexity(text) != alone.perplexity
-    assert used.evaluate(text, methods="static") == alone
-    assert static.evaluate(text, methods=["mixture"]) == found
-    cached = [model.evaluate(text, methods="cache") for model in (used, static)]
-    assert cached[0] == cached[1]
-    assert cached[0].method == "cache"
+    assert used.evaluate(text, method="static") == alone
+    assert static.evaluate(text, method="mixture") == found
+    cached = used.with_weights(ngram_weight=0.0)
+    assert cached.evaluate(text).protocol.endswith("; as used: cache of 5 tokens")
+    assert found.perplexity != cached.perplexity(text) != alone.perplexity
+    assert cached.with_weights(cache_weight=0.0).evaluate(text) == alone
     before = nextword.load(write_tiny_bundle(tmp_path / "before"))
     assert before.perplexity(text) == alone.perplexity
-    assert before.evaluate(text, methods="mixture").method == "static"
+    assert before.evaluate(text, method="mixture").method == "static"
     assert "static" not in before.evaluate(text).protocol
 
 
-def test_a_method_that_cannot_work_is_refused(corpus: nextword.Corpus, model: nextword.TrainedModel) -> None:
+def test_a_method_that_cannot_work_is_refused(
+    corpus: nextword.Corpus, model: nextword.TrainedModel, tmp_path: Path
+) -> None:
+    without_mixture = nextword.load(write_tiny_bundle(tmp_path / "before"))
     with pytest.raises(SettingError, match="`corpus` must be given for this method"):
-        model.evaluate(corpus.test, methods=["ngram"])
-    with pytest.raises(SettingError, match="did you mean `cache`"):
-        model.evaluate(corpus.test, methods=["cach"])
-    with pytest.raises(SettingError, match="`methods` must be names of methods or their options"):
-        model.evaluate(corpus.test, methods=[nextword.SamplingOptions()])
+        model.evaluate(corpus.test, method="dynamic")
+    with pytest.raises(SettingError, match="did you mean `static`"):
+        model.evaluate(corpus.test, method="statc")  # type: ignore[arg-type]
+    with pytest.raises(nextword.BundleError, match="without n-grams must have `ngram_weight` 0"):
+        without_mixture.with_weights(ngram_weight=0.5)
 
 
 def test_a_split_of_another_tokenizer_is_refused(model: nextword.TrainedModel) -> None:

@@ -246,7 +246,7 @@ HOSTILE: dict[str, tuple[Change, str]] = {
     "a huge cache": (options(cache_size=2**16 + 1), "`cache_size` must be at most 65536"),
     "a delay beyond the cache": (
         options(cache_size=5, cache_delay=8),
-        "`cache_delay` below its `cache_size`, but has 8",
+        "`cache_delay` must be below `cache_size`, 5, but is 8",
     ),
     "a negative delay": (options(cache_delay=-1), "`cache_delay` must be at least 0, but is -1"),
     "half a token": (options(cache_size=1.5), "`cache_size` must be of type int"),

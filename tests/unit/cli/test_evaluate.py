@@ -10,9 +10,7 @@ from typing import Any
 import pytest
 
 from nextword.api.trained_model import load
-from nextword.bundle.origin_text import OriginText
-from nextword.engine.methods import cache
-from nextword.engine.methods.chain import apply_methods
+from nextword.bundle.store import write_bundle
 from nextword.inference.evaluation.perplexity import Evaluation
 from nextword.inference.evaluation.perplexity import evaluate as evaluate_text
 from nextword.text.corpus import joined_sha256
@@ -20,8 +18,6 @@ from nextword.text.options import TextOptions
 from nextword.text.sources.find import resolve_source
 from support.commands import Captured, Command, Json, nextword
 from support.tiny_bundle import write_tiny_bundle
-
-CACHE = ("--method", "cache", "--cache-size", "30", "--cache-theta", "0.2", "--cache-weight", "0.05")
 
 
 def sha256_of(text: Path, options: TextOptions) -> str:
@@ -82,34 +78,6 @@ def test_eight_bits_are_named(
     assert "int8" not in table["protocol"]
 
 
-def test_the_settings_that_are_given_are_used_and_named(trained_run: Path, table_of: Json) -> None:
-    table = table_of(trained_run, *CACHE)
-    assert table["settings"] == {
-        "cache": {
-            "cache_size": 30,
-            "cache_delay": 0,
-            "cache_theta": 0.2,
-            "cache_decay": 0.0,
-            "cache_weight": 0.05,
-            "cache_sentinel": 0.0,
-        }
-    }
-    assert table["protocol"].endswith(
-        "; cache (cache_size 30, cache_delay 0, cache_theta 0.2, cache_decay 0.0, cache_weight 0.05, "
-        "cache_sentinel 0.0)"
-    )
-    assert table["perplexity"] != table_of(trained_run)["perplexity"]
-
-
-def test_methods_stand_side_by_side_and_around_one_another(trained_run: Path, printed: Command) -> None:
-    lines = printed("evaluate", trained_run, "--method", "static", "--method", "cache,temperature").splitlines()
-    assert lines[0].split() == ["static", "cache,temperature"]
-    assert len(lines[1].split()) == 3
-    assert lines[-2].startswith("(static: every token")
-    assert lines[-1].startswith("(cache,temperature: every token")
-    assert ", then temperature (temperature 1.0))" in lines[-1]
-
-
 def test_a_small_file_is_evaluated_as_a_whole(
     trained_run: Path, small_text: Path, table_of: Json, tmp_path: Path
 ) -> None:
@@ -127,56 +95,28 @@ def test_a_folder_with_splits_is_evaluated_on_its_test_split(trained_run: Path, 
     assert (table["split"], table["num_tokens"], table["part_of_file"]) == ("test", 5, None)
 
 
-def test_tuned_values_are_found_before_the_test_split_is_read_and_can_be_given_again(
-    trained_run: Path, monkeypatch: pytest.MonkeyPatch, printed: Command
-) -> None:
-    events: list[str] = []
-
-    load = OriginText.load
-
-    def watched_load(text: OriginText, split: Any, tokenizer: Any) -> Any:
-        events.append(split)
-        return load(text, split, tokenizer)
-
-    def watched_apply(*arguments: Any, **options: Any) -> Any:
-        outcome = apply_methods(*arguments, **options)
-        events.append("tuned")
-        return outcome
-
-    monkeypatch.setattr(OriginText, "load", watched_load)
-    monkeypatch.setattr("nextword.cli.evaluate.apply_methods", watched_apply)
-    monkeypatch.setattr(cache, "_SIZES", (5, 20))
-    arguments = ("evaluate", trained_run, "--method", "cache", "--method", "ngram", "--tune")
-    lines = printed(*arguments).splitlines()
-    first_test = events.index("test")
-    assert events[:first_test].count("tuned") == 2
-    assert set(events[:first_test]) == {"train", "valid", "tuned"}
-    assert events[first_test:] == ["test", "test"]  # once for each column
-
-    again = [line.split(": ")[1].split() for line in lines if line.startswith("the same without --tune")]
-    assert len(again) == 2
-    perplexities = next(line.split()[1:] for line in lines if line.startswith("perplexity"))
-    for flags, perplexity in zip(again, perplexities, strict=True):
-        assert f"perplexity           {perplexity}" in printed("evaluate", trained_run, *flags)
+@pytest.fixture
+def cached_run(trained_run: Path, tmp_path: Path) -> Path:
+    """The run, with a cache in its model."""
+    run = tmp_path / "cached"
+    shutil.copytree(trained_run, run)
+    write_bundle(run / "model", load(run).with_weights(cache_weight=0.05).bundle, replace=True)
+    return run
 
 
-def test_columns_are_compared_with_the_first(trained_run: Path, json_of: Json) -> None:
-    arguments = (trained_run, "--split", "train", "--method", "static", *CACHE, "--significance")
-    table = json_of("evaluate", *arguments)
+def test_columns_are_compared_with_the_first(trained_run: Path, cached_run: Path, json_of: Json) -> None:
+    table = json_of("evaluate", cached_run, "--split", "train", "--significance")
     first, second = (evaluation["perplexity"] for evaluation in table["evaluations"])
     (comparison,) = table["significance"]
-    assert (comparison["first"], comparison["second"]) == ("static", "cache")
+    assert (comparison["first"], comparison["second"]) == ("static", "as used")
     assert comparison["perplexity_ratio"] == pytest.approx(second / first, rel=1e-5)
     assert 0 < comparison["p_value"] <= 1
-    (by_line,) = json_of("evaluate", *arguments, "--unit", "line")["significance"]
+    (by_line,) = json_of("evaluate", trained_run, trained_run, "--split", "train", "--significance")["significance"]
     assert (comparison["unit"], by_line["unit"]) == ("block", "line")  # the cache learns as it reads
     assert comparison["num_units"] == math.ceil(by_line["num_units"] / 32)
 
 
-@pytest.mark.parametrize("flags", [(), ("--method", "static", *CACHE, "--significance", "--unit", "line")])
-def test_scores_of_tokens_are_kept_only_for_significance(
-    trained_run: Path, monkeypatch: pytest.MonkeyPatch, flags: tuple[str, ...]
-) -> None:
+def test_scores_of_tokens_are_kept_only_for_significance(trained_run: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     kept: list[bool] = []
 
     def evaluate_engine(*args: Any, **options: Any) -> Evaluation:
@@ -184,8 +124,23 @@ def test_scores_of_tokens_are_kept_only_for_significance(
         return evaluate_text(*args, **options)
 
     monkeypatch.setattr(sys.modules["nextword.cli.evaluate"], "evaluate_engine", evaluate_engine)
-    assert nextword("evaluate", trained_run, *flags) == 0
-    assert set(kept) == {"--significance" in flags}
+    assert nextword("evaluate", trained_run) == nextword("evaluate", trained_run, trained_run, "--significance") == 0
+    assert kept == [False, True, True]
+
+
+def test_dynamic_evaluation_leaves_the_weights_as_they_are(trained_run: Path, json_of: Json) -> None:
+    weights = trained_run / "model" / "weights.safetensors"
+    before = hashlib.sha256(weights.read_bytes()).digest()
+    methods = ("--method", "static", "--method", "dynamic", "--dynamic-learning-rate", "1e-4")
+    static, dynamic = json_of("evaluate", trained_run, *methods)["evaluations"]
+    assert dynamic["settings"]["dynamic"]["dynamic_learning_rate"] == 1e-4
+    assert "; dynamic (dynamic_segment_length 20, dynamic_learning_rate 0.0001" in dynamic["protocol"]
+    assert dynamic["perplexity"] != static["perplexity"]
+    assert dynamic["perplexity"] == pytest.approx(static["perplexity"], rel=0.5)
+    (both,) = json_of("evaluate", trained_run, trained_run, "--ensemble", *methods[2:])["evaluations"]
+    assert both["perplexity"] == pytest.approx(dynamic["perplexity"], rel=1e-4)
+    assert (both["label"], both["method"]) == ("ensemble,dynamic", "ensemble,dynamic")
+    assert hashlib.sha256(weights.read_bytes()).digest() == before
 
 
 @pytest.fixture
@@ -253,38 +208,20 @@ def test_models_stand_side_by_side(trained_run: Path, small_text: Path, printed:
 
 
 @pytest.mark.parametrize(
-    ("method", "settings"),
-    [("dynamic", ("--dynamic-learning-rate", "1e-4")), ("mc_dropout", ("--dropout-num-samples", "2"))],
-)
-def test_methods_around_the_model_itself_leave_its_weights_as_they_are(
-    trained_run: Path, table_of: Json, method: str, settings: tuple[str, str]
-) -> None:
-    weights = trained_run / "model" / "weights.safetensors"
-    before = hashlib.sha256(weights.read_bytes()).digest()
-    table = table_of(trained_run, "--method", method, *settings)
-    static = table_of(trained_run)
-    assert table["perplexity"] != static["perplexity"]
-    assert table["perplexity"] == pytest.approx(static["perplexity"], rel=0.5)
-    assert hashlib.sha256(weights.read_bytes()).digest() == before
-
-
-@pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["--method", "chache"], "did you mean `cache`"),
-        (["--ensemble-weights", "1,1"], "`ensemble_weights` needs an ensemble"),
+        (["--method", "cache"], "must be one of static, mixture, dynamic, but is 'cache'"),
+        (["--dynamic-decay", "1"], "`--dynamic-decay` needs `--method dynamic`"),
         (["--ensemble"], "`--ensemble` needs at least two models"),
         (["--significance"], "`--significance` needs two columns"),
-        (["--tune"], "`--tune` needs a `--method`"),
-        (["--tune", "--method", "mc_dropout"], "`--tune` needs a `--method` with settings to find"),
-        (["--unit", "block"], "`--unit` needs `--significance`"),
-        (["--method", "static", *CACHE, "--significance", "--batch-size", "2"], "`--batch-size` must be 1"),
-        (["--method", "ngram", "--split", "all"], "`--split` must name one split"),
-        (["--method", "ngram", "--split", "train"], "`--split` must not be `train`"),
+        (["{run}", "--significance", "--batch-size", "2"], "`--batch-size` must be 1"),
+        (["--method", "dynamic", "--split", "all"], "`--split` must be valid or test"),
+        (["--method", "dynamic", "--split", "train"], "`--split` must be valid or test"),
+        (["--ngram-weight", "0.5"], "a mixture without n-grams must have `ngram_weight` 0"),
     ],
 )
 def test_mistakes_are_said_in_one_line(trained_run: Path, arguments: list[str], message: str, mistake: Command) -> None:
-    error = mistake("evaluate", trained_run, *arguments)
+    error = mistake("evaluate", trained_run, *(each.format(run=trained_run) for each in arguments))
     assert message in error
     _, *hints = error.splitlines()
     assert all(hint.startswith("hint: ") for hint in hints)
@@ -337,6 +274,14 @@ def test_a_model_with_a_mixture_has_two_columns(
     assert table_of(mixed, tiny_text, "--method", "mixture")["log_prob"] == used["log_prob"] != static["log_prob"]
     assert load(mixed).evaluate(tiny_text).log_prob == pytest.approx(used["log_prob"], abs=1e-4)
     assert printed("evaluate", before, tiny_text, "--method", "mixture") == printed("evaluate", before, tiny_text)
+
+
+def test_weights_of_the_mixture_replace_those_of_the_model(mixed: Path, tiny_text: Path, json_of: Json) -> None:
+    static, used = json_of("evaluate", mixed, tiny_text, "--ngram-weight", "0", "--cache-weight", "0.2")["evaluations"]
+    assert used["protocol"].endswith("; as used: cache of 5 tokens")
+    assert used["settings"]["mixture"]["cache_weight"] == 0.2
+    (alone,) = json_of("evaluate", mixed, tiny_text, "--ngram-weight", "0", "--cache-weight", "0")["evaluations"]
+    assert (alone["label"], alone["log_prob"]) == ("static", static["log_prob"])
 
 
 def test_columns_of_several_models_say_how_each_is_used(

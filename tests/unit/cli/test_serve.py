@@ -42,11 +42,7 @@ def test_the_exit_code_is_that_of_the_signal(started: list[tuple[ModelSource, Se
 def test_a_model_is_served_with_its_mixture_or_as_its_network(started: list[tuple[ModelSource, ServerOptions]]) -> None:
     for flags in ((), ("--method", "mixture"), ("--method", "static")):
         nextword("serve", "austen", *flags)
-    assert [(source.method, source.methods) for source, _ in started] == [
-        ("mixture", []),
-        ("mixture", []),
-        ("static", []),
-    ]
+    assert [source.method for source, _ in started] == ["mixture", "mixture", "static"]
 
 
 def test_flags_and_variables_reach_the_server(
@@ -58,13 +54,11 @@ def test_flags_and_variables_reach_the_server(
     monkeypatch.setenv("NEXTWORD_SERVE_MAX_ACTIVE", "7")
     nextword(
         "serve", "austen", "--host", EVERYWHERE, "--port", "0", "--api-key-file", keys, "--allow-host", "a.example",
-        "--allow-host", "b.example", "--allow-origin", "https://c.example", "--method", "cache,temperature",
-        "--cache-size", "50", "--engine", "onnx", "--data-dir", tmp_path, "-v",
+        "--allow-host", "b.example", "--allow-origin", "https://c.example", "--method", "static",
+        "--engine", "onnx", "--data-dir", tmp_path, "-v",
     )  # fmt: skip
     ((source, options),) = started
-    assert [method.name for method in source.methods] == ["cache", "temperature"]
-    assert source.tables == {"cache": {"cache_size": 50}}
-    assert (source.engine, source.max_active, source.data_dir) == ("onnx", 7, tmp_path)
+    assert (source.method, source.engine, source.max_active, source.data_dir) == ("static", "onnx", 7, tmp_path)
     assert (options.host, options.port, options.settings.max_active) == (EVERYWHERE, 0, 7)
     assert len(options.access.key_digests) == 2
     assert {"a.example", "b.example"} < options.access.names
@@ -78,7 +72,6 @@ def test_flags_and_variables_reach_the_server(
         (["austen", "--host", EVERYWHERE], "--api-key-file"),
         (["austen", "--port", "70000"], "--port"),
         (["austen", "--method", "magic"], "magic"),
-        (["austen", "--cache-size", "5"], "`cache_size` needs the method `cache`"),
         (["austen", "--allow-host", "https://a.example"], "--allow-host"),
         (["austen", "--allow-origin", "*"], "--allow-origin"),
         (["austen", "--api-key-file", "missing"], "--api-key-file"),
@@ -107,16 +100,15 @@ def test_the_extra_that_is_missing_is_named(monkeypatch: pytest.MonkeyPatch, mis
 
 
 @pytest.mark.skipif(os.name == "nt", reason="needs signals of POSIX")
-def test_a_service_with_keys_methods_and_a_log() -> None:
+def test_a_service_with_keys_and_a_log() -> None:
     environment = {"NEXTWORD_SERVE_API_KEYS": KEY}
-    flags = ("--method", "ngram,cache", "--cache-size", "50", "--verbose")
-    with serve_process("austen", *flags, environment=environment) as process:
+    with serve_process("austen", "--method", "static", "--verbose", environment=environment) as process:
         port = process.port
         assert process.output.count("http://127.0.0.1:") == 1
         assert exchange(port, get("/metrics")).status == 401
         key = f"Authorization: Bearer {KEY}"
         figures = exchange(port, get("/metrics", key)).body.decode()
-        assert re.search(r'nextword_model_info\{.*methods="ngram .*, then cache .*cache_size 50', figures)
+        assert re.search(r'nextword_model_info\{.*methods="static: the network alone"', figures)
         asked = b'{"model": "austen", "prompt": "I am a secret", "max_tokens": 5}'
         assert exchange(port, post("/v1/completions", asked, key)).status == 200
         assert process.stop() == 143

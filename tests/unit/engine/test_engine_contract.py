@@ -1,4 +1,4 @@
-"""The laws of every engine: of both networks on the same weights, and of every method around an engine."""
+"""The laws of every engine: of both networks on the same weights, and of every engine around another."""
 
 from collections.abc import Callable
 from copy import deepcopy
@@ -8,20 +8,17 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from nextword.bundle.mixture import MixtureSettings
 from nextword.engine import distribution_engine
 from nextword.engine.distribution_engine import token_scores
+from nextword.engine.dynamic import DynamicOptions
 from nextword.engine.engine import Engine
-from nextword.engine.keras.dropout_engine import DropoutEngine
+from nextword.engine.ensemble import EnsembleEngine
 from nextword.engine.keras.dynamic_engine import DynamicEngine
 from nextword.engine.keras.keras_engine import KerasEngine, trainable_weights
-from nextword.engine.methods.cache import CacheEngine
-from nextword.engine.methods.dropout import DropoutOptions
-from nextword.engine.methods.dynamic import DynamicOptions
-from nextword.engine.methods.ensemble import EnsembleEngine, EnsembleOptions
-from nextword.engine.methods.ngram import NgramEngine
-from nextword.engine.methods.temperature import TemperatureEngine, TemperatureOptions
 from nextword.engine.mixture import mixture_engine
-from nextword.engine.mixture.cache import CacheOptions
+from nextword.engine.mixture.cache import CachePart
+from nextword.engine.mixture.mixture_engine import MixtureEngine, NgramPart
 from nextword.engine.ngram.kneser_ney import KneserNeyModel
 from nextword.engine.onnx_engine import OnnxEngine
 from nextword.export.language_model_graph import language_model_graph
@@ -33,9 +30,11 @@ from support.inner_engines import toy_engine
 from support.random_weights import random_weights
 
 VOCABULARY_SIZE, END_ID = 11, 3
-NAMES = ["keras", "onnx", "toy", "temperature", "ensemble", "cache", "ngram", "both", "all", "dropout", "dynamic"]
-CACHE = CacheOptions(cache_size=4, cache_theta=0.7, cache_weight=0.4)
-LATE = CacheOptions(cache_size=5, cache_delay=2, cache_theta=0.7, cache_decay=0.1, cache_weight=0.9, cache_sentinel=2.0)
+NAMES = ["keras", "onnx", "toy", "ensemble", "cache", "ngram", "both", "all", "dynamic"]
+CACHE = MixtureSettings(cache_size=4, cache_theta=0.7, cache_weight=0.4)
+LATE = MixtureSettings(
+    cache_size=5, cache_delay=2, cache_theta=0.7, cache_decay=0.1, cache_weight=0.9, cache_sentinel=2.0
+)
 DYNAMIC = DynamicOptions(dynamic_segment_length=4, dynamic_learning_rate=0.1)
 
 Log = NDArray[np.float32]
@@ -56,21 +55,20 @@ def pair_of(**changes: Any) -> tuple[KerasEngine, OnnxEngine]:
 @pytest.fixture(scope="module")
 def engines(ngram_model: KneserNeyModel) -> dict[str, Engine]:
     """All engines; no test changes them."""
-    keras, onnx = pair_of(hidden_dropout_rate=0.5, output_dropout_rate=0.5)
+    keras, onnx = pair_of()
     toy, other = toy_engine(1), toy_engine(2, hidden_size=3)
-    members = [NgramEngine(toy, ngram_model, weight=0.3), other]
+    ngrams = NgramPart(ngram_model, 0.3)
+    members = [MixtureEngine(toy, [ngrams]), other]
     statistics = tuple(np.ones(array.shape, np.float32) for array in trainable_weights(keras.model))
     return {
         "keras": keras,
         "onnx": onnx,
         "toy": toy,
-        "temperature": TemperatureEngine(onnx, TemperatureOptions(temperature=0.6)),
-        "ensemble": EnsembleEngine([onnx, keras, toy], EnsembleOptions(ensemble_weights=(3.0, 1.0, 1.0))),
-        "cache": CacheEngine(onnx, CACHE),
-        "ngram": NgramEngine(onnx, ngram_model, weight=0.3),
-        "both": CacheEngine(NgramEngine(onnx, ngram_model, weight=0.3), LATE),
-        "all": TemperatureEngine(CacheEngine(EnsembleEngine(members), CACHE), TemperatureOptions(temperature=1.3)),
-        "dropout": DropoutEngine(keras, DropoutOptions(dropout_num_samples=2)),
+        "ensemble": EnsembleEngine([onnx, keras, toy], (3.0, 1.0, 1.0)),
+        "cache": MixtureEngine(onnx, [CachePart(CACHE)]),
+        "ngram": MixtureEngine(onnx, [ngrams]),
+        "both": MixtureEngine(onnx, [ngrams, CachePart(LATE)]),
+        "all": MixtureEngine(EnsembleEngine(members), [CachePart(CACHE)]),
         "dynamic": DynamicEngine(keras, statistics, DYNAMIC),
     }
 
@@ -148,8 +146,7 @@ def test_scores_without_ranks_have_the_same_log_probabilities(engine: Engine, mo
 
 @pytest.mark.parametrize(
     ("name", "num_steps", "cuts"),
-    [(name, 14, cuts) for name in NAMES if name != "dropout" for cuts in ([3], [4], [5], [2, 3, 11])]
-    + [("dropout", 40, cuts) for cuts in ([1], [31], [32], [33], [5, 11, 36])],
+    [(name, 14, cuts) for name in NAMES for cuts in ([3], [4], [5], [2, 3, 11])],
 )
 def test_consecutive_windows_match_one_window(
     engines: dict[str, Engine], name: str, num_steps: int, cuts: list[int]
@@ -202,7 +199,7 @@ def test_selected_rows_of_a_state_continue_unchanged(engine: Engine) -> None:
 @pytest.mark.parametrize("name", NAMES)
 def test_joined_states_continue_unchanged(engines: dict[str, Engine], name: str) -> None:
     engine, inputs = engines[name], ids_of()
-    lengths = (6, 6, 6) if name == "dropout" else (6, 2, 0)
+    lengths = (6, 2, 0)
     states = [
         engine.predict_window(inputs[row : row + 1, :length], engine.start(1))[1] if length else engine.start(1)
         for row, length in enumerate(lengths)
@@ -282,6 +279,6 @@ def test_both_networks_agree(changes: dict[str, Any]) -> None:
     np.testing.assert_array_equal(onnx_scores.ranks, keras_scores.ranks)
 
 
-def test_a_method_compiles_what_its_engine_compiles(engines: dict[str, Engine]) -> None:
+def test_an_outer_engine_compiles_what_its_engine_compiles(engines: dict[str, Engine]) -> None:
     compiles = {name: engine.compiles_each_shape for name, engine in engines.items()}
-    assert {name for name in NAMES if compiles[name]} == {"keras", "ensemble", "dropout", "dynamic"}
+    assert {name for name in NAMES if compiles[name]} == {"keras", "ensemble", "dynamic"}

@@ -13,9 +13,8 @@ from typing import Any, cast
 import pytest
 
 from nextword.bundle.samples import sample_model_path
-from nextword.engine.methods.chain import methods_of
 from nextword.engine.mixture.mixture_engine import MixtureEngine
-from nextword.errors import BundleError
+from nextword.engine.text_model import USED_METHODS
 from nextword.serving.queue.admission import TurnsEngine
 from nextword.serving.served_model import ModelSlot, ModelSource, ServedModel
 from support.served import HASH
@@ -175,27 +174,10 @@ def test_the_text_of_the_model_is_looked_for_in_the_folder_of_samples(tmp_path: 
 
 def test_a_model_is_served_as_it_is_used_unless_the_network_is_asked_for(tmp_path: Path) -> None:
     mixed, before = write_tiny_bundle(tmp_path / "mixed", mixes=True), write_tiny_bundle(tmp_path / "before")
-    cached = methods_of(["cache"])
-    sources = (ModelSource(mixed), ModelSource(mixed, method="static"), ModelSource(mixed, methods=cached))
-    used, static, chain = (source.load() for source in sources)
+    used, static = (ModelSource(mixed, method=method).load() for method in USED_METHODS)
     assert used.methods == "as used: n-grams 0.3, cache of 5 tokens"
     assert (static.methods, ModelSource(before).load().methods) == ("static: the network alone", "")
-    assert used.hash != static.hash == chain.hash == ModelSource(before).load().hash
-    assert [served.bundle.mixture is None for served in (used, static, chain)] == [False, True, True]
+    assert used.hash != static.hash == ModelSource(before).load().hash
+    assert [served.bundle.mixture is None for served in (used, static)] == [False, True]
     inner = [cast("TurnsEngine", served.model.engine)._engine for served in (used, static)]
     assert [isinstance(engine, MixtureEngine) for engine in inner] == [True, False]
-    assert chain.methods.startswith("cache (cache_size 500")
-
-
-def test_methods_are_applied_with_their_settings() -> None:
-    source = ModelSource(
-        sample_model_path("austen"), methods=methods_of(["cache"]), tables={"cache": {"cache_size": 50}}
-    )
-    served = source.load()
-    assert "cache_size 50" in served.methods
-    served.scheduler.close()
-
-
-def test_a_method_that_reads_the_text_needs_one() -> None:
-    with pytest.raises(BundleError, match="serve the run"):
-        ModelSource(sample_model_path("austen"), methods=methods_of(["ngram"])).load()

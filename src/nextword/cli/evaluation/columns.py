@@ -1,7 +1,7 @@
-"""What stands side by side in an evaluation: a model or an ensemble, with methods around it."""
+"""What stands side by side in an evaluation: a model or an ensemble, in one way to use it."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from importlib.util import find_spec
 from pathlib import Path
@@ -11,18 +11,14 @@ from nextword.bundle.origin import Origin, is_model_at
 from nextword.bundle.origin_text import OriginText
 from nextword.cli.options.target import open_origin, target_path
 from nextword.cli.output.console import read_split
-from nextword.engine.methods.chain import MIXTURE, STATIC, methods_of
-from nextword.engine.methods.method import Method, Splits
 from nextword.engine.text_model import LoadedModel
 from nextword.errors import MissingExtraError, SettingError
+from nextword.inference.evaluation.method import EvaluatedMethod
 from nextword.text.batching.window import TokenIds
 from nextword.text.encoding.token_store import TokenStore
 from nextword.text.options import OnBadBytes
-from nextword.text.sources.names import SplitName, SplitOrAll
+from nextword.text.sources.names import SplitOrAll
 from nextword.text.sources.samples import SAMPLES
-
-_ENSEMBLE = "ensemble"
-_AS_USED = "as used"
 
 
 @dataclass(frozen=True)
@@ -32,32 +28,28 @@ class EvaluationInput:
     path: str
     text: OriginText
     split: SplitOrAll
+    weights: Mapping[str, float | None] = field(
+        default_factory=dict
+    )  # of its mixture, by name, if others are asked for
 
     @cached_property
     def model(self) -> LoadedModel:
         """The model, started when it is first asked for."""
-        return open_origin(self.text.origin)
+        model = open_origin(self.text.origin)
+        return model if set(self.weights.values()) <= {None} else model.with_weights(**self.weights)
 
     def store(self, split: SplitOrAll) -> TokenStore:
         """Return a split of the text."""
         return read_split(self.text, split, self.model.tokenizer)
 
-    @property
-    def splits(self) -> Splits:
-        """What methods may read besides the split that is to be evaluated."""
-        return Splits(train=lambda: self._other("train"), valid=lambda: self._other("valid"))
-
-    def _other(self, split: SplitName) -> TokenIds:
-        if self.split == "all":
+    def training_ids(self) -> TokenIds:
+        """Return the ids of the train split, which is not the split to evaluate."""
+        if self.split in ("all", "train"):
             raise SettingError(
-                f"`--split` must name one split for a method that reads the {split} split as well, but is `all`; give "
-                "`--split test`, or a method that reads no other text, with its settings"
+                f"`--split` must be valid or test for a method that reads the train split as well, but is "
+                f"`{self.split}`; give `--split test`"
             )
-        if self.split == split == "train":
-            raise SettingError(
-                "`--split` must not be `train` for a method that is fitted to the train split; give valid or test"
-            )
-        return self.store(split).ids
+        return self.store("train").ids
 
 
 @dataclass(frozen=True)
@@ -65,9 +57,8 @@ class Column:
     """One way to predict a text."""
 
     label: str  # what is shown above it
-    method: str  # the names of its methods, with commas between them
+    method: EvaluatedMethod
     inputs: tuple[EvaluationInput, ...]  # the model, or the members of the ensemble
-    methods: tuple[Method[Any], ...]  # what goes around, the first of them the innermost
 
     @property
     def first(self) -> EvaluationInput:
@@ -76,8 +67,8 @@ class Column:
 
     @property
     def models(self) -> list[LoadedModel]:
-        """The model as the column uses it, or the members of the ensemble."""
-        return [each.model.using(MIXTURE if self.method == MIXTURE else STATIC) for each in self.inputs]
+        """The model, or the members of the ensemble."""
+        return [each.model for each in self.inputs]
 
 
 _OF_A_MODEL: Mapping[str, Any] = {
@@ -91,7 +82,11 @@ _OF_A_MODEL: Mapping[str, Any] = {
 
 
 def inputs_of(
-    arguments: Sequence[str], split: SplitOrAll | None, data_dir: Path | None, on_bad_bytes: OnBadBytes | None
+    arguments: Sequence[str],
+    split: SplitOrAll | None,
+    data_dir: Path | None,
+    on_bad_bytes: OnBadBytes | None,
+    weights: Mapping[str, float | None],
 ) -> list[EvaluationInput]:
     """Return the models that a command line names, each with the text that ends it, or the text of the runs."""
     paths = list(arguments)
@@ -111,41 +106,44 @@ def inputs_of(
             "ways, such as by `test_fraction` or `text_order`; name another TEXT, such as a folder of its splits"
         )
     found: SplitOrAll = "all" if all(each.default_split == "all" for each in texts) else "test"  # one for all models
-    return [EvaluationInput(path, each, split or found) for path, each in zip(paths, texts, strict=True)]
+    return [EvaluationInput(path, each, split or found, weights) for path, each in zip(paths, texts, strict=True)]
 
 
 def columns_of(
-    inputs: Sequence[EvaluationInput], chains: Sequence[Sequence[str]], *, as_ensemble: bool, only_used: bool = False
+    inputs: Sequence[EvaluationInput],
+    methods: Sequence[EvaluatedMethod],
+    *,
+    as_ensemble: bool,
+    only_used: bool = False,
 ) -> list[Column]:
-    """Return a column for each model, or for the ensemble of all, and each chain of methods.
+    """Return a column for each model, or for the ensemble of all, and each method.
 
-    Without chains, the network of each model is a column, and the model as it is used if that is another one; with
+    Without methods, the network of each model is a column, and the model as it is used if that is another one; with
     `only_used`, the latter alone.
     """
     if as_ensemble and len(inputs) < 2:
         raise SettingError("`--ensemble` needs at least two models, but was given one; name more")
-    if as_ensemble and [MIXTURE] in chains:
+    if as_ensemble and "mixture" in methods:
         raise SettingError(
-            f"`--method {MIXTURE}` is for one model, but `--ensemble` averages networks; leave one of them out"
+            "`--method mixture` is for one model, but `--ensemble` averages networks; leave one of them out"
         )
     groups = [tuple(inputs)] if as_ensemble else [(each,) for each in inputs]
-    named = [(members, names) for members in groups for names in chains or _uses(members, only_used=only_used)]
+    named = [(members, method) for members in groups for method in methods or _uses(members, only_used=only_used)]
     is_one_each = len(named) == len(groups)
     columns = []
-    for members, names in named:
-        methods = methods_of(names)
-        method = ",".join([_ENSEMBLE, *(each.name for each in methods)] if as_ensemble else names)
-        shown, path = _AS_USED if method == MIXTURE else method, members[0].path
+    for members, method in named:
+        names = [*(["ensemble"] if as_ensemble else []), *([] if as_ensemble and method == "static" else [method])]
+        shown, path = "as used" if method == "mixture" else ",".join(names), members[0].path
         label = shown if len(groups) == 1 else path if is_one_each else f"{path} {shown}"
-        columns.append(Column(label, method, members, tuple(methods)))
+        columns.append(Column(label, method, members))
     return columns
 
 
-def _uses(members: Sequence[EvaluationInput], *, only_used: bool) -> list[list[str]]:
+def _uses(members: Sequence[EvaluationInput], *, only_used: bool) -> list[EvaluatedMethod]:
     """Return the ways in which a model is evaluated if no methods are named; an ensemble has networks only."""
-    if len(members) > 1 or members[0].model.method == STATIC:
-        return [[STATIC]]
-    return [[MIXTURE]] if only_used else [[STATIC], [MIXTURE]]
+    if len(members) > 1 or members[0].model.method == "static":
+        return ["static"]
+    return ["mixture"] if only_used else ["static", "mixture"]
 
 
 def require_same_words(columns: Sequence[Column]) -> None:

@@ -7,14 +7,14 @@ from typing import Any
 from nextword.cli.evaluation.columns import Column, EvaluationInput
 from nextword.cli.output.console import evaluation_progress, read_split, waiting
 from nextword.display.table import table_lines
-from nextword.engine.methods.chain import AppliedMethods
-from nextword.engine.methods.ngram import NgramModelEngine
 from nextword.engine.ngram.kneser_ney import KneserNeyModel
+from nextword.engine.ngram_engine import NgramModelEngine
 from nextword.engine.text_model import TextModel
 from nextword.errors import SettingError, TextError, printable
 from nextword.inference.evaluation.copying import Copying, measure_copying
 from nextword.inference.evaluation.keystroke_evaluation import KeystrokeEvaluation, evaluate_keystrokes
 from nextword.inference.evaluation.keystrokes import Keystrokes
+from nextword.inference.evaluation.method import EvaluatedModel
 
 KNESER_NEY = "Kneser-Ney"
 _ORDER = 5
@@ -35,7 +35,7 @@ _COPIED_PROTOCOL = (
 class _MeasuredColumn:
     label: str
     first: EvaluationInput
-    outcome: AppliedMethods | None
+    outcome: EvaluatedModel | None
     notes: tuple[str, ...]
     evaluation: KeystrokeEvaluation
 
@@ -56,7 +56,7 @@ class _MeasuredColumn:
             "text": text.named or text.origin.text,
             "split": self.first.split,
             "part_of_file": text.part_of_file(self.first.split),
-            "settings": self.outcome.to_table() if self.outcome else {"kneser_ney": {"order": _ORDER}},
+            "settings": self.outcome.settings if self.outcome else {"kneser_ney": {"order": _ORDER}},
             "protocol": self.protocol,
         }
         return [{**known, "learned_words": learned, **figures.to_table()} for learned, figures in self.parts]
@@ -71,7 +71,7 @@ def require_plain(flag: str, *, significance: bool, batch_size: int) -> None:
 
 
 def keystrokes_report(
-    columns: Sequence[Column], outcomes: Sequence[AppliedMethods], *, max_tokens: int | None
+    columns: Sequence[Column], outcomes: Sequence[EvaluatedModel], *, max_tokens: int | None
 ) -> tuple[dict[str, Any], str]:
     """Measure the keystrokes that each column saves, and return the figures for JSON and as lines.
 
@@ -81,8 +81,7 @@ def keystrokes_report(
     results = []
     for column, outcome in zip(columns, outcomes, strict=True):
         label = column.label if len(columns) > 1 else column.first.model.name
-        use = outcome.description or column.models[0].use
-        notes = [use] if use else []
+        notes = [outcome.use] if outcome.use else []
         notes += ["weights in int8"] if any(model.precision == "int8" for model in column.models) else []
         results.append(_measured(label, column.first, outcome.model, outcome, notes, max_tokens))
     for label, first in _training_texts(columns):
@@ -101,7 +100,7 @@ def _measured(
     label: str,
     first: EvaluationInput,
     model: TextModel,
-    outcome: AppliedMethods | None,
+    outcome: EvaluatedModel | None,
     notes: Sequence[str],
     max_tokens: int | None,
 ) -> _MeasuredColumn:
@@ -146,7 +145,7 @@ def _keystroke_lines(results: Sequence[_MeasuredColumn], missing: Sequence[str])
 
 
 def copied_report(
-    columns: Sequence[Column], outcomes: Sequence[AppliedMethods], secrets: Sequence[str], num_tokens: int
+    columns: Sequence[Column], outcomes: Sequence[EvaluatedModel], secrets: Sequence[str], num_tokens: int
 ) -> tuple[dict[str, Any], str]:
     """Measure what each column copies from the text that it was trained on, and return it for JSON and as lines."""
     lines, tables = [], []

@@ -205,16 +205,6 @@ def data_dir_option() -> Any:
     return option(None, help="Folder of sample texts.", type=PATH, metavar="DIR", unset="NEXTWORD_DATA", is_rare=True)
 
 
-def methods_help() -> str:
-    """Return the help of `--method` for a command that takes methods after training too."""
-    from nextword.engine.methods.chain import METHODS  # here, for it would slow the start of all commands
-
-    return (
-        "mixture: the network with the n-grams and cache of the model, if any. static: the network. Or methods after "
-        f"training: {', '.join(METHODS)}. Joined by commas, each wraps those before it."
-    )
-
-
 def lowercase_option() -> Any:
     """Return the field of `--lowercase`."""
     return option(False, help="Read the lines in lower case, for a model of lower-case text.")

@@ -141,12 +141,3 @@ class OriginTextOptions(JsonOptions):
         from nextword.bundle.origin_text import OriginText  # here, for it would slow the start of all commands
 
         return OriginText(Origin.of(self.run_or_model), self.text, self.data_dir, self.on_bad_bytes)
-
-
-def complete_methods(_context: click.Context, _option: click.Parameter, typed: str) -> list[CompletionItem]:
-    """Return the methods that may come last, after those that were typed before a comma."""
-    from nextword.engine.methods.chain import METHODS, MIXTURE, STATIC
-
-    before, comma, last = typed.rpartition(",")
-    names = [name for name in METHODS if name not in before.split(",")] if comma else [MIXTURE, STATIC, *METHODS]
-    return [CompletionItem(f"{before}{comma}{name}") for name in names if name.startswith(last)]

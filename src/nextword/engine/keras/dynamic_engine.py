@@ -31,8 +31,9 @@ from nextword.text.batching.streams import Streams
 from nextword.text.batching.window import TokenIds
 
 if TYPE_CHECKING:
-    from nextword.engine.methods.dynamic import DynamicOptions
+    from nextword.engine.dynamic import DynamicOptions
 
+_EPSILON = 2e-5  # damps the steps of weights with small gradients
 _NO_IDS = np.zeros(0, np.int32)
 
 
@@ -118,7 +119,7 @@ class DynamicEngine(DistributionEngine):
         self.model = engine.model
         self.options = options
         mean = float(np.mean([float(ops.mean(array)) for array in root_mean_squares]))
-        rates = (options.dynamic_learning_rate, options.dynamic_decay / mean, options.dynamic_epsilon)
+        rates = (options.dynamic_learning_rate, options.dynamic_decay / mean, _EPSILON)
         # Arguments of the compiled functions, so other settings need no new compilation.
         self._statistics = root_mean_squares, rates
         self._predict = jax.jit(self._predict_of)

@@ -18,18 +18,16 @@ Source:
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from threading import Lock
-from typing import ClassVar, NamedTuple, Self
+from typing import NamedTuple, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
-from nextword.bundle.mixture import Gate
+from nextword.bundle.mixture import Gate, MixtureSettings
 from nextword.engine.engine import Rows
 from nextword.engine.mixture.gates import gated, shifts_of
 from nextword.errors import SettingError
-from nextword.settings import Settings, setting
 from nextword.text.batching.window import TokenIds
 
 Floats = NDArray[np.float32]
@@ -37,55 +35,6 @@ Floats = NDArray[np.float32]
 _FIRST_CAPACITY = 16
 
 _LOWEST, _TINY = np.finfo(np.float32).min, np.finfo(np.float32).tiny
-
-NEEDS_HIDDEN = "a cache needs an engine with hidden states, but this one has none; leave `cache` out"
-
-
-@dataclass(frozen=True, kw_only=True)
-class CacheOptions(Settings):
-    """The settings of the cache.
-
-    Example:
-        >>> import nextword
-        >>> model, text = nextword.load("austen"), "She was very much obliged. " * 20
-        >>> evaluation = model.evaluate(text, methods=nextword.CacheOptions(cache_size=200))
-        >>> evaluation.method
-        'cache'
-    """
-
-    group: ClassVar[str] = "cache"
-    task: ClassVar[str] = "method"
-
-    cache_size: int = setting(500, help="cache: tokens to remember.", at_least=1, at_most=2**16)
-    cache_delay: int = setting(
-        0, help="cache: leave out this many of the latest remembered tokens.", at_least=0, at_most=2**16
-    )
-    cache_theta: float = setting(
-        0.3,
-        help="cache: how much similarity counts. At 0 all remembered tokens weigh the same.",
-        at_least=0.0,
-        at_most=1000.0,
-    )
-    cache_decay: float = setting(
-        0.0,
-        help="cache: how much a token's weight decays with each later one: by the factor exp(-X).",
-        at_least=0.0,
-        at_most=10.0,
-    )
-    cache_weight: float = setting(0.1, help="cache: weight in the mixture.", at_least=0.0, below=1.0)
-    cache_sentinel: float = setting(
-        0.0,
-        help="cache: weight of the sentinel, which takes the place of similar contexts. At 0 there is none.",
-        at_least=0.0,
-        at_most=1e30,
-    )
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        if self.cache_delay >= self.cache_size:
-            raise SettingError(
-                f"`cache_delay` must be below `cache_size`, {self.cache_size}, but is {self.cache_delay}; lower it"
-            )
 
 
 class _Entries:
@@ -204,10 +153,10 @@ def cache_mass(log_totals: NDArray[np.floating], weight: float, sentinel: float)
 class CachePart:
     """The cache as a part of a mixture. A state is a tuple with the memory of each text."""
 
-    def __init__(self, options: CacheOptions, gate: Gate = ()) -> None:
-        self.options = options
+    def __init__(self, settings: MixtureSettings, gate: Gate = ()) -> None:
+        self.settings = settings
         self._gate = np.array(gate, np.float32)
-        self.numbers_per_token = 4 * options.cache_size
+        self.numbers_per_token = 4 * settings.cache_size
 
     def start(self, batch_size: int) -> tuple[Memory, ...]:
         """Return the state before a text."""
@@ -231,14 +180,15 @@ class CachePart:
     ) -> tuple[Memory, ...]:
         """Mix the cache into the probabilities after `inputs`, in place, and return the state; see `Part.mix`."""
         if hidden is None:
-            raise SettingError(NEEDS_HIDDEN)
-        options = self.options
+            raise SettingError("a cache needs an engine with hidden states, but this one has none; leave it out")
+        settings = self.settings
         after = tuple(
-            memory.after(read, own, options.cache_size) for memory, read, own in zip(state, inputs, hidden, strict=True)
+            memory.after(read, own, settings.cache_size)
+            for memory, read, own in zip(state, inputs, hidden, strict=True)
         )
         wanted = [None] * len(inputs) if targets is None else targets
         log_totals, own, followers = zip(*map(self._look_up, after, hidden, wanted), strict=True)
-        alone = cache_mass(np.stack(log_totals), options.cache_weight, options.cache_sentinel)
+        alone = cache_mass(np.stack(log_totals), settings.cache_weight, settings.cache_sentinel)
         mass = gated(alone, shifts_of(self._gate, hidden)).astype(np.float32)  # (B, T)
         if targets is not None:
             probabilities *= 1 - mass
@@ -258,8 +208,8 @@ class CachePart:
             $\ln Z$ `(T,)`; $p_\text{cache}$ of each target `(T,)`, or without targets of each entry `(T, N)`; and the
             token after each entry `(N,)`.
         """
-        matches = Matches.of(memory, hidden, self.options.cache_size, self.options.cache_delay)
-        weights, log_totals = matches.weights(self.options.cache_theta, self.options.cache_decay)
+        matches = Matches.of(memory, hidden, self.settings.cache_size, self.settings.cache_delay)
+        weights, log_totals = matches.weights(self.settings.cache_theta, self.settings.cache_decay)
         if targets is not None:
             weights = sums_at(matches.places_of(targets), weights).astype(np.float32)
         return log_totals, weights, matches.followers

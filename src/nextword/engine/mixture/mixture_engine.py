@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from nextword.bundle.mixture import Gate, Mixture
 from nextword.engine.distribution_engine import OuterEngine, even_pieces, token_scores
 from nextword.engine.engine import Engine, Rows, State, TokenScores, WindowPrediction, score_in_pieces
-from nextword.engine.mixture.cache import CacheOptions, CachePart
+from nextword.engine.mixture.cache import CachePart
 from nextword.engine.mixture.gates import gated, shifts_of
 from nextword.engine.ngram.interpolated_model import ABSENT, Integers, InterpolatedModel
 from nextword.engine.ngram.pruning import unpacked
@@ -255,7 +255,5 @@ def parts_of(mixture: Mixture) -> list[Part]:
     if mixture.ngrams is not None and settings.ngram_weight:
         parts.append(NgramPart(unpacked(mixture.ngrams), settings.ngram_weight, mixture.gates.ngram))
     if settings.cache_weight:
-        table = settings.to_table()
-        del table["ngram_weight"]
-        parts.append(CachePart(CacheOptions.from_table(table), mixture.gates.cache))
+        parts.append(CachePart(settings, mixture.gates.cache))
     return parts

@@ -1,7 +1,7 @@
 """Finds out how much of what to mix with a network, on a text that the network did not learn from."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from itertools import chain, product
 from operator import itemgetter
 from typing import NamedTuple, Self
@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from nextword.bundle.mixture import Gate, Gates, Mixture, MixtureSettings, PackedNgrams
 from nextword.bundle.model_card import mixture_facts
 from nextword.engine.engine import Engine
-from nextword.engine.mixture.cache import CacheOptions, Matches, Memory, cache_mass, sums_at
+from nextword.engine.mixture.cache import Matches, Memory, cache_mass, sums_at
 from nextword.engine.mixture.gates import MixedText
 from nextword.engine.ngram.interpolated_model import InterpolatedModel, contexts_of
 from nextword.engine.ngram.kneser_ney import KneserNeyModel
@@ -59,17 +59,8 @@ class CacheTrial(NamedTuple):
         return (1 - mass) * own + mass * self.hits
 
 
-class CacheGrid(NamedTuple):
-    """The caches to try: each size with each theta and each decay."""
-
-    sizes: Sequence[int]
-    thetas: Sequence[float]
-    decays: Sequence[float] = (0.0,)
-    delay: int = 0
-
-
-Trials = Mapping[tuple[int, float, float], CacheTrial]
-"""The trial of each size, theta and decay."""
+Trials = Mapping[tuple[float, float], CacheTrial]
+"""The trial of each theta and decay."""
 
 
 class ReadTexts(NamedTuple):
@@ -80,46 +71,46 @@ class ReadTexts(NamedTuple):
     hidden: Floats | None  # the hidden state before it `(N, H)`
 
 
-def read_with_caches(engine: Engine, texts: TokenIds, grid: CacheGrid) -> ReadTexts:
+def read_with_caches(engine: Engine, texts: TokenIds) -> ReadTexts:
     """Read texts `(B, N)`, each from its start, with caches of its own."""
     own, states = list[Floats](), list[Floats]()
-    parts = {key: [list[CacheTrial]() for _ in texts] for key in product(grid.sizes, grid.thetas, grid.decays)}
+    parts = {key: [list[CacheTrial]() for _ in texts] for key in product(_THETAS, _DECAYS)}
     memories = [Memory()] * len(texts)
-    most = max(grid.sizes, default=1)
-    numbers = 4 * most
-    for inputs, targets, (log_probs, hidden) in predicted_windows(engine, texts, numbers_per_step=numbers):
+    for inputs, targets, (log_probs, hidden) in predicted_windows(engine, texts, numbers_per_step=4 * _CACHE_SIZE):
         own.append(np.take_along_axis(log_probs, targets[..., None], axis=2)[..., 0])
         if hidden is None:
             parts.clear()
             continue
         states.append(hidden)
         for row, window in enumerate(hidden):
-            memories[row] = memories[row].after(inputs[row], window, most)
-            for size in grid.sizes:
-                matches = Matches.of(memories[row], window, size, grid.delay)
-                places = matches.places_of(targets[row])
-                for theta, decay in product(grid.thetas, grid.decays):
-                    weights, log_totals = matches.weights(theta, decay)
-                    parts[size, theta, decay][row].append(CacheTrial(sums_at(places, weights), log_totals))
+            memories[row] = memories[row].after(inputs[row], window, _CACHE_SIZE)
+            matches = Matches.of(memories[row], window, _CACHE_SIZE, _CACHE_DELAY)
+            places = matches.places_of(targets[row])
+            for (theta, decay), trials_of_rows in parts.items():
+                weights, log_totals = matches.weights(theta, decay)
+                trials_of_rows[row].append(CacheTrial(sums_at(places, weights), log_totals))
     trials = {key: CacheTrial(*map(np.concatenate, zip(*chain(*rows), strict=True))) for key, rows in parts.items()}
     probabilities = np.exp(np.concatenate(own, axis=1).ravel().astype(np.float64))
     joined = np.concatenate(states, axis=1).reshape(len(probabilities), -1) if states else None
     return ReadTexts(probabilities, trials, joined)
 
 
-def best_cache(
-    own: Doubles, trials: Trials, *, weights: Sequence[float] | None = None, sentinels: Sequence[float] | None = None
-) -> tuple[float, CacheOptions]:
+def best_cache(own: Doubles, trials: Trials) -> tuple[float, MixtureSettings]:
     """Return the highest mean log-probability of a text `(N,)` with one of the caches tried, and the settings of it."""
     found = [
-        (float(np.log(trial.mixed(own, weight, sentinel)).mean()), size, theta, decay, weight, sentinel)
-        for (size, theta, decay), trial in trials.items()
-        for weight in weights or _WEIGHTS
-        for sentinel in sentinels or _sentinels(trial)
+        (float(np.log(trial.mixed(own, weight, sentinel)).mean()), theta, decay, weight, sentinel)
+        for (theta, decay), trial in trials.items()
+        for weight in _WEIGHTS
+        for sentinel in _sentinels(trial)
     ]
-    log_prob, size, theta, decay, weight, sentinel = max(found, key=itemgetter(0))
-    return log_prob, CacheOptions(
-        cache_size=size, cache_theta=theta, cache_decay=decay, cache_weight=weight, cache_sentinel=sentinel
+    log_prob, theta, decay, weight, sentinel = max(found, key=itemgetter(0))
+    return log_prob, MixtureSettings(
+        cache_size=_CACHE_SIZE,
+        cache_delay=_CACHE_DELAY,
+        cache_theta=theta,
+        cache_decay=decay,
+        cache_weight=weight,
+        cache_sentinel=sentinel,
     )
 
 
@@ -214,8 +205,7 @@ class _Reading(NamedTuple):
 
     @classmethod
     def of(cls, engine: Engine, texts: TokenIds) -> Self:
-        grid = CacheGrid([_CACHE_SIZE], _THETAS, _DECAYS, _CACHE_DELAY)
-        return cls(texts, engine.end_id, read_with_caches(engine, texts, grid))
+        return cls(texts, engine.end_id, read_with_caches(engine, texts))
 
     def with_ngrams(self, model: InterpolatedModel) -> tuple[float, float, Doubles]:
         """Return the mean log-probability with n-grams mixed in, their weight, and what they say of each token."""
@@ -236,12 +226,12 @@ class _Reading(NamedTuple):
                 own, log_prob = (1 - weight) * own + weight * counted, found
                 settings = settings.replace(ngram_weight=weight)
         if trials:
-            found, options = best_cache(own, trials)
+            found, cached = best_cache(own, trials)
             if found - log_prob >= least:
-                trial = trials[options.cache_size, options.cache_theta, options.cache_decay]
-                mass = cache_mass(trial.log_totals, options.cache_weight, options.cache_sentinel)
+                trial = trials[cached.cache_theta, cached.cache_decay]
+                mass = cache_mass(trial.log_totals, cached.cache_weight, cached.cache_sentinel)
                 parts["cache"] = mass, trial.hits
-                settings = settings.replace(**options.to_table() | {"cache_delay": _CACHE_DELAY})
+                settings = cached.replace(ngram_weight=settings.ngram_weight)
         if not parts:
             return None
         gates = dict[str, Gate]()

@@ -123,7 +123,7 @@ class Evaluation:
         num_characters: Characters of the split; `None` if unknown.
         num_out_of_vocabulary: Tokens that are not in the vocabulary, read as `<unk>`; `None` if unknown.
         spelling_log_prob: Natural log-probability of the spellings of these tokens, given that they are unknown.
-        method: Methods applied after training; "static" for the network alone, "mixture" with what its bundle holds.
+        method: How the model is used: "static", the network alone; "mixture", with what its bundle holds; or "dynamic".
 
     Example:
         >>> import nextword
@@ -156,9 +156,9 @@ class Evaluation:
     def _repr_html_(self) -> str:
         return html_stack(html_table((), list(self.figures().items())), f"({self.protocol})")
 
-    def with_protocol(self, addition: str, *, method: str | None = None) -> Self:
-        """Return a copy with `addition` in its protocol, and with `method` if given."""
-        return dataclasses.replace(self, method=method or self.method, protocol=f"{self.protocol}; {addition}")
+    def with_protocol(self, addition: str) -> Self:
+        """Return a copy with `addition` in its protocol."""
+        return dataclasses.replace(self, protocol=f"{self.protocol}; {addition}")
 
     def with_counts(self, store: TokenStore) -> Self:
         """Return a copy with the word and character counts of its split, which metrics per word need."""

@@ -1,33 +1,23 @@
-"""Evaluates a model on a text or on a split of a corpus, with or without methods after training."""
+"""Evaluates a model on a text or on a split of a corpus."""
 
 from collections.abc import Sequence
 from dataclasses import replace
-from functools import partial
 from pathlib import Path
 
 import numpy as np
 
 from nextword.bundle.origin import Origin
 from nextword.bundle.origin_text import OriginText
-from nextword.engine.methods.chain import (
-    METHODS,
-    MIXTURE,
-    STATIC,
-    AppliedMethods,
-    apply_methods,
-    methods_of,
-    require_used,
-)
-from nextword.engine.methods.method import Splits
+from nextword.engine.dynamic import DynamicOptions
 from nextword.engine.text_model import LoadedModel
 from nextword.errors import EvaluationError, SettingError
+from nextword.inference.evaluation.method import EvaluatedMethod, EvaluatedModel, evaluated_model
 from nextword.inference.evaluation.perplexity import Evaluation, evaluate
-from nextword.settings import Settings
 from nextword.text.batching.window import TokenIds
 from nextword.text.corpus import Corpus
 from nextword.text.encoding.token_store import TokenStore
 from nextword.text.reading.lines import split_lines
-from nextword.text.sources.names import SplitName, SplitOrAll
+from nextword.text.sources.names import SplitOrAll
 from nextword.text.tokens.encoded_lines import written_tokens
 from nextword.text.tokens.tokenizer import Tokenizer
 from nextword.text.tokens.vocabulary import UNKNOWN
@@ -40,43 +30,31 @@ def evaluate_text(
     model: LoadedModel,
     text: Text,
     *,
-    methods: str | Settings | Sequence[str | Settings] = (),
+    method: EvaluatedMethod | DynamicOptions | None = None,
     corpus: Corpus | None = None,
-    tune: bool = False,
     batch_size: int = 1,
     run: Path | None = None,
 ) -> Evaluation:
     """Return the evaluation of a model on a text; the arguments are those of `TrainedModel.evaluate`, and its run."""
     read, what = opened(text, model.tokenizer, run)
     ids = ids_of(read, model.tokenizer)
-    methods = [methods] if isinstance(methods, str | Settings) else methods
-    tables = {each.group: each.to_table() for each in methods if isinstance(each, Settings)}
-    names = [each if isinstance(each, str) else _method_of(each) for each in methods]
-    chosen = methods_of(names)
-    require_used(tables, chosen, ensemble=False)
-    if tune and not any(method.tunable for method in chosen):
-        raise SettingError("`tune` needs methods with settings to find, but none was given; pass one, or leave it out")
-    if names in ([STATIC], [MIXTURE]):
-        model = model.using(MIXTURE if names == [MIXTURE] else STATIC)
-    splits = Splits(*(partial(_ids_of_split, corpus, name, model.tokenizer) for name in ("train", "valid")))
-    outcome = apply_methods([model], chosen, tables, splits, tune=tune)
+    options = method if isinstance(method, DynamicOptions) else DynamicOptions()
+    name: EvaluatedMethod = "dynamic" if isinstance(method, DynamicOptions) else method or model.method
+    evaluated = evaluated_model([model], name, lambda: _training_ids(corpus, model.tokenizer), options)
     unknown_id = unknown_id_of(read, model.tokenizer)
-    evaluation = evaluate(outcome.model.engine, ids, batch_size=batch_size, unknown_id=unknown_id)
+    evaluation = evaluate(evaluated.model.engine, ids, batch_size=batch_size, unknown_id=unknown_id)
     evaluation = _counted(evaluation, read, model.tokenizer)
     if what:
         evaluation = evaluation.with_protocol(what)
-    return with_methods(evaluation, [model], outcome, ",".join(names) or model.method)
+    return with_method(evaluation, [model], evaluated)
 
 
-def with_methods(
-    evaluation: Evaluation, models: Sequence[LoadedModel], outcome: AppliedMethods, method: str
-) -> Evaluation:
-    """Return an evaluation whose protocol says how the models were run, and which methods were around them."""
+def with_method(evaluation: Evaluation, models: Sequence[LoadedModel], evaluated: EvaluatedModel) -> Evaluation:
+    """Return an evaluation whose protocol says how the models were run and used."""
     if any(model.precision == "int8" for model in models):
         evaluation = evaluation.with_protocol("weights in int8")
-    if outcome.settings:
-        return evaluation.with_protocol(outcome.description, method=method)
-    return evaluation.with_protocol(models[0].use) if models[0].use else evaluation
+    evaluation = replace(evaluation, method=evaluated.method)
+    return evaluation.with_protocol(evaluated.use) if evaluated.use else evaluation
 
 
 def _counted(evaluation: Evaluation, text: TokenStore | str, tokenizer: Tokenizer) -> Evaluation:
@@ -150,14 +128,7 @@ def unknown_id_of(text: TokenStore | str, tokenizer: Tokenizer) -> int | None:
     return tokenizer.unknown_id_in(int(UNKNOWN not in text))
 
 
-def _method_of(options: Settings) -> str:
-    for method in METHODS.values():
-        if isinstance(options, method.options_type):
-            return method.name
-    raise SettingError(f"`methods` must be names of methods or their options, but holds {options!r}")
-
-
-def _ids_of_split(corpus: Corpus | None, name: SplitName, tokenizer: Tokenizer) -> TokenIds:
+def _training_ids(corpus: Corpus | None, tokenizer: Tokenizer) -> TokenIds:
     if corpus is None:
         raise SettingError("`corpus` must be given for this method, but is not; pass `corpus=corpus`")
-    return store_of(corpus.split(name), tokenizer).ids
+    return store_of(corpus.train, tokenizer).ids

@@ -57,15 +57,15 @@ def test_the_command_and_python_agree(trained_run: Path, small_text: Path, table
 
 
 def test_columns_stand_side_by_side(trained_run: Path, capsys: Captured) -> None:
-    assert nextword("evaluate", trained_run, "--method", "static", "--method", "cache", "--keystrokes") == 0
+    assert nextword("evaluate", trained_run, "--method", "static", "--method", "dynamic", "--keystrokes") == 0
     labels, learned, *rows = capsys.readouterr().out.splitlines()
-    assert labels.split() == ["static", "static", "cache", "cache", "Kneser-Ney", "Kneser-Ney"]
+    assert labels.split() == ["static", "static", "dynamic", "dynamic", "Kneser-Ney", "Kneser-Ney"]
     assert learned.split() == ["learned", "words", *["no", "yes"] * 3]
     assert [row.split("  ")[0] for row in rows[:2]] == ["keystrokes saved, 1 slot", ""]
     assert all(len(row.split("%")) == 7 for row in rows[:12])
     assert any(row.startswith("(this is the test split of `story.txt`") for row in rows)
     assert any(row.startswith("(each character is a key") for row in rows)
-    assert any(row.startswith("(cache: cache (cache_size") for row in rows)
+    assert any(row.startswith("(dynamic: dynamic (dynamic_segment") for row in rows)
 
 
 def test_learned_words_help_with_words_outside_the_vocabulary(
@@ -97,7 +97,7 @@ def test_a_model_whose_training_text_is_unknown_has_no_kneser_ney_beside_it(
 @pytest.mark.parametrize(
     ("flags", "message"),
     [
-        (["--keystrokes", "--significance", "--method", "static", "--method", "cache"], "`--significance` compares"),
+        (["--keystrokes", "--significance", "--method", "static", "--method", "dynamic"], "`--significance` compares"),
         (["--keystrokes", "--batch-size", "2"], "`--batch-size` must be 1 for `--keystrokes`, but is 2"),
         (["--max-tokens", "5"], "`--max-tokens` needs `--keystrokes`"),
     ],

@@ -10,8 +10,6 @@ import pytest
 from nextword.cli.output.console import Console
 from support.commands import Captured, Command, Json, nextword
 
-LATER = ("ngram", "dynamic", "mc_dropout")
-
 ESCAPE = "\x1b"
 
 COMPLETED = """
@@ -38,8 +36,7 @@ COMPLETIONS = {
     "nextword suggest aus": ["aus", "austen"],
     "nextword suggest ": ["", "austen"],
     "nextword evaluate ": ["", "austen"],
-    "nextword evaluate runs/demo --method te": ["temperature"],
-    "nextword evaluate runs/demo --method cache,": ["cache,temperature", *(f"cache,{name}" for name in LATER)],
+    "nextword evaluate runs/demo --method d": ["dynamic"],
     "nextword evaluate runs/demo --method s": ["static"],
     "nextword unknown --x": [],
 }

@@ -6,10 +6,11 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from nextword.engine.dynamic import DynamicOptions
 from nextword.engine.engine import WindowPrediction
+from nextword.engine.keras import dynamic_engine
 from nextword.engine.keras.dynamic_engine import DynamicEngine, root_mean_square_gradients
 from nextword.engine.keras.keras_engine import KerasEngine, Weights, trainable_weights
-from nextword.engine.methods.dynamic import DynamicOptions
 from nextword.inference.evaluation.perplexity import evaluate
 from nextword.model.architecture import Architecture
 from nextword.model.language_model import LanguageModel
@@ -21,9 +22,14 @@ from support.slow import rest_slow
 Arrays = list[NDArray[np.float64]]
 
 VOCABULARY_SIZE, SEGMENT = 7, 4
-FAST = DynamicOptions(
-    dynamic_segment_length=SEGMENT, dynamic_learning_rate=0.02, dynamic_decay=0.05, dynamic_epsilon=0.001
-)
+EPSILON = 0.001
+FAST = DynamicOptions(dynamic_segment_length=SEGMENT, dynamic_learning_rate=0.02, dynamic_decay=0.05)
+
+
+@pytest.fixture(autouse=True)
+def _large_epsilon(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Some gradients of the statistics are zero."""
+    monkeypatch.setattr(dynamic_engine, "_EPSILON", EPSILON)
 
 
 def engine_of(**changes: Any) -> KerasEngine:
@@ -85,9 +91,7 @@ class SlowReference:
         options, mean, moved = self._options, np.mean([rms.mean() for rms in self._rms]), []
         for now, trained, g, rms in zip(weights, self._trained, gradients, self._rms, strict=True):
             rate = np.minimum(rms / mean, 1 / options.dynamic_decay if options.dynamic_decay else np.inf)
-            step = options.dynamic_decay * rate * (trained - now) - options.dynamic_learning_rate * g / (
-                rms + options.dynamic_epsilon
-            )
+            step = options.dynamic_decay * rate * (trained - now) - options.dynamic_learning_rate * g / (rms + EPSILON)
             moved.append(now + step)
         return moved
 

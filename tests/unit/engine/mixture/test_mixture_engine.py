@@ -12,7 +12,7 @@ from nextword.bundle.mixture import Mixture, MixtureSettings
 from nextword.engine.distribution_engine import token_scores
 from nextword.engine.engine import Engine
 from nextword.engine.mixture import mixture_engine
-from nextword.engine.mixture.cache import CacheOptions, CachePart
+from nextword.engine.mixture.cache import CachePart
 from nextword.engine.mixture.mixture_engine import MixtureEngine, NgramPart, parts_of
 from nextword.engine.ngram.kneser_ney import KneserNeyModel
 from nextword.engine.ngram.pruning import packed_within
@@ -63,9 +63,7 @@ def test_parts_of_weight_0_are_left_out(changes: dict[str, float], has_ngrams: b
         if isinstance(part, NgramPart):
             assert part.weight == SETTINGS.ngram_weight
         elif isinstance(part, CachePart):
-            assert part.options.to_table() == {
-                name: value for name, value in SETTINGS.to_table().items() if name.startswith("cache_")
-            }
+            assert part.settings == SETTINGS.replace(**changes)
 
 
 def test_without_parts_it_is_the_network() -> None:
@@ -130,7 +128,7 @@ def test_texts_that_branch_and_join_are_the_texts_alone(data: st.DataObject) -> 
 def test_a_token_that_no_part_expects_has_a_finite_log_probability() -> None:
     network = BigramEngine()
     network.table = np.where(np.eye(7), 0, -np.inf).astype(np.float32)
-    engine = MixtureEngine(network, [CachePart(CacheOptions(cache_weight=0.5))])
+    engine = MixtureEngine(network, [CachePart(MixtureSettings(cache_weight=0.5))])
     ids = np.arange(7, dtype=np.int32)[None]
     log_probs = engine.predict_window(ids, engine.start(1))[0].log_probs
     np.testing.assert_allclose(log_probs[0, 0, :2], [0, np.log(np.finfo(np.float32).tiny)], rtol=1e-6)

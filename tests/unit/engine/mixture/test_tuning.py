@@ -12,9 +12,9 @@ from nextword.engine.mixture.cache import cache_mass
 from nextword.engine.mixture.gates import MixedText
 from nextword.engine.mixture.mixture_engine import MixtureEngine, parts_of
 from nextword.engine.mixture.tuning import (
-    CacheGrid,
     Effort,
     FittedMixture,
+    best_cache,
     fitted_mixture,
     mean_log_prob,
     mixture_weights,
@@ -25,7 +25,7 @@ from nextword.engine.ngram.kneser_ney import KneserNeyModel
 from nextword.engine.ngram.pruning import packed_within, unpacked
 from nextword.engine.stream import token_log_probs
 from nextword.text.batching.window import TokenIds
-from support.inner_engines import BigramEngine, text_of, toy_engine
+from support.inner_engines import BigramEngine, text_of, toy_engine, with_cache
 from support.small_mixture import SETTINGS, random_gates
 
 MANY_BYTES = 100_000
@@ -50,16 +50,37 @@ def test_a_distribution_that_is_never_right_gets_no_weight() -> None:
 
 def test_texts_side_by_side_are_read_as_each_alone() -> None:
     engine, texts = BigramEngine(), np.random.default_rng(0).integers(7, size=(3, 700), dtype=np.int32)
-    grid = CacheGrid([40], [0.8], [0.1], delay=2)
-    own, trials, hidden = read_with_caches(engine, texts, grid)
-    alone = [read_with_caches(engine, text[None], grid) for text in texts]
+    own, trials, hidden = read_with_caches(engine, texts)
+    alone = [read_with_caches(engine, text[None]) for text in texts]
     np.testing.assert_array_equal(own, np.concatenate([each.own for each in alone]))
     assert hidden is not None
     assert hidden.shape == (3 * 700, 7)
     np.testing.assert_array_equal(hidden, np.concatenate([each.hidden for each in alone if each.hidden is not None]))
     for field in ("hits", "log_totals"):
-        expected = np.concatenate([getattr(each.trials[40, 0.8, 0.1], field) for each in alone])
-        np.testing.assert_allclose(getattr(trials[40, 0.8, 0.1], field), expected, rtol=1e-5, atol=1e-7)
+        expected = np.concatenate([getattr(each.trials[0.7, 0.002], field) for each in alone])
+        np.testing.assert_allclose(getattr(trials[0.7, 0.002], field), expected, rtol=1e-5, atol=1e-7)
+
+
+def test_tuning_uses_the_probabilities_of_the_mixture() -> None:
+    engine, ids = BigramEngine(), np.random.default_rng(0).integers(7, size=1_100, dtype=np.int32)
+    own, trials, _ = read_with_caches(engine, ids[None])
+    for theta, decay, sentinel in ((0.1, 0.0, 0.0), (0.7, 0.002, 4.0), (2.0, 0.004, 4.0)):
+        shares = {"cache_theta": theta, "cache_decay": decay, "cache_weight": 0.3, "cache_sentinel": sentinel}
+        expected = np.exp(token_log_probs(with_cache(engine, cache_size=1000, cache_delay=8, **shares), ids))
+        np.testing.assert_allclose(trials[theta, decay].mixed(own, 0.3, sentinel), expected, rtol=1e-4)
+
+
+def test_the_best_cache_is_the_best_of_those_tried() -> None:
+    random = np.random.default_rng(1)
+    ids = np.repeat(random.integers(7, size=(40, 1)), 20, axis=1).ravel().astype(np.int32)  # runs of one word
+    own, trials, _ = read_with_caches(BigramEngine(), ids[None])
+    found, settings = best_cache(own, trials)
+    chosen = trials[settings.cache_theta, settings.cache_decay]
+    mixed = chosen.mixed(own, settings.cache_weight, settings.cache_sentinel)
+    assert found == pytest.approx(np.log(mixed).mean())
+    for trial in trials.values():
+        for weight in (0.1, 0.5, 0.9):
+            assert np.log(trial.mixed(own, weight, 0.0)).mean() <= found + 1e-9
 
 
 def fitted(engine: Engine, train: TokenIds, valid: TokenIds, effort: Effort = ALL) -> FittedMixture:
@@ -124,12 +145,11 @@ def test_gates_tell_the_engine_what_they_told_the_tuning() -> None:
     engine, ids = toy_engine(2, hidden_size=5), np.random.default_rng(0).integers(11, size=800, dtype=np.int32) // 3
     model = KneserNeyModel.fit(ids, 3, vocabulary_size=11, end_id=engine.end_id)
     ngrams, gates = packed_within(model, ids, 10_000, end_id=engine.end_id), random_gates(5)
-    settings = SETTINGS.replace(cache_size=1000, cache_delay=0)
+    settings = SETTINGS.replace(cache_size=1000, cache_delay=8, cache_decay=0.002)
     mixed = MixtureEngine(engine, parts_of(Mixture(settings, ngrams, gates)))
 
-    grid = CacheGrid([1000], [settings.cache_theta], [settings.cache_decay])
-    own, trials, hidden = read_with_caches(engine, ids[None], grid)
-    (trial,) = trials.values()
+    own, trials, hidden = read_with_caches(engine, ids[None])
+    trial = trials[settings.cache_theta, settings.cache_decay]
     mass = cache_mass(trial.log_totals, settings.cache_weight, settings.cache_sentinel)
     assert ngrams is not None
     counted = unpacked(ngrams).token_probabilities(contexts_of(ids, 3, end_id=engine.end_id), ids)

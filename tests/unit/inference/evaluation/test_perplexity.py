@@ -185,15 +185,6 @@ def test_sizes_out_of_range_are_refused(batch_size: int, num_steps: int, message
         evaluate(MarkovEngine(uniform_table(12)), random_ids(8), batch_size=batch_size, num_steps=num_steps)
 
 
-def test_a_method_is_in_name_and_protocol() -> None:
-    static = evaluation_of(-5.0)
-    assert static.to_table()["method"] == "static"
-    cached = static.with_protocol("cache (cache_size 5)", method="cache")
-    assert (cached.method, cached.protocol) == ("cache", "by hand; cache (cache_size 5)")
-    assert cached.perplexity == static.perplexity
-    assert cached.with_protocol("weights in int8").method == "cache"
-
-
 def test_a_bound_belongs_to_the_group_that_ends_there() -> None:
     numbers = np.array([1, 10, 11, 100, 101, 1_000, 1_001, 10_000, 10_001, 99_999])
     ranks = np.array([1, 2, 1, 1, 9, 9, 9, 9, 9, 1], np.int32)

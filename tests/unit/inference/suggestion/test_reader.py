@@ -4,14 +4,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from nextword.engine.engine import State, WindowPrediction, read_text
-from nextword.engine.methods.cache import CacheEngine
-from nextword.engine.mixture.cache import CacheOptions
 from nextword.engine.text_model import TextModel
 from nextword.inference.suggestion.reader import Node, StateTree, TextReader
 from nextword.inference.suggestion.session_options import SessionOptions
 from nextword.inference.suggestion.user_words import UserWords
 from nextword.text.batching.window import TokenIds
 from nextword.text.tokens.vocabulary import Vocabulary
+from support.inner_engines import with_cache
 from support.toy_engine import ToyEngine
 from support.typing_engines import make_tokenizer, toy_engine
 
@@ -59,7 +58,7 @@ def test_at_most_history_predictions_are_kept(asked: list[list[int]], history: i
 
 def test_the_states_of_a_text_share_the_entries_of_a_cache() -> None:
     size = 20
-    engine = CacheEngine(ToyEngine(7, 0), CacheOptions(cache_size=size))
+    engine = with_cache(ToyEngine(7, 0), cache_size=size)
     tree = StateTree(engine, history=8, with_hidden=False)
     node = tree.root
     for number, token_id in enumerate(np.random.default_rng(1).integers(7, size=300).tolist()):

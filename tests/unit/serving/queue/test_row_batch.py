@@ -8,8 +8,6 @@ import pytest
 from numpy.typing import NDArray
 
 from nextword.engine.engine import Engine, State, WindowPrediction
-from nextword.engine.methods.cache import CacheEngine
-from nextword.engine.mixture.cache import CacheOptions
 from nextword.engine.text_model import LoadedModel
 from nextword.serving.queue.row_batch import (
     SeparateSteps,
@@ -19,6 +17,7 @@ from nextword.serving.queue.row_batch import (
     smallest_exact_batch,
 )
 from nextword.text.batching.window import TokenIds
+from support.inner_engines import with_cache
 from support.small_mixture import SETTINGS, with_mixture
 from support.toy_engine import ToyEngine
 
@@ -39,12 +38,12 @@ class OtherKernel(ToyEngine):
 
 def test_float32_on_onnxruntime_shares_steps(float_model: LoadedModel) -> None:
     assert isinstance(row_batch(float_model.engine, 64), SharedSteps)
-    assert isinstance(row_batch(CacheEngine(float_model.engine, CacheOptions()), 16), SharedSteps)
+    assert isinstance(row_batch(with_cache(float_model.engine), 16), SharedSteps)
 
 
 def test_int8_shares_steps_and_reads_windows(austen: LoadedModel) -> None:
     assert isinstance(row_batch(austen.engine, 64), SharedSteps)
-    assert isinstance(row_batch(CacheEngine(austen.engine, CacheOptions()), 16), SharedSteps)
+    assert isinstance(row_batch(with_cache(austen.engine), 16), SharedSteps)
     assert reads_exact_windows(austen.engine, 8, 4)
 
 

@@ -9,8 +9,6 @@ import numpy as np
 import pytest
 
 from nextword.engine.engine import State, WindowPrediction
-from nextword.engine.methods.cache import CacheEngine
-from nextword.engine.mixture.cache import CacheOptions
 from nextword.engine.text_model import LoadedModel, TextModel
 from nextword.inference.generation.generator import Request, generate_texts
 from nextword.inference.generation.sampling import SamplingOptions
@@ -19,6 +17,7 @@ from nextword.serving.queue.scheduler import Scheduler
 from nextword.serving.queue.text_task import Inbox, TextTask
 from nextword.text.batching.window import TokenIds
 from support.engine_scores import scores_of
+from support.inner_engines import with_cache
 from support.small_mixture import with_mixture
 from support.text_tasks import Asked, all_of, long_request, nothing_left, one, task_of, toy
 from support.toy_engine import ToyEngine
@@ -61,7 +60,7 @@ def around(model: LoadedModel, kind: str) -> TextModel:
     if "mixture" in kind:
         return replace(model, bundle=with_mixture(model.bundle)).using("mixture")
     if kind == "cache":
-        return model.with_engine(CacheEngine(model.engine, CacheOptions(cache_size=20, cache_weight=0.4)))
+        return model.with_engine(with_cache(model.engine, cache_size=20, cache_weight=0.4))
     return model
 
 

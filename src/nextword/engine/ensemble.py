@@ -1,28 +1,15 @@
 """Ensembles: the weighted mean of several engines."""
 
+import math
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import ClassVar, override
+from typing import override
 
 import numpy as np
 
 from nextword.engine.distribution_engine import DistributionEngine
 from nextword.engine.engine import Engine, Rows, State, WindowPrediction
 from nextword.errors import SettingError
-from nextword.settings import Settings, setting
 from nextword.text.batching.window import TokenIds
-
-
-@dataclass(frozen=True, kw_only=True)
-class EnsembleOptions(Settings):
-    """The settings of an ensemble."""
-
-    group: ClassVar[str] = "ensemble"
-    task: ClassVar[str] = "method"
-
-    ensemble_weights: tuple[float, ...] = setting(
-        (), help="Weight of each model, in the order of the arguments.", at_least=0.0, at_most=1e9, unset="all equal"
-    )
 
 
 class EnsembleEngine(DistributionEngine):
@@ -32,7 +19,7 @@ class EnsembleEngine(DistributionEngine):
 
     Args:
         engines: The members; they read the same ids.
-        options: The weights, normalized to a sum of one.
+        weights: Their weights, scaled to a sum of one; by default, all are equal.
 
     Raises:
         SettingError: There are no members, they differ in vocabulary, or the weights do not fit.
@@ -44,7 +31,7 @@ class EnsembleEngine(DistributionEngine):
         9878
     """
 
-    def __init__(self, engines: Sequence[Engine], options: EnsembleOptions = EnsembleOptions()) -> None:
+    def __init__(self, engines: Sequence[Engine], weights: Sequence[float] = ()) -> None:
         if not engines:
             raise SettingError("an ensemble must have at least one model, but has none; give a model")
         kinds = sorted({(engine.vocabulary_size, engine.end_id) for engine in engines})
@@ -59,7 +46,7 @@ class EnsembleEngine(DistributionEngine):
             compiles_each_shape=any(engine.compiles_each_shape for engine in engines),
         )
         self._engines = tuple(engines)
-        self._weights = _scaled(options.ensemble_weights, len(engines))
+        self._weights = _scaled(weights, len(engines))
 
     def start(self, batch_size: int) -> State:
         """Return the states of all members."""
@@ -89,10 +76,12 @@ class EnsembleEngine(DistributionEngine):
         return WindowPrediction(mean, joined), tuple(states)
 
 
-def _scaled(weights: tuple[float, ...], count: int) -> tuple[float, ...]:
+def _scaled(weights: Sequence[float], count: int) -> tuple[float, ...]:
     given = weights or (1.0,) * count
     if len(given) != count:
-        raise SettingError(f"`ensemble_weights` must have {count} values, one for each model, but has {len(given)}")
-    if not sum(given) > 0:
-        raise SettingError(f"`ensemble_weights` must have a positive sum, but are {list(given)}; raise at least one")
+        raise SettingError(f"`weights` must have {count} values, one for each model, but has {len(given)}")
+    if min(given) < 0 or not 0 < sum(given) < math.inf:
+        raise SettingError(
+            f"`weights` must be at least 0 with a positive sum, but are {list(given)}; raise at least one"
+        )
     return tuple(weight / sum(given) for weight in given)

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from nextword.engine.engine import Engine
-from nextword.engine.methods.ensemble import EnsembleEngine, EnsembleOptions
+from nextword.engine.ensemble import EnsembleEngine
 from nextword.errors import SettingError
 from support.inner_engines import toy_engine
 
@@ -12,7 +12,7 @@ INPUTS = np.random.default_rng(0).integers(11, size=(2, 5), dtype=np.int32)
 @pytest.mark.parametrize("weights", [(), (2.0, 6.0), (0.0, 1.0)])
 def test_it_is_the_mean_of_probabilities(weights: tuple[float, ...]) -> None:
     members = [toy_engine(1), toy_engine(2, hidden_size=3)]
-    engine = EnsembleEngine(members, EnsembleOptions(ensemble_weights=weights))
+    engine = EnsembleEngine(members, weights)
     found, _ = engine.predict_window(INPUTS, engine.start(2))
     own = [member.predict_window(INPUTS, member.start(2))[0] for member in members]
     expected = np.average([np.exp(each.log_probs) for each in own], axis=0, weights=weights or None)
@@ -34,8 +34,8 @@ def test_invalid_members_and_weights_are_refused() -> None:
     ):
         EnsembleEngine([toy_engine(1), toy_engine(1, vocabulary_size=12)])
     with pytest.raises(SettingError, match="must have 2 values, one for each model, but has 1"):
-        EnsembleEngine([toy_engine(1), toy_engine(2)], EnsembleOptions(ensemble_weights=(1.0,)))
-    with pytest.raises(SettingError, match="must have a positive sum"):
-        EnsembleEngine([toy_engine(1)], EnsembleOptions(ensemble_weights=(0.0,)))
-    with pytest.raises(SettingError, match="must be at most"):
-        EnsembleOptions(ensemble_weights=(1e308, 1e308))
+        EnsembleEngine([toy_engine(1), toy_engine(2)], (1.0,))
+    with pytest.raises(SettingError, match="must be at least 0 with a positive sum"):
+        EnsembleEngine([toy_engine(1)], (0.0,))
+    with pytest.raises(SettingError, match="must be at least 0"):
+        EnsembleEngine([toy_engine(1), toy_engine(2)], (2.0, -1.0))

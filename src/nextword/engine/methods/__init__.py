@@ -1,1 +1,0 @@
-"""Methods after training, a file each, and the chain that applies them."""

@@ -18,7 +18,7 @@ DEMO_NEEDS := $(if $(wildcard $(VENV)/with-dev),$(VENV)/with-dev,$(VENV)/with-tr
 WORKERS := $(shell n=$$(getconf _NPROCESSORS_ONLN 2>/dev/null || echo 2); echo $$((n > 4 ? 4 : n)))
 TESTS := $(BIN)/python -m pytest --numprocesses $(WORKERS) --dist worksteal tests src benchmarks/harness
 
-.PHONY: help setup demo test test-slow test-all trust check lint types javascript imports limits docs commands settings format peers constraints dist sample-model base-model screenshots pictures notebooks clean
+.PHONY: help setup demo test test-slow test-all trust check lint types javascript imports limits docs commands format peers constraints dist sample-model base-model screenshots pictures notebooks clean
 
 help:  ## List the targets.
 	@sed -n 's/^\([a-z-]*\):.*##/\1:/p' $(MAKEFILE_LIST)
@@ -57,7 +57,6 @@ lint: setup  ## Check style, format and words.
 	$(BIN)/ruff format --check src tests benchmarks examples scripts
 	$(BIN)/ruff check src tests benchmarks examples scripts
 	$(BIN)/python scripts/check_words.py
-	$(BIN)/python scripts/run_settings.py --check
 
 types: setup  ## Check types, those of Windows too.
 	$(BIN)/mypy
@@ -81,9 +80,6 @@ limits: setup  ## Print how large the project is; fail if a number is above its 
 commands: setup  ## Write the pages of the commands again, with the outputs of their examples.
 	$(BIN)/python scripts/command_pages.py
 	$(BIN)/python scripts/outputs.py docs/commands/*.md
-
-settings: setup  ## Write the typed settings of `nextword.train` again.
-	$(BIN)/python scripts/run_settings.py
 
 # Not with --quiet: it also silences the warnings, and then --strict finds none.
 docs: setup  ## Build the documentation into site/; fail if a link or an anchor leads nowhere.

@@ -1,7 +1,6 @@
 # The one list of public names: type checkers read it, and __init__.py, which imports each when it is first used.
 
 from nextword import kenlm as kenlm
-from nextword.api.run_settings import RunSettings as RunSettings
 from nextword.api.train import train as train
 from nextword.api.trained_model import TrainedModel as TrainedModel
 from nextword.api.trained_model import load as load

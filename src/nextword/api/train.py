@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
 
-from nextword.api.run_settings import RunSettings
 from nextword.api.trained_model import TrainedModel
 from nextword.bundle.model_card import summary_of
 from nextword.bundle.run_directory import RunDirectory
@@ -27,8 +26,7 @@ from nextword.training.base import Base, base_of, read_start
 from nextword.training.config import RunConfig, Tables, merge_tables, tables_of
 from nextword.training.context import RunContext
 from nextword.training.report.history import TrainingHistory
-from nextword.training.report.notebook_display import NotebookDisplay, in_notebook
-from nextword.training.report.progress_bar import ProgressBar
+from nextword.training.report.progress_display import NotebookDisplay, ProgressBar, in_notebook
 from nextword.training.start import Run
 
 if TYPE_CHECKING:
@@ -45,7 +43,7 @@ def train(
     preset: str = DEFAULT_PRESET,
     run: str | Path | None = None,
     seed: int | None = None,
-    settings: RunSettings | Mapping[str, Any] | None = None,
+    settings: Mapping[str, Any] | None = None,
     model: "LanguageModel | None" = None,
     base: TrainedModel | str | Path | None = None,
     field: str | None = None,

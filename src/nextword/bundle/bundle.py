@@ -1,6 +1,5 @@
 """A trained model in memory: what is written to a bundle and what is read from one."""
 
-import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -9,17 +8,13 @@ from typing import NoReturn
 import numpy as np
 from numpy.typing import NDArray
 
-from nextword.bundle.files import History
+from nextword.bundle.files import History, Weights, check_name
 from nextword.bundle.mixture import Mixture
 from nextword.bundle.model_card import with_mixture_section
 from nextword.bundle.onnx.weights import onnx_floats
 from nextword.errors import BundleError
 from nextword.model.architecture import Architecture
 from nextword.text.tokens.tokenizer import Tokenizer
-
-Weights = Mapping[str, NDArray[np.float32]]
-
-_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 
 
 class DeferredWeights(Mapping[str, NDArray[np.float32]]):
@@ -174,14 +169,6 @@ class Bundle:
             )
         if not isinstance(self.weights, DeferredWeights):
             check_weights(self.weights, self.architecture)
-
-
-def check_name(name: str) -> None:
-    """Refuse a name that could not be the name of a file."""
-    if not _NAME.fullmatch(name):
-        raise BundleError(
-            f"`name` must be 1 to 64 letters, digits, dots, dashes or underscores, but is {name[:80]!a}; choose another"
-        )
 
 
 def check_weights(weights: Weights, architecture: Architecture) -> None:

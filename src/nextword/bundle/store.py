@@ -11,10 +11,11 @@ from pathlib import Path
 from textwrap import shorten
 
 from nextword.bundle import files
-from nextword.bundle.bundle import AbsentWeights, Bundle, DeferredWeights, Weights, check_weights
-from nextword.bundle.contents import (
+from nextword.bundle.bundle import AbsentWeights, Bundle, DeferredWeights, check_weights
+from nextword.bundle.files import (
     BundleConfig,
     TokenizerConfig,
+    Weights,
     decode_config,
     decode_weights,
     encode_config,

@@ -12,8 +12,7 @@ from typing import Any
 import click
 from rich.markdown import Markdown
 
-from nextword.bundle.contents import BundleConfig
-from nextword.bundle.files import CARD
+from nextword.bundle.files import CARD, BundleConfig
 from nextword.bundle.mixture import MixtureFacts
 from nextword.bundle.model_card import SplitMetrics, figures_table, mixture_facts, network_facts
 from nextword.bundle.origin import require_model_at
@@ -31,7 +30,7 @@ from nextword.training.base import card_rows
 from nextword.training.config import RunConfig
 from nextword.training.progress import RoundRecord
 from nextword.training.report.history import read_log
-from nextword.training.report.progress_bar import clock
+from nextword.training.report.progress_display import clock
 
 
 @dataclass(frozen=True, kw_only=True)

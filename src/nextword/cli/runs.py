@@ -22,7 +22,7 @@ from nextword.cli.output.console import Console
 from nextword.errors import NextwordError, SettingError, printable
 from nextword.training.base import chain_of
 from nextword.training.config import RunConfig
-from nextword.training.report.progress_bar import clock
+from nextword.training.report.progress_display import clock
 
 State = Literal["running", "stopped", "finished", "damaged"]
 

@@ -41,7 +41,7 @@ from nextword.training import require_framework
 from nextword.training.base import base_of
 from nextword.training.config import RunConfig
 from nextword.training.context import RunContext
-from nextword.training.report.progress_bar import ProgressBar
+from nextword.training.report.progress_display import ProgressBar
 from nextword.training.start import Run
 
 if TYPE_CHECKING:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Self
 
 from nextword.bundle.bundle import Bundle
-from nextword.bundle.contents import encode_weights
+from nextword.bundle.files import encode_weights
 from nextword.bundle.origin import Origin, run_of
 from nextword.bundle.run_directory import RunDirectory
 from nextword.bundle.samples import SAMPLE_LICENSES, sample_model_name

@@ -10,8 +10,8 @@ from typing import Any
 
 import numpy as np
 
-from nextword.bundle.bundle import Bundle, Weights
-from nextword.bundle.files import max_ngram_bytes
+from nextword.bundle.bundle import Bundle
+from nextword.bundle.files import Weights, max_ngram_bytes
 from nextword.bundle.mixture import Mixture
 from nextword.bundle.model_card import ModelFacts, SplitMetrics, model_card, summary_of
 from nextword.bundle.run_directory import RunDirectory

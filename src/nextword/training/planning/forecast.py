@@ -20,7 +20,7 @@ from nextword.training.planning.budget import plan_time
 from nextword.training.planning.memory import training_memory_bytes
 from nextword.training.planning.preparation import Preparation, prepare_new
 from nextword.training.planning.speed import expected_seconds, measure_training
-from nextword.training.report.progress_bar import clock
+from nextword.training.report.progress_display import clock
 
 _MEASURED_SECONDS = 2.0
 

@@ -12,7 +12,7 @@ from nextword.text.encoding import cut_text
 from nextword.text.options import TextOptions
 from nextword.text.reading import progress
 from nextword.text.reading.progress import ReadingLines, ReadingProgress, Task, reported, reporting_to
-from nextword.training.report.progress_bar import ProgressBar
+from nextword.training.report.progress_display import ProgressBar
 
 LINES = "".join(f"It is a truth number {number} universally acknowledged.\n" for number in range(2000))
 

@@ -1,7 +1,7 @@
 """Speed, memory and loss of training on a text larger than memory, at the start and later.
 
 python benchmarks/large_training.py --text wikitext-2 --train-words 4000000
-python benchmarks/large_training.py --size 5200 --words 1500000 --maximum-vocabulary 1000000 --softmax adaptive
+python benchmarks/large_training.py --size 5200 --words 1500000 --maximum-vocabulary 1000000 --softmax sampled
 """
 
 import json
@@ -28,7 +28,6 @@ _NUM_MARKS = 4
 _NETWORK = {"embedding_size": 64, "hidden_sizes": (64,), "num_steps": 35, "start": "random"}
 _SOFTMAX: dict[str, dict[str, Any]] = {
     "full": {},
-    "adaptive": {"tied": False, "adaptive_cutoffs": (10_000, 100_000)},
     "sampled": {"sampled_softmax": 8192},
 }
 

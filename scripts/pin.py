@@ -49,26 +49,19 @@ _CLOCK = frozenset(("second", "seconds", "minutes", "time", "date", "speed", "pa
 
 _SIZES = ("--embedding-size", "16", "--batch-size", "8", "--num-steps", "10", "--compute-dtype", "float32")
 _QUICK = ("--preset", "quick", *_SIZES, "--hidden-sizes", "24,16", "--epochs", "4")
-_DEEP = (*_SIZES, "--hidden-sizes", "24,24,16", "--epochs", "4", "--averaging-latest-round", "2")
+_DEEP = (*_SIZES, "--hidden-sizes", "24,24,16", "--epochs", "4")
 _TRAINING_RUNS: dict[str, tuple[str, ...]] = {
     "quick": _QUICK,
-    "mos": ("--preset", "mos", *_DEEP, "--mixture-size", "3"),
-    "adaptive": (*_QUICK, "--adaptive-cutoffs", "200,500", "--no-tied"),
     "gru": (*_QUICK, "--cell", "gru"),
     "subword": (*_QUICK, "--tokenizer", "subword", "--maximum-vocabulary", "400"),
     "awd-lstm": ("--preset", "awd-lstm", *_DEEP),
-    "mogrifier": (
-        *("--preset", "mogrifier", *_SIZES, "--hidden-sizes", "16,16", "--epochs", "4"),
-        *("--mogrifier-rank", "4", "--averaging-patience", "1", "--averaging-latest-round", "2"),
-    ),
     "tutorial": ("--preset", "tutorial", *_SIZES, "--hidden-sizes", "16,16", "--epochs", "3"),
-    "two-tailed": (*_QUICK, "--averaging", "two_tailed", "--schedule", "one_cycle"),
+    "two-tailed": (*_QUICK, "--averaging", "two_tailed"),
     "sampled": (*_QUICK, "--sampled-softmax", "64", "--averaging", "exponential", "--start", "random"),
     "modulated": (*_QUICK, "--state-modulation", "--weight-decay", "0.01"),
-    "plateau": (*_QUICK, "--schedule", "plateau", "--learning-rate", "0.5"),
     "shuffled": (
-        *(*_QUICK, "--shuffle", "partial", "--reset-rate", "0.1", "--variable-num-steps", "--weight-drop-rate", "0.2"),
-        *("--layer-normalization", "--locked-dropout"),
+        *(*_QUICK, "--shuffle", "partial", "--variable-num-steps", "--weight-drop-rate", "0.2"),
+        "--locked-dropout",
     ),
     "rnn-step": (*_QUICK, "--cell", "rnn", "--schedule", "step", "--constant-epochs", "2", "--optimizer", "sgd"),
     "bfloat16": (*_QUICK, "--compute-dtype", "bfloat16"),
@@ -294,7 +287,7 @@ def main() -> None:
 
 def _jobs() -> dict[str, Job]:
     """Return what can be done side by side, the longest first."""
-    used = {"quick": _use_fully, "gru": _use, "mos": _use, "adaptive": _use, "subword": _use}
+    used = {"quick": _use_fully, "gru": _use, "subword": _use}
     training_runs: dict[str, Job] = {}
     for number, (name, flags) in enumerate(_TRAINING_RUNS.items()):
         training_runs[name] = partial(_train, flags=flags, number=_SIGNALS[number % 3], use=used.get(name))

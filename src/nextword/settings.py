@@ -22,6 +22,25 @@ _EXACT = 2**53
 
 _LONGEST_NAME = 100  # characters of an unknown name that a message repeats
 
+_TRAIN_AGAIN = "leave it out, or train the model again"
+
+_REMOVED = {
+    **dict.fromkeys(("mixture_size", "latent_dropout_rate", "mos"), "the mixture of softmaxes"),
+    **dict.fromkeys(("adaptive_cutoffs", "adaptive_factor"), "the adaptive softmax"),
+    **dict.fromkeys(("mogrifier_lstm", "mogrifier_rounds", "mogrifier_rank", "mogrifier"), "the Mogrifier"),
+    "cap_input_gate": "the capped input gate",
+    "layer_normalization": "layer normalization",
+    "skip_connections": "skip connections between layers",
+    "narrowed_output": "the narrowed output",
+    "state_dropout_rate": "dropout on the recurrent state",
+    "melis-10m": "the model of Melis, Dyer and Blunsom (2018)",
+    "one_cycle": "the schedule of one cycle",
+    **dict.fromkeys(("plateau", "plateau_rounds"), "the plateau schedule"),
+    "averaging_latest_round": "the latest round at which averaging begins",
+    "reset_rate": "random resets of the state",
+}
+"""Settings, presets and values of earlier versions, and what each of them asks for."""
+
 
 def setting(
     default: Any = dataclasses.MISSING,
@@ -144,12 +163,16 @@ def require_at_least(name: str, value: int, least: int) -> None:
 def require_one_of(name: str, value: object, known: Sequence[object]) -> None:
     """Refuse a value that is not in a list."""
     if value not in known:
+        if asked_for := _REMOVED.get(str(value)):
+            raise SettingError(f"`{name}` {value} asks for {asked_for}, which nextword no longer has; {_TRAIN_AGAIN}")
         raise SettingError(f"`{name}` must be one of {', '.join(map(str, known))}, but is {value!r}")
 
 
 def unknown_name(kind: str, name: object, known: Iterable[str]) -> str:
     """Return the error message for an unknown name, which suggests the most similar known one."""
     known, shown = sorted(known), str(name)
+    if shown in _REMOVED:
+        return f"`{shown}` asks for {_REMOVED[shown]}, which nextword no longer has; {_TRAIN_AGAIN}"
     if len(shown) > _LONGEST_NAME:
         shown = f"{shown[:_LONGEST_NAME]}..."
     near = get_close_matches(shown, known, n=1)

@@ -22,13 +22,9 @@ TABLE = {"vocabulary_size": 11, "embedding_size": 6, "hidden_sizes": [5, 6], "ou
 CHANGES: list[dict[str, Any]] = [
     {},
     {"tied": True},
-    {"cap_input_gate": True, "layer_normalization": True},
-    {"state_modulation": True, "state_dropout_rate": 0.5},
-    {"cell": "mogrifier_lstm", "mogrifier_rounds": 3, "mogrifier_rank": 2, "cap_input_gate": True},
-    {"cell": "gru", "hidden_sizes": [6, 6], "skip_connections": True},
+    {"state_modulation": True},
+    {"cell": "gru", "hidden_sizes": [6, 6]},
     {"cell": "rnn"},
-    {"adaptive_cutoffs": [2, 5, 8]},
-    {"mixture_size": 3},
 ]
 
 

@@ -11,7 +11,6 @@ import pytest
 from numpy.typing import NDArray
 
 from nextword.model.architecture import Architecture
-from nextword.model.layers.mogrifier_lstm import MogrifierLSTM
 from nextword.model.layers.recurrence import STATE_TYPES, Recurrence
 from nextword.model.recurrent_stack import make_recurrent_layer
 from support.cell_equations import step
@@ -24,34 +23,24 @@ B, T, I, H = 3, 4, 2, 5  # noqa: E741
 STATE = ("hidden", "cell")
 
 
-MOGRIFIER: dict[str, Any] = {"cell": "mogrifier_lstm", "mogrifier_rounds": 3, "cap_input_gate": True}
 OPTIONS: dict[str, dict[str, Any]] = {
     "lstm": {},
-    "capped": {"cap_input_gate": True},
-    "normalized": {"layer_normalization": True},
-    "normalized and capped": {"layer_normalization": True, "cap_input_gate": True},
     "modulated": {"state_modulation": True},
-    "modulated and capped": {"state_modulation": True, "cap_input_gate": True},
-    "mogrifier": MOGRIFIER,
-    "mogrifier of low rank": {**MOGRIFIER, "mogrifier_rank": 2},
     "gru": {"cell": "gru"},
     "rnn": {"cell": "rnn"},
 }
-SIZES: dict[str, Any] = {"vocabulary_size": 2, "embedding_size": I, "hidden_sizes": (H,), "state_dropout_rate": 0.5}
+SIZES: dict[str, Any] = {"vocabulary_size": 2, "embedding_size": I, "hidden_sizes": (H,)}
 CELLS = {name: Architecture(**SIZES, **options) for name, options in OPTIONS.items()}
 every_cell = pytest.mark.parametrize("name", CELLS)
 
 
 def drawn(draw: Draw, name: str) -> Arrays:
-    """Return all inputs of a cell; half of the hidden state is masked in each row."""
-    mask = np.zeros((B, H), np.float32)
-    mask[:, ::2] = 1.6
+    """Return all inputs of a cell."""
     scales = {"recurrent_kernel": H**-0.5, "bias": 0.5}
     return {
         "inputs": draw(B, T, I),
         "hidden": draw(B, H, scale=0.9),
         "cell": draw(B, H, scale=1.5),
-        "state_mask": mask,
         **{key: draw(*shape, scale=scales.get(key, 1.0)) for key, shape in shapes_of(name).items()},
     }
 
@@ -67,25 +56,24 @@ def from_equations(name: str, arrays: Arrays) -> Results:
     exact = {key: array.astype(np.float64) for key, array in arrays.items()}
     h, s, hiddens = exact["hidden"], exact["cell"], []
     for t in range(exact["inputs"].shape[1]):
-        h, s = step(CELLS[name], exact, exact["inputs"][:, t], h, s, exact["state_mask"])
+        h, s = step(CELLS[name], exact, exact["inputs"][:, t], h, s)
         hiddens.append(h)
     return np.stack(hiddens, axis=1), h, s
 
 
 @cache
 def layer_of(name: str) -> Recurrence:
-    """Return the layer of a cell, with a masked state in training."""
+    """Return the layer of a cell."""
     layer = make_recurrent_layer(CELLS[name], 0)
     layer.build((None, None, I))
     return layer
 
 
 def outputs_of(layer: Recurrence, arrays: Arrays) -> tuple[Any, Any]:
-    """Run a layer with `arrays` instead of its weights and its random mask."""
+    """Run a layer with `arrays` instead of its weights."""
     state = STATE_TYPES[layer.kind.state](*(arrays[key] for key in layer.kind.state))
     weights = [(variable, arrays[variable.name]) for variable in layer.weights]
-    with keras.StatelessScope(state_mapping=weights), pytest.MonkeyPatch.context() as patch:
-        patch.setattr(layer, "_state_mask", lambda _hidden: arrays["state_mask"])
+    with keras.StatelessScope(state_mapping=weights):
         hiddens, after = layer.call(arrays["inputs"], state, training=True)
     return hiddens, after
 
@@ -114,7 +102,6 @@ def test_the_cell_matches_its_equations(draw: Draw, name: str) -> None:
     ours, gradients = compiled(name)(arrays, cotangents)
     for array, exact in zip(ours, from_equations(name, arrays), strict=True):
         np.testing.assert_allclose(array, exact, atol=4e-6)
-    assert not np.any(gradients.pop("state_mask"))
     for key, gradient in gradients.items():
         slope = slope_along(gradient, arrays, cotangents, name, key)
         assert slope == pytest.approx(float(np.linalg.norm(gradient)), rel=2e-4), key
@@ -169,27 +156,9 @@ def test_a_sequence_in_two_parts_equals_the_whole_sequence(draw: Draw, name: str
     ],
 )
 def test_a_cell_matches_that_of_keras_with_the_same_weights(draw: Draw, name: str, stock: Callable[[], Any]) -> None:
-    arrays = drawn(draw, name) | {"state_mask": np.ones((B, H), np.float32)}
+    arrays = drawn(draw, name)
     layer = stock()
     layer.build(arrays["inputs"].shape)
     layer.set_weights([arrays[key] for key in ("kernel", "recurrent_kernel", "bias")])
     theirs = layer(arrays["inputs"], initial_state=[arrays[key] for key in layer_of(name).kind.state])
     np.testing.assert_allclose(from_our_layer(name, arrays)[0], theirs, atol=2e-6)
-
-
-def test_a_capped_cell_stays_between_minus_one_and_one(draw: Draw) -> None:
-    arrays = drawn(draw, "capped")
-    open_gates = np.repeat(np.array([3.0, 3.0, 2.0, 0.0], np.float32), H)  # i, f and g near 1 at every step
-    arrays |= {"inputs": 0.1 * draw(B, 40, I), "cell": np.clip(arrays["cell"], -1, 1), "bias": open_gates}
-    arrays["recurrent_kernel"] *= 0.1
-    free, bounded = (np.abs(from_our_layer(name, arrays)[2]).max() for name in ("lstm", "capped"))
-    assert bounded <= 1 + 1e-6
-    assert free > 5
-
-
-def test_a_mogrifier_with_zero_rounds_is_an_lstm(draw: Draw) -> None:
-    arrays = drawn(draw, "capped")
-    layer = MogrifierLSTM(H, num_rounds=0, state_dropout_rate=0.5, cap_input_gate=True)
-    layer.build((None, None, I))
-    hiddens, _ = outputs_of(layer, arrays)
-    np.testing.assert_allclose(hiddens, from_our_layer("capped", arrays)[0], atol=1e-6)

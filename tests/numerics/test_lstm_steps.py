@@ -3,7 +3,6 @@
 from typing import Any
 
 import numpy as np
-import pytest
 
 from nextword.bundle.bundle import Bundle
 from nextword.display.pictures.lstm_steps import LSTMSteps
@@ -13,10 +12,9 @@ from nextword.text.tokens.tokenizer import Tokenizer
 from nextword.text.tokens.vocabulary import Vocabulary
 
 
-@pytest.mark.parametrize("cap_input_gate", [False, True])
-def test_the_layers_of_a_model_are_those_of_keras(cap_input_gate: bool) -> None:
+def test_the_layers_of_a_model_are_those_of_keras() -> None:
     sizes: dict[str, Any] = {"vocabulary_size": 9, "embedding_size": 4, "hidden_sizes": (6, 5)}
-    architecture = Architecture(**sizes, initializer_scale=0.8, cap_input_gate=cap_input_gate)
+    architecture = Architecture(**sizes, initializer_scale=0.8)
     model = LanguageModel(architecture, seed=2)
     tokenizer = Tokenizer("pretokenized", "line", Vocabulary(("<unk>", "<eos>", *"abcdefg")))
     bundle = Bundle("tiny", architecture, tokenizer, model.named_weights(), "")

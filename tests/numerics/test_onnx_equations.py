@@ -22,23 +22,9 @@ SIZES: dict[str, Any] = {"vocabulary_size": 11, "embedding_size": 6, "hidden_siz
 CASES: list[dict[str, Any]] = [
     {},
     {"tied": True},
-    {"skip_connections": True, "hidden_sizes": (6, 6, 6)},
-    {"cap_input_gate": True},
-    {"layer_normalization": True},
-    {"layer_normalization": True, "cap_input_gate": True},
     {"state_modulation": True},
-    {"state_modulation": True, "cap_input_gate": True},
-    {"cell": "mogrifier_lstm"},
-    {"cell": "mogrifier_lstm", "mogrifier_rank": 2, "mogrifier_rounds": 4, "cap_input_gate": True},
-    {"cell": "mogrifier_lstm", "mogrifier_rounds": 0},
     {"cell": "gru"},
     {"cell": "rnn", "hidden_sizes": (7,)},
-    {"adaptive_cutoffs": (2, 7)},
-    {"adaptive_cutoffs": (10,), "adaptive_factor": 1.0},
-    {"narrowed_output": True, "hidden_sizes": (6, 8)},
-    {"narrowed_output": True, "tied": True, "hidden_sizes": (6, 8)},
-    {"mixture_size": 3},
-    {"mixture_size": 3, "tied": True, "hidden_sizes": (6, 8)},
 ]
 
 
@@ -47,21 +33,7 @@ def log_softmax(x: Any) -> Any:
 
 
 def projected(a: Architecture, w: Weights, embeddings: Array, h: Any) -> Any:
-    kernel = embeddings.T if a.tied else w.get("kernel")
-    if a.adaptive_cutoffs:
-        head = log_softmax(h @ w["head_kernel"] + w["head_bias"])
-        parts = [head[..., : a.adaptive_cutoffs[0]]]
-        for t in range(len(a.adaptive_cutoffs)):
-            tail = h @ w[f"tail_{t}_projection"] @ w[f"tail_{t}_kernel"] + w[f"tail_{t}_bias"]
-            parts.append(head[..., [a.adaptive_cutoffs[0] + t]] + log_softmax(tail))
-        return np.concatenate(parts, axis=-1)
-    assert kernel is not None
-    if a.mixture_size > 1:
-        shares = np.exp(log_softmax(h @ w["prior_kernel"]))
-        latents = np.split(np.tanh(h @ w["latent_kernel"] + w["latent_bias"]), a.mixture_size, axis=-1)
-        softmaxes = [np.exp(log_softmax(z @ kernel + w["bias"])) for z in latents]
-        return np.log(sum(shares[..., [k]] * each for k, each in enumerate(softmaxes)))
-    return log_softmax((h @ w["narrowing_kernel"] if a.narrowed_output else h) @ kernel + w["bias"])
+    return log_softmax(h @ (embeddings.T if a.tied else w["kernel"]) + w["bias"])
 
 
 def equations(a: Architecture, weights: Weights, ids: TokenIds) -> tuple[Array, Array]:
@@ -74,12 +46,11 @@ def equations(a: Architecture, weights: Weights, ids: TokenIds) -> tuple[Array, 
     state = [(np.zeros((len(ids), size)), np.zeros((len(ids), size))) for size in a.hidden_sizes]
     outputs = []
     for column in ids.T:
-        x, of_layers = embeddings[column], []
+        x = embeddings[column]
         for index, (h, s) in enumerate(state):
             state[index] = step(a, by_layer[f"{a.cell}_{index}"], x, h, s)
             x = state[index][0]
-            of_layers.append(x)
-        outputs.append(sum(of_layers) if a.skip_connections else x)
+        outputs.append(x)
     hidden = np.stack(outputs, axis=1)
     return projected(a, by_layer["projection"], embeddings, hidden), hidden
 

@@ -34,21 +34,11 @@ SIZES: dict[str, Any] = {"vocabulary_size": len(TOKENS), "embedding_size": 6, "h
 ARCHITECTURES: dict[str, Architecture] = {
     "tied": Architecture(**SIZES, tied=True),
     "untied": Architecture(**SIZES),
-    "capped": Architecture(**SIZES, cap_input_gate=True),
-    "normalized": Architecture(**SIZES, tied=True, layer_normalization=True),
-    "normalized and capped": Architecture(**SIZES, cap_input_gate=True, layer_normalization=True),
     "modulated": Architecture(**SIZES, state_modulation=True),
     "gru": Architecture(**SIZES, cell="gru"),
     "rnn": Architecture(**SIZES, cell="rnn", tied=True),
-    "mogrifier": Architecture(**SIZES, cell="mogrifier_lstm", mogrifier_rounds=3),
-    "factored mogrifier": Architecture(**SIZES, cell="mogrifier_lstm", mogrifier_rank=2, cap_input_gate=True),
-    "skipping": Architecture(**SIZES | {"hidden_sizes": (6, 6)}, skip_connections=True, tied=True),
-    "adaptive": Architecture(**SIZES, adaptive_cutoffs=(8, 17), adaptive_factor=2.0),
-    "mixture": Architecture(**SIZES, mixture_size=3),
-    "tied mixture": Architecture(**SIZES | {"hidden_sizes": (5, 9)}, mixture_size=2, tied=True),
-    "narrowed": Architecture(**SIZES | {"hidden_sizes": (9,)}, narrowed_output=True, tied=True),
 }
-"""All cells, and all output projections."""
+"""All cells, and both output projections."""
 
 
 def random_bundle(architecture: Architecture, tokenizer: Tokenizer | None = None, *, scale: float = 0.7) -> Bundle:

@@ -16,8 +16,6 @@ _DROPOUT_RATES = {
     "input_dropout_rate": "input",
     "hidden_dropout_rate": "between layers",
     "output_dropout_rate": "output",
-    "latent_dropout_rate": "latent",
-    "state_dropout_rate": "state",
     "weight_drop_rate": "recurrent weights",
 }
 

@@ -17,9 +17,6 @@ Step = Callable[..., tuple[str, str]]
 
 Names = Mapping[str, str]
 
-EPSILON = 1e-5
-"""The number that layer normalization adds to the variance."""
-
 Floats = NDArray[np.float32]
 Weights = Mapping[str, Floats]
 
@@ -37,54 +34,13 @@ class Layer(NamedTuple):
     state: Sequence[str]  # the arrays that the cell carries from step to step, each `(1, B, H)`
 
 
-def plain_step(constants: Names, *, cap_input_gate: bool) -> Step:
+def plain_step(constants: Names) -> Step:
     """Return the step of an LSTM. Its inputs do not depend on the state: a part of the gates, and the modulation."""
 
     def step(body: GraphBuilder, hidden: str, cell: str, projected: str, *modulation: str) -> tuple[str, str]:
         read = body.bounded(body.add("Mul", *modulation, hidden), 2) if modulation else hidden
         recurrent = body.matmul(read, constants["recurrent_kernel"])
-        return _add_update(body, body.add("Add", projected, recurrent), cell, cap_input_gate=cap_input_gate)
-
-    return step
-
-
-def normalized_step(constants: Names, *, cap_input_gate: bool) -> Step:
-    """Return the step of an LSTM with layer normalization. Its input is the part that does not depend on the state."""
-
-    def squash(body: GraphBuilder, cell: str) -> str:
-        gain, bias = constants["cell_gain"], constants["cell_bias"]
-        return body.add("Tanh", body.add("LayerNormalization", cell, gain, bias, epsilon=EPSILON))
-
-    def step(body: GraphBuilder, hidden: str, cell: str, projected: str) -> tuple[str, str]:
-        product = body.matmul(hidden, constants["recurrent_kernel"])
-        recurrent = body.add("LayerNormalization", product, constants["recurrent_gain"], epsilon=EPSILON)
-        gates = body.add("Add", projected, recurrent)
-        return _add_update(body, gates, cell, cap_input_gate=cap_input_gate, squash=squash)
-
-    return step
-
-
-def mogrifier_step(architecture: Architecture, constants: Names) -> Step:
-    """Return the step of a Mogrifier LSTM. Its input is the input of the layer."""
-
-    def modulated(body: GraphBuilder, source: str, target: str, index: int) -> str:
-        name = f"modulation_{index}"
-        factors = ("kernel",) if architecture.mogrifier_rank is None else ("left", "right")
-        product = source
-        for factor in factors:
-            product = body.matmul(product, constants[f"{name}_{factor}"])
-        return body.add("Mul", _add_factors(body, product, constants[f"{name}_bias"]), target)
-
-    def step(body: GraphBuilder, hidden: str, cell: str, x_t: str) -> tuple[str, str]:
-        x, h = x_t, hidden
-        for index in range(1, architecture.mogrifier_rounds + 1):
-            if index % 2:
-                x = modulated(body, h, x, index)
-            else:
-                h = modulated(body, x, h, index)
-        product = body.matmul(body.add("Concat", x, h, axis=-1), constants["joined_kernel"])
-        gates = body.add("Add", product, constants["bias"])
-        return _add_update(body, gates, cell, cap_input_gate=architecture.cap_input_gate)
+        return _add_update(body, body.add("Add", projected, recurrent), cell)
 
     return step
 
@@ -95,22 +51,12 @@ def _add_factors(builder: GraphBuilder, product: str, bias: str) -> str:
     return builder.add("Mul", gate, builder.constant("two", np.array(2, np.float32)))
 
 
-def _add_update(
-    body: GraphBuilder,
-    gates: str,
-    cell: str,
-    *,
-    cap_input_gate: bool,
-    squash: Callable[[GraphBuilder, str], str] = lambda body, cell: body.add("Tanh", cell),
-) -> tuple[str, str]:
-    """Add `nextword.model.ops.lstm.update_cell` by the gates `(B, 4H)` before their activation functions."""
+def _add_update(body: GraphBuilder, gates: str, cell: str) -> tuple[str, str]:
+    """Add the equations of `nextword.model.ops.lstm.lstm` by the gates `(B, 4H)` before their activation functions."""
     i, f, g, o = body.add_all("Split", [gates], 4, axis=-1)
     i, f, g, o = body.add("Sigmoid", i), body.add("Sigmoid", f), body.add("Tanh", g), body.add("Sigmoid", o)
-    if cap_input_gate:
-        one = body.constant("one", np.array(1, np.float32))
-        i = body.add("Min", i, body.add("Sub", one, f))
     cell = body.add("Add", body.add("Mul", f, cell), body.add("Mul", i, g))
-    return body.add("Mul", o, squash(body, cell)), cell
+    return body.add("Mul", o, body.add("Tanh", cell)), cell
 
 
 def add_layer(layer: Layer) -> Added:
@@ -119,29 +65,15 @@ def add_layer(layer: Layer) -> Added:
 
 
 def _add_lstm(layer: Layer) -> Added:
-    builder, architecture = layer.builder, layer.architecture
-    cap_input_gate, is_modulated = architecture.cap_input_gate, architecture.state_modulation
-    is_plain = not (cap_input_gate or is_modulated or architecture.layer_normalization)
-    if is_plain and not builder.int8:
+    builder, is_modulated = layer.builder, layer.architecture.state_modulation
+    if not (is_modulated or builder.int8):
         return _add_operator("LSTM", layer)
     constants = _constants(builder, layer.weights)
-    product, bias = builder.matmul(layer.inputs, constants["kernel"]), constants["bias"]
-    if architecture.layer_normalization:
-        step = normalized_step(constants, cap_input_gate=cap_input_gate)
-        projected = builder.add("LayerNormalization", product, constants["input_gain"], bias, epsilon=EPSILON)
-    else:
-        step, projected = plain_step(constants, cap_input_gate=cap_input_gate), builder.add("Add", product, bias)
-    modulation = []
+    inputs = [builder.add("Add", builder.matmul(layer.inputs, constants["kernel"]), constants["bias"])]
     if is_modulated:
         product = builder.matmul(layer.inputs, constants["modulation_kernel"])
-        modulation = [_add_factors(builder, product, constants["modulation_bias"])]
-    return _add_scan(builder, step, [projected, *modulation], layer.state)
-
-
-def _add_mogrifier(layer: Layer) -> Added:
-    constants = _constants(layer.builder, _with_one_kernel(layer.weights))
-    inputs = layer.builder.add("Unsqueeze", layer.inputs, layer.builder.integers(1))  # (T, 1, B, I), as the state is
-    return _add_scan(layer.builder, mogrifier_step(layer.architecture, constants), [inputs], layer.state)
+        inputs.append(_add_factors(builder, product, constants["modulation_bias"]))
+    return _add_scan(builder, plain_step(constants), inputs, layer.state)
 
 
 def _constants(builder: GraphBuilder, weights: Weights) -> dict[str, str]:
@@ -196,15 +128,8 @@ def _add_scan(builder: GraphBuilder, step: Step, inputs: Sequence[str], state: S
     return builder.add("Squeeze", hiddens, builder.integers(1)), after
 
 
-def _with_one_kernel(weights: Weights) -> dict[str, Floats]:
-    """Return the weights with the two kernels joined `(I + H, 4H)`. A step then has one product for both."""
-    others = {name: weight for name, weight in weights.items() if name not in ("kernel", "recurrent_kernel")}
-    return {"joined_kernel": np.concatenate((weights["kernel"], weights["recurrent_kernel"])), **others}
-
-
 GRAPHS: dict[str, Callable[[Layer], Added]] = {
     "lstm": _add_lstm,
-    "mogrifier_lstm": _add_mogrifier,
     "gru": partial(_add_operator, "GRU"),
     "rnn": partial(_add_operator, "RNN"),
 }

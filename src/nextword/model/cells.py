@@ -9,7 +9,7 @@ if TYPE_CHECKING:
 
 Shape = tuple[int, ...]
 
-CellName = Literal["lstm", "mogrifier_lstm", "gru", "rnn"]
+CellName = Literal["lstm", "gru", "rnn"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -26,7 +26,6 @@ class Cell:
         state: Names of the state arrays `(B, H)`.
         onnx_gates: The place among ours of each gate of the cell's operator in ONNX; empty if there is none. An LSTM of
             ONNX has i, o, f, c.
-        options: Fields of `Architecture` that this cell supports and others may not; disabled by default.
         extra_shapes: Returns names and shapes of the weights besides kernel, recurrent kernel and bias, for an
             architecture, `I` and `H`.
     """
@@ -36,31 +35,13 @@ class Cell:
     num_gates: int
     state: tuple[str, ...]
     onnx_gates: tuple[int, ...] = ()
-    options: tuple[str, ...] = ()
     extra_shapes: "Callable[[Architecture, int, int], dict[str, Shape]]" = lambda *_: {}
 
 
 def _lstm_shapes(architecture: "Architecture", input_size: int, hidden_size: int) -> dict[str, Shape]:
-    gates, hidden, shapes = (4 * hidden_size,), (hidden_size,), dict[str, Shape]()
-    if architecture.layer_normalization:
-        shapes |= {"input_gain": gates, "recurrent_gain": gates, "cell_gain": hidden, "cell_bias": hidden}
-    if architecture.state_modulation:
-        shapes |= {"modulation_kernel": (input_size, hidden_size), "modulation_bias": hidden}
-    return shapes
-
-
-def _modulation_shapes(architecture: "Architecture", input_size: int, hidden_size: int) -> dict[str, Shape]:
-    shapes: dict[str, Shape] = {}
-    source, target, rank = hidden_size, input_size, architecture.mogrifier_rank
-    for index in range(1, architecture.mogrifier_rounds + 1):
-        name = f"modulation_{index}"
-        if rank is None:
-            shapes[f"{name}_kernel"] = (source, target)
-        else:
-            shapes |= {f"{name}_left": (source, rank), f"{name}_right": (rank, target)}
-        shapes[f"{name}_bias"] = (target,)
-        source, target = target, source
-    return shapes
+    if not architecture.state_modulation:
+        return {}
+    return {"modulation_kernel": (input_size, hidden_size), "modulation_bias": (hidden_size,)}
 
 
 CELLS: dict[CellName, Cell] = {
@@ -70,16 +51,7 @@ CELLS: dict[CellName, Cell] = {
         num_gates=4,  # input, forget, candidate, output
         state=("hidden", "cell"),
         onnx_gates=(0, 3, 1, 2),
-        options=("cap_input_gate", "layer_normalization", "state_modulation"),
         extra_shapes=_lstm_shapes,
-    ),
-    "mogrifier_lstm": Cell(
-        title="Mogrifier LSTM",
-        layer="MogrifierLSTM",
-        num_gates=4,
-        state=("hidden", "cell"),
-        options=("cap_input_gate", "mogrifier_rank"),
-        extra_shapes=_modulation_shapes,
     ),
     "gru": Cell(
         title="GRU",

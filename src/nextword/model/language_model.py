@@ -14,11 +14,9 @@ from numpy.typing import NDArray
 
 from nextword.errors import SettingError
 from nextword.model.architecture import Architecture
-from nextword.model.layers.adaptive_projection import AdaptiveProjection
 from nextword.model.layers.dropout import EmbeddingDropout
 from nextword.model.layers.initialization import Initialization
-from nextword.model.layers.mixture_projection import MixtureProjection
-from nextword.model.layers.output_projection import OutputProjection, Projection, TokenBatch
+from nextword.model.layers.output_projection import OutputProjection, TokenBatch
 from nextword.model.ops.cross_entropy import TokenLosses
 from nextword.model.ops.precision import resolve_compute_dtype
 from nextword.model.presets import read_preset
@@ -89,8 +87,12 @@ class LanguageModel(keras.Model):
         self.stack = RecurrentStack(
             architecture, initialization=initialization, compute_dtype=compute_dtype, name="stack"
         )
-        self.projection = _projection_of(
-            architecture, initialization=initialization, compute_dtype=compute_dtype, name="projection"
+        self.projection = OutputProjection(
+            architecture.vocabulary_size,
+            tied=architecture.tied,
+            initialization=initialization,
+            compute_dtype=compute_dtype,
+            name="projection",
         )
         self.build()
 
@@ -183,7 +185,6 @@ class LanguageModel(keras.Model):
             ops.reshape(targets, (-1,)),
             ops.reshape(weights, (-1,)),
             embeddings=self.tied_embeddings,
-            num_steps=ops.shape(targets)[1],
             **options,
         )
         return self.projection.losses_of(batch)
@@ -238,19 +239,3 @@ class LanguageModel(keras.Model):
     def from_config(cls, config: dict[str, Any], _custom_objects: Any = None) -> "LanguageModel":
         """Create an untrained model from the result of `get_config`."""
         return cls(**{**config, "architecture": Architecture.from_table(config["architecture"])})
-
-
-def _projection_of(architecture: Architecture, **options: Any) -> Projection:
-    vocabulary_size = architecture.vocabulary_size
-    if architecture.adaptive_cutoffs:
-        cutoffs, tail_widths = architecture.adaptive_cutoffs, architecture.tail_widths
-        return AdaptiveProjection(vocabulary_size, cutoffs=cutoffs, tail_widths=tail_widths, **options)
-    options |= {"tied": architecture.tied}
-    latent: dict[str, Any] = {
-        "latent_size": architecture.embedding_size,
-        "latent_dropout_rate": architecture.latent_dropout_rate,
-        "locked_dropout": architecture.locked_dropout,
-    }
-    if architecture.mixture_size > 1:
-        return MixtureProjection(vocabulary_size, mixture_size=architecture.mixture_size, **latent, **options)
-    return OutputProjection(vocabulary_size, **(latent if architecture.narrowed_output else {}), **options)

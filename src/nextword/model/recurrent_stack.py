@@ -31,7 +31,6 @@ def make_recurrent_layer(architecture: Architecture, index: int, **options: Any)
     layer = layer_of(architecture.cell)
     return layer(
         architecture.hidden_sizes[index],
-        state_dropout_rate=architecture.state_dropout_rate,
         weight_drop_rate=architecture.weight_drop_rate,
         name=f"{architecture.cell}_{index}",
         **layer.arguments_from(architecture),
@@ -40,7 +39,7 @@ def make_recurrent_layer(architecture: Architecture, index: int, **options: Any)
 
 
 class StackOutputs(NamedTuple):
-    """Output of the last layer, or with skip connections the sum of all outputs."""
+    """Output of the last layer."""
 
     hidden: Any  # output after dropout, the input of the projection `(B, T, H)`
     raw: Any  # output before dropout `(B, T, H)`
@@ -50,12 +49,8 @@ class StackOutputs(NamedTuple):
 class RecurrentStack(InitializedLayer):
     """The recurrent part of a language model: dropout, LSTM, dropout, LSTM, ..., dropout.
 
-    Dropout acts only on the connections between layers (Zaremba et al. 2014). For the recurrent connections there are
-    `weight_drop_rate` and `state_dropout_rate`. Locked dropout draws one mask for all steps of a window (Gal and
-    Ghahramani 2016).
-
-    With skip connections, the output is the sum of the outputs of all layers, and the last dropout acts on the sum.
-    Each layer still reads the layer below it (Melis, Dyer and Blunsom 2018).
+    Dropout acts only on the connections between layers (Zaremba et al. 2014). For the recurrent connections there is
+    `weight_drop_rate`. Locked dropout draws one mask for all steps of a window (Gal and Ghahramani 2016).
     """
 
     def __init__(self, architecture: Architecture, **options: Any) -> None:
@@ -91,13 +86,11 @@ class RecurrentStack(InitializedLayer):
 
     def outputs(self, inputs: Any, state: State, training: bool = False) -> tuple[StackOutputs, State]:
         """Run all layers over a window; return the output before and after the last dropout."""
-        hidden, hiddens, next_state = inputs, [], []
+        hidden, next_state = inputs, []
         for layer, dropout, layer_state in zip(self.recurrent_layers, self.dropouts[:-1], state, strict=True):
             hidden, after = layer(dropout(hidden, training=training), layer_state, training=training)
-            hiddens.append(hidden)
             next_state.append(after)
-        raw = sum(hiddens) if self.architecture.skip_connections else hidden
-        return StackOutputs(self.dropouts[-1](raw, training=training), raw), tuple(next_state)
+        return StackOutputs(self.dropouts[-1](hidden, training=training), hidden), tuple(next_state)
 
     def get_config(self) -> dict[str, Any]:
         """Return the constructor's arguments."""

@@ -132,7 +132,7 @@ def _always_line(kind: TokenizerKind, line_ends: str) -> LineEnds:
     return "line"
 
 
-VARYING = {"variable_num_steps": False, "shuffle": "none", "reset_rate": 0.0}
+VARYING = {"variable_num_steps": False, "shuffle": "none"}
 """The settings of streams that make epochs differ, with the values that do not."""
 
 
@@ -155,10 +155,7 @@ class BatchOptions(Settings):
     shuffle: Literal["none", "partial"] = setting(
         "none", help="Start each row of the streams at another place in every epoch (partial), or at the same (none)."
     )
-    reset_rate: float = setting(
-        0.0, help="Probability that a row's state is cleared before a window.", at_least=0.0, at_most=1.0
-    )
-    shuffle_seed: int = setting(0, help="Seed for window lengths, shuffling and resets.", at_least=0, at_most=2**31 - 1)
+    shuffle_seed: int = setting(0, help="Seed for window lengths and shuffling.", at_least=0, at_most=2**31 - 1)
 
     def __post_init__(self) -> None:
         super().__post_init__()

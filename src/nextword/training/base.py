@@ -57,7 +57,6 @@ class Base:
                 f"`tokenizer` must be {kind}, as the words of the base were made, but is {config.text.tokenizer}; "
                 "leave it out, or choose another base"
             )
-        self._require_plain_output()
         start = config.training.start
         if start == "random":
             if "start" in given.get("training", {}):
@@ -82,23 +81,7 @@ class Base:
     def _network(self, options: ModelOptions) -> ModelOptions:
         """Return the options of the base with the dropout rates of others."""
         own = self.bundle.architecture.options
-        rates = {name: getattr(options, name) for name in REGULARIZATION}
-        if not own.narrowed_output:
-            rates["latent_dropout_rate"] = 0.0
-        return own.replace(**rates)
-
-    def _require_plain_output(self) -> None:
-        architecture = self.bundle.architecture
-        if architecture.adaptive_cutoffs:
-            raise SettingError(
-                "`base` must have a full softmax, because the clusters of an adaptive softmax hold ids in a fixed "
-                f"order, but its `adaptive_cutoffs` are {list(architecture.adaptive_cutoffs)}; choose another base"
-            )
-        if architecture.mixture_size > 1:
-            raise SettingError(
-                "`base` must have a single softmax, because the biases of new words are computed for one, but its "
-                f"`mixture_size` is {architecture.mixture_size}; choose another base"
-            )
+        return own.replace(**{name: getattr(options, name) for name in REGULARIZATION})
 
 
 def base_of(config: RunConfig, base: Base | None = None) -> tuple[RunConfig, Base | None]:

@@ -76,7 +76,6 @@ class RunConfig:
         _require_tables(tables)
         groups: dict[str, Any] = {name: kind.from_table(tables.get(name, {})) for name, kind in _GROUPS.items()}
         plan = TimePlan.from_table(tables["plan"]) if "plan" in tables else None
-        groups["training"].check_softmax(groups["model"])
         return cls(**groups, plan=plan, origin=dict(tables.get("origin", {})))
 
     @classmethod
@@ -199,7 +198,7 @@ def _fitting(preset: Tables, given: Tables) -> Tables:
     model, left_out = given.get("model", {}), set[str]()
     if given.get("batching", {}).get("windows") == "successive":
         left_out |= set(VARYING)
-    if model.get("cell", "lstm") != "lstm" or model.get("layer_normalization"):
+    if model.get("cell", "lstm") != "lstm":
         left_out.add("state_modulation")
     return {
         group: {name: value for name, value in table.items() if name not in left_out} for group, table in preset.items()

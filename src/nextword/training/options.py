@@ -6,7 +6,6 @@ from typing import ClassVar, Literal
 
 from nextword.bundle.samples import SAMPLE_MODELS
 from nextword.errors import SettingError
-from nextword.model.architecture import ModelOptions
 from nextword.settings import Settings, rate, setting
 from nextword.system.framework import ComputeDtype
 
@@ -98,15 +97,13 @@ class TrainingOptions(Settings):
     clip_norm: float | None = setting(
         None, help="Scale the gradient down to this norm, over all weights.", at_least=1e-6, unset="no clipping"
     )
-    schedule: Literal["constant", "linear", "one_cycle", "step", "plateau"] = setting(
+    schedule: Literal["constant", "linear", "step"] = setting(
         "constant",
-        help="Learning rate: constant; linear to zero after a warmup; one_cycle; step: decays each "
-        "epoch after --constant-epochs; plateau: decays when validation stops improving.",
+        help="Learning rate: constant; linear to zero after a warmup; step: decays each epoch after --constant-epochs.",
     )
-    warmup_fraction: float = rate(0.05, help="linear, one_cycle: fraction of all steps for the warmup.")
+    warmup_fraction: float = rate(0.05, help="linear: fraction of all steps for the warmup.")
     constant_epochs: int = setting(4, help="step: epochs at full learning rate.", at_least=0)
-    decay_factor: float = setting(0.5, help="step, plateau: factor of each decay.", at_least=0.0, at_most=1.0)
-    plateau_rounds: int = setting(1, help="plateau: rounds without improvement before a decay.", at_least=1)
+    decay_factor: float = setting(0.5, help="step: factor of each decay.", at_least=0.0, at_most=1.0)
     averaging: Literal["none", "exponential", "triggered", "two_tailed"] = setting(
         "none",
         help="Validate and keep an average of the weights: exponential; triggered when validation stops "
@@ -114,9 +111,6 @@ class TrainingOptions(Settings):
     )
     averaging_decay: float = rate(0.999, help="exponential: decay of the average at each step.")
     averaging_patience: int = setting(5, help="triggered: rounds without improvement before it begins.", at_least=0)
-    averaging_latest_round: int | None = setting(
-        None, help="triggered: begin at the end of this round at the latest.", at_least=1, unset="no limit"
-    )
     patience: int | None = setting(
         None,
         help="Stop after N rounds without a better validation perplexity. The best round is kept.",
@@ -144,13 +138,3 @@ class TrainingOptions(Settings):
         if self.base is None and (self.start == "mean" or not self.epochs):
             name, value = ("start", "mean") if self.start == "mean" else ("epochs", "0")
             raise SettingError(f"`{name}` must not be {value} without `base`, the model to start from; add `base`")
-
-    def check_softmax(self, model: ModelOptions) -> None:
-        """Raise `SettingError` if `sampled_softmax` is set for an adaptive softmax or a mixture."""
-        for name, kind in (("adaptive_cutoffs", "full"), ("mixture_size", "single")):
-            value = model.to_table()[name]
-            if self.sampled_softmax and value not in ([], 1):
-                raise SettingError(
-                    f"`sampled_softmax` needs a {kind} softmax, but is {self.sampled_softmax} with `{name}` {value}; "
-                    "leave out one of the two"
-                )

@@ -14,9 +14,6 @@ from nextword.text.corpus import Corpus
 from nextword.training.options import TrainingOptions
 from nextword.training.progress import RoundRecord
 
-SCHEDULES_ENDING_AT_ZERO = ("linear", "one_cycle")
-"""The schedules that reach zero at the end of the run, so they can end with the clock."""
-
 _MAX_ROUND_STEPS = 2_000
 _MAX_STEPS = 2**31
 _MIXTURE_SHARE = 0.1
@@ -115,10 +112,10 @@ class Plan:
 
 def require_schedule_ending_at_zero(options: TrainingOptions) -> None:
     """Raise `SettingError` if the learning rate of the schedule does not reach zero at the end of the run."""
-    if options.schedule not in SCHEDULES_ENDING_AT_ZERO:
+    if options.schedule != "linear":
         raise SettingError(
-            f"`schedule` must be {' or '.join(SCHEDULES_ENDING_AT_ZERO)} with `minutes`, because the learning rate "
-            f"must end at zero, but is {options.schedule}; leave it out, or give `epochs` instead of `minutes`"
+            "`schedule` must be linear with `minutes`, because the learning rate must end at zero, but is "
+            f"{options.schedule}; leave it out, or give `epochs` instead of `minutes`"
         )
 
 

@@ -80,8 +80,6 @@ class TrainingProgress:
     seconds_before: float = 0.0  # time of the weight initialization, before the first round
     start_perplexity: float | None = None  # validation perplexity of a base, which counts as round 0
     best_round: int = 0  # the round with the lowest validation perplexity; 0 before the first
-    rate_factor: float = 1.0  # factor of the learning rate under the plateau schedule
-    rounds_on_plateau: int = 0  # rounds since the last improvement or the last cut of the learning rate
     averaging_since: int = 0  # the round at whose end `triggered` averaging began; 0 before
     finished: bool = False  # whether the planned length or the patience is reached
     points: tuple[TrainingPoint, ...] = ()  # the training loss within the rounds
@@ -129,15 +127,11 @@ class TrainingProgress:
         """Return the progress with one more round, the points within it and updated counters."""
         improved = record.valid_perplexity < self.best_perplexity
         best_round = record.round if improved else self.best_round
-        on_plateau = 0 if improved else self.rounds_on_plateau + 1
-        cut = options.schedule == "plateau" and on_plateau >= options.plateau_rounds
         out_of_patience = options.patience is not None and record.round - best_round >= options.patience
         return replace(
             self,
             records=(*self.records, record),
             best_round=best_round,
-            rate_factor=self.rate_factor * (options.decay_factor if cut else 1.0),
-            rounds_on_plateau=0 if cut else on_plateau,
             averaging_since=record.round if self._triggers_averaging(record, options) else self.averaging_since,
             finished=record.step >= total_steps or out_of_patience,
             points=(*self.points, *points),
@@ -147,13 +141,11 @@ class TrainingProgress:
         """Return whether `triggered` averaging begins with a round.
 
         It begins if the round is worse than the best round at least `averaging_patience` rounds ago (NT-ASGD; Merity,
-        Keskar and Socher 2018, algorithm 1). Later rounds are ignored, because they may be good or bad by chance. At
-        `averaging_latest_round` it begins in any case (Melis et al. 2020).
+        Keskar and Socher 2018, algorithm 1). Later rounds are ignored, because they may be good or bad by
+        chance.
         """
         if options.averaging != "triggered" or self.averaging_since:
             return False
-        if options.averaging_latest_round is not None and record.round >= options.averaging_latest_round:
-            return True
         long_ago = self.records[: max(0, self.rounds - options.averaging_patience)]
         return any(record.valid_perplexity > earlier.valid_perplexity for earlier in long_ago)
 

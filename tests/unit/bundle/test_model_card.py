@@ -77,7 +77,7 @@ def test_a_shared_embedding_is_told() -> None:
     ("changes", "said"),
     [
         ({"cell": "gru"}, "| GRU layers | 500, 500 |"),
-        ({"cell": "mogrifier_lstm"}, "A language model (Mogrifier LSTM). "),
+        ({"cell": "gru"}, "A language model (GRU). "),
         ({"cell": "rnn"}, "| RNN layers | 500, 500 |"),
         ({"output_dropout_rate": 0.0}, "| dropout | none |"),
         (
@@ -92,8 +92,7 @@ def test_the_card_tells_the_cell_and_every_rate(changes: dict[str, Any], said: s
 
 def test_every_rate_of_an_architecture_has_its_name_on_the_card() -> None:
     rates = {name for name in FACTS.architecture.to_table() if name.endswith(("dropout_rate", "drop_rate"))}
-    settings: dict[str, Any] = {"mixture_size": 2, **dict.fromkeys(rates, 0.125)}
-    card = model_card(replace(FACTS, architecture=FACTS.architecture.replace(**settings)))
+    card = model_card(replace(FACTS, architecture=FACTS.architecture.replace(**dict.fromkeys(rates, 0.125))))
     assert card.count(" 0.125") == len(rates)
 
 

@@ -262,8 +262,8 @@ def test_ties_are_ranked_by_id() -> None:
     "changes",
     [
         {},
-        {"adaptive_cutoffs": (2, 7), "layer_normalization": True, "cap_input_gate": True},
-        {"mixture_size": 3, "tied": True, "hidden_sizes": (8,), "cell": "mogrifier_lstm", "mogrifier_rank": 2},
+        {"state_modulation": True, "tied": True, "hidden_sizes": (6,)},
+        {"cell": "gru"},
     ],
     ids=str,
 )

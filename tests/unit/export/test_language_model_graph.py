@@ -45,7 +45,7 @@ def test_the_same_model_is_exported_to_the_same_bytes(architecture: Architecture
 
 @pytest.mark.parametrize(
     ("changes", "operator"),
-    [({}, "LSTM"), ({"cell": "gru"}, "GRU"), ({"cell": "rnn"}, "RNN"), ({"layer_normalization": True}, "Scan")],
+    [({}, "LSTM"), ({"cell": "gru"}, "GRU"), ({"cell": "rnn"}, "RNN"), ({"state_modulation": True}, "Scan")],
     ids=str,
 )
 def test_a_layer_is_an_operator_where_there_is_one(
@@ -62,7 +62,7 @@ def test_a_tied_embedding_is_kept_once(architecture: Architecture) -> None:
 
 
 def test_no_weight_is_there_that_nothing_reads(architecture: Architecture) -> None:
-    for cell in ("lstm", "mogrifier_lstm", "gru", "rnn"):
+    for cell in ("lstm", "gru", "rnn"):
         model = model_of(architecture, cell=cell)
         nodes = list(model.graph.node)
         nodes += [node for outer in model.graph.node for part in outer.attribute for node in part.g.node]

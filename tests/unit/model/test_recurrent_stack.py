@@ -9,7 +9,6 @@ from nextword.model.architecture import Architecture
 from nextword.model.layers.gru import GRU
 from nextword.model.layers.initialization import Initialization
 from nextword.model.layers.lstm import LSTM
-from nextword.model.layers.mogrifier_lstm import MogrifierLSTM
 from nextword.model.layers.recurrence import HiddenState
 from nextword.model.layers.rnn import RNN
 from nextword.model.ops.lstm import LSTMState
@@ -17,7 +16,7 @@ from nextword.model.recurrent_stack import CarriedState, RecurrentStack, make_re
 
 RATES = ("input_dropout_rate", "hidden_dropout_rate", "output_dropout_rate")
 
-RECURRENT_LAYER_RATES: dict[str, Any] = {"state_dropout_rate": 0.25, "weight_drop_rate": 0.75}
+RECURRENT_LAYER_RATES: dict[str, Any] = {"weight_drop_rate": 0.75}
 
 
 def stack(**changes: Any) -> RecurrentStack:
@@ -79,15 +78,8 @@ def test_dropout_after_the_last_layer_does_not_affect_the_state() -> None:
     [
         ({"cell": "rnn"}, RNN, {}),
         ({"cell": "gru"}, GRU, {}),
-        ({"forget_bias": 0.5}, LSTM, {"forget_bias": 0.5, "cap_input_gate": False, "layer_normalization": False}),
-        ({"cap_input_gate": True}, LSTM, {"forget_bias": 1.0, "cap_input_gate": True, "layer_normalization": False}),
-        ({"layer_normalization": True}, LSTM, {"layer_normalization": True}),
+        ({"forget_bias": 0.5}, LSTM, {"forget_bias": 0.5, "state_modulation": False}),
         ({"state_modulation": True}, LSTM, {"state_modulation": True}),
-        (
-            {"cell": "mogrifier_lstm", "mogrifier_rounds": 3, "mogrifier_rank": 2, "cap_input_gate": True},
-            MogrifierLSTM,
-            {"num_rounds": 3, "rank": 2, "forget_bias": 1.0, "cap_input_gate": True},
-        ),
     ],
 )
 def test_the_layer_matches_the_architecture(changes: dict[str, Any], kind: type, expected: dict[str, Any]) -> None:

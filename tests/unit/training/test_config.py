@@ -122,19 +122,11 @@ def test_successive_windows_leave_out_what_a_preset_says_about_streams() -> None
         RunConfig.of("auto", {"batching": {"shuffle": "partial"}}, {"batching": {"windows": "successive"}})
 
 
-@pytest.mark.parametrize("given", [{"cell": "gru"}, {"cell": "mogrifier_lstm"}, {"layer_normalization": True}], ids=str)
-def test_another_cell_leaves_out_the_modulation_of_a_preset(given: dict[str, Any]) -> None:
+def test_another_cell_leaves_out_the_modulation_of_a_preset() -> None:
     assert RunConfig.of("auto").model.state_modulation
-    assert not RunConfig.of("auto", {"model": given}).model.state_modulation
+    assert not RunConfig.of("auto", {"model": {"cell": "gru"}}).model.state_modulation
     with pytest.raises(SettingError, match="`state_modulation`"):
-        RunConfig.of("auto", {"model": {**given, "state_modulation": True}})
-
-
-def test_cutoffs_are_checked_against_the_vocabulary() -> None:
-    config = RunConfig.of("quick", {"model": {"tied": False, "adaptive_cutoffs": [20, 100]}})
-    assert config.model.build(101).tail_sizes == (80, 1)
-    with pytest.raises(SettingError, match="in the vocabulary, 100, but the last is 100"):
-        config.model.build(100)
+        RunConfig.of("auto", {"model": {"cell": "gru", "state_modulation": True}})
 
 
 @pytest.mark.parametrize(
@@ -146,15 +138,11 @@ def test_cutoffs_are_checked_against_the_vocabulary() -> None:
         ({"model": {"hidden_size": [3]}}, r"`hidden_size` is not a setting of \[model\]; did you mean `hidden_sizes`"),
         ({"training": {"epochs": 0}}, "`epochs` must not be 0 without `base`, the model to start from"),
         ({"model": {"hidden_sizes": [8]}}, "`tied` needs a last layer as wide as the embedding"),
-        ({"model": {"adaptive_cutoffs": [20]}}, "`adaptive_cutoffs` need `tied` to be off"),
         (
-            {"model": {"adaptive_cutoffs": [20], "tied": False}, "training": {"sampled_softmax": 50}},
-            r"`sampled_softmax` needs a full softmax, but is 50 with `adaptive_cutoffs` \[20\]; leave out one",
+            {"model": {"mixture_size": 15}},
+            "`mixture_size` asks for the mixture of softmaxes, which nextword no longer has; leave it out, or",
         ),
-        (
-            {"model": {"mixture_size": 2}, "training": {"sampled_softmax": 50}},
-            "`sampled_softmax` needs a single softmax, but is 50 with `mixture_size` 2; leave out one",
-        ),
+        ({"model": {"cell": "mogrifier_lstm"}}, "`cell` mogrifier_lstm asks for the Mogrifier, which nextword no"),
         ({"training": {"epochs": 3, "minutes": 10.0}}, "`epochs` and `minutes` must not be given together, but are"),
         ({"training": 3}, r"`training` must be a table, but is 3; write \[training\] above"),
         ({"model": {"compute_dtype": "float32"}}, r"`compute_dtype` must be in \[training\], but is in \[model\]"),

@@ -43,31 +43,13 @@ def test_the_best_round_has_the_lowest_finite_perplexity(values: list[float]) ->
 
 @pytest.mark.parametrize("hopeless", [math.nan, math.inf])
 def test_a_round_without_a_finite_perplexity_counts_as_no_improvement(hopeless: float) -> None:
-    steps = history([hopeless, 7.0, hopeless], schedule="plateau", decay_factor=0.5)
-    assert [progress.rate_factor for progress in steps] == [0.5, 0.5, 0.25]
+    steps = history([hopeless, 7.0, hopeless])
     assert [progress.best_round for progress in steps] == [0, 2, 2]
-
-
-def test_plateau_cuts_the_rate_after_n_rounds_without_improvement() -> None:
-    values = [9.0, 9.0, 9.0, 8.0, 8.5, 8.5, 8.5, 8.5]
-    steps = history(values, schedule="plateau", plateau_rounds=2, decay_factor=0.5)
-    assert [progress.rate_factor for progress in steps] == [1.0, 1.0, 0.5, 0.5, 0.5, 0.25, 0.25, 0.125]
-    assert [progress.rounds_on_plateau for progress in steps] == [0, 1, 0, 0, 1, 0, 1, 0]
-
-
-@pytest.mark.parametrize("schedule", ["constant", "linear", "step"])
-def test_no_other_schedule_has_a_plateau(schedule: str) -> None:
-    assert history([9.0] * 5, schedule=schedule)[-1].rate_factor == 1.0
 
 
 def test_patience_ends_training_after_n_rounds_without_improvement() -> None:
     steps = history([9.0, 8.0, 8.5, 7.0, 7.5, 7.5, 7.5], patience=3)
     assert [progress.finished for progress in steps] == [False] * 6 + [True]
-
-
-def test_patience_counts_on_when_plateau_cuts_the_rate() -> None:
-    steps = history([9.0, 9.5, 9.5, 9.5], patience=3, schedule="plateau", plateau_rounds=1)
-    assert [progress.finished for progress in steps] == [False, False, False, True]
 
 
 def test_without_patience_only_the_last_round_ends_training() -> None:
@@ -76,7 +58,7 @@ def test_without_patience_only_the_last_round_ends_training() -> None:
 
 @given(perplexities.map(lambda values: [value for value in values if math.isfinite(value)]))
 def test_progress_survives_json(values: list[float]) -> None:
-    progress = history(values, schedule="plateau", patience=2)[-1] if values else TrainingProgress()
+    progress = history(values, patience=2)[-1] if values else TrainingProgress()
     assert TrainingProgress.from_table(json.loads(json.dumps(progress.to_table()))) == progress
 
 
@@ -107,16 +89,6 @@ def test_a_round_worse_than_only_recent_rounds_does_not_trigger_averaging() -> N
     assert averaging_since(values, 5) == 0
     assert averaging_since([*values, 7.4], 5) == 0  # better than the 8.0 of five rounds before
     assert averaging_since([*values, 8.5], 5) == 8
-
-
-def test_averaging_begins_at_the_latest_round() -> None:
-    def since(values: list[float]) -> int:
-        averaging: Any = {"averaging": "triggered", "averaging_patience": 1, "averaging_latest_round": 4}
-        return history(values, **averaging)[-1].averaging_since
-
-    better = [9.0, 8.0, 7.0]
-    assert (since(better), since([*better, 6.0]), since([*better, 6.0, 5.0])) == (0, 4, 4)
-    assert since([7.0, 8.0, 9.0, 10.0]) == 3
 
 
 def test_averaging_begins_once_and_only_with_triggered() -> None:

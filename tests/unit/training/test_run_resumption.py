@@ -104,9 +104,8 @@ def flip_a_byte(path: Path) -> None:
     [
         {"schedule": "linear", "optimizer": "adam"},
         also({"schedule": "step", "optimizer": "sgd", "learning_rate": 0.5, "constant_epochs": 1}),
-        also({"schedule": "plateau", "optimizer": "adam"}),
-        {"schedule": "plateau", "optimizer": "sgd", "learning_rate": 0.5, "sampled_softmax": 4},
-        also({"schedule": "one_cycle", "optimizer": "adam", "averaging": "exponential", "weight_decay": 1e-3}),
+        {"schedule": "constant", "optimizer": "sgd", "learning_rate": 0.5, "sampled_softmax": 4},
+        also({"schedule": "linear", "optimizer": "adam", "averaging": "exponential", "weight_decay": 1e-3}),
         {"schedule": "constant", "optimizer": "sgd", "learning_rate": 0.5, **TRIGGERED, "weight_decay": 1e-3},
         also({"schedule": "constant", "optimizer": "adam", "averaging": "two_tailed"}),
         {"schedule": "linear", "optimizer": "adam", "averaging": "two_tailed", "compute_dtype": "float32"},
@@ -119,19 +118,17 @@ def test_a_run_that_crashes_after_every_round_is_bit_identical(changes: dict[str
     assert uninterrupted.progress.rounds == NUM_ROUNDS
     cut_off_after_rounds(tmp_path / "cut off", NUM_ROUNDS, options, unlike=True)
     assert_ended_alike(finished(tmp_path / "cut off", options, unlike=True), uninterrupted)
-    if options.schedule == "plateau":
-        assert uninterrupted.progress.records[-1].learning_rate < options.learning_rate
     if options.averaging == "triggered":
         assert 0 < uninterrupted.progress.averaging_since < NUM_ROUNDS - 1
 
 
 @pytest.mark.slow
 def test_random_numbers_continue_after_a_resume(tmp_path: Path) -> None:
-    rates = ("embedding", "input", "hidden", "output", "latent", "state")
+    rates = ("embedding", "input", "hidden", "output")
     architecture = {f"{place}_dropout_rate": 0.2 for place in rates} | {"weight_drop_rate": 0.2, "locked_dropout": True}
-    batching = BatchOptions(batch_size=4, num_steps=5, variable_num_steps=True, shuffle="partial", reset_rate=0.3)
+    batching = BatchOptions(batch_size=4, num_steps=5, variable_num_steps=True, shuffle="partial")
     settings = {
-        "architecture": {**architecture, "hidden_sizes": (8, 12), "narrowed_output": True},
+        "architecture": {**architecture},
         "train": VariedStreams(TRAIN, batching, first_input=0),
     }
     uninterrupted = finished(tmp_path / "at once", OPTIONS, **settings)
@@ -144,7 +141,7 @@ def test_a_run_that_stops_after_each_of_its_steps_is_bit_identical(tmp_path: Pat
     options = OPTIONS.replace(
         round_steps=1, epochs=num_restarts / 15, schedule="constant", averaging="exponential", sampled_softmax=4
     )
-    architecture = {"hidden_dropout_rate": 0.2, "state_dropout_rate": 0.2, "weight_drop_rate": 0.2}
+    architecture = {"hidden_dropout_rate": 0.2, "weight_drop_rate": 0.2}
     uninterrupted = finished(tmp_path / "at once", options, architecture=architecture)
     assert uninterrupted.progress.rounds == num_restarts
     carried = [array for name, array in uninterrupted.step.capture().items() if name.endswith(("hidden_0", "cell_0"))]

@@ -11,7 +11,7 @@ Here a matrix has one row for each output, and the gates are in the order of the
 """
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Self
 
 import numpy as np
@@ -56,8 +56,6 @@ class PackedMatrix:
 Floats = NDArray[np.float32]
 PackedWeight = PackedMatrix | Floats
 """A matrix in eight bits, or a vector; as it is stored, a matrix may be in float32 too."""
-
-_KERNELS = ("kernel", "recurrent_kernel")
 
 # Numbers of fields and of types in onnx.proto.
 _DATA_TYPE, _NAME, _RAW = 2, 8, 9
@@ -136,22 +134,11 @@ class _Reader:
         index = layer.rpartition("_")[2]
         if self._order:
             return self._of_operator(f"{self._cell}_weights_{index}_{kind}", kind, shape, self._order)
-        if self._cell == "mogrifier_lstm" and kind in ("kernel", "recurrent_kernel"):
-            return self._part_of_joined(layer, f"layer_{index}_joined_kernel", kind)
         return self._plain(f"layer_{index}_{kind}", shape)
 
     def _plain(self, name: str, shape: Shape) -> PackedWeight:
         """Return a vector, or a matrix that is stored with one column for each output."""
         return self._floats(name, shape) if len(shape) == 1 else self._matrix(name, shape, has_output_rows=False)
-
-    def _part_of_joined(self, layer: str, name: str, kind: str) -> PackedWeight:
-        """Return one of the two kernels of a layer that are stored one above the other."""
-        (input_size, width), (hidden_size, _) = (self._shapes[f"{layer}/{each}"] for each in _KERNELS)
-        joined = self._matrix(name, (input_size + hidden_size, width), has_output_rows=False)
-        part = slice(0, input_size) if kind == _KERNELS[0] else slice(input_size, None)
-        if isinstance(joined, PackedMatrix):
-            return replace(joined, steps=np.ascontiguousarray(joined.steps[:, part]))
-        return joined[:, part]
 
     def _of_operator(self, name: str, kind: str, shape: Shape, order: tuple[int, ...]) -> PackedWeight:
         rows = _rows_of_gates(order, shape[-1])

@@ -40,7 +40,7 @@ def stages_of(architecture: Architecture) -> list[Stage]:
         f"E = {size:,}",
         architecture.input_dropout_rate,
     )
-    return [embedding, *_recurrent(architecture), *_output(architecture)]
+    return [embedding, *_recurrent(architecture), _output(architecture)]
 
 
 def _recurrent(architecture: Architecture) -> Iterator[Stage]:
@@ -56,58 +56,20 @@ def _recurrent(architecture: Architecture) -> Iterator[Stage]:
         formula = f"{gates}{hidden_size:,} × ({widths[index]:,} + {hidden_size:,} + 1)"
         extra = count - cell.num_gates * hidden_size * (widths[index] + hidden_size + 1)
         if extra:
-            what = "normalization" if architecture.layer_normalization else "modulation"
-            formula += f" + {extra:,} of the {what}"
+            formula += f" + {extra:,} of the modulation"
         rate = architecture.output_dropout_rate if is_last else architecture.hidden_dropout_rate
-        rate = 0.0 if is_last and architecture.skip_connections else rate
         size = f"{symbol} = {hidden_size:,}"
         yield Stage(f"{cell.title} layer {index + 1}", formula, count, f"(B, T, {symbol})", size, rate)
-    if architecture.skip_connections:
-        size = f"H = {sizes[-1]:,}"
-        yield Stage("Sum of all layers", "no weights", 0, "(B, T, H)", size, architecture.output_dropout_rate)
 
 
-def _output(architecture: Architecture) -> Iterator[Stage]:
-    hidden_size, size, vocabulary_size = (
-        architecture.hidden_sizes[-1],
-        architecture.embedding_size,
-        architecture.vocabulary_size,
-    )
+def _output(architecture: Architecture) -> Stage:
+    hidden_size, vocabulary_size = architecture.hidden_sizes[-1], architecture.vocabulary_size
     last = ("(B, T, V)", f"V = {vocabulary_size:,}")
-    if architecture.adaptive_cutoffs:
-        yield from _adaptive(architecture, last)
-        return
-    width = hidden_size
-    kernel = "Softmax"
-    if architecture.mixture_size > 1:
-        count, width = architecture.mixture_size, size
-        weights = hidden_size * count + (hidden_size + 1) * count * size
-        formula = f"{hidden_size:,} × {count} + ({hidden_size:,} + 1) × {count} × {size:,}"
-        latent_rate = architecture.latent_dropout_rate
-        yield Stage(f"Mixture of {count}", formula, weights, "(B, T, K, E)", f"K = {count}, E = {size:,}", latent_rate)
-        kernel = kernel.replace("Softmax", f"{count} softmaxes")
-    elif architecture.narrowed_output:
-        width, weights = size, hidden_size * size
-        formula, latent_rate = f"{hidden_size:,} × {size:,}", architecture.latent_dropout_rate
-        yield Stage("Narrowing to E", formula, weights, "(B, T, E)", f"E = {size:,}", latent_rate)
     if architecture.tied:
         formula = f"{vocabulary_size:,} biases; the weights are those of the embedding"
-        yield Stage(f"{kernel}, tied", formula, vocabulary_size, *last)
-    else:
-        yield Stage(kernel, f"({width:,} + 1) × {vocabulary_size:,}", (width + 1) * vocabulary_size, *last)
-
-
-def _adaptive(architecture: Architecture, last: tuple[str, str]) -> Iterator[Stage]:
-    hidden_size, head = architecture.hidden_sizes[-1], architecture.adaptive_cutoffs[0]
-    num_tails = len(architecture.adaptive_cutoffs)
-    formulas = [f"({hidden_size:,} + 1) × ({head:,} + {num_tails})"]
-    count = (hidden_size + 1) * (head + num_tails)
-    for size, width in zip(architecture.tail_sizes, architecture.tail_widths, strict=True):
-        formulas.append(f"{hidden_size:,} × {width:,} + ({width:,} + 1) × {size:,}")
-        count += hidden_size * width + (width + 1) * size
-    yield Stage(
-        f"Adaptive softmax: a head and {num_tails} tail{'s' * (num_tails > 1)}", " + ".join(formulas), count, *last
-    )
+        return Stage("Softmax, tied", formula, vocabulary_size, *last)
+    formula = f"({hidden_size:,} + 1) × {vocabulary_size:,}"
+    return Stage("Softmax", formula, (hidden_size + 1) * vocabulary_size, *last)
 
 
 _WIDTH, _LEFT, _ROOM = 540.0, 8.0, 524.0

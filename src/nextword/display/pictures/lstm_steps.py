@@ -38,7 +38,6 @@ class LSTMSteps:
         bias: NDArray[np.floating],
         *,
         modulation: Sequence[NDArray[np.floating]] = (),
-        cap_input_gate: bool = False,
     ) -> Self:
         r"""Run a layer from a state of zeros, by the equations of `nextword.model.ops.lstm.lstm`.
 
@@ -51,7 +50,6 @@ class LSTMSteps:
             recurrent_kernel: $U$, `(H, 4H)`.
             bias: $b$, `(4H,)`.
             modulation: $R$ `(I, H)` and $r$ `(H,)`, with which $U$ reads $2\sigma(x_t R + r) \odot h_{t-1}$.
-            cap_input_gate: Whether $\min(i, 1 - f)$ replaces $i$.
         """
         hidden_size = len(recurrent_kernel)
         weights, projected = recurrent_kernel.astype(np.float64), inputs @ kernel.astype(np.float64) + bias
@@ -64,8 +62,6 @@ class LSTMSteps:
             m = factor * h
             i, f, g, o = np.split(x + m @ weights, 4)
             i, f, g, o = _sigmoid(i), _sigmoid(f), np.tanh(g), _sigmoid(o)
-            if cap_input_gate:
-                i = np.minimum(i, 1 - f)
             c = f * c + i * g
             h = o * np.tanh(c)
             rows.append((i, f, g, o, c, h, *([m] if modulation else [])))
@@ -88,8 +84,7 @@ class LSTMSteps:
         steps: Self | None = None
         for index in range(layer):
             kernel, recurrent_kernel, bias, *modulation = (weights[f"lstm_{index}/{part}"] for part in parts)
-            capped = architecture.cap_input_gate
-            steps = cls.run(inputs, kernel, recurrent_kernel, bias, modulation=modulation, cap_input_gate=capped)
+            steps = cls.run(inputs, kernel, recurrent_kernel, bias, modulation=modulation)
             inputs = steps.h
         assert steps is not None  # noqa: S101 - there is at least one layer
         return steps
@@ -119,11 +114,6 @@ def require_plain_lstm(architecture: Architecture) -> None:
         raise SettingError(
             f"the model must have the cell lstm for a picture of its gates, but `cell` is {architecture.cell} "
             f"({CELLS[architecture.cell].title}); name another model, such as austen"
-        )
-    if architecture.layer_normalization:
-        raise SettingError(
-            "the model must have no `layer_normalization` for a picture of its gates, because that changes the "
-            "equations, but has; name another model, such as austen"
         )
 
 

@@ -8,17 +8,16 @@ from keras import ops
 
 from nextword.model.cells import CELLS
 from nextword.model.layers.recurrence import HiddenState, Recurrence
-from nextword.model.ops.recurrence import Multiply, Tensors, masked, project, sigmoid
+from nextword.model.ops.recurrence import Multiply, Tensors, project, sigmoid
 
 
 def gru_step(multiply: Multiply, others: Mapping[str, Any], state: Tensors, projected: Any) -> tuple[Tensors, Any]:
     """Compute one step of `GRU` from `projected`, $x_t W$."""
     (hidden,) = state
-    read_back = masked(hidden, others.get("state_mask"))
     z_input, r_input, g_input = ops.split(projected + others["bias"], 3, axis=-1)
-    z_hidden, r_hidden = ops.split(multiply(read_back, "gates"), 2, axis=-1)
+    z_hidden, r_hidden = ops.split(multiply(hidden, "gates"), 2, axis=-1)
     z, r = sigmoid(z_input + z_hidden), sigmoid(r_input + r_hidden)
-    g = ops.tanh(g_input + multiply(r * read_back, "candidate"))
+    g = ops.tanh(g_input + multiply(r * hidden, "candidate"))
     hidden = z * hidden + (1.0 - z) * g
     return (hidden,), hidden
 
@@ -43,7 +42,7 @@ class GRU(Recurrence):
 
     def call(self, inputs: Any, state: HiddenState, training: bool = False) -> tuple[Any, HiddenState]:
         """Run the layer over a window."""
-        weights = self.step_weights(state[0], training)
+        weights = self.step_weights(training)
         width, recurrent_kernel = 2 * self.hidden_size, weights["recurrent_kernel"]
         projected = project(inputs, weights["kernel"], compute_dtype=weights["compute_dtype"])
         kernels = {"gates": recurrent_kernel[:, :width], "candidate": recurrent_kernel[:, width:]}

@@ -37,13 +37,6 @@ class Initialization(Settings):
         seed = self._seed(f"{name}/recurrent_kernel")
         return keras.initializers.Orthogonal(seed=seed) if self.kind == "glorot" else self._uniform(seed)
 
-    def factor(self, name: str, *, num_inputs: int, rank: int) -> Any:
-        r"""Return the initializer for both factors of a low-rank matrix: truncated normal for every `kind`.
-
-        The elements of the product have a variance of about $1 / I$ for `num_inputs` $I$, as in google-deepmind/lamb.
-        """
-        return keras.initializers.TruncatedNormal(stddev=(num_inputs * rank) ** -0.25, seed=self._seed(name))
-
     def lstm_bias(self, forget_bias: float) -> Any:
         """Return the initializer of an LSTM's bias `(4H,)`: zero except for the forget gate."""
 

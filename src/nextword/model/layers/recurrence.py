@@ -1,16 +1,13 @@
 """The base class of all recurrent layers."""
 
-from collections.abc import Mapping
 from typing import Any, ClassVar, NamedTuple
 
-import keras
 from keras import ops
 
 from nextword.model.architecture import Architecture
 from nextword.model.cells import Cell
 from nextword.model.layers.dropout import WeightDrop
 from nextword.model.layers.initialization import InitializedLayer
-from nextword.model.ops.dropout import dropout
 from nextword.model.ops.lstm import LSTMState
 from nextword.model.ops.recurrence import Step, run_recurrence
 
@@ -35,9 +32,6 @@ class Recurrence(InitializedLayer):
 
     Args:
         hidden_size: Width `H` of the hidden state and the cell.
-        state_dropout_rate: Dropout in training on the hidden state that a step reads, with one mask for all steps of a
-            window (Gal and Ghahramani 2016; Melis, Dyer and Blunsom 2018). It does not affect the layer's output or
-            the state after the last step.
         weight_drop_rate: Dropout in training on the recurrent kernel, with a new mask for each window.
         options: Arguments of `nextword.model.layers.initialization.InitializedLayer`.
     """
@@ -45,22 +39,18 @@ class Recurrence(InitializedLayer):
     kind: ClassVar[Cell]
     """Row of the layer in the table of cells."""
 
-    cell_options: ClassVar[Mapping[str, str]] = {}
-    """Arguments specific to this kind of layer, with the names of their fields in `Architecture`."""
+    cell_options: ClassVar[tuple[str, ...]] = ()
+    """Arguments specific to this kind of layer; they are fields of `Architecture`."""
 
     def __init__(
         self,
         hidden_size: int,
         *,
-        state_dropout_rate: float = 0.0,
         weight_drop_rate: float = 0.0,
         **options: Any,
     ) -> None:
         super().__init__(**options)
         self.hidden_size = hidden_size
-        self.state_dropout_rate = state_dropout_rate
-        if state_dropout_rate:
-            self.state_seed = keras.random.SeedGenerator(self.initialization.dropout_seed(f"{self.name}/state"))
         self.weight_drop = WeightDrop(
             weight_drop_rate, seed=self.initialization.dropout_seed(f"{self.name}/weights"), name="weight_drop"
         )
@@ -68,7 +58,7 @@ class Recurrence(InitializedLayer):
     @classmethod
     def arguments_from(cls, architecture: Architecture) -> dict[str, Any]:
         """Return the arguments specific to this kind of layer, read from an architecture."""
-        return {name: getattr(architecture, field) for name, field in cls.cell_options.items()}
+        return {name: getattr(architecture, name) for name in cls.cell_options}
 
     def build(self, input_shape: tuple[int | None, ...]) -> None:
         """Create kernel `(I, G H)`, recurrent kernel `(H, G H)` and bias `(G H,)` for `G` gates side by side."""
@@ -91,43 +81,34 @@ class Recurrence(InitializedLayer):
         zeros = ops.zeros((batch_size, self.hidden_size))
         return STATE_TYPES[self.kind.state](*[zeros] * len(self.kind.state))
 
-    def step_weights(self, hidden: Any, training: bool) -> dict[str, Any]:
-        """Return the weights, the mask and the precision that every kind of layer uses.
-
-        Every step multiplies the hidden state $h_{t-1}$ that it reads by the `state_mask` `(B, H)`.
-        """
+    def step_weights(self, training: bool) -> dict[str, Any]:
+        """Return the weights and the precision that every kind of layer uses."""
         return {
             "kernel": self.kernel,
             "recurrent_kernel": self.weight_drop(self.recurrent_kernel, training=training),
             "bias": self.bias,
-            "state_mask": self._state_mask(hidden) if training and self.state_dropout_rate else None,
             "compute_dtype": self.product_dtype if training else "float32",
         }
 
     def run_step(
         self, step: Step, inputs: Any, state: Any, weights: dict[str, Any], *, kernels: dict[str, Any], **others: Any
     ) -> tuple[Any, Any]:
-        """Run a step over a window, with the mask and the precision of `step_weights`."""
+        """Run a step over a window, with the precision of `step_weights`."""
         hiddens, last = run_recurrence(
             step,
             inputs,
             tuple(state),
             kernels=kernels,
-            others={**others, "state_mask": weights["state_mask"]},
+            others=others,
             compute_dtype=weights["compute_dtype"],
         )
         return hiddens, STATE_TYPES[self.kind.state](*last)
-
-    def _state_mask(self, hidden: Any) -> Any:
-        """Return a mask `(B, H)` of values 0 and $1 / (1 - p)$."""
-        return dropout(ops.ones_like(hidden), self.state_dropout_rate, seed=self.state_seed)
 
     def get_config(self) -> dict[str, Any]:
         """Return the constructor's arguments."""
         return {
             **super().get_config(),
             "hidden_size": self.hidden_size,
-            "state_dropout_rate": self.state_dropout_rate,
             "weight_drop_rate": self.weight_drop.rate,
             **{name: getattr(self, name) for name in self.cell_options},
         }

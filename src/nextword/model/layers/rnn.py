@@ -8,13 +8,13 @@ from keras import ops
 
 from nextword.model.cells import CELLS
 from nextword.model.layers.recurrence import HiddenState, Recurrence
-from nextword.model.ops.recurrence import Multiply, Tensors, masked, project
+from nextword.model.ops.recurrence import Multiply, Tensors, project
 
 
 def rnn_step(multiply: Multiply, others: Mapping[str, Any], state: Tensors, projected: Any) -> tuple[Tensors, Any]:
     """Compute one step of `RNN` from `projected`, $x_t W$."""
     (hidden,) = state
-    recurrent = multiply(masked(hidden, others.get("state_mask")), "recurrent_kernel")
+    recurrent = multiply(hidden, "recurrent_kernel")
     hidden = ops.tanh(projected + recurrent + others["bias"])
     return (hidden,), hidden
 
@@ -36,7 +36,7 @@ class RNN(Recurrence):
 
     def call(self, inputs: Any, state: HiddenState, training: bool = False) -> tuple[Any, HiddenState]:
         """Run the layer over a window."""
-        weights = self.step_weights(state[0], training)
+        weights = self.step_weights(training)
         projected = project(inputs, weights["kernel"], compute_dtype=weights["compute_dtype"])
         kernels = {"recurrent_kernel": weights["recurrent_kernel"]}
         return self.run_step(rnn_step, projected, state, weights, kernels=kernels, bias=weights["bias"])

@@ -1,12 +1,9 @@
 """The LSTM recurrence: a reference for every Keras backend, and the choice of the fast path."""
 
-from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import keras
 from keras import ops
-
-from nextword.model.ops.recurrence import masked, sigmoid
 
 if keras.backend.backend() == "jax":
     from nextword.model.ops import lstm_jax
@@ -26,8 +23,6 @@ def lstm(
     kernel: Any,
     recurrent_kernel: Any,
     bias: Any,
-    cap_input_gate: bool = False,
-    state_mask: Any = None,
     modulation: Any = None,
     compute_dtype: str = "float32",
 ) -> tuple[Any, LSTMState]:
@@ -39,8 +34,7 @@ def lstm(
     $$i, f, o = \sigma(x_t W + h_{t-1} U + b), \quad g = \tanh(x_t W + h_{t-1} U + b)$$
     $$c_t = f \odot c_{t-1} + i \odot g, \quad h_t = o \odot \tanh(c_t)$$
 
-    With `cap_input_gate`, $\min(i, 1 - f)$ replaces $i$: a cell that begins in $[-1, 1]$ stays there. With a
-    `modulation` $s_t$ and a `state_mask` $m$, $U$ reads $h_{t-1} \odot s_t \odot m$.
+    With a `modulation` $s_t$, $U$ reads $h_{t-1} \odot s_t$.
 
     Args:
         inputs: Sequence `(B, T, I)`.
@@ -48,8 +42,6 @@ def lstm(
         kernel: $W$, `(I, 4H)`.
         recurrent_kernel: $U$, `(H, 4H)`.
         bias: $b$, `(4H,)`.
-        cap_input_gate: Whether to cap the input gate.
-        state_mask: $m$, `(B, H)`, the same at every step, without a gradient.
         modulation: $s_t$ of every step `(B, T, H)`.
         compute_dtype: Precision of the matrix products on JAX; everything else is float32, and so are other backends.
 
@@ -57,14 +49,9 @@ def lstm(
         The hidden states `(B, T, H)`, and the state after the last step.
 
     Source:
-        Hochreiter and Schmidhuber (1997), with the forget gate of Gers, Schmidhuber and Cummins (2000). Capped input
-        gate and state mask: Melis, Dyer and Blunsom (2018), section 4.
+        Hochreiter and Schmidhuber (1997), with the forget gate of Gers, Schmidhuber and Cummins (2000).
     """
-    options = {"cap_input_gate": True} if cap_input_gate else {}
-    if state_mask is not None:
-        options["state_mask"] = ops.convert_to_tensor(state_mask)
-    if modulation is not None:
-        options["modulation"] = ops.transpose(modulation, (1, 0, 2))
+    options = {} if modulation is None else {"modulation": ops.transpose(modulation, (1, 0, 2))}
     if keras.backend.backend() != "jax":
         return lstm_reference(inputs, state, kernel=kernel, recurrent_kernel=recurrent_kernel, bias=bias, **options)
     is_for_cudnn = not options and _suits_cudnn(inputs.shape, compute_dtype)
@@ -96,8 +83,6 @@ def lstm_reference(
     kernel: Any,
     recurrent_kernel: Any,
     bias: Any,
-    cap_input_gate: bool = False,
-    state_mask: Any = None,
     modulation: Any = None,
 ) -> tuple[Any, LSTMState]:
     """Run `lstm` exactly as its equations say, one step at a time; `modulation` is `(T, B, H)`."""
@@ -105,9 +90,9 @@ def lstm_reference(
     def step(state: tuple[Any, Any], at_t: Any) -> tuple[tuple[Any, Any], Any]:
         hidden, cell = state
         x_t, *factors = at_t
-        read = masked(hidden * factors[0] if factors else hidden, state_mask)
+        read = hidden * factors[0] if factors else hidden
         gates = x_t @ kernel + read @ recurrent_kernel + bias
-        hidden, cell = update_cell(gates, cell, cap_input_gate=cap_input_gate, sigmoid=ops.sigmoid)
+        hidden, cell = update_cell(gates, cell)
         return (hidden, cell), hidden
 
     steps = [ops.transpose(inputs, (1, 0, 2)), *([] if modulation is None else [modulation])]
@@ -115,23 +100,9 @@ def lstm_reference(
     return ops.transpose(hiddens, (1, 0, 2)), LSTMState(*last)
 
 
-def update_cell(
-    gates: Any,
-    cell: Any,
-    *,
-    cap_input_gate: bool,
-    squash: Callable[[Any], Any] = ops.tanh,
-    sigmoid: Callable[[Any], Any] = sigmoid,
-) -> tuple[Any, Any]:
-    """Return the next hidden state and cell `(B, H)` from the pre-activations `(B, 4H)` and the cell.
-
-    The reference and the cells with other steps run this. The fast path on JAX, `lstm_jax`, repeats it, because its
-    gradient also needs the gates.
-    """
+def update_cell(gates: Any, cell: Any) -> tuple[Any, Any]:
+    """Return the next hidden state and cell `(B, H)` from the pre-activations `(B, 4H)` and the cell."""
     i, f, g, o = ops.split(gates, 4, axis=-1)
-    i, f, g, o = sigmoid(i), sigmoid(f), ops.tanh(g), sigmoid(o)
-    if cap_input_gate:
-        i = ops.minimum(i, 1.0 - f)
+    i, f, g, o = ops.sigmoid(i), ops.sigmoid(f), ops.tanh(g), ops.sigmoid(o)
     cell = f * cell + i * g
-    hidden = o * squash(cell)
-    return hidden, cell
+    return o * ops.tanh(cell), cell

@@ -27,7 +27,7 @@ import keras
 from jax.experimental import rnn
 
 from nextword.model.ops.products import flat, matmul, transposed, transposed_matmul, weight_gradient
-from nextword.model.ops.recurrence import masked, sigmoid
+from nextword.model.ops.recurrence import sigmoid
 
 _Arrays = tuple[jax.Array, ...]
 
@@ -37,7 +37,7 @@ MIN_CUDNN_TOKENS = 256
 """Tokens `B * T` of the smallest window for which cuDNN is faster, although each call packs the weights."""
 
 
-@partial(jax.jit, static_argnums=6, static_argnames="cap_input_gate")  # otherwise compiled at every call
+@partial(jax.jit, static_argnums=6)  # otherwise compiled at every call
 def lstm_recurrence(
     inputs: jax.Array,
     hidden: jax.Array,
@@ -47,8 +47,6 @@ def lstm_recurrence(
     bias: jax.Array,
     compute_dtype: str,
     *,
-    cap_input_gate: bool = False,
-    state_mask: jax.Array | None = None,
     modulation: jax.Array | None = None,
 ) -> _Arrays:
     """Run the recurrence of `nextword.model.ops.lstm.lstm` over time-major `inputs` `(T, B, I)`.
@@ -56,39 +54,37 @@ def lstm_recurrence(
     Returns:
         The hidden states `(T, B, H)`, and the last hidden state and cell `(B, H)`.
     """
-    arrays = (state_mask, modulation, inputs, hidden, cell, kernel, recurrent_kernel, bias)
-    outputs: _Arrays = _recurrence(compute_dtype, cap_input_gate, arrays)
+    arrays = (modulation, inputs, hidden, cell, kernel, recurrent_kernel, bias)
+    outputs: _Arrays = _recurrence(compute_dtype, arrays)
     return outputs
 
 
-@partial(jax.custom_vjp, nondiff_argnums=(0, 1))
-def _recurrence(compute_dtype: str, cap_input_gate: bool, arrays: tuple[Any, ...]) -> _Arrays:
-    return _forward(compute_dtype, cap_input_gate, arrays)[0]
+@partial(jax.custom_vjp, nondiff_argnums=(0,))
+def _recurrence(compute_dtype: str, arrays: tuple[Any, ...]) -> _Arrays:
+    return _forward(compute_dtype, arrays)[0]
 
 
-def _forward(compute_dtype: str, cap_input_gate: bool, arrays: tuple[Any, ...]) -> tuple[_Arrays, tuple[Any, ...]]:
-    mask, modulation, inputs, hidden, cell, kernel, recurrent_kernel, bias = arrays
+def _forward(compute_dtype: str, arrays: tuple[Any, ...]) -> tuple[_Arrays, tuple[Any, ...]]:
+    modulation, inputs, hidden, cell, kernel, recurrent_kernel, bias = arrays
     projected = matmul(flat(inputs), kernel, compute_dtype).reshape(*inputs.shape[:2], -1)  # (T, B, 4H)
     recurrent = recurrent_kernel.astype(compute_dtype)
 
     def step(state: _Arrays, at_t: tuple[Any, ...]) -> tuple[_Arrays, _Arrays]:
         (hidden, cell), (projected_t, modulation_t) = state, at_t
-        gates = projected_t + matmul(_read(hidden, mask, modulation_t), recurrent, compute_dtype) + bias
+        gates = projected_t + matmul(_read(hidden, modulation_t), recurrent, compute_dtype) + bias
         i, f, into_g, o = jnp.split(gates, 4, axis=-1)
         i, f, g, o = sigmoid(i), sigmoid(f), jnp.tanh(into_g), sigmoid(o)
-        cell = f * cell + (jnp.minimum(i, 1.0 - f) if cap_input_gate else i) * g
+        cell = f * cell + i * g
         hidden = o * jnp.tanh(cell)
         kept = (_folded(i), _folded(f), into_g, _folded(o))
         return (hidden, cell), (hidden, cell, *(array.astype(compute_dtype) for array in kept))
 
     last, (hiddens, cells, *kept) = jax.lax.scan(step, (hidden, cell), (projected, modulation))
-    return (hiddens, *last), (mask, modulation, inputs, hidden, cell, kernel, recurrent_kernel, hiddens, cells, *kept)
+    return (hiddens, *last), (modulation, inputs, hidden, cell, kernel, recurrent_kernel, hiddens, cells, *kept)
 
 
-def _backward(
-    compute_dtype: str, cap_input_gate: bool, residuals: tuple[Any, ...], gradients: _Arrays
-) -> tuple[tuple[Any, ...]]:
-    mask, modulation, inputs, hidden, cell, kernel, recurrent_kernel, hiddens, cells, *kept = residuals
+def _backward(compute_dtype: str, residuals: tuple[Any, ...], gradients: _Arrays) -> tuple[tuple[Any, ...]]:
+    modulation, inputs, hidden, cell, kernel, recurrent_kernel, hiddens, cells, *kept = residuals
     d_hiddens, d_hidden, d_cell = gradients
     previous_cells = jnp.concatenate((cell[None], cells[:-1]))
     recurrent_transposed = transposed(recurrent_kernel, compute_dtype)
@@ -101,19 +97,13 @@ def _backward(
         squashed = jnp.tanh(cell_t)
         d_hidden = d_state[0] + d_hidden_t
         d_cell = d_state[1] + d_hidden * o * (1.0 - squashed * squashed)
-        if cap_input_gate:
-            capped = i > 1.0 - f
-            d_i = jnp.where(capped, 0.0, d_cell * g * slope_i)
-            d_f = d_cell * (previous_cell - jnp.where(capped, g, 0.0)) * slope_f
-            d_g = d_cell * jnp.minimum(i, 1.0 - f) * (1.0 - g * g)
-        else:
-            d_i = d_cell * g * slope_i
-            d_f = d_cell * previous_cell * slope_f
-            d_g = d_cell * i * (1.0 - g * g)
+        d_i = d_cell * g * slope_i
+        d_f = d_cell * previous_cell * slope_f
+        d_g = d_cell * i * (1.0 - g * g)
         d_o = d_hidden * squashed * slope_o
         d_gates = jnp.stack((d_i, d_f, d_g, d_o), axis=1).astype(compute_dtype)
         d_gates = d_gates.reshape(d_gates.shape[0], -1)  # (B, 4H)
-        d_read = masked(matmul(d_gates, recurrent_transposed, compute_dtype), mask)
+        d_read = matmul(d_gates, recurrent_transposed, compute_dtype)
         if modulation_t is None:
             return (d_read, d_cell * f), (d_gates, None)
         return (d_read * modulation_t, d_cell * f), (d_gates, d_read)
@@ -125,14 +115,14 @@ def _backward(
     d_gates = flat(d_gates)  # (T * B, 4H)
     d_inputs = transposed_matmul(d_gates, kernel, compute_dtype).reshape(inputs.shape)
     d_kernel = weight_gradient(flat(inputs), d_gates, compute_dtype)
-    d_recurrent = weight_gradient(flat(_read(previous_hiddens, mask, modulation)), d_gates, compute_dtype)
+    d_recurrent = weight_gradient(flat(_read(previous_hiddens, modulation)), d_gates, compute_dtype)
     d_bias = d_gates.astype(jnp.float32).sum(axis=0)
-    return ((None, d_modulation, d_inputs, d_hidden, d_cell, d_kernel, d_recurrent, d_bias),)
+    return ((d_modulation, d_inputs, d_hidden, d_cell, d_kernel, d_recurrent, d_bias),)
 
 
-def _read(hidden: jax.Array, mask: jax.Array | None, modulation: jax.Array | None) -> jax.Array:
+def _read(hidden: jax.Array, modulation: jax.Array | None) -> jax.Array:
     """Return the hidden state that the recurrent kernel reads."""
-    return masked(hidden if modulation is None else hidden * modulation, mask)
+    return hidden if modulation is None else hidden * modulation
 
 
 def _folded(gate: jax.Array) -> jax.Array:

@@ -83,8 +83,3 @@ def project(inputs: Any, kernel: Any, *, compute_dtype: str = "float32") -> Any:
 def sigmoid(x: Any) -> Any:
     """Return the logistic function, computed with tanh: XLA evaluates it much faster than exp on a CPU."""
     return 0.5 * ops.tanh(0.5 * x) + 0.5
-
-
-def masked(hidden: Any, mask: Any) -> Any:
-    """Return the hidden state times the mask `(B, H)`, if there is one."""
-    return hidden if mask is None else hidden * ops.stop_gradient(mask)

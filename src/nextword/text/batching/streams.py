@@ -16,7 +16,7 @@ Mask = NDArray[np.bool_]
 _LENGTH_UNIT = 5
 _LENGTH_SPREAD = 5.0
 _SHORT_WINDOWS = 0.05
-_SHIFTS, _LENGTHS, _RESETS = range(3)
+_SHIFTS, _LENGTHS = range(2)
 
 _VALID_STEPS = 64
 _BURN_IN = 128
@@ -99,7 +99,7 @@ class Streams(_RowsOfText):
 class VariedStreams(_RowsOfText):
     r"""Windows over parallel streams that differ in every epoch.
 
-    Rows, padding and carried state are those of `nextword.text.batching.streams.Streams`. Three options are
+    Rows, padding and carried state are those of `nextword.text.batching.streams.Streams`. Two options are
     independent:
 
     - `variable_num_steps` draws the length of a window from $\mathcal{N}(n, 5)$, where $n$ is `num_steps` in 95 % of
@@ -108,8 +108,6 @@ class VariedStreams(_RowsOfText):
     - `shuffle = "partial"` begins each row at a random position of its text and wraps around at its end. The rows of a
       batch are then combined differently in every epoch (Press 2019). A run that would end within an epoch begins
       within one instead.
-    - `reset_rate` is the probability that the state of a row is cleared before a window. The model then learns to
-      begin a text (Melis et al. 2020).
 
     The lengths are drawn once and permuted in every epoch, so all epochs have the same number of steps. A window
     depends only on its step and the seed.
@@ -132,7 +130,7 @@ class VariedStreams(_RowsOfText):
         offsets = np.arange(edges[index], edges[index + 1])
         inside = offsets < self._row_lengths[:, None]  # (B, T)
         shifted = (offsets + self._shifts_of(epoch)[:, None]) % np.maximum(self._row_lengths, 1)[:, None]
-        positions, reset = self._row_starts[:, None] + shifted, self._resets_of(step) | (index == 0)
+        positions, reset = self._row_starts[:, None] + shifted, np.full(self.batch_size, index == 0)
         return self._cut(positions, inside=inside, counted=inside, reset=reset)
 
     def order(self, planned_steps: Sequence[int], round_steps: int) -> NDArray[np.int64]:
@@ -197,11 +195,6 @@ class VariedStreams(_RowsOfText):
         if self._options.shuffle == "none":
             return np.zeros(self.batch_size, np.int64)
         return self._random(_SHIFTS, epoch).integers(np.maximum(self._row_lengths, 1))
-
-    def _resets_of(self, step: int) -> Mask:
-        if not self._options.reset_rate:
-            return np.zeros(self.batch_size, np.bool_)
-        return self._random(_RESETS, step).random(self.batch_size) < self._options.reset_rate
 
     def _random(self, *key: int) -> np.random.Generator:
         return np.random.default_rng((self._options.shuffle_seed, *key))

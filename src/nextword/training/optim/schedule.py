@@ -1,6 +1,5 @@
 """Schedules: the learning rate as a function of the step."""
 
-import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -16,9 +15,6 @@ from nextword.training.plan import Plan
 
 Rate = float | Callable[[Any], Any]
 """A constant, or a Keras schedule."""
-
-# As in fastai: the peak is 25 times the first learning rate, which is 10,000 times the last.
-_CYCLE_RISE, _CYCLE_FALL, _CYCLE_MOMENTUM_DROP = 25.0, 1e4, 0.1
 
 
 @dataclass(frozen=True, eq=False)
@@ -54,36 +50,6 @@ class StepDecay(schedules.LearningRateSchedule):
 
 
 @dataclass(frozen=True, eq=False)
-class OneCycle(schedules.LearningRateSchedule):
-    r"""Two phases, start to middle and middle to end, each half a cosine wave.
-
-    $$v(t) = v_1 + \tfrac{1}{2} (v_0 - v_1) (1 + \cos \pi p)$$
-
-    $p$ is the fraction of the phase that is done, and $v_0$ and $v_1$ are the values at its two ends. In one cycle the
-    learning rate goes up and down, and the momentum down and up.
-
-    Source:
-        Smith (2018), "A disciplined approach to neural network hyper-parameters"; the cosines are those of fastai.
-    """
-
-    start: float  # value of the first step
-    middle: float  # value at the end of the warm-up
-    end: float  # value after the last step
-    warmup_steps: int  # steps from start to middle
-    total_steps: int  # steps of the whole run
-
-    def __call__(self, step: Any) -> Any:
-        """Return the value of `step`, counted from 0."""
-        step = ops.cast(step, "float32")
-        rising = step < self.warmup_steps
-        up = step / max(1, self.warmup_steps)
-        down = (step - self.warmup_steps) / max(1, self.total_steps - self.warmup_steps)
-        begin, end = ops.where(rising, self.start, self.middle), ops.where(rising, self.middle, self.end)
-        over = ops.clip(ops.where(rising, up, down), 0.0, 1.0)
-        return end + 0.5 * (begin - end) * (1.0 + ops.cos(math.pi * over))
-
-
-@dataclass(frozen=True, eq=False)
 class RescaledByLength(schedules.LearningRateSchedule):
     """A learning rate scaled by the length of each step's window (Merity, Keskar and Socher 2018, section 4.1).
 
@@ -102,26 +68,13 @@ class RescaledByLength(schedules.LearningRateSchedule):
 
 
 def make_schedule(options: TrainingOptions, plan: Plan) -> Rate:
-    """Return the learning rate of a run or its schedule; under `plateau`, the run changes it between rounds."""
+    """Return the learning rate of a run or its schedule."""
     rate, total_steps = options.learning_rate, plan.total_steps
-    warmup_steps = round(options.warmup_fraction * total_steps)
     if options.schedule == "linear":
-        return LinearToZero(rate, warmup_steps, total_steps)
-    if options.schedule == "one_cycle":
-        start, end = rate / _CYCLE_RISE, rate / (_CYCLE_RISE * _CYCLE_FALL)
-        return OneCycle(start, rate, end, warmup_steps, total_steps)
+        return LinearToZero(rate, round(options.warmup_fraction * total_steps), total_steps)
     if options.schedule == "step":
         return StepDecay(rate, options.decay_factor, options.constant_epochs, plan.steps_per_epoch)
     return rate
-
-
-def make_momentum(options: TrainingOptions, plan: Plan) -> Rate:
-    """Return Adam's `beta_1` or its schedule; under `one_cycle`, it is low while the learning rate is high."""
-    if options.schedule != "one_cycle":
-        return options.beta_1
-    lowest = max(0.0, options.beta_1 - _CYCLE_MOMENTUM_DROP)
-    warmup_steps = round(options.warmup_fraction * plan.total_steps)
-    return OneCycle(options.beta_1, lowest, options.beta_1, warmup_steps, plan.total_steps)
 
 
 class ScheduleProgress:

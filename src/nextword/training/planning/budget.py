@@ -13,7 +13,7 @@ from nextword.text.batching.window import Windows
 from nextword.text.corpus import Corpus
 from nextword.training.config import RunConfig
 from nextword.training.context import RunContext
-from nextword.training.plan import SCHEDULES_ENDING_AT_ZERO, Plan, TimePlan, require_schedule_ending_at_zero
+from nextword.training.plan import Plan, TimePlan, require_schedule_ending_at_zero
 from nextword.training.planning.auto_settings import (
     MIDDLE_WIDTH,
     WIDTHS,
@@ -165,7 +165,7 @@ def _max_epochs(num_words: int, *, has_base: bool = False) -> float:
 
 def _with_schedule_ending_at_zero(config: RunConfig, context: RunContext) -> RunConfig:
     schedule = config.training.schedule
-    if schedule in SCHEDULES_ENDING_AT_ZERO:
+    if schedule == "linear":
         return config
     if "schedule" in config.given.get("training", {}):
         require_schedule_ending_at_zero(config.training)
@@ -236,9 +236,10 @@ def _num_rounds(validations: float) -> int:
 
 def _with_sampled_softmax(config: RunConfig, vocabulary_size: int) -> RunConfig:
     """Return the settings with candidates in place of a large vocabulary, if they allow it."""
-    training, candidates = config.training, candidates_of(vocabulary_size)
-    allowed = training.sampled_softmax is None and not config.model.adaptive_cutoffs and config.model.mixture_size == 1
-    return config.with_choices({"training": {"sampled_softmax": candidates}}) if allowed and candidates else config
+    candidates = candidates_of(vocabulary_size)
+    if config.training.sampled_softmax is not None or not candidates:
+        return config
+    return config.with_choices({"training": {"sampled_softmax": candidates}})
 
 
 def _with_size(

@@ -26,7 +26,6 @@ _OTHER_CASE = 0.02
 _EMBEDDING = "embedding/embeddings"
 _KERNEL = "projection/kernel"
 _BIAS = "projection/bias"
-_NARROWING = "projection/narrowing_kernel"
 
 Floats = NDArray[np.float64]
 Ids = NDArray[np.int64]
@@ -34,12 +33,12 @@ Ids = NDArray[np.int64]
 
 @dataclass(frozen=True, eq=False)
 class _Pass:
-    """What one pass of the base over the text gives; `W` is the width of the vectors before the output."""
+    """What one pass of the base over the text gives."""
 
     counts: Floats  # how often each word of the merged vocabulary was predicted `(V,)`
     probabilities: Floats  # mean probability of each word of the base `(U,)`
-    contexts: Floats  # sum of what each word was predicted from `(V, W)`
-    sample: Floats  # some of these vectors `(S, W)`
+    contexts: Floats  # sum of the hidden states that each word was predicted from `(V, H)`
+    sample: Floats  # some of these vectors `(S, H)`
     log_normalizers: Floats  # the logarithm of the softmax's denominator at each of them `(S,)`
 
 
@@ -111,8 +110,7 @@ def _read(base: Bundle, floats: dict[str, NDArray[np.float32]], tokenizer: Token
     engine = KerasEngine(model, end_id=base.tokenizer.vocabulary.end_id)
     windows = validation_streams(ids, end_id=tokenizer.vocabulary.end_id)
     state, size = engine.start(windows.batch_size), tokenizer.vocabulary_size
-    width = base.architecture.embedding_size if _NARROWING in floats else base.architecture.hidden_sizes[-1]
-    counts, contexts = np.zeros(size), np.zeros((size, width))
+    counts, contexts = np.zeros(size), np.zeros((size, base.architecture.hidden_sizes[-1]))
     probabilities = np.zeros(base.architecture.vocabulary_size)
     sample, normalizers = list[Floats](), list[Floats]()
     every = max(1, windows.steps_per_epoch * windows.words_per_step // _MAX_SAMPLE)
@@ -123,7 +121,6 @@ def _read(base: Bundle, floats: dict[str, NDArray[np.float32]], tokenizer: Token
         counted = window.weights > 0
         targets, log_probs = window.targets[counted], prediction.log_probs[counted]
         vectors = np.asarray(prediction.hidden)[counted]  # (n, H)
-        vectors = vectors @ floats[_NARROWING] if _NARROWING in floats else vectors
         probabilities += np.exp(log_probs).sum(axis=0, dtype=np.float64)
         counts += np.bincount(targets, minlength=size)
         places = (targets, np.arange(len(targets)))

@@ -114,8 +114,7 @@ def initialize_from_counts(model: LanguageModel, ids: TokenIds, counts: NDArray[
     count. Training then begins with a unigram model and with similar embeddings for words of similar use, instead of
     learning both first.
 
-    A word without a vector keeps its random row. The bias of an adaptive softmax stays zero, because its classes are
-    not words.
+    A word without a vector keeps its random row.
     """
     weights, architecture = model.named_weights(), model.architecture
     size, width = architecture.vocabulary_size, architecture.embedding_size
@@ -123,9 +122,8 @@ def initialize_from_counts(model: LanguageModel, ids: TokenIds, counts: NDArray[
     vectors *= np.float32(architecture.initializer_scale / np.sqrt(3.0))
     has_vector = vectors.any(axis=1, keepdims=True)
     weights[_EMBEDDING] = np.where(has_vector, vectors, weights[_EMBEDDING])
-    if _BIAS in weights:
-        seen = counts + _BIAS_SMOOTHING
-        weights[_BIAS] = np.log(seen / seen.sum()).astype(np.float32)
+    seen = counts + _BIAS_SMOOTHING
+    weights[_BIAS] = np.log(seen / seen.sum()).astype(np.float32)
     model.set_named_weights(weights)
 
 

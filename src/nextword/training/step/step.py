@@ -79,7 +79,6 @@ class TrainingStep:
         unknown_id: int | None = None,
         is_anchored: bool = False,
     ) -> None:
-        options.check_softmax(model.architecture)
         self.model = model
         self.options = options
         self.plan = plan
@@ -146,8 +145,6 @@ class TrainingStep:
         """Update learning rate and weight averages after a round."""
         if plan.time is not None:
             self.optimizer.schedule_progress.plan(progress.steps, plan.total_steps)
-        if self.options.schedule == "plateau":
-            self.optimizer.learning_rate = self.options.learning_rate * progress.rate_factor
         self.optimizer.averages.end_round(progress)
 
     def capture(self) -> Arrays:

@@ -30,7 +30,7 @@ COMPLETIONS = {
     "nextword train --prese": ["--preset"],
     "nextword train aus": ["austen"],
     "nextword train austen --preset qu": ["quick"],
-    "nextword presets mog": ["mogrifier"],
+    "nextword presets awd": ["awd-lstm", "awd-lstm-wt2"],
     "nextword generate runs/demo --decoding gr": ["greedy"],
     "nextword suggest runs/de": ["runs/de"],
     "nextword suggest aus": ["aus", "austen"],

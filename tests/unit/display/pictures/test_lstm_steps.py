@@ -63,8 +63,6 @@ def test_a_layer_that_is_not_there_is_refused(layer: int) -> None:
     [
         ("gru", r"must have the cell lstm .*, but `cell` is gru \(GRU\)"),
         ("rnn", "but `cell` is rnn"),
-        ("mogrifier", "but `cell` is mogrifier_lstm"),
-        ("normalized", "must have no `layer_normalization`"),
     ],
 )
 def test_another_cell_is_refused(name: str, rule: str) -> None:

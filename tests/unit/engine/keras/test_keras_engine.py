@@ -51,10 +51,8 @@ def step_through(engine: KerasEngine, inputs: TokenIds) -> NDArray[np.float32]:
     "changes",
     [
         {"tied": True},
-        {"adaptive_cutoffs": (2, 7)},
-        {"mixture_size": 3},
-        {"mixture_size": 3, "tied": True, "hidden_sizes": (6, 8)},
-        {"narrowed_output": True, "tied": True, "hidden_sizes": (6, 8)},
+        {"state_modulation": True},
+        {"cell": "gru"},
     ],
     ids=str,
 )

@@ -15,14 +15,11 @@ import pytest
 import nextword.model
 import nextword.model.layers
 from nextword.model.architecture import Architecture
-from nextword.model.layers.adaptive_projection import AdaptiveProjection
 from nextword.model.layers.dropout import Dropout, EmbeddingDropout, WeightDrop
 from nextword.model.layers.gru import GRU
 from nextword.model.layers.initialization import Initialization, InitializedLayer
 from nextword.model.layers.lstm import LSTM
-from nextword.model.layers.mixture_projection import MixtureProjection
-from nextword.model.layers.mogrifier_lstm import MogrifierLSTM
-from nextword.model.layers.output_projection import OutputProjection, Projection
+from nextword.model.layers.output_projection import OutputProjection
 from nextword.model.layers.recurrence import HiddenState, Recurrence
 from nextword.model.layers.rnn import RNN
 from nextword.model.ops.lstm import LSTMState
@@ -55,19 +52,12 @@ class Case(NamedTuple):
 
 CASES = {
     "LSTM": Case(
-        lambda **options: LSTM(4, forget_bias=0.5, initialization=OTHER_THAN_DEFAULT, **options),
-        (numbers(2, 3, 5), LSTMState(numbers(2, 4), numbers(2, 4))),
-        has_training=True,
-    ),
-    "MogrifierLSTM": Case(
-        lambda **options: MogrifierLSTM(
-            4, num_rounds=3, rank=2, forget_bias=0.5, cap_input_gate=True, initialization=OTHER_THAN_DEFAULT, **options
-        ),
+        lambda **options: LSTM(4, forget_bias=0.5, state_modulation=True, initialization=OTHER_THAN_DEFAULT, **options),
         (numbers(2, 3, 5), LSTMState(numbers(2, 4), numbers(2, 4))),
         has_training=True,
     ),
     "GRU": Case(
-        lambda **options: GRU(4, state_dropout_rate=0.5, initialization=OTHER_THAN_DEFAULT, **options),
+        lambda **options: GRU(4, weight_drop_rate=0.5, initialization=OTHER_THAN_DEFAULT, **options),
         (numbers(2, 3, 5), HiddenState(numbers(2, 4))),
         has_training=True,
     ),
@@ -81,36 +71,6 @@ CASES = {
     ),
     "OutputProjection, tied": Case(
         lambda **options: OutputProjection(7, tied=True, **options), (numbers(2, 3, 5), numbers(7, 5))
-    ),
-    "AdaptiveProjection": Case(
-        lambda **options: AdaptiveProjection(
-            7, cutoffs=(2, 4), tail_widths=(3, 2), initialization=OTHER_THAN_DEFAULT, **options
-        ),
-        (numbers(2, 3, 5),),
-    ),
-    "MixtureProjection": Case(
-        lambda **options: MixtureProjection(
-            7,
-            mixture_size=2,
-            latent_size=4,
-            latent_dropout_rate=0.5,
-            locked_dropout=True,
-            initialization=OTHER_THAN_DEFAULT,
-            **options,
-        ),
-        (numbers(2, 3, 5),),
-        has_training=True,
-    ),
-    "MixtureProjection, tied": Case(
-        lambda **options: MixtureProjection(7, mixture_size=2, latent_size=4, tied=True, **options),
-        (numbers(2, 3, 5), numbers(7, 4)),
-    ),
-    "OutputProjection, narrowed": Case(
-        lambda **options: OutputProjection(
-            7, latent_size=4, latent_dropout_rate=0.5, locked_dropout=True, initialization=OTHER_THAN_DEFAULT, **options
-        ),
-        (numbers(2, 3, 5),),
-        has_training=True,
     ),
     "CarriedState": Case(
         lambda **options: CarriedState((4, 3), 2, **options), (np.array([True, False]),), multiplies=False
@@ -159,7 +119,7 @@ def test_the_table_has_all_layers() -> None:
             members = vars(importlib.import_module(module.name)).values()
             classes = [member for member in members if isinstance(member, type) and member.__module__ == module.name]
             found |= {kind for kind in classes if issubclass(kind, keras.layers.Layer)}
-    layers = {kind for kind in found - {InitializedLayer, Projection, Recurrence} if not issubclass(kind, keras.Model)}
+    layers = {kind for kind in found - {InitializedLayer, Recurrence} if not issubclass(kind, keras.Model)}
     assert layers == {type(case.make()) for case in CASES.values()}
 
 

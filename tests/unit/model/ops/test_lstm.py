@@ -60,17 +60,8 @@ def test_an_nvidia_gpu_uses_cudnn_for_large_windows_in_float32() -> None:
 
 
 @pytest.mark.usefixtures("card")
-@pytest.mark.parametrize(
-    "options",
-    [
-        {"cap_input_gate": True},
-        {"state_mask": np.ones((2, 4), np.float32)},
-        {"modulation": np.ones((2, LARGE, 4), np.float32)},
-    ],
-    ids=lambda options: next(iter(options)),
-)
-def test_options_that_cudnn_lacks_use_the_scan(options: dict[str, Any]) -> None:
-    assert not uses_cudnn(**options)
+def test_a_modulated_state_uses_the_scan() -> None:
+    assert not uses_cudnn(modulation=np.ones((2, LARGE, 4), np.float32))
 
 
 def test_another_gpu_uses_the_scan(card: SimpleNamespace) -> None:

@@ -122,26 +122,14 @@ def test_bfloat16_keeps_the_gradient_of_a_nearly_saturated_gate(gate: int, bias:
 
 
 @pytest.mark.parametrize(("compute_dtype", "tolerance"), [("float32", 1e-5), ("bfloat16", 4e-2)])
-@pytest.mark.parametrize("cap_input_gate", [False, True])
-@pytest.mark.parametrize("masked", [False, True])
-def test_options_match_the_values_and_gradients_of_the_reference(
-    compute_dtype: str, tolerance: float, cap_input_gate: bool, masked: bool
+def test_a_modulated_state_matches_the_values_and_gradients_of_the_reference(
+    compute_dtype: str, tolerance: float
 ) -> None:
-    mask = np.random.default_rng(4).choice((0.0, 2.0), size=(3, 4)).astype(np.float32) if masked else None
-    options: dict[str, Any] = {"cap_input_gate": cap_input_gate, "state_mask": mask}
+    factors = np.random.default_rng(4).uniform(0.0, 2.0, size=(3, 5, 4)).astype(np.float32)
     arrays, cotangents = drawn((3, 5, 7, 4), seed=1)
-    fast = values_and_gradients(partial(lstm, **options), arrays, cotangents, compute_dtype=compute_dtype)
-    reference = values_and_gradients(partial(lstm_reference, **options), arrays, cotangents)
-    plain = values_and_gradients(lstm_reference, arrays, cotangents)
-    assert_near(fast, reference, tolerance)
-    assert np.allclose(reference[0][0], plain[0][0], atol=1e-2) == (not cap_input_gate and not masked)
-
-
-def test_no_gradient_flows_into_the_state_mask() -> None:
-    arrays, _ = drawn((2, 3, 4, 5))
-    weights: dict[str, Any] = {name: arrays[name] for name in ("kernel", "recurrent_kernel", "bias")}
-
-    def total(mask: Any) -> Any:
-        return lstm(arrays["inputs"], LSTMState(arrays["hidden"], arrays["cell"]), **weights, state_mask=mask)[0].sum()
-
-    assert not np.any(jax.grad(total)(np.full((2, 5), 2.0, np.float32)))
+    fast = partial(lstm, modulation=factors)
+    found = values_and_gradients(fast, arrays, cotangents, compute_dtype=compute_dtype)
+    slow = partial(lstm_reference, modulation=factors.transpose(1, 0, 2))
+    reference = values_and_gradients(slow, arrays, cotangents)
+    assert_near(found, reference, tolerance)
+    assert not np.allclose(reference[0][0], values_and_gradients(lstm_reference, arrays, cotangents)[0][0], atol=1e-2)

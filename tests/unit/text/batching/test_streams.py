@@ -17,7 +17,6 @@ VARIATIONS = st.fixed_dictionaries(
         "num_steps": st.integers(1, 40),
         "variable_num_steps": st.booleans(),
         "shuffle": st.sampled_from(["none", "partial"]),
-        "reset_rate": st.sampled_from([0.0, 0.3]),
         "shuffle_seed": st.integers(0, 3),
     }
 )
@@ -127,14 +126,13 @@ def test_a_window_depends_only_on_its_step_and_the_seed(options: Any, step: int)
 
 
 def test_another_seed_gives_other_windows() -> None:
-    options = {"batch_size": 4, "num_steps": 12, "variable_num_steps": True, "shuffle": "partial", "reset_rate": 0.3}
+    options = {"batch_size": 4, "num_steps": 12, "variable_num_steps": True, "shuffle": "partial"}
     one, other = (varied(600, shuffle_seed=seed, **options) for seed in (0, 1))
     assert not np.array_equal(one.window(0).targets[:, :3], other.window(0).targets[:, :3])
     lengths = [streams.relative_lengths(40) for streams in (one, other)]
     assert lengths[0] is not None
     assert lengths[1] is not None
     assert not np.array_equal(lengths[0], lengths[1])
-    assert any(not np.array_equal(one.window(step).reset, other.window(step).reset) for step in range(1, 9))
 
 
 @given(st.integers(1, 7), st.integers(1, 9), st.integers(0, 60))
@@ -215,13 +213,11 @@ def test_a_run_whose_end_is_planned_again_reads_no_window_twice_and_ends_with_wh
         assert np.array_equal(order[-whole:], order[-whole] + np.arange(whole))
 
 
-def test_rows_are_reset_at_random_and_at_the_beginning_of_an_epoch() -> None:
-    streams = varied(40_000, batch_size=20, num_steps=2, reset_rate=0.1)
-    resets = np.array([streams.window(step).reset for step in range(1, streams.steps_per_epoch)])
-    assert resets.mean() == pytest.approx(0.1, abs=0.01)
-    assert (resets.any(axis=1) & ~resets.all(axis=1)).any()  # each row independently
-    assert streams.window(0).reset.all()
-    assert streams.window(streams.steps_per_epoch).reset.all()
+def test_rows_are_reset_only_at_the_beginning_of_an_epoch() -> None:
+    streams = varied(400, batch_size=20, num_steps=2)
+    resets = np.array([streams.window(step).reset for step in range(streams.steps_per_epoch + 1)])
+    assert resets.all(axis=1).tolist() == [True, *[False] * (streams.steps_per_epoch - 1), True]
+    assert not resets[1:-1].any()
 
 
 def test_plain_streams_have_no_relative_lengths() -> None:
@@ -231,7 +227,7 @@ def test_plain_streams_have_no_relative_lengths() -> None:
     assert isinstance(make_windows(ids, BatchOptions(batch_size=2, shuffle="partial"), end_id=0), VariedStreams)
 
 
-@pytest.mark.parametrize("option", [{"variable_num_steps": True}, {"shuffle": "partial"}, {"reset_rate": 0.1}], ids=str)
+@pytest.mark.parametrize("option", [{"variable_num_steps": True}, {"shuffle": "partial"}], ids=str)
 def test_only_streams_vary(option: dict[str, Any]) -> None:
     with pytest.raises(SettingError, match=f"`{next(iter(option))}` needs `windows` = 'streams'"):
         BatchOptions(windows="successive", **option)

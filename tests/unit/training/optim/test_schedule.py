@@ -1,4 +1,3 @@
-import math
 from typing import Any
 
 import jax
@@ -10,11 +9,9 @@ from hypothesis import strategies as st
 
 from nextword.training.optim.schedule import (
     LinearToZero,
-    OneCycle,
     Rate,
     RescaledByLength,
     StepDecay,
-    make_momentum,
     make_schedule,
 )
 from nextword.training.options import TrainingOptions
@@ -89,25 +86,6 @@ def test_step_without_constant_epochs_is_multiplied_in_the_first() -> None:
     assert rates(StepDecay(1.0, factor=0.5, constant_epochs=0, steps_per_epoch=2), 0, 2) == [0.5, 0.25]
 
 
-def test_one_cycle_rises_and_falls_on_half_cosines() -> None:
-    schedule = OneCycle(0.1, 0.9, 0.0, warmup_steps=4, total_steps=12)
-    half = 0.5 - math.sqrt(0.5) / 2  # of the way, after a quarter of the time
-    assert rates(schedule, 0, 1, 2, 4) == pytest.approx([0.1, 0.1 + 0.8 * half, 0.5, 0.9])
-    assert rates(schedule, 6, 8, 12) == pytest.approx([0.9 - 0.9 * half, 0.45, 0.0], abs=1e-7)
-
-
-@settings(deadline=None)
-@given(st.integers(1, 300), st.data())
-def test_one_cycle_never_leaves_its_ends_and_turns_once(total_steps: int, data: st.DataObject) -> None:
-    warmup_steps = data.draw(st.integers(0, total_steps - 1))
-    curve = OneCycle(0.2, 1.0, 0.0, warmup_steps=warmup_steps, total_steps=total_steps)(keras.ops.arange(303))
-    values = np.asarray(keras.ops.convert_to_numpy(curve), np.float64)
-    assert values.min() >= -1e-6
-    assert values.max() <= 1.0 + 1e-6
-    assert np.all(np.diff(values[: warmup_steps + 1]) >= -1e-6)
-    assert np.all(np.diff(values[warmup_steps:]) <= 1e-6)
-
-
 def test_a_learning_rate_is_scaled_by_the_length_of_each_window() -> None:
     lengths = [1.0, 0.5, 1.1]
     assert rates(RescaledByLength(30.0, lengths), 0, 1, 2) == pytest.approx([30.0, 15.0, 33.0])
@@ -128,16 +106,4 @@ def test_the_schedule_has_the_right_kind() -> None:
     assert rates(made(schedule="linear", warmup_fraction=0.2), 0, 19, 60, 100) == pytest.approx([0.04, 0.8, 0.4, 0.0])
     step = made(schedule="step", constant_epochs=2, decay_factor=0.25)
     assert rates(step, 0, 19, 20, 30) == pytest.approx([0.8, 0.8, 0.2, 0.05])
-    assert [made(schedule=schedule) for schedule in ("constant", "plateau")] == [0.8, 0.8]
-
-
-def test_one_cycle_has_the_ratios_of_fastai() -> None:
-    cycle = made(schedule="one_cycle", warmup_fraction=0.3)
-    assert rates(cycle, 0, 30, 100) == pytest.approx([0.8 / 25, 0.8, 0.8 / 25e4], rel=1e-4, abs=1e-9)
-
-
-def test_one_cycle_lowers_the_momentum_while_the_rate_is_high() -> None:
-    options = TrainingOptions(schedule="one_cycle", warmup_fraction=0.3, beta_1=0.8)
-    assert rates(make_momentum(options, PLAN), 0, 30, 100) == pytest.approx([0.8, 0.7, 0.8])
-    assert rates(make_momentum(options.replace(beta_1=0.05), PLAN), 30) == [0.0]
-    assert make_momentum(options.replace(schedule="linear"), PLAN) == 0.8
+    assert made(schedule="constant") == 0.8

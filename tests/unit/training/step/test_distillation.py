@@ -116,21 +116,6 @@ def test_with_candidates_teacher_and_student_choose_among_them(small: Any) -> No
     assert found == pytest.approx(expected, rel=1e-5)
 
 
-@pytest.mark.parametrize(("learns", "is_sampled"), [("mixture", False), ("plain", False), ("plain", True)])
-def test_a_mixture_of_softmaxes_teaches_and_learns(small: Any, learns: str, is_sampled: bool) -> None:
-    plain, _, batch = small
-    architecture = Architecture(vocabulary_size=30, embedding_size=4, hidden_sizes=(5,), mixture_size=3)
-    student, member = plain, LanguageModel(architecture, seed=4)
-    if learns == "mixture":
-        student, member = member, student
-    teacher = Teacher(member, None, "sum")  # type: ignore[arg-type]
-    whole = Candidates(np.arange(30, dtype=np.int32), np.zeros(30, np.float32), batch[1].ravel())
-    found = loss_of(student, teacher, batch, weight=1.0, sampler=(lambda _targets: whole) if is_sampled else None)
-    own, theirs = (log_probs_of(model, batch[0]["tokens"]) for model in (student, member))
-    expected = -(batch[2] * (np.exp(theirs) * own).sum(axis=-1)).sum() / batch[2].sum()
-    assert found == pytest.approx(expected, rel=1e-5)
-
-
 def test_validation_does_not_ask_the_teacher(small: Any) -> None:
     student, teacher, batch = small
     losses = {loss_of(student, teacher, batch, weight=share, training=False) for share in (0.0, 1.0)}

@@ -69,7 +69,6 @@ export class Matrix {
   }
 }
 
-const EPSILON = 1e-5;
 
 export function add(a, b) {
   return a.map((x, index) => x + b[index]);
@@ -77,10 +76,6 @@ export function add(a, b) {
 
 export function multiply(a, b) {
   return a.map((x, index) => x * b[index]);
-}
-
-export function minimum(a, b) {
-  return a.map((x, index) => Math.min(x, b[index]));
 }
 
 export function sigmoid(a) {
@@ -96,14 +91,6 @@ export function affine(a, factor, summand) {
   return a.map((x) => factor * x + summand);
 }
 
-/** Returns a vector with mean 0 and variance 1, as layer normalization has it. */
-export function normalized(a) {
-  const mean = a.reduce((sum, value) => sum + value, 0) / a.length;
-  const variance = a.reduce((sum, value) => sum + (value - mean) ** 2, 0) / a.length;
-  const factor = 1 / Math.sqrt(variance + EPSILON);
-  return a.map((value) => (value - mean) * factor);
-}
-
 /** Returns `count` parts of equal length. */
 export function split(a, count) {
   const size = a.length / count;
@@ -113,14 +100,6 @@ export function split(a, count) {
 export function logSoftmax(a) {
   const max = a.reduce((high, value) => Math.max(high, value), -Infinity);
   return affine(a, 1, -max - Math.log(a.reduce((sum, value) => sum + Math.exp(value - max), 0)));
-}
-
-/** Returns the logarithm of the sum of exponentials over several vectors, element by element. */
-export function logSumExp(vectors) {
-  return vectors[0].map((_, index) => {
-    const most = Math.max(...vectors.map((vector) => vector[index]));
-    return most + Math.log(vectors.reduce((sum, vector) => sum + Math.exp(vector[index] - most), 0));
-  });
 }
 
 /** Returns the inner product of two vectors. */

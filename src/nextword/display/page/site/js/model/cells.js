@@ -1,56 +1,30 @@
 // One step of each kind of recurrent layer, by the equations of `nextword.model.layers`. A step takes the weights of the
 // layer, its input, its state [hidden, cell] and the architecture; it returns the next state and what it computed.
 
-import { add, affine, minimum, multiply, normalized, sigmoid, split, tanh } from "./arithmetic.js";
+import { add, affine, multiply, sigmoid, split, tanh } from "./arithmetic.js";
 
 /** The `step` of each kind of cell, and how many state arrays it has. */
 export const CELLS = {
   lstm: { numStates: 2, step: lstmStep },
-  mogrifier_lstm: { numStates: 2, step: mogrifierStep },
   gru: { numStates: 1, step: gruStep },
   rnn: { numStates: 1, step: rnnStep },
 };
 
 function lstmStep(weights, x, [hidden, cell], architecture) {
-  let projected = weights.kernel.product(x);
-  const read = architecture.state_modulation ? modulated(weights, "modulation", x, hidden) : hidden;
-  let recurrent = weights.recurrent_kernel.product(read);
-  if (architecture.layer_normalization) {
-    projected = multiply(normalized(projected), weights.input_gain);
-    recurrent = multiply(normalized(recurrent), weights.recurrent_gain);
-  }
-  return updateCell(weights, add(add(projected, recurrent), weights.bias), cell, architecture);
-}
-
-function updateCell(weights, gates, cell, architecture) {
-  const [i, f, g, o] = split(gates, 4);
-  let input = sigmoid(i);
+  const read = architecture.state_modulation ? multiply(modulation(weights, x), hidden) : hidden;
+  const sums = add(weights.kernel.product(x), weights.recurrent_kernel.product(read));
+  const [i, f, g, o] = split(add(sums, weights.bias), 4);
+  const input = sigmoid(i);
   const forget = sigmoid(f);
   const candidate = tanh(g);
   const output = sigmoid(o);
-  if (architecture.cap_input_gate) input = minimum(input, affine(forget, -1, 1));
   const next = add(multiply(forget, cell), multiply(input, candidate));
-  const squashed = architecture.layer_normalization
-    ? add(multiply(normalized(next), weights.cell_gain), weights.cell_bias)
-    : next;
-  const hidden = multiply(output, tanh(squashed));
+  const hidden = multiply(output, tanh(next));
   return { state: [hidden, next], gates: { input, forget, candidate, output, cell: next, hidden } };
 }
 
-function modulated(weights, name, source, target) {
-  const [outer, inner] = [weights[`${name}_right`], weights[`${name}_left`]]; // if the matrix has a low rank
-  const product = outer ? outer.product(inner.product(source)) : weights[`${name}_kernel`].product(source);
-  return multiply(affine(sigmoid(add(product, weights[`${name}_bias`])), 2, 0), target);
-}
-
-function mogrifierStep(weights, input, [hidden, cell], architecture) {
-  let [x, h] = [input, hidden];
-  for (let round = 1; round <= architecture.mogrifier_rounds; round += 1) {
-    if (round % 2) x = modulated(weights, `modulation_${round}`, h, x);
-    else h = modulated(weights, `modulation_${round}`, x, h);
-  }
-  const gates = add(weights.kernel.product(x), weights.recurrent_kernel.product(h));
-  return updateCell(weights, add(gates, weights.bias), cell, architecture);
+function modulation(weights, x) {
+  return affine(sigmoid(add(weights.modulation_kernel.product(x), weights.modulation_bias)), 2, 0);
 }
 
 function gruStep(weights, x, [hidden]) {

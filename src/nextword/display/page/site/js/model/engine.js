@@ -1,7 +1,7 @@
 // The language model: token ids in, log-probabilities out, one step at a time. Weights are int8 with scales; all else
 // is float32, so log-probabilities equal those of the Python engine on the same rounded weights.
 
-import { add, affine, logSoftmax, logSumExp, split, tanh } from "./arithmetic.js";
+import { add, logSoftmax } from "./arithmetic.js";
 import { CELLS } from "./cells.js";
 
 /**
@@ -52,40 +52,12 @@ export class Engine {
       return step;
     });
     const layers = steps.map((step) => step.state);
-    if (this.architecture.skip_connections) output = layers.map(([hidden]) => hidden).reduce(add);
     return { state: { layers, output }, gates: steps.map((step) => step.gates) };
   }
 
   #project(hidden) {
-    const { architecture, projection } = this;
-    if (architecture.adaptive_cutoffs.length) return this.#adaptive(hidden);
-    if (architecture.mixture_size > 1) return this.#mixture(hidden);
-    return this.#softmax(architecture.narrowed_output ? projection.narrowing_kernel.product(hidden) : hidden);
-  }
-
-  #softmax(hidden) {
     const kernel = this.projection.kernel ?? this.embeddings;
     return logSoftmax(add(kernel.product(hidden), this.projection.bias));
-  }
-
-  #mixture(hidden) {
-    const { prior_kernel: priorKernel, latent_kernel: latentKernel, latent_bias: latentBias } = this.projection;
-    const priors = logSoftmax(priorKernel.product(hidden));
-    const latents = split(tanh(add(latentKernel.product(hidden), latentBias)), this.architecture.mixture_size);
-    return logSumExp(latents.map((latent, index) => affine(this.#softmax(latent), 1, priors[index])));
-  }
-
-  #adaptive(hidden) {
-    const { projection } = this;
-    const cutoffs = this.architecture.adaptive_cutoffs;
-    const head = logSoftmax(add(projection.head_kernel.product(hidden), projection.head_bias));
-    const tails = cutoffs.map((_, index) => {
-      const narrow = projection[`tail_${index}_projection`].product(hidden);
-      const product = projection[`tail_${index}_kernel`].product(narrow);
-      const logProbs = logSoftmax(add(product, projection[`tail_${index}_bias`]));
-      return affine(logProbs, 1, head[cutoffs[0] + index]);
-    });
-    return Float32Array.from([head.slice(0, cutoffs[0]), ...tails].flatMap((part) => [...part]));
   }
 }
 

@@ -69,7 +69,6 @@ export class Matrix {
   }
 }
 
-
 export function add(a, b) {
   return a.map((x, index) => x + b[index]);
 }

@@ -10,8 +10,8 @@ export const CELLS = {
   rnn: { numStates: 1, step: rnnStep },
 };
 
-function lstmStep(weights, x, [hidden, cell], architecture) {
-  const read = architecture.state_modulation ? multiply(modulation(weights, x), hidden) : hidden;
+function lstmStep(weights, x, [before, cell], architecture) {
+  const read = architecture.state_modulation ? multiply(modulation(weights, x), before) : before;
   const sums = add(weights.kernel.product(x), weights.recurrent_kernel.product(read));
   const [i, f, g, o] = split(add(sums, weights.bias), 4);
   const input = sigmoid(i);

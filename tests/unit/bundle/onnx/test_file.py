@@ -132,7 +132,8 @@ def add_many_nodes(model: onnx.ModelProto) -> None:
 
 def concatenation(model: onnx.ModelProto) -> onnx.NodeProto:
     """Return the only node that may concatenate."""
-    return next(node for node in model.graph.node if node.op_type == "Concat")
+    node: onnx.NodeProto = next(node for node in model.graph.node if node.op_type == "Concat")
+    return node
 
 
 def repeat_a_result_in_a_concatenation(model: onnx.ModelProto) -> None:

@@ -90,7 +90,7 @@ format: setup $(JAVASCRIPT)/node_modules/installed  ## Format the code.
 	$(BIN)/ruff format src tests benchmarks examples scripts
 	$(BIN)/ruff check --fix src tests benchmarks examples scripts
 
-peers:  ## Create the environments with PyTorch and lm_eval for the benchmarks.
+peers:  ## Create the environments with PyTorch for the benchmarks.
 	sh benchmarks/environments.sh
 
 constraints: setup  ## Pin the installed versions in constraints.txt.

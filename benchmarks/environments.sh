@@ -1,5 +1,5 @@
 #!/bin/sh
-# The environments of peers that are no part of nextword's own: PyTorch with FastAPI, and EleutherAI's lm_eval.
+# The environments of peers that are no part of nextword's own: PyTorch with FastAPI.
 # Usage: environments.sh [PYTHON]
 # Which builds are fetched is for pip's own settings to say; the versions are in the results.
 set -eu
@@ -22,5 +22,3 @@ environment() {
 
 environment pytorch torch numpy fastapi uvicorn
 environments/pytorch/bin/python -c 'import sys, torch; print(f"PyTorch {torch.__version__} in {sys.prefix}")'
-environment lm_eval 'lm_eval[api]==0.4.13'
-environments/lm_eval/bin/python -c 'import sys; from importlib.metadata import version; print("lm_eval", version("lm_eval"), "in", sys.prefix)'

@@ -7,8 +7,8 @@ from statistics import fmean, stdev
 from typing import Any
 
 from harness.chart import Line, Panel, bars, lines
+from harness.groups import Group, Query
 from harness.ledger import Result
-from harness.pages import Group, Query
 
 PANELS = {
     "uniform": "at initialization, uniform weights",

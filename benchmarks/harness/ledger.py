@@ -3,7 +3,6 @@
 import dataclasses
 import json
 import math
-import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -132,32 +131,6 @@ def short_commit(commit: str | None) -> str:
     return digits[:7] + dash + dirty
 
 
-def results_of_contest(lines: Sequence[Mapping[str, Any]]) -> list[Result]:
-    """Return the results in the lines that `benchmarks/quality.py` wrote."""
-    try:
-        return [
-            Result(
-                corpus=line["terms"]["corpus"],
-                preset=f"contest/{line['peer']}",
-                command=_command(line["peer"], **line["terms"]),
-                commit=short_commit(line["commit"]),
-                seed=line["terms"]["seed"],
-                minutes=line["terms"]["minutes"],
-                processor=line["processor"] + (", not idle" if line.get("is_busy") else ""),
-                method=method,
-                valid_perplexity=round(perplexities["valid"], 2),
-                test_perplexity=round(perplexities["test"], 2),
-                parameters=line["parameters"],
-                epochs=round(line["epochs"], 1),
-            )
-            for line in lines
-            if line["kind"] != "origin"
-            for method, perplexities in line["perplexities"].items()
-        ]
-    except (KeyError, TypeError, AttributeError) as error:
-        raise SettingError(f"what is added must come from benchmarks/quality.py, but does not ({error})") from error
-
-
 def results_of_evaluation(
     table: Mapping[str, Any], models: tuple[str, str], origin: Mapping[str, Any]
 ) -> list[KeystrokeResult]:
@@ -188,13 +161,6 @@ def results_of_evaluation(
             f"what is added must come from `evaluate --keystrokes --json`, but does not ({error})"
         ) from error
     return results
-
-
-def _command(peer: str, *, corpus: str, minutes: float, seed: int, recipe: Mapping[str, Any], **_: Any) -> str:
-    """Return the command that reproduces one program's result, without the folders of this machine."""
-    words = ["python", "benchmarks/quality.py", corpus, "--minutes", f"{minutes:g}", "--peers", peer]
-    words += ["--recipe", json.dumps(recipe)] if recipe else []
-    return shlex.join(words + (["--seed", str(seed)] if seed else []))
 
 
 def _fits(value: Any, kind: Any) -> bool:

@@ -19,7 +19,6 @@ from support.benchmark_runs import benchmark
         ("quality", ["austen", "--recipe", "width=3"], "`--recipe` must be JSON"),
         ("quality", ["austen", "--recipe", "[3]"], "`--recipe` must be an object"),
         ("fine_tuning", ["--text", "README.md", "--runs", "runs", "--arm", "both"], "needs `--base-text`"),
-        ("lm_eval_agreement", ["austen", "--lm-eval", "no-such-python"], "no interpreter with lm_eval: no-such-python"),
     ],
 )
 def test_a_mistake_is_reported(name: str, arguments: list[str], message: str) -> None:

@@ -4,8 +4,8 @@ import platform
 
 import numpy as np
 
-from nextword.engine.ngram.interpolated_model import contexts_of
-from nextword.engine.ngram.kneser_ney import KneserNeyModel
+from nextword.engine.mixture.interpolated_model import contexts_of
+from nextword.engine.mixture.kneser_ney import KneserNeyModel
 from quality_protocol import Ids, Outcome, Say, Task, compete
 
 

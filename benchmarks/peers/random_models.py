@@ -27,8 +27,8 @@ from nextword.bundle.files import max_ngram_bytes
 from nextword.bundle.mixture import Gates, Mixture, MixtureSettings
 from nextword.bundle.store import read_bundle, write_bundle
 from nextword.engine.engine import Engine
-from nextword.engine.ngram.kneser_ney import KneserNeyModel
-from nextword.engine.ngram.pruning import packed_within
+from nextword.engine.mixture.kneser_ney import KneserNeyModel
+from nextword.engine.mixture.pruning import packed_within
 from nextword.engine.opening import open_model
 from nextword.engine.stream import sentence_batches
 from nextword.export.export import NamedText, export_bundle

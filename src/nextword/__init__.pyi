@@ -8,7 +8,7 @@ from nextword.bundle.bundle import Bundle as Bundle
 from nextword.engine.dynamic import DynamicOptions as DynamicOptions
 from nextword.engine.engine import Engine as Engine
 from nextword.engine.ensemble import EnsembleEngine as EnsembleEngine
-from nextword.engine.ngram.kneser_ney import KneserNeyModel as KneserNeyModel
+from nextword.engine.mixture.kneser_ney import KneserNeyModel as KneserNeyModel
 from nextword.engine.text_model import LoadedModel as LoadedModel
 from nextword.engine.text_model import TextModel as TextModel
 from nextword.errors import BundleError as BundleError

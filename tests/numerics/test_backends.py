@@ -13,7 +13,7 @@ import keras
 import numpy as np
 import pytest
 
-from nextword.engine.keras.keras_engine import KerasEngine
+from nextword.engine.keras_engine import KerasEngine
 from nextword.model.architecture import Architecture
 from nextword.model.language_model import LanguageModel
 from support.random_weights import random_weights
@@ -52,7 +52,7 @@ import json, sys
 from typing import Any
 import numpy as np
 from nextword.model.architecture import Architecture
-from nextword.engine.keras.keras_engine import KerasEngine
+from nextword.engine.keras_engine import KerasEngine
 from nextword.model.language_model import LanguageModel
 import keras
 

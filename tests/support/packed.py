@@ -11,9 +11,9 @@ from nextword.bundle.bundle import Bundle
 from nextword.bundle.mixture import NO_GATES, Mixture, MixtureSettings
 from nextword.display.page.packed_model import MAGIC
 from nextword.engine.engine import Engine
+from nextword.engine.mixture.kneser_ney import KneserNeyModel
 from nextword.engine.mixture.mixture_engine import MixtureEngine, parts_of
-from nextword.engine.ngram.kneser_ney import KneserNeyModel
-from nextword.engine.ngram.pruning import packed_within
+from nextword.engine.mixture.pruning import packed_within
 from nextword.engine.onnx_engine import OnnxEngine
 from nextword.engine.text_model import TextModel
 from nextword.export.language_model_graph import language_model_graph

@@ -7,8 +7,8 @@ import numpy as np
 from nextword.bundle.bundle import Bundle
 from nextword.bundle.files import max_ngram_bytes
 from nextword.bundle.mixture import Gate, Gates, Mixture, MixtureSettings
-from nextword.engine.ngram.kneser_ney import KneserNeyModel
-from nextword.engine.ngram.pruning import packed_within
+from nextword.engine.mixture.kneser_ney import KneserNeyModel
+from nextword.engine.mixture.pruning import packed_within
 
 SETTINGS = MixtureSettings(
     ngram_weight=0.3,

@@ -1,13 +1,13 @@
 """The numbers of nextword beside those that others compute: onnxruntime, and loops that follow the protocol.
 
 Elsewhere: the page's JavaScript beside Python (`unit/display/page/test_engine_script.py`), Kneser-Ney beside its
-equations and SRILM (`unit/engine/ngram/test_kneser_ney.py`), ARPA files beside KenLM (`test_arpa.py` there).
+equations and SRILM (`unit/engine/mixture/test_kneser_ney.py`), ARPA files beside KenLM (`test_arpa.py` there).
 """
 
 import numpy as np
 from numpy.typing import NDArray
 
-from nextword.engine.keras.keras_engine import KerasEngine
+from nextword.engine.keras_engine import KerasEngine
 from nextword.engine.onnx_engine import OnnxEngine
 from nextword.export.language_model_graph import language_model_graph
 from nextword.inference.evaluation.perplexity import evaluate

@@ -12,8 +12,8 @@ import pytest
 
 from nextword.bundle.store import read_bundle, write_bundle
 from nextword.display.page.html_file import write_html
-from nextword.engine.ngram.arpa import arpa_words, write_arpa
-from nextword.engine.ngram.kneser_ney import KneserNeyModel
+from nextword.engine.mixture.arpa import arpa_words, write_arpa
+from nextword.engine.mixture.kneser_ney import KneserNeyModel
 from nextword.errors import StorageError
 from nextword.inference.suggestion.user_words import UserWords
 from nextword.system import cache, sealed_directory

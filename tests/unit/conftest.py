@@ -100,7 +100,7 @@ def sound() -> Facts:
 @pytest.fixture
 def lstm_engine() -> Any:
     """A tiny LSTM that depends strongly on the last few tokens: 12 tokens, `<eos>` is 0."""
-    from nextword.engine.keras.keras_engine import KerasEngine
+    from nextword.engine.keras_engine import KerasEngine
     from nextword.model.language_model import LanguageModel
 
     sizes: dict[str, Any] = {"vocabulary_size": 12, "embedding_size": 6, "hidden_sizes": (8, 6)}

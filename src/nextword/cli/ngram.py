@@ -14,9 +14,9 @@ from nextword.cli.options.setting_option import JsonOptions, Tables, argument, d
 from nextword.cli.output.console import reading_progress, waiting
 from nextword.cli.output.messages import say
 from nextword.display.table import table_lines
-from nextword.engine.ngram.arpa import arpa_words, write_arpa
-from nextword.engine.ngram.interpolated_model import contexts_of
-from nextword.engine.ngram.kneser_ney import KneserNeyModel
+from nextword.engine.mixture.arpa import arpa_words, write_arpa
+from nextword.engine.mixture.interpolated_model import contexts_of
+from nextword.engine.mixture.kneser_ney import KneserNeyModel
 from nextword.errors import SettingError
 from nextword.settings import setting
 from nextword.system.strict_json import finite

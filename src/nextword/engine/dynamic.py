@@ -52,7 +52,7 @@ def dynamic_engine(model: LoadedModel, train: TokenIds, options: DynamicOptions)
     is_same = model.runtime == "onnxruntime" and model.precision == "float32"
     network = start_engine(model.bundle, "keras", method="static").engine if is_same else model.network
     inner = require_jax_engine(network, "dynamic")
-    from nextword.engine.keras.dynamic_engine import DynamicEngine, root_mean_square_gradients
+    from nextword.engine.dynamic_engine import DynamicEngine, root_mean_square_gradients
 
     statistics = root_mean_square_gradients(
         inner.model,

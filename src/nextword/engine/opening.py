@@ -13,7 +13,7 @@ from nextword.errors import BundleError, MissingExtraError, SettingError
 from nextword.settings import unknown_name
 
 if TYPE_CHECKING:
-    from nextword.engine.keras.keras_engine import KerasEngine
+    from nextword.engine.keras_engine import KerasEngine
 
 EngineName = Literal["auto", "onnx", "keras"]
 
@@ -69,7 +69,7 @@ def open_model(
 
 def _keras_engine(bundle: Bundle) -> Engine:
     try:
-        from nextword.engine.keras.keras_engine import KerasEngine
+        from nextword.engine.keras_engine import KerasEngine
     except ImportError as error:
         if bundle.onnx is not None and not _is_installed("onnxruntime"):
             raise MissingExtraError.of(f"running `{bundle.name}` needs onnxruntime", None, "run") from error
@@ -105,7 +105,7 @@ def require_jax_engine(engine: Engine, method: str) -> "KerasEngine":
         SettingError: It is another engine, or Keras runs on another backend.
     """
     try:
-        from nextword.engine.keras.keras_engine import KerasEngine, require_jax
+        from nextword.engine.keras_engine import KerasEngine, require_jax
     except ImportError as error:
         raise MissingExtraError.of(f"`{method}` needs Keras and JAX", error.name, "train") from error
     if not isinstance(engine, KerasEngine):

@@ -15,7 +15,7 @@ from nextword.bundle.files import num_weight_bytes
 from nextword.bundle.onnx.file import OLDEST_ONNXRUNTIME, OPSET
 from nextword.bundle.store import read_bundle, read_mixture, write_bundle
 from nextword.engine.engine import Engine
-from nextword.engine.keras.keras_engine import KerasEngine
+from nextword.engine.keras_engine import KerasEngine
 from nextword.engine.onnx_engine import OnnxEngine
 from nextword.errors import ExportError, SettingError
 from nextword.export.language_model_graph import language_model_graph

@@ -17,7 +17,7 @@ from nextword.bundle.model_card import ModelFacts, SplitMetrics, model_card, sum
 from nextword.bundle.run_directory import RunDirectory
 from nextword.bundle.store import read_bundle, read_mixture, write_bundle
 from nextword.display.table import html_table
-from nextword.engine.keras.keras_engine import KerasEngine
+from nextword.engine.keras_engine import KerasEngine
 from nextword.engine.mixture.mixture_engine import MixtureEngine, parts_of
 from nextword.engine.mixture.tuning import fitted_mixture
 from nextword.errors import BundleError, StorageError

@@ -15,7 +15,7 @@ from nextword.bundle.bundle import Bundle
 from nextword.bundle.files import max_ngram_bytes
 from nextword.bundle.mixture import Gates, Mixture, MixtureSettings, NgramLevel, PackedNgrams, ngram_bytes, token_type
 from nextword.bundle.store import read_bundle, read_mixture, write_bundle
-from nextword.engine.ngram.pruning import unpacked
+from nextword.engine.mixture.pruning import unpacked
 from nextword.errors import BundleError
 from nextword.system import sealed_directory
 

@@ -12,7 +12,7 @@ from nextword.bundle.store import read_bundle, write_bundle
 from nextword.cli.options import target as module
 from nextword.display.page import model_page as page_module
 from nextword.display.page.page_facts import PageFacts
-from nextword.engine.keras.keras_engine import KerasEngine
+from nextword.engine.keras_engine import KerasEngine
 from nextword.engine.onnx_engine import OnnxEngine
 from nextword.engine.opening import open_model
 from nextword.system import sealed_directory

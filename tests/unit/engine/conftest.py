@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from nextword.engine.engine import Engine
-from nextword.engine.ngram.kneser_ney import KneserNeyModel
+from nextword.engine.mixture.kneser_ney import KneserNeyModel
 from support.inner_engines import END_ID, VOCABULARY_SIZE
 from support.toy_engine import ToyEngine
 

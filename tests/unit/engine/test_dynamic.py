@@ -2,8 +2,8 @@ import numpy as np
 import pytest
 
 from nextword.engine.dynamic import DynamicOptions, dynamic_engine
-from nextword.engine.keras.dynamic_engine import DynamicEngine, root_mean_square_gradients
-from nextword.engine.keras.keras_engine import KerasEngine
+from nextword.engine.dynamic_engine import DynamicEngine, root_mean_square_gradients
+from nextword.engine.keras_engine import KerasEngine
 from nextword.engine.stream import token_log_probs
 from nextword.model.architecture import Architecture
 from nextword.model.language_model import LanguageModel

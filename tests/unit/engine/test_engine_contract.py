@@ -12,14 +12,14 @@ from nextword.bundle.mixture import MixtureSettings
 from nextword.engine import distribution_engine
 from nextword.engine.distribution_engine import token_scores
 from nextword.engine.dynamic import DynamicOptions
+from nextword.engine.dynamic_engine import DynamicEngine
 from nextword.engine.engine import Engine
 from nextword.engine.ensemble import EnsembleEngine
-from nextword.engine.keras.dynamic_engine import DynamicEngine
-from nextword.engine.keras.keras_engine import KerasEngine, trainable_weights
+from nextword.engine.keras_engine import KerasEngine, trainable_weights
 from nextword.engine.mixture import mixture_engine
 from nextword.engine.mixture.cache import CachePart
+from nextword.engine.mixture.kneser_ney import KneserNeyModel
 from nextword.engine.mixture.mixture_engine import MixtureEngine, NgramPart
-from nextword.engine.ngram.kneser_ney import KneserNeyModel
 from nextword.engine.onnx_engine import OnnxEngine
 from nextword.export.language_model_graph import language_model_graph
 from nextword.model.architecture import Architecture

@@ -12,7 +12,7 @@ import pytest
 from nextword.bundle.bundle import Bundle, DeferredWeights
 from nextword.bundle.store import write_bundle
 from nextword.engine import opening
-from nextword.engine.keras.keras_engine import KerasEngine
+from nextword.engine.keras_engine import KerasEngine
 from nextword.engine.onnx_engine import OnnxEngine
 from nextword.engine.opening import EngineName, open_model, start_engine
 from nextword.errors import BundleError, MissingExtraError, SettingError
@@ -49,7 +49,7 @@ def no_onnxruntime(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def no_keras(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(sys.modules, "nextword.engine.keras.keras_engine", None)
+    monkeypatch.setitem(sys.modules, "nextword.engine.keras_engine", None)
 
 
 def test_an_exported_model_runs_with_onnxruntime(exported: Bundle) -> None:

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from nextword.engine.keras.keras_engine import KerasEngine
+from nextword.engine.keras_engine import KerasEngine
 from nextword.model.architecture import Architecture
 from nextword.model.language_model import LanguageModel
 from nextword.text.batching.streams import Streams, validation_streams

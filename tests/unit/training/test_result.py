@@ -11,7 +11,7 @@ from nextword.bundle.bundle import Bundle
 from nextword.bundle.model_card import figures_table
 from nextword.bundle.run_directory import RunDirectory, read_split_metrics
 from nextword.bundle.store import read_bundle, write_bundle
-from nextword.engine.keras.keras_engine import KerasEngine
+from nextword.engine.keras_engine import KerasEngine
 from nextword.engine.opening import start_engine
 from nextword.inference.evaluation.perplexity import evaluate
 from nextword.model.language_model import LanguageModel

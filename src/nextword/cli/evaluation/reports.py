@@ -7,8 +7,7 @@ from typing import Any
 from nextword.cli.evaluation.columns import Column, EvaluationInput
 from nextword.cli.output.console import evaluation_progress, read_split, waiting
 from nextword.display.table import table_lines
-from nextword.engine.ngram.kneser_ney import KneserNeyModel
-from nextword.engine.ngram_engine import NgramModelEngine
+from nextword.engine.mixture.kneser_ney import KneserNeyModel, NgramModelEngine
 from nextword.engine.text_model import TextModel
 from nextword.errors import SettingError, TextError, printable
 from nextword.inference.evaluation.copying import Copying, measure_copying

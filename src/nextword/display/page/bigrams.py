@@ -6,7 +6,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from nextword.engine.ngram.kneser_ney import KneserNeyModel
+from nextword.engine.mixture.kneser_ney import KneserNeyModel
 from nextword.text.batching.window import TokenIds
 from nextword.text.tokens.tokenizer import Tokenizer
 from nextword.text.tokens.vocabulary import Vocabulary

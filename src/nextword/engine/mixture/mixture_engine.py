@@ -11,8 +11,8 @@ from nextword.engine.distribution_engine import OuterEngine, even_pieces, token_
 from nextword.engine.engine import Engine, Rows, State, TokenScores, WindowPrediction, score_in_pieces
 from nextword.engine.mixture.cache import CachePart
 from nextword.engine.mixture.gates import gated, shifts_of
-from nextword.engine.ngram.interpolated_model import ABSENT, Integers, InterpolatedModel
-from nextword.engine.ngram.pruning import unpacked
+from nextword.engine.mixture.interpolated_model import ABSENT, Integers, InterpolatedModel
+from nextword.engine.mixture.pruning import unpacked
 from nextword.errors import SettingError
 from nextword.text.batching.window import TokenIds
 

@@ -14,9 +14,9 @@ from nextword.bundle.model_card import mixture_facts
 from nextword.engine.engine import Engine
 from nextword.engine.mixture.cache import Matches, Memory, cache_mass, sums_at
 from nextword.engine.mixture.gates import MixedText
-from nextword.engine.ngram.interpolated_model import InterpolatedModel, contexts_of
-from nextword.engine.ngram.kneser_ney import KneserNeyModel
-from nextword.engine.ngram.pruning import packed_within, unpacked
+from nextword.engine.mixture.interpolated_model import InterpolatedModel, contexts_of
+from nextword.engine.mixture.kneser_ney import KneserNeyModel
+from nextword.engine.mixture.pruning import packed_within, unpacked
 from nextword.engine.stream import predicted_windows
 from nextword.text.batching.window import TokenIds
 

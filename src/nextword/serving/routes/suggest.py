@@ -6,8 +6,7 @@ from typing import Annotated, Literal, NamedTuple, cast
 from fastapi import APIRouter, Depends, Path, Request, Response
 from pydantic import BaseModel, Field, model_validator
 
-from nextword.engine.ngram.kneser_ney import KneserNeyModel
-from nextword.engine.ngram_engine import NgramModelEngine
+from nextword.engine.mixture.kneser_ney import KneserNeyModel, NgramModelEngine
 from nextword.engine.text_model import TextModel
 from nextword.errors import NextwordError
 from nextword.inference.suggestion.session import complete, with_space

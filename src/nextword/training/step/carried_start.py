@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from scipy import sparse
 
 from nextword.bundle.bundle import Bundle
-from nextword.engine.keras.keras_engine import KerasEngine
+from nextword.engine.keras_engine import KerasEngine
 from nextword.errors import counted
 from nextword.model.language_model import LanguageModel
 from nextword.text.batching.streams import validation_streams

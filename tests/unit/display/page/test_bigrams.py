@@ -1,7 +1,7 @@
 import numpy as np
 
 from nextword.display.page.bigrams import BigramTable
-from nextword.engine.ngram.kneser_ney import KneserNeyModel
+from nextword.engine.mixture.kneser_ney import KneserNeyModel
 from nextword.text.tokens.tokenizer import Tokenizer
 from nextword.text.tokens.vocabulary import Vocabulary
 

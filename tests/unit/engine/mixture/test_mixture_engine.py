@@ -13,9 +13,9 @@ from nextword.engine.distribution_engine import token_scores
 from nextword.engine.engine import Engine
 from nextword.engine.mixture import mixture_engine
 from nextword.engine.mixture.cache import CachePart
+from nextword.engine.mixture.kneser_ney import KneserNeyModel
 from nextword.engine.mixture.mixture_engine import MixtureEngine, NgramPart, parts_of
-from nextword.engine.ngram.kneser_ney import KneserNeyModel
-from nextword.engine.ngram.pruning import packed_within
+from nextword.engine.mixture.pruning import packed_within
 from nextword.errors import SettingError
 from support.engine_scores import scores_of
 from support.inner_engines import END_ID, VOCABULARY_SIZE, BigramEngine, toy_engine

@@ -10,7 +10,10 @@ from nextword.bundle.mixture import NO_GATES, Mixture
 from nextword.engine.engine import Engine
 from nextword.engine.mixture.cache import cache_mass
 from nextword.engine.mixture.gates import MixedText
+from nextword.engine.mixture.interpolated_model import contexts_of
+from nextword.engine.mixture.kneser_ney import KneserNeyModel
 from nextword.engine.mixture.mixture_engine import MixtureEngine, parts_of
+from nextword.engine.mixture.pruning import packed_within, unpacked
 from nextword.engine.mixture.tuning import (
     Effort,
     FittedMixture,
@@ -20,9 +23,6 @@ from nextword.engine.mixture.tuning import (
     mixture_weights,
     read_with_caches,
 )
-from nextword.engine.ngram.interpolated_model import contexts_of
-from nextword.engine.ngram.kneser_ney import KneserNeyModel
-from nextword.engine.ngram.pruning import packed_within, unpacked
 from nextword.engine.stream import token_log_probs
 from nextword.text.batching.window import TokenIds
 from support.inner_engines import BigramEngine, text_of, toy_engine, with_cache

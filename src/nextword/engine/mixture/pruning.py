@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nextword.bundle.mixture import SHARE_STEP, NgramLevel, PackedNgrams, ngram_bytes, shares_of, token_type
-from nextword.engine.ngram.interpolated_model import CountTable, InterpolatedModel, Level, contexts_of
+from nextword.engine.mixture.interpolated_model import CountTable, InterpolatedModel, Level, contexts_of
 from nextword.text.batching.window import TokenIds
 
 _MIN_COUNT = 2  # how often an n-gram of three or more tokens must occur to be kept

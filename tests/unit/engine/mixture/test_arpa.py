@@ -8,9 +8,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from nextword.engine.ngram.arpa import arpa_words, write_arpa
-from nextword.engine.ngram.interpolated_model import contexts_of
-from nextword.engine.ngram.kneser_ney import KneserNeyModel
+from nextword.engine.mixture.arpa import arpa_words, write_arpa
+from nextword.engine.mixture.interpolated_model import contexts_of
+from nextword.engine.mixture.kneser_ney import KneserNeyModel
 from nextword.errors import TextError
 from support.toy_arpa import TOY_ARPA, TOY_SENTENCES
 

@@ -30,7 +30,7 @@ from pathlib import Path
 
 import numpy as np
 
-from nextword.engine.ngram.kneser_ney import KneserNeyModel
+from nextword.engine.mixture.kneser_ney import KneserNeyModel
 from nextword.errors import TextError
 from nextword.system.files import replacing
 

@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from nextword.engine.ngram.interpolated_model import ABSENT, CountTable, InterpolatedModel, Level, contexts_of
-from nextword.engine.ngram.kneser_ney import KneserNeyModel
+from nextword.engine.mixture.interpolated_model import ABSENT, CountTable, InterpolatedModel, Level, contexts_of
+from nextword.engine.mixture.kneser_ney import KneserNeyModel
 
 SIZE = 4
 SINGLES = np.array([0.4, 0.3, 0.2, 0.1])

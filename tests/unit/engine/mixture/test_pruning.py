@@ -9,9 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from nextword.bundle.mixture import SHARE_STEP, PackedNgrams, ngram_bytes
-from nextword.engine.ngram.interpolated_model import InterpolatedModel, contexts_of
-from nextword.engine.ngram.kneser_ney import KneserNeyModel
-from nextword.engine.ngram.pruning import packed_within, unpacked
+from nextword.engine.mixture.interpolated_model import InterpolatedModel, contexts_of
+from nextword.engine.mixture.kneser_ney import KneserNeyModel
+from nextword.engine.mixture.pruning import packed_within, unpacked
 from nextword.text.batching.window import TokenIds
 
 SIZE, ORDER, END = 12, 4, 0

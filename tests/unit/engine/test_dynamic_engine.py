@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from nextword.engine import dynamic_engine
 from nextword.engine.dynamic import DynamicOptions
+from nextword.engine.dynamic_engine import DynamicEngine, root_mean_square_gradients
 from nextword.engine.engine import WindowPrediction
-from nextword.engine.keras import dynamic_engine
-from nextword.engine.keras.dynamic_engine import DynamicEngine, root_mean_square_gradients
-from nextword.engine.keras.keras_engine import KerasEngine, Weights, trainable_weights
+from nextword.engine.keras_engine import KerasEngine, Weights, trainable_weights
 from nextword.inference.evaluation.perplexity import evaluate
 from nextword.model.architecture import Architecture
 from nextword.model.language_model import LanguageModel

@@ -1,1 +1,0 @@
-"""The engines over a Keras model; the only folder of this room that imports Keras."""

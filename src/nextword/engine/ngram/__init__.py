@@ -1,1 +1,0 @@
-"""N-gram models: counts, modified Kneser-Ney smoothing, and ARPA files."""

@@ -28,7 +28,7 @@ def total_from_formula(arrays: Arrays, tied: bool) -> float:
 
 @pytest.mark.parametrize("tied", [False, True])
 def test_total_and_gradients_match_the_formula(draw: Draw, monkeypatch: pytest.MonkeyPatch, tied: bool) -> None:
-    monkeypatch.setattr("nextword.model.ops.cross_entropy_jax._chunk_rows", lambda *_sizes: 2)
+    monkeypatch.setattr("nextword.model.ops.cross_entropy._chunk_rows", lambda *_sizes: 2)
     arrays = {"hidden": draw(5, 3), "kernel": draw(5, 3) if tied else draw(3, 5), "bias": draw(5)}
 
     def total(arrays: Arrays) -> Any:

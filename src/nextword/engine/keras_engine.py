@@ -3,6 +3,7 @@
 from collections.abc import Callable, Sequence
 from typing import Any, Self
 
+import jax
 import keras
 import numpy as np
 from keras import ops
@@ -10,7 +11,6 @@ from numpy.typing import NDArray
 
 from nextword.bundle.bundle import Bundle
 from nextword.engine.engine import Rows, State, TokenScores, WindowPrediction
-from nextword.errors import SettingError
 from nextword.model.language_model import LanguageModel
 from nextword.system.cache import cache_root
 from nextword.system.framework import use_compilation_cache
@@ -21,7 +21,7 @@ Weights = tuple[Any, ...]
 
 
 class KerasEngine:
-    """Runs a `LanguageModel` in float32, compiled if the backend compiles.
+    """Runs a `LanguageModel` in float32, compiled by JAX.
 
     The weights are read at every call, so the engine can follow a model in training.
     """
@@ -96,16 +96,7 @@ class KerasEngine:
         return ops.log_softmax(self.model.projection(hidden, self.model.tied_embeddings)), hidden, state
 
     def _compiled(self, function: Callable[..., Any]) -> Callable[..., Any]:
-        """Return `function` compiled by JAX with the weights as arguments; on PyTorch, without gradients."""
-        if keras.backend.backend() == "torch":
-            import torch
-
-            without_gradients: Callable[..., Any] = torch.no_grad()(function)
-            return without_gradients
-        if keras.backend.backend() != "jax":
-            return function
-        import jax
-
+        """Return `function` compiled by JAX with the weights as arguments."""
         variables = self.model.variables
 
         def stateless(values: list[Any], *arguments: Any) -> Any:
@@ -124,10 +115,3 @@ def trainable_weights(model: LanguageModel) -> Weights:
 def with_weights(model: LanguageModel, weights: Weights) -> Any:
     """Return a scope in which the model computes with `weights` instead of its own."""
     return keras.StatelessScope(state_mapping=list(zip(model.trainable_variables, weights, strict=True)))
-
-
-def require_jax(what: str) -> None:
-    """Raise `SettingError` if Keras does not run on JAX."""
-    backend = keras.backend.backend()
-    if backend != "jax":
-        raise SettingError(f"{what} needs Keras on the backend jax, but it runs on {backend}; set `KERAS_BACKEND=jax`")

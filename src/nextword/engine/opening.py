@@ -98,14 +98,14 @@ def require_float32_weights(model: LoadedModel, method: str) -> None:
 
 
 def require_jax_engine(engine: Engine, method: str) -> "KerasEngine":
-    """Return the engine if it is a `KerasEngine` on JAX.
+    """Return the engine if it is a `KerasEngine`.
 
     Raises:
         MissingExtraError: Keras is missing.
-        SettingError: It is another engine, or Keras runs on another backend.
+        SettingError: It is another engine.
     """
     try:
-        from nextword.engine.keras_engine import KerasEngine, require_jax
+        from nextword.engine.keras_engine import KerasEngine
     except ImportError as error:
         raise MissingExtraError.of(f"`{method}` needs Keras and JAX", error.name, "train") from error
     if not isinstance(engine, KerasEngine):
@@ -114,5 +114,4 @@ def require_jax_engine(engine: Engine, method: str) -> "KerasEngine":
             "first method, without another such method; if the model was exported, choose the engine keras: "
             '`--engine keras`, or `engine="keras"` in Python'
         )
-    require_jax(f"`{method}`")
     return engine

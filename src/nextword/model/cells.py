@@ -16,12 +16,11 @@ CellName = Literal["lstm", "gru", "rnn"]
 class Cell:
     """A kind of recurrent layer: a row of the table of cells.
 
-    To add one, write its layer in `layers/NAME.py`, add its name and its row here and, if it can be exported, its
+    To add one, write its layer in `layers/recurrence.py`, add its name and its row here and, if it can be exported, its
     graph to `GRAPHS` of `nextword.export.recurrence_graph`.
 
     Attributes:
         title: Name for readers.
-        layer: Name of its class in `nextword.model.layers.NAME`.
         num_gates: Number of gates, each `H` columns of the kernels.
         state: Names of the state arrays `(B, H)`.
         onnx_gates: The place among ours of each gate of the cell's operator in ONNX; empty if there is none. An LSTM of
@@ -31,7 +30,6 @@ class Cell:
     """
 
     title: str
-    layer: str
     num_gates: int
     state: tuple[str, ...]
     onnx_gates: tuple[int, ...] = ()
@@ -47,7 +45,6 @@ def _lstm_shapes(architecture: "Architecture", input_size: int, hidden_size: int
 CELLS: dict[CellName, Cell] = {
     "lstm": Cell(
         title="LSTM",
-        layer="LSTM",
         num_gates=4,  # input, forget, candidate, output
         state=("hidden", "cell"),
         onnx_gates=(0, 3, 1, 2),
@@ -55,11 +52,10 @@ CELLS: dict[CellName, Cell] = {
     ),
     "gru": Cell(
         title="GRU",
-        layer="GRU",
         num_gates=3,  # update, reset, candidate
         state=("hidden",),
         onnx_gates=(0, 1, 2),
     ),
-    "rnn": Cell(title="RNN", layer="RNN", num_gates=1, state=("hidden",), onnx_gates=(0,)),
+    "rnn": Cell(title="RNN", num_gates=1, state=("hidden",), onnx_gates=(0,)),
 }
 """The table of cells: the differences between the kinds of recurrent layers."""

@@ -1,7 +1,6 @@
 """A stack of recurrent layers with dropout, and its state, carried from one window to the next."""
 
 from collections.abc import Iterator
-from importlib import import_module
 from typing import Any, NamedTuple, Self
 
 import keras
@@ -11,16 +10,9 @@ from nextword.model.architecture import Architecture
 from nextword.model.cells import CELLS, CellName
 from nextword.model.layers.dropout import Dropout
 from nextword.model.layers.initialization import InitializedLayer
-from nextword.model.layers.recurrence import STATE_TYPES, Recurrence, RecurrentState
+from nextword.model.layers.recurrence import LAYERS, STATE_TYPES, Recurrence, RecurrentState
 
 State = tuple[RecurrentState, ...]
-
-
-def layer_of(cell: CellName) -> type[Recurrence]:
-    """Return the layer class of a cell."""
-    module = import_module(f"nextword.model.layers.{cell}")
-    layer: type[Recurrence] = getattr(module, CELLS[cell].layer)
-    return layer
 
 
 def make_recurrent_layer(architecture: Architecture, index: int, **options: Any) -> Recurrence:
@@ -28,7 +20,7 @@ def make_recurrent_layer(architecture: Architecture, index: int, **options: Any)
 
     `options` are the arguments of `nextword.model.layers.initialization.InitializedLayer`.
     """
-    layer = layer_of(architecture.cell)
+    layer = LAYERS[architecture.cell]
     return layer(
         architecture.hidden_sizes[index],
         weight_drop_rate=architecture.weight_drop_rate,

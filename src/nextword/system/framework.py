@@ -13,11 +13,12 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Literal
 
+from nextword.errors import SettingError
+
 ComputeDtype = Literal["auto", "float32", "bfloat16"]
 """Precision of matrix products. `auto` is the one that is faster on this processor."""
 
 _PACKAGES = ("keras", "jax", "jaxlib", "numpy", "tokenizers")
-_OTHER_BACKENDS = frozenset(["torch", "tensorflow"])
 _MAX_BYTES = 2**30  # the largest size of the compiled functions on disk
 
 # Parameters of mallopt(3) and their values: M_ARENA_MAX, M_MMAP_MAX and M_TRIM_THRESHOLD in glibc's malloc.h.
@@ -42,8 +43,7 @@ class Framework:
 
 def read_versions() -> dict[str, str | None]:
     """Return the version of each package that training depends on, `None` for those that are not installed."""
-    backend = {os.environ.get("KERAS_BACKEND", "")} & _OTHER_BACKENDS
-    return {name: _version(name) for name in ("nextword", *_PACKAGES, *backend)}
+    return {name: _version(name) for name in ("nextword", *_PACKAGES)}
 
 
 def read_framework() -> Framework:
@@ -59,6 +59,16 @@ def read_framework() -> Framework:
         return Framework(backend=asked, missing=error.name or str(error))
     except Exception as error:  # the diagnosis reports any error of a framework and continues
         return Framework(backend=asked, failure=f"{type(error).__name__}: {error}".splitlines()[0].rstrip(": "))
+
+
+def require_jax() -> None:
+    """Raise `SettingError` if Keras does not run on JAX."""
+    import keras
+
+    if (backend := keras.backend.backend()) != "jax":
+        raise SettingError(
+            f"nextword needs Keras on the backend jax, but it runs on {backend}; set `KERAS_BACKEND=jax`"
+        )
 
 
 def is_older(version: str | None, than: tuple[int, ...]) -> bool:
@@ -110,16 +120,12 @@ def read_nvidia_gpus(driver: Path = Path("/proc/driver/nvidia/gpus")) -> tuple[s
 
 
 def use_compilation_cache(root: Path) -> Path | None:
-    """Let JAX cache compiled functions under `root`, and return the folder; `None` if Keras runs on another backend.
+    """Let JAX cache compiled functions under `root`, and return the folder.
 
     The folder's name depends on the processor's features: machine code for one processor may not run on another one
     that shares the home directory. JAX removes the oldest entries when the folder exceeds a gigabyte. A cache that the
     user has configured (`JAX_COMPILATION_CACHE_DIR`) stays in use. If `root` cannot be written, there is no cache.
     """
-    import keras
-
-    if keras.backend.backend() != "jax":
-        return None
     import jax
 
     if jax.config.jax_compilation_cache_dir:

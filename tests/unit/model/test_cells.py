@@ -11,7 +11,7 @@ from nextword.export.recurrence_graph import GRAPHS
 from nextword.model.architecture import Architecture
 from nextword.model.cells import CELLS, CellName
 from nextword.model.language_model import LanguageModel
-from nextword.model.recurrent_stack import layer_of
+from nextword.model.layers.recurrence import LAYERS
 from nextword.training.step.stream_model import StreamModel
 from support.slow import rest_slow
 
@@ -34,7 +34,7 @@ def test_every_cell_has_a_title_a_layer_and_a_graph(name: CellName) -> None:
     layer = model.stack.recurrent_layers[0]
     assert row.title
     assert row.state[0] == "hidden"
-    assert type(layer) is layer_of(name)
+    assert type(layer) is LAYERS[name]
     assert layer.kind is row
     assert layer.initial_state(1)._fields == row.state
     assert language_model_graph(model.architecture, model.named_weights()).graph.node

@@ -6,11 +6,8 @@ import numpy as np
 import pytest
 
 from nextword.model.architecture import Architecture
-from nextword.model.layers.gru import GRU
 from nextword.model.layers.initialization import Initialization
-from nextword.model.layers.lstm import LSTM
-from nextword.model.layers.recurrence import HiddenState
-from nextword.model.layers.rnn import RNN
+from nextword.model.layers.recurrence import GRU, LSTM, RNN, HiddenState
 from nextword.model.ops.lstm import LSTMState
 from nextword.model.recurrent_stack import CarriedState, RecurrentStack, make_recurrent_layer
 

@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from nextword import __version__
+from nextword.errors import SettingError
 from nextword.system import framework
 from nextword.system.framework import (
     Framework,
@@ -17,6 +18,7 @@ from nextword.system.framework import (
     read_framework,
     read_nvidia_gpus,
     read_versions,
+    require_jax,
     speed_environment,
 )
 
@@ -51,6 +53,13 @@ def test_a_backend_that_is_not_known_is_a_failure(monkeypatch: pytest.MonkeyPatc
     assert read_framework() == Framework(backend="bogus", failure="ValueError: Unable to import backend : bogus")
 
 
+def test_another_backend_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    require_jax()
+    monkeypatch.setattr("keras.backend.backend", lambda: "torch")
+    with pytest.raises(SettingError, match="needs Keras on the backend jax, but it runs on torch; set `KERAS_BACKEND"):
+        require_jax()
+
+
 def test_devices_that_cannot_be_reached_are_a_failure(monkeypatch: pytest.MonkeyPatch) -> None:
     def devices() -> list[Any]:
         raise AssertionError
@@ -67,13 +76,11 @@ def test_devices_are_told_with_their_kind(monkeypatch: pytest.MonkeyPatch) -> No
 
 def test_versions_are_told_and_so_is_what_is_not_installed(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(framework, "_PACKAGES", ("numpy", "no-such-package"))
-    monkeypatch.setattr(framework, "_OTHER_BACKENDS", {"no-such-backend"})
-    monkeypatch.setenv("KERAS_BACKEND", "no-such-backend")
     versions = read_versions()
-    assert versions.keys() == {"nextword", "numpy", "no-such-package", "no-such-backend"}
+    assert versions.keys() == {"nextword", "numpy", "no-such-package"}
     assert versions["nextword"] == __version__
     assert versions["numpy"] is not None
-    assert versions["no-such-package"] is versions["no-such-backend"] is None
+    assert versions["no-such-package"] is None
 
 
 @given(st.tuples(st.integers(0, 40), st.integers(0, 40)), st.integers(0, 9))

@@ -103,10 +103,6 @@ def test_a_folder_that_cannot_be_written_is_done_without(tmp_path: Path) -> None
     assert (folder, value) == ("None", "7.0")
 
 
-def test_other_backends_have_none(tmp_path: Path) -> None:
-    assert printed(SCRIPT.partition("import jax")[0], tmp_path, KERAS_BACKEND="numpy") == ["None"]
-
-
 @on_glibc
 def test_what_is_freed_is_kept() -> None:
     answer, _, second = printed(MEMORY_SCRIPT)

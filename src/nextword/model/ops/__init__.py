@@ -1,1 +1,1 @@
-"""Operations that dominate training time: a reference for every backend, and faster paths for some backends."""
+"""The operations that dominate training time, in JAX."""

@@ -1,4 +1,4 @@
-"""Dropout for every Keras backend. On JAX the masks come from a hash, which XLA fuses into what uses it."""
+"""Dropout whose masks come from a hash, which XLA fuses into what uses it."""
 
 import math
 from collections.abc import Iterator, Sequence
@@ -6,11 +6,9 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Any
 
+import jax
+import jax.numpy as jnp
 import keras
-
-if keras.backend.backend() == "jax":
-    import jax
-    import jax.numpy as jnp
 
 _MULTIPLIER, _INCREMENT = 1_664_525, 1_013_904_223
 
@@ -42,8 +40,8 @@ def dropout(
 
     $$y = \frac{m \odot x}{1 - p}, \quad m \sim \text{Bernoulli}(1 - p)$$
 
-    The distribution is the same as that of `keras.random.dropout` on every backend. On JAX the masks differ, because
-    JAX's random numbers take a fifth of a training step on a CPU.
+    The distribution is that of `keras.random.dropout`. The masks differ, because JAX's random numbers take a fifth of a
+    training step on a CPU.
 
     Args:
         inputs: $x$.
@@ -53,8 +51,6 @@ def dropout(
             inside the shape is that dimension of `inputs`.
         has_rows: Whether the first axis is that of the batch; see `rows_of_shard`.
     """
-    if keras.backend.backend() != "jax":
-        return keras.random.dropout(inputs, rate, noise_shape, seed=seed)
     inputs = keras.ops.convert_to_tensor(inputs)
     shape = noise_shape or (None,) * inputs.ndim
     mask_shape = tuple(whole if part is None else part for part, whole in zip(shape, inputs.shape, strict=True))

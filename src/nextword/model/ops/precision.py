@@ -6,17 +6,13 @@ from collections.abc import Callable
 from functools import cache, partial
 from typing import Any, Literal
 
-import keras
+import jax
+import jax.numpy as jnp
 
+from nextword.model.ops.products import matmul
 from nextword.system.framework import ComputeDtype
 
-if keras.backend.backend() == "jax":
-    import jax
-    import jax.numpy as jnp
-
-    from nextword.model.ops.products import matmul
-
-    _peak_product = jax.jit(partial(jnp.matmul, preferred_element_type=jnp.float32))
+_peak_product = jax.jit(partial(jnp.matmul, preferred_element_type=jnp.float32))
 
 # A smaller speedup does not justify the loss of precision. Processors without bfloat16 units have a speedup below 1.
 WORTHWHILE_SPEEDUP = 1.3
@@ -39,23 +35,21 @@ def resolve_compute_dtype(requested: ComputeDtype) -> Literal["float32", "bfloat
 
 @cache
 def bfloat16_speedup() -> float:
-    """Return the measured speedup of bfloat16 over float32 on this processor; 1 on backends without a bfloat16 path.
+    """Return the measured speedup of bfloat16 over float32 on this processor.
 
     The two precisions take turns, and the shortest time of each counts. This takes half a second, once a process.
     """
-    if keras.backend.backend() != "jax":
-        return 1.0
-    turns = [(_jax_product_seconds("float32"), _jax_product_seconds("bfloat16")) for _ in range(_TURNS)]
+    turns = [(_product_seconds("float32"), _product_seconds("bfloat16")) for _ in range(_TURNS)]
     return min(turn[0] for turn in turns) / min(turn[1] for turn in turns)
 
 
-def _jax_product_seconds(compute_dtype: str) -> float:
-    product, *operands = _jax_product(compute_dtype)
+def _product_seconds(compute_dtype: str) -> float:
+    product, *operands = _product(compute_dtype)
     return shortest_seconds(lambda: product(*operands).block_until_ready())
 
 
 @cache
-def _jax_product(compute_dtype: str) -> tuple[Any, Any, Any]:
+def _product(compute_dtype: str) -> tuple[Any, Any, Any]:
     """Return a product that is compiled once for all turns, and its operands."""
     product = jax.jit(partial(matmul, compute_dtype=compute_dtype))
     return product, jnp.ones((448, 512), compute_dtype), jnp.ones((512, 2048), compute_dtype)

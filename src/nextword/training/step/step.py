@@ -161,8 +161,7 @@ class TrainingStep:
             found: Mapping[str, float] = self.stream.evaluate(dataset, callbacks=callbacks, return_dict=True, verbose=0)
             return found
         finally:
-            if keras.backend.backend() == "jax":
-                self.stream.jax_state_sync()  # else an exception would leave the model without its weights
+            self.stream.jax_state_sync()  # else an exception would leave the model without its weights
 
 
 class RoundDataset(keras.utils.PyDataset):

@@ -17,8 +17,6 @@ from nextword.training.step.candidate_sampler import CandidateSampler
 
 Batch = tuple[dict[str, Any], Any, Any]
 
-_BACKEND_PACKAGES = {"jax": ("jax", "jaxlib")}  # any other backend is one package with the backend's name
-
 
 class StreamModel(keras.Model):
     r"""Wraps a `LanguageModel` for Keras's `compile`, `fit` and `evaluate`.
@@ -167,10 +165,8 @@ def restore(stream: StreamModel, arrays: Arrays) -> None:
 
 def fingerprint() -> dict[str, str]:
     """Return the versions and hardware facts that decide the exact bits of a run, besides its settings."""
-    backend = keras.backend.backend()
     return {
-        **{package: version(package) for package in ("keras", *_BACKEND_PACKAGES.get(backend, (backend,)), "numpy")},
-        "backend": backend,
+        **{package: version(package) for package in ("keras", "jax", "jaxlib", "numpy")},
         "machine": platform.machine(),
         "processors": str(count_cores()),
     }

@@ -8,9 +8,10 @@ import pytest
 from nextword.model.architecture import Architecture
 from nextword.model.language_model import LanguageModel
 from nextword.model.layers.dropout import EmbeddingDropout
-from nextword.model.layers.lstm import LSTM
-from nextword.model.ops.lstm import LSTMState, lstm_reference
+from nextword.model.layers.recurrence import LSTM
+from nextword.model.ops.lstm import LSTMState
 from nextword.model.recurrent_stack import RecurrentStack
+from support.references import lstm_reference
 
 SIZES: dict[str, Any] = {"vocabulary_size": 11, "embedding_size": 40, "hidden_sizes": (40, 40)}
 

@@ -16,12 +16,9 @@ import nextword.model
 import nextword.model.layers
 from nextword.model.architecture import Architecture
 from nextword.model.layers.dropout import Dropout, EmbeddingDropout, WeightDrop
-from nextword.model.layers.gru import GRU
 from nextword.model.layers.initialization import Initialization, InitializedLayer
-from nextword.model.layers.lstm import LSTM
 from nextword.model.layers.output_projection import OutputProjection
-from nextword.model.layers.recurrence import HiddenState, Recurrence
-from nextword.model.layers.rnn import RNN
+from nextword.model.layers.recurrence import GRU, LSTM, RNN, HiddenState, Recurrence
 from nextword.model.ops.lstm import LSTMState
 from nextword.model.recurrent_stack import CarriedState, RecurrentStack
 

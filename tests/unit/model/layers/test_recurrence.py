@@ -5,10 +5,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from nextword.model.layers.gru import GRU
-from nextword.model.layers.lstm import LSTM
-from nextword.model.layers.recurrence import STATE_TYPES, Recurrence, RecurrentState
-from nextword.model.layers.rnn import RNN
+from nextword.model.layers.initialization import Initialization
+from nextword.model.layers.recurrence import GRU, LSTM, RNN, STATE_TYPES, Recurrence, RecurrentState
 
 WIDTH = 4
 LAYERS: dict[str, Any] = {
@@ -78,3 +76,22 @@ def test_a_dropout_with_rate_zero_stores_no_seed() -> None:
 def make_variables(layer: Recurrence) -> int:
     layer.build((None, None, 3))
     return len(layer.non_trainable_variables)
+
+
+def built_lstm(**options: Any) -> LSTM:
+    layer = LSTM(3, **options)
+    layer.build((None, None, 5))
+    return layer
+
+
+@pytest.mark.parametrize("kind", ["glorot", "uniform"])
+@pytest.mark.parametrize("forget_bias", [1.0, 0.0, -2.5])
+def test_only_the_forget_gate_begins_with_a_bias(kind: Any, forget_bias: float) -> None:
+    layer = built_lstm(forget_bias=forget_bias, initialization=Initialization(kind=kind))
+    assert np.asarray(layer.bias.value).tolist() == [0.0] * 3 + [forget_bias] * 3 + [0.0] * 6
+
+
+def test_a_plain_tuple_is_accepted_as_a_state() -> None:
+    layer, inputs = built_lstm(), np.ones((2, 4, 5), np.float32)
+    state = layer.initial_state(2)
+    np.testing.assert_array_equal(layer(inputs, tuple(state))[0], layer(inputs, state)[0])

@@ -26,14 +26,6 @@ def mask(seed: int, step: int, shape: tuple[int, ...] = (SIZE,)) -> NDArray[np.f
     return np.asarray((kept - (1.0 - RATE)) / variance**0.5)
 
 
-@pytest.fixture(params=["jax", "another"])
-def _backend(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
-    if request.param != "jax":
-        monkeypatch.setattr("keras.backend.backend", lambda: request.param)
-        monkeypatch.delattr("nextword.model.ops.dropout.dropout_by_key")
-
-
-@pytest.mark.usefixtures("_backend")
 @pytest.mark.parametrize("rate", [0.1, 0.5, 0.9])
 def test_dropout_has_its_rate_and_keeps_the_mean(rate: float) -> None:
     inputs = np.random.default_rng(0).normal(3.0, 1.0, (200, 300)).astype(np.float32)
@@ -44,7 +36,6 @@ def test_dropout_has_its_rate_and_keeps_the_mean(rate: float) -> None:
     assert dropped.mean() == pytest.approx(3.0, rel=0.03)
 
 
-@pytest.mark.usefixtures("_backend")
 @pytest.mark.parametrize("noise_shape", [(None, 1, None), (4, 1, 30)])
 def test_axes_of_size_one_share_a_mask(noise_shape: tuple[int | None, ...]) -> None:
     dropped = np.asarray(
@@ -54,7 +45,6 @@ def test_axes_of_size_one_share_a_mask(noise_shape: tuple[int | None, ...]) -> N
     assert 0.2 < (dropped[:, 0] == 0.0).mean() < 0.8
 
 
-@pytest.mark.usefixtures("_backend")
 def test_masks_depend_on_the_seed_and_change_with_every_call() -> None:
     one, other = keras.random.SeedGenerator(1), keras.random.SeedGenerator(1)
     ones = ops.ones((50, 50))
@@ -79,7 +69,6 @@ def test_a_tiny_rate_drops_nothing(rate: float) -> None:
     np.testing.assert_allclose(dropout(ones, rate, seed=keras.random.SeedGenerator(1)), ones)
 
 
-@pytest.mark.usefixtures("_backend")
 def test_a_rate_of_one_drops_everything() -> None:
     assert not np.asarray(dropout(np.ones((3, 4), np.float32), 1.0, seed=keras.random.SeedGenerator(1))).any()
 

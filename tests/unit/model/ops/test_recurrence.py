@@ -1,4 +1,4 @@
-"""`run_recurrence` on JAX matches the steps in sequence."""
+"""`run_recurrence` matches the steps in sequence."""
 
 from collections.abc import Callable, Mapping
 from functools import cache
@@ -10,9 +10,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from nextword.model.ops import products, recurrence_jax
-from nextword.model.ops.recurrence import project, run_recurrence, run_reference
+from nextword.model.ops import products
+from nextword.model.ops.recurrence import project, run_recurrence
 from support.arrays import assert_near
+from support.references import recurrence_reference
 
 Shape = tuple[int, int, int, int]  # B, T, I, H
 
@@ -46,9 +47,7 @@ def from_fast_path(arrays: dict[str, Any], compute_dtype: str) -> Any:
 
 
 def from_reference(arrays: dict[str, Any], _compute_dtype: str) -> Any:
-    by_time = arrays["inputs"].transpose(1, 0, 2)
-    outputs, last = run_reference(step, by_time, arrays["state"], arrays["kernels"], arrays["others"])
-    return outputs.transpose(1, 0, 2), last
+    return recurrence_reference(step, arrays["inputs"], arrays["state"], arrays["kernels"], arrays["others"])
 
 
 @cache
@@ -88,19 +87,6 @@ def test_the_lower_precision_is_close() -> None:
     arrays = drawn((4, 6, 9, 8))
     exact, coarse = (from_fast_path(arrays, dtype)[0] for dtype in ("float32", "bfloat16"))
     assert float(np.abs(exact - coarse).max()) > 1e-4
-
-
-def test_other_backends_use_the_reference(monkeypatch: pytest.MonkeyPatch) -> None:
-    arrays = drawn((2, 3, 4, 5))
-    monkeypatch.setattr("keras.backend.backend", lambda: "another")
-    monkeypatch.delattr(recurrence_jax, "run_recurrence")
-    monkeypatch.delattr(recurrence_jax, "project")
-    outputs, last = from_fast_path(arrays, "bfloat16")
-    expected, expected_last = from_reference(arrays, "float32")
-    np.testing.assert_array_equal(outputs, expected)
-    np.testing.assert_array_equal(last[0], expected_last[0])
-    kernel = arrays["kernels"]["first"]
-    np.testing.assert_allclose(project(arrays["inputs"], kernel), arrays["inputs"] @ kernel, atol=1e-6)
 
 
 @pytest.mark.parametrize(("compute_dtype", "tolerance"), [("float32", 1e-5), ("bfloat16", 4e-2)])

@@ -1,10 +1,10 @@
-"""`nextword doctor`: what will training find here, how fast will it be, and what is to be repaired?"""
+"""`nextword doctor`: what does training find here, how fast is it, and what should be fixed?"""
 
 import json
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
 import click
 from rich.markup import escape
@@ -14,68 +14,103 @@ from nextword.cli.options.command import command
 from nextword.cli.options.run_options import preset_option
 from nextword.cli.options.setting_option import JsonOptions, option
 from nextword.cli.output.console import Console, waiting
+from nextword.cli.output.messages import say
+from nextword.display.table import table_lines
 from nextword.errors import counted
-from nextword.system.cache import cache_root
+from nextword.system.cache import CacheEntry, cache_entries, cache_limit, cache_root, remove_entry
 from nextword.system.facts import Facts, Problem, find_problems, gather_facts
 from nextword.training.config import RunConfig
 from nextword.training.planning.memory import training_memory_bytes
 
-if TYPE_CHECKING:
-    from nextword.training.planning.speed import TrainingSpeed
-
-
-# Compiling takes about as long again.
-_TRAINING_SECONDS = 5.0
+_TRAINING_SECONDS = 5.0  # compiling takes about as long again
 _PRODUCT_SECONDS = 1.0  # for each precision
-
 _VOCABULARY_SIZE = 10_000
+
+_KINDS = {
+    "tokens": "token ids of texts",
+    "text": "plain text of packed files, records and folders, and texts from Python",
+    "vocabulary": "vocabularies",
+    "remote": "copies of remote files",
+    "samples": "downloaded samples",
+    "compiled": "compiled programs of JAX",
+    "unfinished": "what is being made, or was interrupted",
+}
+"""What the cache holds, by the first word of a folder's name."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class Measurements:
-    """Speeds measured here and now; whatever else is at work at the same time lowers them."""
-
-    compute_dtype: Literal["float32", "bfloat16"]  # precision of the matrix products in training
-    reason: str  # why it is this one
-    product_peaks_flops_per_second: Mapping[str, float]  # speed of the fastest product, by precision; empty without JAX
-    training: "TrainingSpeed | None"  # what training comes to; `None` if the backend cannot train
-
-    @property
-    def share_of_peak(self) -> float | None:
-        """Useful operations of training over those of the fastest product in the same precision."""
-        peak = self.product_peaks_flops_per_second.get(self.compute_dtype)
-        return self.training.flops_per_second / peak if self.training and peak else None
-
-    def to_table(self) -> dict[str, Any]:
-        """Return the measurements as a table for JSON."""
-        table = asdict(self)
-        if self.training:
-            table["training"]["minutes_per_ptb_epoch"] = self.training.minutes_per_ptb_epoch
-            table["training"]["share_of_peak"] = self.share_of_peak
-        return table
+class _DoctorOptions(JsonOptions):
+    preset: str = preset_option("quick", "Preset to measure")
+    no_measure: bool = option(False, help="Do not measure the speed.")
+    strict: bool = option(False, help="Exit with code 1 if there are problems.")
+    cache: bool = option(False, help="Show the cache of texts, token ids and downloads instead.")
+    clear_cache: bool = option(False, help="Clear this cache, except what another process has locked.")
 
 
-def measure(config: RunConfig, backend: str, say: Callable[[str], None]) -> Measurements:
-    """Measure precision, products and some seconds of training; Keras must be installed."""
+@command(
+    _DoctorOptions,
+    examples=["nextword doctor --no-measure", "nextword doctor --preset large --json", "nextword doctor --cache"],
+)
+def doctor(options: _DoctorOptions) -> None:
+    """Check this machine and report problems.
+
+    The command looks at processor, memory and framework, and measures the speed of training on random words. This takes
+    about 15 seconds. It works without the extra `train`, too, and then says what is missing. The cache makes again what
+    is missing, except a text that a Python program had in memory; its limit is 20 GB or NEXTWORD_CACHE_GB.
+    """
+    if options.cache or options.clear_cache:
+        _show_cache(options)
+        return
+    config = RunConfig.of(options.preset)
+    measured = path = None
+    with waiting("checking this machine") as status:
+        memory = training_memory_bytes(config.model.build(_VOCABULARY_SIZE), config.batching)
+        facts = gather_facts(memory, cache_root())
+        if facts.framework.usable and facts.framework.backend == "jax":
+            if not options.no_measure:
+                measured = measure(config, lambda what: status.update(f"measuring {what}"))
+            from nextword.model.ops.lstm import lstm_path
+
+            path = lstm_path()  # training may have chosen another one
+    problems = find_problems(facts)
+    table = {
+        "preset": options.preset,
+        **asdict(facts),
+        "lstm_path": path,
+        "measurements": measured,
+        "problems": list(map(asdict, problems)),
+    }
+    if options.as_json:
+        click.echo(json.dumps(table, allow_nan=False))
+    else:
+        rows = [*_machine(facts), None, *_framework(facts), None, *_speed(facts, options.preset, path, measured)]
+        _print(rows, problems)
+    if options.strict and problems:
+        sys.exit(1)
+
+
+def measure(config: RunConfig, tell: Callable[[str], object]) -> dict[str, Any]:
+    """Measure precision, products and some seconds of training; other work on the machine lowers the speeds."""
+    from nextword.model.ops.precision import measure_product_peak
     from nextword.training.planning.speed import measure_training
 
-    say("precision")
+    tell("precision")
     compute_dtype, reason = choose_compute_dtype(config)
-    peaks = {}
-    if backend == "jax":
-        from nextword.model.ops.precision import measure_product_peak
-
-        say("products")
-        peaks = {dtype: measure_product_peak(dtype, seconds=_PRODUCT_SECONDS) for dtype in ("float32", "bfloat16")}
-    say("training")
-    try:
-        config = replace(config, training=config.training.replace(compute_dtype=compute_dtype))
-        training = measure_training(config, seconds=_TRAINING_SECONDS)
-    except NotImplementedError:  # Keras's numpy backend
-        training = None
-    return Measurements(
-        compute_dtype=compute_dtype, reason=reason, product_peaks_flops_per_second=peaks, training=training
-    )
+    tell("products")
+    peaks = {dtype: measure_product_peak(dtype, seconds=_PRODUCT_SECONDS) for dtype in ("float32", "bfloat16")}
+    tell("training")
+    config = replace(config, training=config.training.replace(compute_dtype=compute_dtype))
+    training = measure_training(config, seconds=_TRAINING_SECONDS)
+    return {
+        "compute_dtype": compute_dtype,
+        "reason": reason,
+        "product_peaks_flops_per_second": peaks,
+        "training": {
+            **asdict(training),
+            "minutes_per_ptb_epoch": training.minutes_per_ptb_epoch,
+            "share_of_peak": training.flops_per_second / peaks[compute_dtype],
+        },
+    }
 
 
 def choose_compute_dtype(config: RunConfig) -> tuple[Literal["float32", "bfloat16"], str]:
@@ -89,110 +124,43 @@ def choose_compute_dtype(config: RunConfig) -> tuple[Literal["float32", "bfloat1
     return resolve_compute_dtype(dtype), f"{speedup}, and is used from {WORTHWHILE_SPEEDUP:g} times on"
 
 
-@dataclass(frozen=True, kw_only=True)
-class Report:
-    """What `nextword doctor` found."""
-
-    preset: str
-    facts: Facts
-    lstm_path: str | None
-    measurements: Measurements | None
-    problems: tuple[Problem, ...]
-
-    def to_table(self) -> dict[str, Any]:
-        """Return the report as a table for JSON; memory in bytes, speeds in operations or words a second."""
-        return {
-            "preset": self.preset,
-            **asdict(self.facts),
-            "lstm_path": self.lstm_path,
-            "measurements": self.measurements and self.measurements.to_table(),
-            "problems": [asdict(problem) for problem in self.problems],
-        }
-
-
-def diagnose(preset: str, *, measuring: bool = True, say: Callable[[str], None] = lambda _what: None) -> Report:
-    """Look at the machine and the framework, and measure if asked and possible."""
-    config = RunConfig.of(preset)
-    architecture = config.model.build(_VOCABULARY_SIZE)
-    facts = gather_facts(training_memory_bytes(architecture, config.batching), cache_root())
-    measurements = path = None
-    if facts.framework.usable:
-        if measuring:
-            measurements = measure(config, facts.framework.backend, say)
-        from nextword.model.ops.lstm import lstm_path
-
-        path = lstm_path()  # training may have chosen another one
-    return Report(preset=preset, facts=facts, lstm_path=path, measurements=measurements, problems=find_problems(facts))
-
-
-_Rows = Iterator[tuple[str, str]]
-
-
-@dataclass(frozen=True, kw_only=True)
-class _DoctorOptions(JsonOptions):
-    preset: str = preset_option("quick", "Preset to measure")
-    no_measure: bool = option(False, help="Do not measure the speed.")
-    strict: bool = option(False, help="Exit with code 1 if there are problems.")
-
-
-@command(
-    _DoctorOptions,
-    examples=["nextword doctor", "nextword doctor --no-measure", "nextword doctor --preset large --json"],
-)
-def doctor(options: _DoctorOptions) -> None:
-    """Check this machine and report problems.
-
-    The command looks at processor, memory and framework, and measures the speed of training on random words. This takes
-    about 15 seconds. It works without the extra `train`, too, and then says what is missing.
-    """
-    with waiting("checking this machine") as status:
-        report = diagnose(
-            options.preset, measuring=not options.no_measure, say=lambda what: status.update(f"measuring {what}")
-        )
-    if options.as_json:
-        click.echo(json.dumps(report.to_table(), allow_nan=False))
-    else:
-        _print(report)
-    if options.strict and report.problems:
-        sys.exit(1)
-
-
-def _print(report: Report) -> None:
+def _print(rows: Sequence[tuple[str, str] | None], problems: Sequence[Problem]) -> None:
     table = Table(show_header=False)
     table.add_column(style="bold", no_wrap=True)
     table.add_column(overflow="fold")
-    for rows in (_machine(report.facts), _framework(report.facts), _speed(report)):
-        for name, value in rows:
-            table.add_row(name, escape(value))
-        table.add_section()
+    for row in rows:
+        if row is None:
+            table.add_section()
+        else:
+            table.add_row(row[0], escape(row[1]))
     console = Console(highlight=False)
     console.print(table)
-    for problem in report.problems:
+    for problem in problems:
         console.print(f"[bold yellow]problem:[/] {escape(problem.what)}", soft_wrap=True)
         console.print(f"[bold cyan]hint:[/] {escape(problem.repair)}", soft_wrap=True)
-    if not report.problems:
+    if not problems:
         console.print("no problems found")
 
 
-def _machine(facts: Facts) -> _Rows:
+def _machine(facts: Facts) -> Iterator[tuple[str, str]]:
     processor, capacity = facts.processor, facts.capacity
     yield "system", f"{facts.system}, Python {facts.python}"
     yield "processor", f"{processor.name}, {processor.architecture}"
     if processor.features:
         yield "", ", ".join(name if has else f"no {name}" for name, has in processor.features.items())
     if processor.caches:
-        yield "caches", ", ".join(f"{name} {_binary(size)}" for name, size in processor.caches.items())
-    quota = (
-        "" if capacity.core_quota is None else f"; a limit of the container allows the time of {capacity.core_quota:g}"
-    )
-    yield "cores", f"{capacity.cores} of {capacity.machine_cores}{quota}"
-    available, total = map(_gigabytes, (capacity.available_memory_bytes, capacity.memory_bytes))
-    yield "memory", f"{available} of {total} available; training needs about {_gigabytes(facts.training_memory_bytes)}"
+        yield "caches", ", ".join(f"{name} {size / 2**10:,.0f} KiB" for name, size in processor.caches.items())
+    quota = capacity.core_quota
+    limit = "" if quota is None else f"; a limit of the container allows the time of {quota:g}"
+    yield "cores", f"{capacity.cores} of {capacity.machine_cores}{limit}"
+    sizes = (capacity.available_memory_bytes, capacity.memory_bytes, facts.training_memory_bytes)
+    available, total, needed = ("unknown" if size is None else f"{size / 1e9:.1f} GB" for size in sizes)
+    yield "memory", f"{available} of {total} available; training needs about {needed}"
     if facts.gpus:
         yield "NVIDIA GPUs", ", ".join(facts.gpus)
 
 
-def _framework(facts: Facts) -> _Rows:
+def _framework(facts: Facts) -> Iterator[tuple[str, str]]:
     framework = facts.framework
     yield "packages", ", ".join(f"{name} {version or '(none)'}" for name, version in facts.versions.items())
     yield "Keras backend", framework.backend if framework.usable else f"{framework.backend}, which cannot be used"
@@ -203,42 +171,47 @@ def _framework(facts: Facts) -> _Rows:
         yield "environment", "\n".join(f"{name}={value}" for name, value in facts.environment.items())
 
 
-def _speed(report: Report) -> _Rows:
-    measured = report.measurements
-    if report.lstm_path:
-        yield "LSTM path", report.lstm_path
+def _speed(facts: Facts, preset: str, path: str | None, measured: dict[str, Any] | None) -> Iterator[tuple[str, str]]:
+    if path:
+        yield "LSTM path", path
     if measured is None:
         return
-    yield "precision", f"{measured.compute_dtype}; {measured.reason}"
-    if measured.product_peaks_flops_per_second:
-        peaks = (
-            f"{dtype} {rate / 1e9:,.0f} GFLOP/s" for dtype, rate in measured.product_peaks_flops_per_second.items()
-        )
-        yield "matrix product", ", ".join(peaks)
-    yield f"training {report.preset}", _training(measured)
-    load, cores = report.facts.capacity.load, report.facts.capacity.cores
+    peaks, training = measured["product_peaks_flops_per_second"], measured["training"]
+    yield "precision", f"{measured['compute_dtype']}; {measured['reason']}"
+    yield "matrix product", ", ".join(f"{dtype} {rate / 1e9:,.0f} GFLOP/s" for dtype, rate in peaks.items())
+    speed = f"{training['words_per_second']:,.0f} words/s, measured over {training['num_steps']} steps on random words"
+    share = f"{training['share_of_peak']:.0%} of the fastest matrix product"
+    epoch = f"{training['minutes_per_ptb_epoch']:.1f} minutes for an epoch of the Penn Treebank, without validation"
+    useful = f"{training['flops_per_second'] / 1e9:,.0f} useful GFLOP/s, {share}"
+    yield f"training {preset}", "\n".join((speed, useful, epoch))
+    load, cores = facts.capacity.load, facts.capacity.cores
     if load is not None and load >= cores / 2:
-        yield (
-            "busy machine",
-            f"{load:.1f} processes shared {counted(cores, 'core')} before the measurement, so these speeds are too low",
-        )
+        shared = f"{load:.1f} processes shared {counted(cores, 'core')} before the measurement"
+        yield "busy machine", f"{shared}, so these speeds are too low"
 
 
-def _training(measured: Measurements) -> str:
-    training = measured.training
-    if training is None:
-        return "not possible on this backend"
-    share = "" if measured.share_of_peak is None else f", {measured.share_of_peak:.0%} of the fastest matrix product"
-    return (
-        f"{training.words_per_second:,.0f} words/s, measured over {training.num_steps} steps on random words\n"
-        f"{training.flops_per_second / 1e9:,.0f} useful GFLOP/s{share}\n"
-        f"{training.minutes_per_ptb_epoch:.1f} minutes for an epoch of the Penn Treebank, without validation"
-    )
+def _show_cache(options: _DoctorOptions) -> None:
+    folder, limit = cache_root(), cache_limit()
+    if options.clear_cache:
+        removed = [entry for entry in cache_entries(folder) if remove_entry(entry)]
+        say(f"removed {_size(removed)} from `{folder}`")
+    entries = cache_entries(folder)
+    if options.as_json:
+        rows = [entry._asdict() | {"path": str(entry.path)} for entry in entries]
+        size = sum(entry.num_bytes for entry in entries)
+        click.echo(json.dumps({"folder": str(folder), "num_bytes": size, "limit": limit, "entries": rows}))
+        return
+    click.echo(f"{folder}: {_size(entries)} of at most {limit / 10**9:g} GB")
+    shown = [entry for entry in entries if entry.num_bytes]  # without the locks of earlier runs
+    by_kind = {kind: [entry for entry in shown if entry.kind == kind] for kind in _KINDS}
+    cells = [
+        (kind, counted(len(some), "entry", "entries"), _size(some), _KINDS[kind])
+        for kind, some in by_kind.items()
+        if some
+    ]
+    for line in table_lines(cells, "<<><"):
+        click.echo(line)
 
 
-def _binary(num_bytes: int) -> str:
-    return f"{num_bytes / 2**20:g} MiB" if num_bytes >= 2**20 else f"{num_bytes / 2**10:g} KiB"
-
-
-def _gigabytes(num_bytes: int | None) -> str:
-    return "unknown" if num_bytes is None else f"{num_bytes / 1e9:.1f} GB"
+def _size(entries: Sequence[CacheEntry]) -> str:
+    return f"{sum(entry.num_bytes for entry in entries) / 10**6:,.1f} MB"

@@ -45,7 +45,6 @@ _GROUPS = {
         "ngram": "Train an n-gram model, and write it as an ARPA file.",
         "draw": "Draw a network, its cell, its shapes or its windows as SVG.",
         "doctor": "Check this machine and report problems.",
-        "cache": "Show or clear the cache of texts, token ids and downloads.",
     },
 }
 """Each command with its summary, by the headings of the help."""

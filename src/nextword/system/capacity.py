@@ -4,14 +4,10 @@ import ctypes
 import gc
 import os
 import re
-import shutil
-import subprocess
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-
-_VM_STAT = "/usr/bin/vm_stat"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -26,21 +22,27 @@ class ControlGroup:
 def read_control_group(
     membership: Path = Path("/proc/self/cgroup"), root: Path = Path("/sys/fs/cgroup")
 ) -> ControlGroup:
-    """Return the limits of the control group of this process, version 1 or 2. Outside Linux there are none."""
+    """Return the limits of the control group (version 2) of this process and of its parents; none outside Linux.
+
+    A container sees its own group as the root. If the path of its group names a folder that it cannot see, only the
+    root counts.
+    """
     try:
         lines = membership.read_text(encoding="utf-8").splitlines()
     except OSError:
         return ControlGroup()
+    own = next((line.removeprefix("0::/") for line in lines if line.startswith("0::/")), None)
+    folders = (
+        [] if own is None else [folder for folder in (root / own, *(root / own).parents) if root in folder.parents]
+    )
     cores, memory, available = [], [], []
-    for folder in (folder for line in lines for folder in _folders(line, root)):
-        quota = _quota(folder)
-        limit = _number(folder, "memory.max") or _number(folder, "memory.limit_in_bytes")
-        if quota is not None:
-            cores.append(quota)
-        # Version 1 writes "no limit" as the largest number of pages.
-        if limit is not None and limit < 2**60:
-            memory.append(limit)
-            available.append(max(0, limit - _unreclaimable(folder)))
+    for folder in [*folders, root]:
+        quota, period = [*_text(folder, "cpu.max").split(), "", ""][:2]
+        if quota.isdigit() and period.isdigit() and int(period):
+            cores.append(int(quota) / int(period))
+        if (limit := _text(folder, "memory.max")).isdigit():
+            memory.append(int(limit))
+            available.append(max(0, int(limit) - _unreclaimable(folder)))
     return ControlGroup(
         cores=min(cores, default=None),
         memory_bytes=min(memory, default=None),
@@ -48,42 +50,16 @@ def read_control_group(
     )
 
 
-def _folders(line: str, root: Path) -> Iterator[Path]:
-    """Return the folders of a line `id:controllers:path`, from the group itself up to the root.
-
-    A container sees its own group as the root. If its path names a folder that it cannot see, only the
-    root counts.
-    """
-    _, controllers, path = line.split(":", 2)
-    mounts = [root / name for name in controllers.split(",")] if controllers else [root, root / "unified"]
-    for mount in mounts:
-        inside = mount / path.lstrip("/")
-        yield from (folder for folder in (inside, *inside.parents) if folder.is_relative_to(mount))
-
-
-def _quota(folder: Path) -> float | None:
-    try:
-        quota, period = (folder / "cpu.max").read_text(encoding="ascii").split()
-    except (OSError, ValueError):
-        quota, period = (str(_number(folder, f"cpu.cfs_{name}_us")) for name in ("quota", "period"))
-    return int(quota) / int(period) if quota.isdigit() and period.isdigit() and int(period) else None
-
-
 def _unreclaimable(folder: Path) -> int:
-    used = _number(folder, "memory.current") or _number(folder, "memory.usage_in_bytes") or 0
-    try:
-        lines = (folder / "memory.stat").read_text(encoding="ascii").splitlines()
-    except OSError:
-        return used
-    statistics = dict(line.split(" ", 1) for line in lines if " " in line)
-    return used - int(statistics.get("total_inactive_file") or statistics.get("inactive_file") or 0)
+    statistics = dict(line.split(" ", 1) for line in _text(folder, "memory.stat").splitlines() if " " in line)
+    return int(_text(folder, "memory.current") or 0) - int(statistics.get("inactive_file") or 0)
 
 
-def _number(folder: Path, name: str) -> int | None:
+def _text(folder: Path, name: str) -> str:
     try:
-        return int((folder / name).read_text(encoding="ascii"))
+        return (folder / name).read_text(encoding="ascii").strip()
     except (OSError, ValueError):
-        return None
+        return ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -128,31 +104,14 @@ def parse_meminfo(text: str) -> tuple[int | None, int | None]:
     return values.get("MemTotal"), values.get("MemAvailable")
 
 
-def parse_vm_stat(text: str) -> int | None:
-    r"""Return the available memory in bytes from the output of macOS's `vm_stat`: free and inactive pages.
-
-    Example:
-        >>> parse_vm_stat("(page size of 16384 bytes)\nPages free:   2.\nPages inactive:   3.")
-        81920
-    """
-    page = re.search(r"page size of (\d+) bytes", text)
-    pages = re.findall(r"^Pages (?:free|inactive):\s*(\d+)", text, re.MULTILINE)
-    return int(page[1]) * sum(map(int, pages)) if page and pages else None
-
-
 def _read_memory() -> tuple[int | None, int | None]:
     meminfo = Path("/proc/meminfo")
     if meminfo.is_file():
         return parse_meminfo(meminfo.read_text(encoding="ascii"))
-    available = None
-    if shutil.which(_VM_STAT):
-        available = parse_vm_stat(subprocess.run([_VM_STAT], capture_output=True, text=True, check=False).stdout)
-    if not hasattr(os, "sysconf"):  # Windows
-        return None, available
     try:
-        return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE"), available
-    except (ValueError, OSError):
-        return None, available
+        return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE"), None
+    except (AttributeError, ValueError, OSError):  # Windows has no such function
+        return None, None
 
 
 def _smallest(values: Iterable[int | None]) -> int | None:

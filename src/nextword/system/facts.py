@@ -172,15 +172,11 @@ def _memory(facts: Facts) -> Iterator[Problem]:
 
 
 def _environment(facts: Facts) -> Iterator[Problem]:
-    environment, backend, cores = facts.environment, facts.framework.backend, facts.capacity.cores
-    # JAX 0.12 divides products among NPROC threads and ignores OMP_NUM_THREADS; PyTorch reads only OMP_NUM_THREADS.
-    name = "NPROC" if backend == "jax" else "OMP_NUM_THREADS"
-    threads = _number(environment, name)
+    environment, cores = facts.environment, facts.capacity.cores
+    threads = _number(environment, "NPROC")  # JAX 0.12 divides products among them and ignores OMP_NUM_THREADS
     usable = int(min(cores, max(1, facts.capacity.core_quota or cores)))
     if threads is not None and threads < usable:
-        yield Problem(
-            "few-threads", f"{name}={threads} leaves {usable - threads} of {usable} cores idle", f"unset {name}"
-        )
+        yield Problem("few-threads", f"NPROC={threads} leaves {usable - threads} of {usable} cores idle", "unset NPROC")
     if "multi_thread_eigen=false" in environment.get("XLA_FLAGS", "").lower():
         yield Problem(
             "threads-off",

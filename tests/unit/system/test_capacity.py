@@ -11,7 +11,6 @@ from nextword.system import capacity
 from nextword.system.capacity import (
     ControlGroup,
     parse_meminfo,
-    parse_vm_stat,
     read_capacity,
     read_control_group,
     return_freed_memory,
@@ -24,17 +23,6 @@ def test_the_memory_of_linux_is_read() -> None:
     text = "MemTotal:       24684084 kB\nMemFree:  5 kB\nMemAvailable:   24391864 kB\nHugePages_Total:    0\n"
     assert parse_meminfo(text) == (24684084 * 1024, 24391864 * 1024)
     assert parse_meminfo("MemTotal: 3 kB") == (3072, None)  # Linux before 3.14
-
-
-def test_the_memory_of_macos_is_read() -> None:
-    text = (
-        "Mach Virtual Memory Statistics: (page size of 16384 bytes)\n"
-        "Pages free:                               10.\n"
-        "Pages active:                            900.\n"
-        "Pages inactive:                           30.\n"
-    )
-    assert parse_vm_stat(text) == 40 * 16384
-    assert parse_vm_stat("") is None
 
 
 def test_this_machine_has_cores_and_memory() -> None:
@@ -77,20 +65,6 @@ def test_version_2_is_limited_by_the_narrowest_group_above(tmp_path: Path) -> No
     )
 
 
-def test_version_1_has_a_folder_for_each_controller(tmp_path: Path) -> None:
-    root = tmp_path / "root"
-    write(root / "cpu" / "mine", cpu__cfs_quota_us="50000", cpu__cfs_period_us="100000")
-    write(
-        root / "memory" / "mine",
-        memory__limit_in_bytes=str(2 * GIGABYTE),
-        memory__usage_in_bytes=str(GIGABYTE),
-        memory__stat="inactive_file 5\ntotal_inactive_file 7",
-    )
-    assert read(tmp_path, "4:memory:/mine\n3:cpu,cpuacct:/mine\n1:name=systemd:/\n") == ControlGroup(
-        cores=0.5, memory_bytes=2 * GIGABYTE, available_memory_bytes=GIGABYTE + 7
-    )
-
-
 @pytest.mark.parametrize("membership", ["0::/\n", "0::/../elsewhere\n", "0::/a/path/of/the/host\n"])
 def test_a_container_sees_its_group_as_the_root(tmp_path: Path, membership: str) -> None:
     write(tmp_path / "root", cpu__max="300000 100000")
@@ -99,9 +73,8 @@ def test_a_container_sees_its_group_as_the_root(tmp_path: Path, membership: str)
 
 def test_no_limit_is_none(tmp_path: Path) -> None:
     root = tmp_path / "root"
-    write(root / "cpu", cpu__cfs_quota_us="-1", cpu__cfs_period_us="100000")
-    write(root / "memory", memory__limit_in_bytes="9223372036854771712", memory__usage_in_bytes="5")
-    assert read(tmp_path, "2:cpu:/\n1:memory:/\n0::/\n") == ControlGroup()
+    write(root, cpu__max="max 100000", memory__max="max", memory__current="5")
+    assert read(tmp_path, "0::/\n") == ControlGroup()
     assert read_control_group(tmp_path / "no-linux", root) == ControlGroup()
 
 

@@ -148,13 +148,6 @@ def test_what_is_in_order_is_no_problem(sound: Facts, changes: dict[str, Any]) -
     assert find_problems(changed(sound, **changes)) == ()
 
 
-def test_pytorch_is_held_to_few_threads_by_a_variable_of_its_own(sound: Facts) -> None:
-    facts = changed(sound, framework=Framework(backend="torch"), environment={"OMP_NUM_THREADS": "3", "NPROC": "1"})
-    codes = {problem.code: problem.what for problem in find_problems(facts)}
-    assert codes.keys() == {"other-backend", "few-threads"}
-    assert codes["few-threads"] == "OMP_NUM_THREADS=3 leaves 5 of 8 cores idle"
-
-
 def test_an_old_jax_is_no_problem_where_the_processor_has_no_bfloat16(sound: Facts) -> None:
     processor = replace(sound.processor, features={"AVX2": True, "AVX512_BF16": False})
     assert find_problems(changed(sound, processor=processor, versions={"jax": "0.10.2"})) == ()

@@ -2,6 +2,7 @@ import json
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -22,6 +23,10 @@ main(["doctor", *sys.argv[1:]])
 """
 
 
+def _fill(folder: Path) -> None:
+    (folder / "ids.int32").write_bytes(bytes(2_000_000))
+
+
 def test_looking_alone_measures_nothing(monkeypatch: pytest.MonkeyPatch, printed: Command) -> None:
     monkeypatch.delattr(module, "measure")
     told = printed("doctor", "--no-measure")
@@ -34,7 +39,12 @@ def test_looking_alone_measures_nothing(monkeypatch: pytest.MonkeyPatch, printed
 def test_what_was_measured_is_told_as_measured(printed: Command, monkeypatch: pytest.MonkeyPatch) -> None:
     chosen = ["the scan"]
     monkeypatch.setattr(lstm, "lstm_path", lambda: chosen[-1])
-    monkeypatch.setattr(module, "measure", lambda *given: (chosen.append("cuDNN"), measure(*given))[1])
+
+    def choosing(*given: Any) -> Any:
+        chosen.append("cuDNN")
+        return measure(*given)
+
+    monkeypatch.setattr(module, "measure", choosing)
     told = " ".join(printed("doctor", "--preset", "tiny").split())
     for words in ("training tiny", "words/s, measured over", "and is used from 1.3 times on", "cuDNN"):
         assert words in told
@@ -94,9 +104,7 @@ def test_the_cache_is_shown_and_cleared(
     monkeypatch.setenv("NEXTWORD_CACHE", str(tmp_path))
     monkeypatch.setenv("NEXTWORD_CACHE_GB", "1.5")
     assert printed("doctor", "--cache") == f"{tmp_path}: 0.0 MB of at most 1.5 GB\n"
-    folder = cached_folder(
-        tmp_path / f"tokens-{1:064x}", lambda path: (path / "ids.int32").write_bytes(bytes(2_000_000)) and None
-    )
+    folder = cached_folder(tmp_path / f"tokens-{1:064x}", _fill)
     shown = printed("doctor", "--cache")
     assert "tokens  1 entry  2.0 MB  token ids of texts" in shown
     assert "unfinished" not in shown  # the lock of the folder is nothing that was interrupted

@@ -38,6 +38,13 @@ _REMOVED = {
     **dict.fromkeys(("plateau", "plateau_rounds"), "the plateau schedule"),
     "averaging_latest_round": "the latest round at which averaging begins",
     "reset_rate": "random resets of the state",
+    **dict.fromkeys(("beta_1", "beta_2"), "decays of Adam, which are 0.9 and 0.999"),
+    "warmup_fraction": "the length of the warmup, which is a twentieth of all steps",
+    "averaging_decay": "the decay of an exponential average, which is 0.999",
+    "averaging_patience": "the patience of triggered averaging, which is 5 rounds",
+    "teacher_weight": "the teacher's share of the loss, which is a half",
+    "skip_step": "overlapping windows",
+    "shuffle_seed": "a seed of the windows",
 }
 """Settings, presets and values of earlier versions, and what each of them asks for."""
 

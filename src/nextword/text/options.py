@@ -148,14 +148,10 @@ class BatchOptions(Settings):
     )
     batch_size: int = setting(32, help="Number of rows in a batch.", at_least=1, at_most=65_536)
     num_steps: int = setting(35, help="Number of time steps in a batch.", at_least=1, at_most=65_536)
-    skip_step: int | None = setting(
-        None, help="Tokens between the starts of successive windows.", at_least=1, unset="--num-steps"
-    )
     variable_num_steps: bool = setting(False, help="Vary the length of each window of streams around --num-steps.")
     shuffle: Literal["none", "partial"] = setting(
         "none", help="Start each row of the streams at another place in every epoch (partial), or at the same (none)."
     )
-    shuffle_seed: int = setting(0, help="Seed for window lengths and shuffling.", at_least=0, at_most=2**31 - 1)
 
     def __post_init__(self) -> None:
         super().__post_init__()

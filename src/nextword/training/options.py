@@ -6,7 +6,7 @@ from typing import ClassVar, Literal
 
 from nextword.bundle.samples import SAMPLE_MODELS
 from nextword.errors import SettingError
-from nextword.settings import Settings, rate, setting
+from nextword.settings import Settings, setting
 from nextword.system.framework import ComputeDtype
 
 
@@ -53,8 +53,6 @@ class TrainingOptions(Settings):
         "new words get theirs from counts, or all the mean of the known ones (mean).",
     )
     optimizer: Literal["adam", "sgd"] = setting("adam", help="Optimizer.")
-    beta_1: float = rate(0.9, help="Adam: decay of the mean gradient.")
-    beta_2: float = rate(0.999, help="Adam: decay of the mean squared gradient.")
     weight_decay: float = setting(
         0.0,
         help="adam: adds half of this times the squared weights to the loss. sgd: subtracts this "
@@ -91,9 +89,6 @@ class TrainingOptions(Settings):
         help="Learn the predictions of this run or model too (distillation). It must have the same tokenizer.",
         unset="learn the text alone",
     )
-    teacher_weight: float = setting(
-        0.5, help="Share of the loss that --teacher has; the text has the rest.", at_least=0.0, at_most=1.0
-    )
     clip_norm: float | None = setting(
         None, help="Scale the gradient down to this norm, over all weights.", at_least=1e-6, unset="no clipping"
     )
@@ -101,7 +96,6 @@ class TrainingOptions(Settings):
         "constant",
         help="Learning rate: constant; linear to zero after a warmup; step: decays each epoch after --constant-epochs.",
     )
-    warmup_fraction: float = rate(0.05, help="linear: fraction of all steps for the warmup.")
     constant_epochs: int = setting(4, help="step: epochs at full learning rate.", at_least=0)
     decay_factor: float = setting(0.5, help="step: factor of each decay.", at_least=0.0, at_most=1.0)
     averaging: Literal["none", "exponential", "triggered", "two_tailed"] = setting(
@@ -109,8 +103,6 @@ class TrainingOptions(Settings):
         help="Validate and keep an average of the weights: exponential; triggered when validation stops "
         "improving (NT-ASGD); or the better of two tails.",
     )
-    averaging_decay: float = rate(0.999, help="exponential: decay of the average at each step.")
-    averaging_patience: int = setting(5, help="triggered: rounds without improvement before it begins.", at_least=0)
     patience: int | None = setting(
         None,
         help="Stop after N rounds without a better validation perplexity. The best round is kept.",

@@ -7,6 +7,9 @@ from typing import Any
 
 from nextword.training.options import TrainingOptions
 
+AVERAGING_PATIENCE = 5
+"""Rounds without improvement before `triggered` averaging begins, as in AWD-LSTM."""
+
 
 @dataclass(frozen=True)
 class RoundRecord:
@@ -140,13 +143,13 @@ class TrainingProgress:
     def _triggers_averaging(self, record: RoundRecord, options: TrainingOptions) -> bool:
         """Return whether `triggered` averaging begins with a round.
 
-        It begins if the round is worse than the best round at least `averaging_patience` rounds ago (NT-ASGD; Merity,
+        It begins if the round is worse than the best round at least `AVERAGING_PATIENCE` rounds ago (NT-ASGD; Merity,
         Keskar and Socher 2018, algorithm 1). Later rounds are ignored, because they may be good or bad by
         chance.
         """
         if options.averaging != "triggered" or self.averaging_since:
             return False
-        long_ago = self.records[: max(0, self.rounds - options.averaging_patience)]
+        long_ago = self.records[: max(0, self.rounds - AVERAGING_PATIENCE)]
         return any(record.valid_perplexity > earlier.valid_perplexity for earlier in long_ago)
 
     def to_table(self) -> dict[str, Any]:

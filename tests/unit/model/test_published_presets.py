@@ -68,7 +68,6 @@ AWD: dict[str, Any] = {
     "activation_regularization": 2.0,
     "temporal_activation_regularization": 1.0,
     "averaging": "triggered",
-    "averaging_patience": 5,
 }
 PUBLISHED: dict[str, dict[str, Any]] = {
     "awd-lstm": {

@@ -135,7 +135,7 @@ def test_auto_takes_smaller_steps_from_a_base(
 @pytest.mark.parametrize("averaging", ["none", "exponential"])
 def test_steps_that_only_harm_leaves_the_start(base: Path, tmp_path: Path, averaging: str) -> None:
     root = tmp_path / "run"
-    model = fit(NEW, root, base=base, learning_rate=5.0, averaging=averaging, averaging_decay=0.5)
+    model = fit(NEW, root, base=base, learning_rate=5.0, averaging=averaging)
     assert progress_of(root).best_round == 0
     assert_equal_to_the_bit(model.bundle.weights, read_bundle(root / "start").weights)
 

@@ -76,7 +76,9 @@ def published_trigger(values: list[float], patience: int) -> int:
 
 
 def averaging_since(values: list[float], patience: int) -> int:
-    return history(values, averaging="triggered", averaging_patience=patience)[-1].averaging_since
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("nextword.training.progress.AVERAGING_PATIENCE", patience)
+        return history(values, averaging="triggered")[-1].averaging_since
 
 
 @given(st.lists(st.floats(1.0, 3.0), min_size=1, max_size=15), st.integers(0, 6))
@@ -91,8 +93,9 @@ def test_a_round_worse_than_only_recent_rounds_does_not_trigger_averaging() -> N
     assert averaging_since([*values, 8.5], 5) == 8
 
 
-def test_averaging_begins_once_and_only_with_triggered() -> None:
+def test_averaging_begins_once_and_only_with_triggered(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("nextword.training.progress.AVERAGING_PATIENCE", 1)
     values = [7.0, 8.0, 9.0, 10.0]
-    since = [progress.averaging_since for progress in history(values, averaging="triggered", averaging_patience=1)]
+    since = [progress.averaging_since for progress in history(values, averaging="triggered")]
     assert since == [0, 0, 3, 3]
-    assert history(values, averaging="exponential", averaging_patience=1)[-1].averaging_since == 0
+    assert history(values, averaging="exponential")[-1].averaging_since == 0

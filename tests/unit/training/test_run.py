@@ -144,9 +144,9 @@ def test_a_run_that_reaches_its_end_says_nothing(tmp_path: Path) -> None:
     assert said == []
 
 
-@pytest.mark.parametrize(("schedule", "expected"), [("linear", [0.01, 0.0]), ("step", [0.01, 0.005])])
+@pytest.mark.parametrize(("schedule", "expected"), [("linear", [0.02 * 15 / 28, 0.0]), ("step", [0.01, 0.005])])
 def test_a_record_has_the_learning_rate_of_the_next_step(schedule: str, expected: list[float], tmp_path: Path) -> None:
-    options = OPTIONS.replace(schedule=schedule, warmup_fraction=0.0, constant_epochs=1, round_steps=15)
+    options = OPTIONS.replace(schedule=schedule, constant_epochs=1, round_steps=15)
     rates = [record.learning_rate for record in finished(tmp_path, options).progress.records]
     assert rates == pytest.approx(expected, rel=1e-5, abs=1e-9)
 

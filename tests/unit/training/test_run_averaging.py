@@ -43,8 +43,9 @@ def test_the_model_ends_with_the_average_of_the_best_round(kind: str, tmp_path: 
         assert not np.array_equal(average, other)
 
 
-def test_the_log_has_the_perplexity_of_the_average(tmp_path: Path) -> None:
-    run = finished(tmp_path, averaging("exponential", averaging_decay=0.9))
+def test_the_log_has_the_perplexity_of_the_average(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("nextword.training.optim.optimizer.DECAY", 0.9)
+    run = finished(tmp_path, averaging("exponential"))
     record = run.progress.records[-1]
     assert run.progress.latest_is_best
     assert [record.averaged_steps for record in run.progress.records] == [6, 12, 18, 24, 30]
@@ -56,9 +57,12 @@ def test_the_log_has_the_perplexity_of_the_average(tmp_path: Path) -> None:
     assert figures["accuracy"] == pytest.approx(record.valid_accuracy, rel=1e-6)
 
 
-def test_averaging_is_triggered_by_worse_validation_and_improves_it(tmp_path: Path) -> None:
+def test_averaging_is_triggered_by_worse_validation_and_improves_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("nextword.training.progress.AVERAGING_PATIENCE", 0)
     plain = finished(tmp_path / "none", averaging("none"), unlike=True).progress
-    triggered = finished(tmp_path / "triggered", averaging("triggered", averaging_patience=0), unlike=True).progress
+    triggered = finished(tmp_path / "triggered", averaging("triggered"), unlike=True).progress
     since = triggered.averaging_since
     assert 0 < since < NUM_ROUNDS
     for ours, theirs in zip(triggered.records[:since], plain.records[:since], strict=True):

@@ -25,7 +25,6 @@ from support.training_runs import OPTIONS, TRAIN, cut_off_after_rounds, finished
 from support.trust_cases import TrustCases, trust_amount
 
 NUM_ROUNDS = 5
-TRIGGERED = {"averaging": "triggered", "averaging_patience": 0}
 
 
 class CrashError(Exception):
@@ -106,13 +105,22 @@ def flip_a_byte(path: Path) -> None:
         also({"schedule": "step", "optimizer": "sgd", "learning_rate": 0.5, "constant_epochs": 1}),
         {"schedule": "constant", "optimizer": "sgd", "learning_rate": 0.5, "sampled_softmax": 4},
         also({"schedule": "linear", "optimizer": "adam", "averaging": "exponential", "weight_decay": 1e-3}),
-        {"schedule": "constant", "optimizer": "sgd", "learning_rate": 0.5, **TRIGGERED, "weight_decay": 1e-3},
+        {
+            "schedule": "constant",
+            "optimizer": "sgd",
+            "learning_rate": 0.5,
+            "averaging": "triggered",
+            "weight_decay": 1e-3,
+        },
         also({"schedule": "constant", "optimizer": "adam", "averaging": "two_tailed"}),
         {"schedule": "linear", "optimizer": "adam", "averaging": "two_tailed", "compute_dtype": "float32"},
     ],
     ids=lambda changes: f"{changes['schedule']}-{changes['optimizer']}-{changes.get('averaging', 'none')}",
 )
-def test_a_run_that_crashes_after_every_round_is_bit_identical(changes: dict[str, Any], tmp_path: Path) -> None:
+def test_a_run_that_crashes_after_every_round_is_bit_identical(
+    changes: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("nextword.training.progress.AVERAGING_PATIENCE", 0)
     options = OPTIONS.replace(**changes)
     uninterrupted = finished(tmp_path / "at once", options, unlike=True)
     assert uninterrupted.progress.rounds == NUM_ROUNDS

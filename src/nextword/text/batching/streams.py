@@ -197,7 +197,7 @@ class VariedStreams(_RowsOfText):
         return self._random(_SHIFTS, epoch).integers(np.maximum(self._row_lengths, 1))
 
     def _random(self, *key: int) -> np.random.Generator:
-        return np.random.default_rng((self._options.shuffle_seed, *key))
+        return np.random.default_rng((0, *key))
 
 
 def make_windows(ids: TokenIds, options: BatchOptions, *, end_id: int) -> Windows:
@@ -210,7 +210,7 @@ def make_windows(ids: TokenIds, options: BatchOptions, *, end_id: int) -> Window
     batch_size, num_steps = options.batch_size, options.num_steps
     if options.windows == "streams":
         return Streams(ids, batch_size=batch_size, num_steps=num_steps, first_input=end_id)
-    return SuccessiveWindows(ids, batch_size=batch_size, num_steps=num_steps, skip_step=options.skip_step or num_steps)
+    return SuccessiveWindows(ids, batch_size=batch_size, num_steps=num_steps, skip_step=num_steps)
 
 
 def validation_streams(ids: TokenIds, *, end_id: int) -> Streams:

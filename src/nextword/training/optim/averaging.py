@@ -16,6 +16,9 @@ AveragingKind = Literal["none", "exponential", "triggered", "two_tailed"]
 NUM_AVERAGES: dict[AveragingKind, int] = {"none": 0, "exponential": 1, "triggered": 1, "two_tailed": 2}
 """Number of averages. Each is validated at the end of a round; with 0, the weights are validated."""
 
+DECAY = 0.999
+"""The decay of an exponential average at each step."""
+
 _NEVER = 2**31 - 1
 
 

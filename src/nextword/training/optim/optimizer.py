@@ -6,7 +6,7 @@ import keras
 import numpy as np
 from numpy.typing import NDArray
 
-from nextword.training.optim.averaging import AveragingOptimizer, WeightAverages
+from nextword.training.optim.averaging import DECAY, AveragingOptimizer, WeightAverages
 from nextword.training.optim.schedule import (
     ReplannedSchedule,
     RescaledByLength,
@@ -67,7 +67,7 @@ def make_optimizer(
         rate = ReplannedSchedule(rate, schedule_progress)
     if relative_lengths is not None and options.loss == "mean":
         rate = RescaledByLength(rate, relative_lengths)
-    averages = WeightAverages(options.averaging, options.averaging_decay)
+    averages = WeightAverages(options.averaging, DECAY)
     common: dict[str, Any] = {
         "global_clipnorm": options.clip_norm,
         "averages": averages,
@@ -76,4 +76,4 @@ def make_optimizer(
     }
     if options.optimizer == "sgd":
         return SGD(rate, weight_decay=options.weight_decay or None, **common)
-    return Adam(rate, beta_1=options.beta_1, beta_2=options.beta_2, l2=options.weight_decay, **common)
+    return Adam(rate, l2=options.weight_decay, **common)

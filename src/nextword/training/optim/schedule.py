@@ -16,6 +16,9 @@ from nextword.training.plan import Plan
 Rate = float | Callable[[Any], Any]
 """A constant, or a Keras schedule."""
 
+WARMUP_FRACTION = 0.05
+"""The fraction of all steps in which a linear schedule rises."""
+
 
 @dataclass(frozen=True, eq=False)
 class LinearToZero(schedules.LearningRateSchedule):
@@ -71,7 +74,7 @@ def make_schedule(options: TrainingOptions, plan: Plan) -> Rate:
     """Return the learning rate of a run or its schedule."""
     rate, total_steps = options.learning_rate, plan.total_steps
     if options.schedule == "linear":
-        return LinearToZero(rate, round(options.warmup_fraction * total_steps), total_steps)
+        return LinearToZero(rate, round(WARMUP_FRACTION * total_steps), total_steps)
     if options.schedule == "step":
         return StepDecay(rate, options.decay_factor, options.constant_epochs, plan.steps_per_epoch)
     return rate

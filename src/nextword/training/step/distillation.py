@@ -24,6 +24,9 @@ if TYPE_CHECKING:
 
 _TEACHER = "teacher_sha256"
 
+TEACHER_WEIGHT = 0.5
+"""Share of the loss that the teacher has; the text has the rest."""
+
 
 @dataclass(frozen=True, eq=False)
 class Teacher:
@@ -96,7 +99,7 @@ class DistilledStreamModel(StreamModel):
     r"""A `StreamModel` whose targets are the words of the text and the probabilities of a teacher.
 
     With $w_n$ the weight of token $n$, $q_n$ the probabilities of the teacher, $p_n$ those of the model, $\ell_n$ the
-    loss of the text alone, and $\lambda$ the `teacher_weight` of the options:
+    loss of the text alone, and $\lambda$ the share of the teacher, `TEACHER_WEIGHT`:
 
     $$\text{total} = \sum_n w_n \Big( (1 - \lambda) \ell_n - \lambda \sum_v q_{nv} \log p_{nv} \Big)$$
 
@@ -128,7 +131,7 @@ class DistilledStreamModel(StreamModel):
         self, total: Any, inputs: Any, outputs: StackOutputs, weights: Any, candidates: Candidates | None
     ) -> Any:
         """Return the loss of the text and of the teacher's predictions, summed over the tokens of a window."""
-        share = self.options.teacher_weight
+        share = TEACHER_WEIGHT
         own = _log_probs(self.model, outputs.hidden, candidates)
         probabilities = ops.stop_gradient(ops.exp(self._teacher_log_probs(inputs, candidates)))
         cross_entropy = -ops.sum(probabilities * own, axis=-1)  # (B, T)

@@ -24,7 +24,6 @@ def test_successive_windows_skip_their_length_by_default() -> None:
     windows = make_windows(IDS, options, end_id=7)
     assert isinstance(windows, SuccessiveWindows)
     assert windows.window(0).inputs[1, 0] == 5
-    assert make_windows(IDS, options.replace(skip_step=3), end_id=7).window(0).inputs[1, 0] == 3
 
 
 @given(st.integers(1, 20_000))

@@ -68,8 +68,8 @@ def test_the_optimizer_has_the_right_kind_and_clips_the_global_norm(name: str, k
 
 
 def test_the_optimizer_follows_its_schedule() -> None:
-    linear = made(schedule="linear", warmup_fraction=0.2)
-    assert [rate_after(linear, step) for step in (0, 19, 60, 100)] == pytest.approx([0.04, 0.8, 0.4, 0.0])
+    linear = made(schedule="linear")
+    assert [rate_after(linear, step) for step in (0, 4, 81, 100)] == pytest.approx([0.16, 0.8, 0.16, 0.0])
 
 
 def test_the_learning_rate_follows_the_window_lengths() -> None:
@@ -80,10 +80,9 @@ def test_the_learning_rate_follows_the_window_lengths() -> None:
         assert [rate_after(optimizer, step) for step in (0, 1)] == pytest.approx(expected)
 
 
-@pytest.mark.parametrize("decays", [{}, {"beta_1": 0.0, "beta_2": 0.9}])
-def test_without_weight_decay_it_equals_the_adam_of_keras(decays: dict[str, float]) -> None:
-    ours = made(learning_rate=0.01, clip_norm=1.0, **decays)
-    theirs = keras.optimizers.Adam(0.01, global_clipnorm=1.0, **decays)
+def test_without_weight_decay_it_equals_the_adam_of_keras() -> None:
+    ours = made(learning_rate=0.01, clip_norm=1.0)
+    theirs = keras.optimizers.Adam(0.01, global_clipnorm=1.0)
     steps = gradients(5)
     for weight, expected in zip(after(ours, steps), after(theirs, steps), strict=True):
         np.testing.assert_array_equal(weight, expected)

@@ -103,7 +103,7 @@ def made(**options: Any) -> Rate:
 
 
 def test_the_schedule_has_the_right_kind() -> None:
-    assert rates(made(schedule="linear", warmup_fraction=0.2), 0, 19, 60, 100) == pytest.approx([0.04, 0.8, 0.4, 0.0])
+    assert rates(made(schedule="linear"), 0, 4, 81, 100) == pytest.approx([0.16, 0.8, 0.16, 0.0])
     step = made(schedule="step", constant_epochs=2, decay_factor=0.25)
     assert rates(step, 0, 19, 20, 30) == pytest.approx([0.8, 0.8, 0.2, 0.05])
     assert made(schedule="constant") == 0.8

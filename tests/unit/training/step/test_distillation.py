@@ -59,10 +59,11 @@ def loss_of(
     model: LanguageModel, teacher: Teacher, batch: Any, *, weight: float, training: bool = True, sampler: Any = None
 ) -> float:
     inputs, targets, weights = batch
-    options = TrainingOptions(teacher_weight=weight)
-    stream = DistilledStreamModel(model, options, batch_size=len(targets), teacher=teacher, sampler=sampler)
-    outputs = stream(inputs, training=training)
-    return float(stream.compute_loss(inputs, targets, outputs, weights, training=training))
+    stream = DistilledStreamModel(model, TrainingOptions(), batch_size=len(targets), teacher=teacher, sampler=sampler)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("nextword.training.step.distillation.TEACHER_WEIGHT", weight)
+        outputs = stream(inputs, training=training)
+        return float(stream.compute_loss(inputs, targets, outputs, weights, training=training))
 
 
 def log_probs_of(model: LanguageModel, tokens: Any) -> Any:
@@ -124,7 +125,7 @@ def test_validation_does_not_ask_the_teacher(small: Any) -> None:
 
 def test_the_teacher_carries_its_state_from_window_to_window(small: Any) -> None:
     student, teacher, (inputs, targets, weights) = small
-    stream = DistilledStreamModel(student, TrainingOptions(teacher_weight=1.0), batch_size=3, teacher=teacher)
+    stream = DistilledStreamModel(student, TrainingOptions(), batch_size=3, teacher=teacher)
     losses = []
     for reset in (True, False, True):
         window = {**inputs, "reset": np.full(3, reset)}
@@ -148,7 +149,7 @@ def test_only_the_student_has_weights_to_train_and_to_save(small: Any) -> None:
 def test_a_run_learns_from_a_teacher_and_leaves_it_alone(corpus: Corpus, teacher_run: Path, tmp_path: Path) -> None:
     before = Teacher.open(teacher_run).sha256
     alone = run_of(corpus, tmp_path / "alone", seed=3)
-    taught = run_of(corpus, tmp_path / "taught", seed=3, teacher=str(teacher_run), teacher_weight=0.9)
+    taught = run_of(corpus, tmp_path / "taught", seed=3, teacher=str(teacher_run))
     assert last_record(alone)["valid_perplexity"] != last_record(taught)["valid_perplexity"]
     assert last_record(taught)["valid_perplexity"] < 10.0  # the text is two sentences
     assert Teacher.open(teacher_run).sha256 == before

@@ -142,7 +142,7 @@ def test_windows_of_different_length_count_by_their_tokens(tmp_path: Path) -> No
 
 @pytest.mark.parametrize("schedule", ["linear", "constant", "step"])
 def test_the_learning_rate_of_a_point_is_that_of_the_schedule(tmp_path: Path, schedule: str) -> None:
-    options = OPTIONS.replace(schedule=schedule, warmup_fraction=0.2)
+    options = OPTIONS.replace(schedule=schedule)
     run = make_run(tmp_path, options)
     rate = make_schedule(options, run.plan)
     expected = [rate if isinstance(rate, float) else float(rate(step)) for step in (0, 7, 29)]

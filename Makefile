@@ -103,8 +103,8 @@ base-model: setup  ## Train a base of general English from free texts that it fe
 	$(BIN)/python scripts/base_model.py
 
 pictures: setup  ## Draw the pictures of the documentation again.
-	PYTHONPATH=benchmarks $(BIN)/python scripts/pictures.py
-	$(BIN)/python scripts/readme_animation.py
+	PYTHONPATH=benchmarks:scripts $(BIN)/python -m pictures
+	PYTHONPATH=benchmarks $(BIN)/python scripts/readme_animation.py
 
 screenshots: setup  ## Take the screenshots of the page again, in headless Chromium.
 	PYTHONPATH=tests $(BIN)/python scripts/page_screenshots.py

@@ -1,7 +1,7 @@
 """Draw the animated picture of the README from real suggestions and real cells of the sample model.
 
-    python scripts/readme_animation.py            # writes docs/images/readme.svg
-    python scripts/readme_animation.py --check    # exit with 1 if the file differs
+    PYTHONPATH=benchmarks python scripts/readme_animation.py            # writes docs/images/readme.svg
+    PYTHONPATH=benchmarks python scripts/readme_animation.py --check    # exit with 1 if the file differs
 
 First a typist accepts each suggestion that is right; then one unit follows a sentence with direct speech. It is an SVG
 with CSS animations, so it has no script, follows the color scheme, and stands still for readers who prefer less motion.
@@ -17,12 +17,12 @@ from xml.sax.saxutils import escape
 
 import nextword
 from documentation.live import SPEECH_UNIT
-from nextword.display.picture_text import text_width
-from nextword.display.pictures.lstm_steps import LSTMSteps
-from nextword.display.svg import number, style_sheet
+from harness.picture_text import number, text_width
+from nextword.display.chart import style_sheet
 from nextword.display.tokens import SANS
 from nextword.errors import counted
 from nextword.system.files import write_file
+from pictures.lstm_steps import LSTMSteps
 
 FILE = Path(__file__).resolve().parent.parent / "docs" / "images" / "readme.svg"
 

@@ -10,9 +10,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from xml.sax.saxutils import escape
 
-from nextword.display.chart import Axis
-from nextword.display.picture_text import text_width
-from nextword.display.svg import number, style_sheet
+from harness.picture_text import number, text_width
+from nextword.display.chart import Axis, style_sheet
 from nextword.display.tokens import COLORS, SANS
 from nextword.errors import SettingError
 

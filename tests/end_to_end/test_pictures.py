@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from documentation.pictures import DOCS, PICTURES
+from pictures.table import DOCS, PICTURES
 from support.browser import checked_page, headless_chromium
 
 if TYPE_CHECKING:

@@ -43,7 +43,6 @@ _GROUPS = {
     "Tools": {
         "info": "Show a model or a run: figures, files, how to use it.",
         "ngram": "Train an n-gram model, and write it as an ARPA file.",
-        "draw": "Draw a network, its cell, its shapes or its windows as SVG.",
         "doctor": "Check this machine and report problems.",
     },
 }

@@ -51,7 +51,6 @@ class _ScoreOptions(AnswerOptions):
     ScoringOptions,
     examples=[
         'echo "I am very much obliged to you." | nextword score austen',
-        "nextword score runs/demo lines.txt",
         "nextword score runs/demo lines.txt --worst 10",
         "nextword score runs/demo stories.txt --words --output words.csv",
     ],

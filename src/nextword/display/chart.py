@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from html import escape
 from typing import Any
 
-from nextword.display.svg import style_sheet
 from nextword.display.table import Markup
 from nextword.display.tokens import COLORS
 
@@ -52,6 +51,12 @@ def _round_step(minimum: float) -> float:
     power = math.floor(math.log10(minimum))
     steps: list[float] = [digit * 10**exponent for exponent in (power, power + 1) for digit in (1, 2, 5)]
     return steps[bisect_left(steps, minimum * (1 - 1e-9))]
+
+
+def style_sheet(colors: Sequence[str], rules: Sequence[str] = ()) -> str:
+    """Return the style sheet of a picture."""
+    light, dark = (";".join(f"--{name}:{COLORS[name][scheme]}" for name in colors) for scheme in (0, 1))
+    return "\n".join([f"svg{{{light}}}", f"@media (prefers-color-scheme:dark){{svg{{{dark}}}}}", *rules])
 
 
 type Point = tuple[float, float]

@@ -28,7 +28,7 @@ SHORT = {
 SHARED_SETTINGS = {"seed", "temperature", "on_bad_bytes", "batch_size", "num_steps"}
 """Names that settings of several commands have, with one meaning each."""
 
-PRINTS_NO_RESULTS = {"draw", "serve"}
+PRINTS_NO_RESULTS = {"serve"}
 """Commands without `--json`."""
 
 

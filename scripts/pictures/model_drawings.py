@@ -6,13 +6,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from documentation.live import SPEECH_UNIT
+from harness.picture_text import text_width
 from nextword.bundle.bundle import Bundle
 from nextword.bundle.origin import Origin
 from nextword.bundle.store import read_bundle
 from nextword.cli.options.target import target_path
-from nextword.display.picture_text import text_width
-from nextword.display.pictures.lstm_steps import LSTMSteps
-from nextword.display.svg import SIZES, Drawing
+from pictures.drawing import SIZES, Drawing
+from pictures.lstm_steps import LSTMSteps
 
 _WIDTH = 540.0
 _SENTENCE = "She was very happy."

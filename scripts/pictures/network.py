@@ -1,10 +1,9 @@
 """A recurrent network as a loop, and the same network unrolled over the words of a text."""
 
-from nextword.display.picture_text import words_of
-from nextword.display.svg import Drawing, number
+from harness.picture_text import number
+from pictures.drawing import Drawing
 
-DEFAULT_TEXT = "she was very happy to see"
-MAX_WORDS = 12
+_TEXT = "she was very happy to see"
 
 _COLUMN, _BOX = 100.0, 58.0
 _LEFT, _OUT = 20.0, 30.0
@@ -12,12 +11,12 @@ _LOOP_Y, _CHAIN_Y = 148.0, 416.0
 """Heights of the middle of the box with the loop, and of the row of boxes."""
 
 
-def draw_network(text: str = DEFAULT_TEXT) -> Drawing:
+def draw_network(text: str = _TEXT) -> Drawing:
     """Draw a recurrent network with its loop, and unrolled over a text.
 
     Each of the 2 to 12 words but the last is an input, and each but the first is the word to predict.
     """
-    words = words_of(text, at_least=2, at_most=MAX_WORDS, what="the picture of a network")
+    words = text.split()
     num_steps = len(words) - 1
     drawing = Drawing(
         max(540.0, 2 * _LEFT + _OUT + num_steps * _COLUMN),

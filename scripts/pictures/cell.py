@@ -8,14 +8,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nextword.bundle.bundle import Bundle
-from nextword.display.pictures.cell_parts import draw_equations, draw_word_line
-from nextword.display.pictures.lstm_steps import CellNumbers, LSTMSteps, ids_of
-from nextword.display.svg import Drawing
-from nextword.errors import SettingError, printable
+from nextword.errors import printable
 from nextword.text.tokens.tokenizer import Tokenizer
-
-MAX_UNITS, NUM_UNITS = 16, 10
-MAX_TOKENS = 2000
+from pictures.cell_parts import draw_equations, draw_word_line
+from pictures.drawing import Drawing
+from pictures.lstm_steps import CellNumbers, LSTMSteps
 
 _WIDTH, _BOX_WIDTH = 540.0, 94.0
 _CELL_LINE, _GATES, _BUS, _BOTTOM = 112.0, 240.0, 356.0, 388.0
@@ -35,14 +32,10 @@ class CellView:
 
     word: int | None = None  # number of the word, the first is 1; `None` for the last
     layer: int = 1  # number of the layer, the first is 1
-    num_units: int = NUM_UNITS  # how many units are drawn, those that change most over the text
+    num_units: int = 10  # how many units are drawn, those that change most over the text
     # Number of a unit to draw with them and to mark, the first is 0; by default, of those drawn, the unit whose cell
     # changes most at the word.
     unit: int | None = None
-
-    def __post_init__(self) -> None:
-        if not 1 <= self.num_units <= MAX_UNITS:
-            raise SettingError(f"`--units` must be from 1 to {MAX_UNITS}, but is {self.num_units}")
 
 
 def draw_cell(bundle: Bundle, text: str, view: CellView = CellView()) -> Drawing:
@@ -51,21 +44,16 @@ def draw_cell(bundle: Bundle, text: str, view: CellView = CellView()) -> Drawing
     The layers run in float64 over `<eos>` and the words, as for a text that begins. Weights in int8 are dequantized.
     """
     tokenizer = bundle.tokenizer
-    ids = ids_of(tokenizer, text, at_most=MAX_TOKENS)
+    ids = tokenizer.encode(text)
     word = len(ids) if view.word is None else view.word
-    if not 1 <= word <= len(ids):
-        raise SettingError(f"`--word` must be from 1 to {len(ids)}, the number of words, but is {word}")
     steps = LSTMSteps.of_model(bundle, [tokenizer.vocabulary.end_id, *ids], view.layer)
     numbers = CellNumbers.of(steps, word, _units(steps, view), view.unit)
     return _draw(bundle, view.layer, numbers, ids, word - 1)
 
 
 def _units(steps: LSTMSteps, view: CellView) -> list[int]:
-    size = steps.c.shape[1]
     if view.unit is None:
         return steps.liveliest(view.num_units)
-    if not 0 <= view.unit < size:
-        raise SettingError(f"`--mark` must be from 0 to {size - 1}, the number of units less 1, but is {view.unit}")
     others = [unit for unit in steps.liveliest(view.num_units) if unit != view.unit]
     return sorted([view.unit, *others[: view.num_units - 1]])
 

@@ -2,21 +2,19 @@
 
 import itertools
 
-import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from nextword.bundle.bundle import Bundle
-from nextword.display.pictures.architecture import draw_architecture
-from nextword.display.pictures.cell import CellView, draw_cell
-from nextword.display.pictures.colored_text import PredictedWord, draw_surprisal
-from nextword.display.pictures.network import draw_network
-from nextword.display.pictures.windows import draw_windows
-from nextword.display.svg import Drawing
 from nextword.model.architecture import Architecture
-from nextword.model.presets import preset_names, read_preset
 from nextword.text.tokens.tokenizer import Tokenizer
 from nextword.text.tokens.vocabulary import Vocabulary
+from pictures.architecture import draw_architecture
+from pictures.cell import CellView, draw_cell
+from pictures.colored_text import PredictedWord, draw_surprisal
+from pictures.drawing import Drawing
+from pictures.network import draw_network
+from pictures.windows import draw_windows
 from support.random_weights import random_weights
 
 WORD = st.text(st.characters(categories=["L", "N", "P", "S"]), min_size=1, max_size=40)
@@ -50,13 +48,6 @@ def test_the_windows(words: list[str], batch_size: int, num_steps: int) -> None:
 @settings(max_examples=20, deadline=None)
 def test_the_surprisal(words: list[tuple[str, str, float]]) -> None:
     assert_is_in_order(draw_surprisal([PredictedWord(*word) for word in words], "austen"))
-
-
-@pytest.mark.parametrize("name", preset_names())
-@pytest.mark.parametrize("vocabulary_size", [10_000, 1_000_000])
-def test_the_architecture(name: str, vocabulary_size: int) -> None:
-    table = {**read_preset(name)["model"], "vocabulary_size": vocabulary_size}
-    assert_is_in_order(draw_architecture(Architecture.from_table(table), f"preset {name}"))
 
 
 def test_the_architecture_of_a_long_name() -> None:

@@ -1,12 +1,10 @@
-"""Text in a picture: how many words, and how wide they are.
+"""Text and numbers in a picture: how wide words are, and how numbers are written.
 
 Widths are estimated from above, because a picture is drawn with the fonts of its reader.
 """
 
 import unicodedata
 from functools import cache
-
-from nextword.errors import SettingError, printable
 
 ELLIPSIS = "…"
 
@@ -61,12 +59,7 @@ def _advance(character: str, bold: bool) -> float:
     return _UNKNOWN + extra
 
 
-def words_of(text: str, *, at_least: int, at_most: int, what: str) -> list[str]:
-    """Return the words of a text, between white space."""
-    words = [printable(word) for word in text.split()]
-    if not at_least <= len(words) <= at_most:
-        raise SettingError(
-            f"{what} needs {at_least} to {at_most} words, but the text has {len(words)}; give a "
-            f"{'longer' if len(words) < at_least else 'shorter'} one"
-        )
-    return words
+def number(value: float) -> str:
+    """Return a number with at most two decimals."""
+    shown = f"{value + 1e-9:.2f}".rstrip("0").rstrip(".")
+    return "0" if shown == "-0" else shown

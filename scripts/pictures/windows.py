@@ -4,30 +4,24 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from nextword.display.picture_text import words_of
-from nextword.display.svg import Drawing
-from nextword.errors import SettingError
 from nextword.text.batching.streams import Streams
 from nextword.text.batching.window import SuccessiveWindows, Window
+from pictures.drawing import Drawing
 
-DEFAULT_TEXT = "she had a lively playful mind and was happy to see him again"
-MAX_ROWS, MAX_STEPS = 6, 6
-_NUM_BATCHES, _MAX_WORDS = 2, 1000
+_TEXT = "she had a lively playful mind and was happy to see him again"
+_NUM_BATCHES = 2
 
 _WIDTH, _LEFT, _STATE, _BETWEEN, _END = 540.0, 6.0, 36.0, 62.0, 28.0
 _CELL, _ROW = 50.0, 64.0
 
 
-def draw_windows(text: str = DEFAULT_TEXT, *, batch_size: int = 2, num_steps: int = 3) -> Drawing:
+def draw_windows(text: str = _TEXT, *, batch_size: int = 2, num_steps: int = 3) -> Drawing:
     """Draw the first two batches of a text, cut in both ways.
 
     The text must have `2 * batch_size * num_steps + 1` words; the picture shows the inputs among these.
     """
-    for name, value, low, high in (("batch_size", batch_size, 1, MAX_ROWS), ("num_steps", num_steps, 2, MAX_STEPS)):
-        if not low <= value <= high:
-            raise SettingError(f"`{name}` must be from {low} to {high} in a picture of windows, but is {value}")
     count = _NUM_BATCHES * batch_size * num_steps
-    words = words_of(text, at_least=count + 1, at_most=_MAX_WORDS, what="the picture of windows")[:count]
+    words = text.split()[:count]
     ids = np.arange(count + 1, dtype=np.int32)
     sizes = {"batch_size": batch_size, "num_steps": num_steps}
     successive = SuccessiveWindows(ids, **sizes, skip_step=num_steps)

@@ -4,9 +4,9 @@ import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from nextword.display.svg import Drawing
 from nextword.model.architecture import Architecture
 from nextword.model.cells import CELLS
+from pictures.drawing import Drawing
 
 
 @dataclass(frozen=True)
@@ -22,15 +22,7 @@ class Stage:
 
 
 def stages_of(architecture: Architecture) -> list[Stage]:
-    """Return the stages of a model from token ids to predictions.
-
-    Example:
-        >>> tutorial = Architecture(vocabulary_size=10_000, embedding_size=500, hidden_sizes=(500, 500))
-        >>> [stage.num_parameters for stage in stages_of(tutorial)]
-        [5000000, 2002000, 2002000, 5010000]
-        >>> stages_of(tutorial)[1].formula
-        '4 × 500 × (500 + 500 + 1)'
-    """
+    """Return the stages of a model from token ids to predictions."""
     size, vocabulary_size = architecture.embedding_size, architecture.vocabulary_size
     embedding = Stage(
         "Embedding",
@@ -40,7 +32,7 @@ def stages_of(architecture: Architecture) -> list[Stage]:
         f"E = {size:,}",
         architecture.input_dropout_rate,
     )
-    return [embedding, *_recurrent(architecture), _output(architecture)]
+    return [embedding, *_recurrent(architecture), *_output(architecture)]
 
 
 def _recurrent(architecture: Architecture) -> Iterator[Stage]:
@@ -55,21 +47,20 @@ def _recurrent(architecture: Architecture) -> Iterator[Stage]:
         gates = f"{cell.num_gates} × " if cell.num_gates > 1 else ""
         formula = f"{gates}{hidden_size:,} × ({widths[index]:,} + {hidden_size:,} + 1)"
         extra = count - cell.num_gates * hidden_size * (widths[index] + hidden_size + 1)
-        if extra:
-            formula += f" + {extra:,} of the modulation"
+        formula += f" + {extra:,} of the modulation" if extra else ""
         rate = architecture.output_dropout_rate if is_last else architecture.hidden_dropout_rate
         size = f"{symbol} = {hidden_size:,}"
         yield Stage(f"{cell.title} layer {index + 1}", formula, count, f"(B, T, {symbol})", size, rate)
 
 
-def _output(architecture: Architecture) -> Stage:
-    hidden_size, vocabulary_size = architecture.hidden_sizes[-1], architecture.vocabulary_size
+def _output(architecture: Architecture) -> Iterator[Stage]:
+    width, vocabulary_size = architecture.hidden_sizes[-1], architecture.vocabulary_size
     last = ("(B, T, V)", f"V = {vocabulary_size:,}")
     if architecture.tied:
         formula = f"{vocabulary_size:,} biases; the weights are those of the embedding"
-        return Stage("Softmax, tied", formula, vocabulary_size, *last)
-    formula = f"({hidden_size:,} + 1) × {vocabulary_size:,}"
-    return Stage("Softmax", formula, (hidden_size + 1) * vocabulary_size, *last)
+        yield Stage("Softmax, tied", formula, vocabulary_size, *last)
+    else:
+        yield Stage("Softmax", f"({width:,} + 1) × {vocabulary_size:,}", (width + 1) * vocabulary_size, *last)
 
 
 _WIDTH, _LEFT, _ROOM = 540.0, 8.0, 524.0

@@ -9,10 +9,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nextword.bundle.bundle import Bundle
-from nextword.errors import SettingError
-from nextword.model.architecture import Architecture
-from nextword.model.cells import CELLS
-from nextword.text.tokens.tokenizer import Tokenizer
 
 Doubles = NDArray[np.float64]
 
@@ -71,11 +67,6 @@ class LSTMSteps:
     def of_model(cls, bundle: Bundle, ids: list[int], layer: int) -> Self:
         """Run the layers of a model up to one over token ids, from the state at the beginning of a text."""
         architecture = bundle.architecture
-        require_plain_lstm(architecture)
-        if not 1 <= layer <= architecture.num_layers:
-            raise SettingError(
-                f"`--layer` must be from 1 to {architecture.num_layers}, the number of layers, but is {layer}"
-            )
         parts = ["kernel", "recurrent_kernel", "bias"]
         if architecture.state_modulation:
             parts += ["modulation_kernel", "modulation_bias"]
@@ -98,23 +89,6 @@ class LSTMSteps:
         """Return the units whose cells change most from step to step over the text, in their order."""
         changes = np.abs(self.c - self.before("c")).sum(axis=0)
         return sorted(np.argsort(-changes, kind="stable")[:count].tolist())
-
-
-def ids_of(tokenizer: Tokenizer, text: str, *, at_most: int) -> list[int]:
-    """Return the tokens of a text for a picture."""
-    ids = tokenizer.encode(text)
-    if not 1 <= len(ids) <= at_most:
-        raise SettingError(f"the text must have 1 to {at_most:,} words, but has {len(ids):,}; give a sentence")
-    return ids
-
-
-def require_plain_lstm(architecture: Architecture) -> None:
-    """Refuse a model whose cell differs from the one that is drawn."""
-    if architecture.cell != "lstm":
-        raise SettingError(
-            f"the model must have the cell lstm for a picture of its gates, but `cell` is {architecture.cell} "
-            f"({CELLS[architecture.cell].title}); name another model, such as austen"
-        )
 
 
 def _sigmoid(a: Doubles) -> Doubles:

@@ -1,11 +1,16 @@
 import dataclasses
+from typing import Any
 
 import numpy as np
 import pytest
 
-from nextword.display.pictures.lstm_steps import LSTMSteps
-from nextword.errors import SettingError
+from nextword.bundle.bundle import Bundle
 from nextword.export.language_model_graph import language_model_graph
+from nextword.model.architecture import Architecture
+from nextword.model.language_model import LanguageModel
+from nextword.text.tokens.tokenizer import Tokenizer
+from nextword.text.tokens.vocabulary import Vocabulary
+from pictures.lstm_steps import LSTMSteps
 from support.packed import ARCHITECTURES, random_bundle
 
 IDS = [1, 5, 9, 2, 2, 17]
@@ -52,19 +57,16 @@ def test_a_slim_model_has_the_same_steps(int8: bool) -> None:
     assert (np.abs(found.h - expected.h).max() > 0) == int8
 
 
-@pytest.mark.parametrize("layer", [0, 3, -1])
-def test_a_layer_that_is_not_there_is_refused(layer: int) -> None:
-    with pytest.raises(SettingError, match=f"`--layer` must be from 1 to 2, the number of layers, but is {layer}"):
-        LSTMSteps.of_model(random_bundle(ARCHITECTURES["tied"]), IDS, layer)
-
-
-@pytest.mark.parametrize(
-    ("name", "rule"),
-    [
-        ("gru", r"must have the cell lstm .*, but `cell` is gru \(GRU\)"),
-        ("rnn", "but `cell` is rnn"),
-    ],
-)
-def test_another_cell_is_refused(name: str, rule: str) -> None:
-    with pytest.raises(SettingError, match=rule):
-        LSTMSteps.of_model(random_bundle(ARCHITECTURES[name]), IDS, 1)
+def test_the_layers_of_a_model_are_those_of_keras() -> None:
+    sizes: dict[str, Any] = {"vocabulary_size": 9, "embedding_size": 4, "hidden_sizes": (6, 5)}
+    architecture = Architecture(**sizes, initializer_scale=0.8)
+    model = LanguageModel(architecture, seed=2)
+    tokenizer = Tokenizer("pretokenized", "line", Vocabulary(("<unk>", "<eos>", *"abcdefg")))
+    bundle = Bundle("tiny", architecture, tokenizer, model.named_weights(), "")
+    ids = [1, 4, 2, 8, 3, 3]
+    hidden, state = model.hidden_states(np.array([ids], np.int32))
+    steps = LSTMSteps.of_model(bundle, ids, 2)
+    np.testing.assert_allclose(steps.h, np.asarray(hidden)[0], atol=1e-6)
+    for layer, after in enumerate(state):
+        found = LSTMSteps.of_model(bundle, ids, layer + 1)
+        np.testing.assert_allclose(found.c[-1], np.asarray(after[-1])[0], atol=1e-6)

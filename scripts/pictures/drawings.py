@@ -3,7 +3,7 @@
 import itertools
 from collections.abc import Sequence
 
-from nextword.display.svg import Drawing
+from pictures.drawing import Drawing
 
 _WIDTH = 540.0
 

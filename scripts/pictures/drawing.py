@@ -6,20 +6,9 @@ from dataclasses import dataclass
 from typing import Literal
 from xml.sax.saxutils import escape
 
-from nextword.display.picture_text import shortened, text_width
-from nextword.display.tokens import COLORS, SANS, SERIF
-
-
-def style_sheet(colors: Sequence[str], rules: Sequence[str] = ()) -> str:
-    """Return the style sheet of a picture.
-
-    Example:
-        >>> style_sheet(["ink"], ["text{fill:var(--ink)}"]).splitlines()[2]
-        'text{fill:var(--ink)}'
-    """
-    light, dark = (";".join(f"--{name}:{COLORS[name][scheme]}" for name in colors) for scheme in (0, 1))
-    return "\n".join([f"svg{{{light}}}", f"@media (prefers-color-scheme:dark){{svg{{{dark}}}}}", *rules])
-
+from harness.picture_text import number, shortened, text_width
+from nextword.display.chart import style_sheet
+from nextword.display.tokens import SANS, SERIF
 
 Anchor = Literal["start", "middle", "end"]
 
@@ -203,12 +192,6 @@ class Drawing:
     def _remember(self, content: str, x: float, baseline: float, width: float, size: float, anchor: Anchor) -> None:
         left = x - width * {"start": 0.0, "middle": 0.5, "end": 1.0}[anchor]
         self.texts.append(DrawnText(content, left, left + width, baseline, size))
-
-
-def number(value: float) -> str:
-    """Return a number with at most two decimals."""
-    shown = f"{value + 1e-9:.2f}".rstrip("0").rstrip(".")
-    return "0" if shown == "-0" else shown
 
 
 def _upright(formula: str) -> str:

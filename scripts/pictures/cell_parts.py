@@ -2,9 +2,9 @@
 
 from collections.abc import Sequence
 
-from nextword.display.picture_text import shortened, text_width
-from nextword.display.pictures.lstm_steps import CellNumbers
-from nextword.display.svg import SIZES, Drawing
+from harness.picture_text import shortened, text_width
+from pictures.drawing import SIZES, Drawing
+from pictures.lstm_steps import CellNumbers
 
 _GATES = {
     "f": "σ(x_t W_f + h_{t-1} U_f + b_f)",

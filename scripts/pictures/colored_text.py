@@ -7,13 +7,12 @@ from typing import NamedTuple
 
 import numpy as np
 
+from harness.picture_text import shortened, text_width
 from nextword.bundle.bundle import Bundle
-from nextword.display.picture_text import shortened, text_width
-from nextword.display.pictures.lstm_steps import LSTMSteps, ids_of, signed
-from nextword.display.svg import SIZES, Drawing
-from nextword.errors import SettingError, printable
+from nextword.errors import printable
+from pictures.drawing import SIZES, Drawing
+from pictures.lstm_steps import LSTMSteps, signed
 
-MAX_TOKENS = 300
 BITS = (2, 5, 8, 12)
 """From how many bits on a word has the first, second, third and fourth shade."""
 
@@ -41,22 +40,18 @@ class PredictedWord(NamedTuple):
     bits: float
 
 
-def draw_unit(bundle: Bundle, text: str, *, unit: int | None = None, layer: int = 1) -> Drawing:
+def draw_unit(bundle: Bundle, text: str, unit: int, layer: int = 1) -> Drawing:
     """Draw a text colored by the cell of one unit of an LSTM, with its forget gate below each word.
 
-    The layers are counted from 1, the units from 0. By default, the unit is the one whose cell changes most.
+    The layers are counted from 1, the units from 0.
 
     Source:
         Karpathy, Johnson and Fei-Fei (2015), Visualizing and Understanding Recurrent Networks.
     """
     tokenizer = bundle.tokenizer
-    ids = ids_of(tokenizer, text, at_most=MAX_TOKENS)
+    ids = tokenizer.encode(text)
     steps = LSTMSteps.of_model(bundle, [tokenizer.vocabulary.end_id, *ids], layer)
-    size = steps.c.shape[1]
-    chosen = steps.liveliest(1)[0] if unit is None else unit
-    if not 0 <= chosen < size:
-        raise SettingError(f"`--mark` must be from 0 to {size - 1}, the number of units less 1, but is {chosen}")
-    cells, gates = steps.c[1:, chosen], steps.f[1:, chosen]
+    cells, gates = steps.c[1:, unit], steps.f[1:, unit]
     reach = max(1.0, float(np.abs(cells).max()))
     words = []
     for token, cell, gate in zip(ids, cells.tolist(), gates.tolist(), strict=True):
@@ -67,12 +62,12 @@ def draw_unit(bundle: Bundle, text: str, *, unit: int | None = None, layer: int 
         words.append(ColoredWord(word, look, tip, bar=gate))
     drawing = Drawing(
         _WIDTH,
-        title=f"A text colored by the cell of unit {chosen} of layer {layer} while the model {bundle.name} reads it",
+        title=f"A text colored by the cell of unit {unit} of layer {layer} while the model {bundle.name} reads it",
         description=" ".join(f"{shown.word} ({shown.tip.partition(': ')[2]})" for shown in words[:60]),
     )
     note = f"model {bundle.name}; color: its cell, bar below: its forget gate"
     looks = {"positive s4": "cell above 0", "negative s4": "cell below 0", "gate": "forget gate: full keeps all"}
-    _draw(drawing, f"Unit {chosen} of layer {layer} reads", note, looks, words)
+    _draw(drawing, f"Unit {unit} of layer {layer} reads", note, looks, words)
     return drawing
 
 

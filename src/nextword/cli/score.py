@@ -52,7 +52,7 @@ class _ScoreOptions(AnswerOptions):
     examples=[
         'echo "I am very much obliged to you." | nextword score austen',
         "nextword score runs/demo lines.txt --worst 10",
-        "nextword score runs/demo stories.txt --words --output words.csv",
+        "nextword score runs/demo lines.txt --words --output words.csv",
     ],
 )
 def score(options: _ScoreOptions, given: Tables) -> None:

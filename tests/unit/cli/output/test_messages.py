@@ -120,13 +120,10 @@ def test_the_shell_completes() -> None:
     assert done.stderr == ""
 
 
-def test_compare_and_vectors_print_json(trained_run: Path, capsys: Captured, tmp_path: Path, json_of: Json) -> None:
+def test_compare_prints_json(trained_run: Path, json_of: Json) -> None:
     table = json_of("compare", trained_run, "--split", "train", "--max-tokens", "3")
     assert [row["position"] for row in table["words"]] == [0, 1, 2]
     assert all(row["rank"] >= 1 and row["surprisal_bits"] >= 0 and len(row["top"]) == 5 for row in table["words"])
-    output = tmp_path / "words.npz"
-    assert nextword("vectors", trained_run, "--vocabulary", "-o", output, "--json") == 0
-    assert json.loads(capsys.readouterr().out) == {"output": str(output), "shape": [20, 16]}
 
 
 def test_lines_are_scored_into_a_file(

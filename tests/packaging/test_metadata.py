@@ -104,8 +104,8 @@ def modules_that(predicate: Callable[[str], bool]) -> set[str]:
 @pytest.mark.parametrize(
     ("what", "text", "places"),
     [
-        ("a cell", '"gru"', {"model/cells.py", "model/layers/recurrence.py", "export/recurrence_graph.py"}),
-        ("a cell", '"rnn"', {"model/cells.py", "model/layers/recurrence.py", "export/recurrence_graph.py"}),
+        ("a cell", '"gru"', {"model/cells.py", "model/layers/recurrence.py", "export/language_model_graph.py"}),
+        ("a cell", '"rnn"', {"model/cells.py", "model/layers/recurrence.py", "export/language_model_graph.py"}),
         ("a route", "from nextword.serving.routes import", {"serving/application.py"}),
         ("a flag of a command", "copied: bool", {"cli/evaluate.py"}),
     ],

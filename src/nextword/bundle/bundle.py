@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from nextword.bundle.files import History, Weights, check_name
 from nextword.bundle.mixture import Mixture
 from nextword.bundle.model_card import with_mixture_section
-from nextword.bundle.onnx.weights import onnx_floats
+from nextword.bundle.onnx_weights import onnx_floats
 from nextword.errors import BundleError
 from nextword.model.architecture import Architecture
 from nextword.text.tokens.tokenizer import Tokenizer

@@ -7,7 +7,7 @@ from typing import Any, override
 import numpy as np
 from numpy.typing import NDArray
 
-from nextword.bundle.onnx.file import (
+from nextword.bundle.onnx_file import (
     HIDDEN,
     LOG_PROBS,
     OLDEST_ONNXRUNTIME,
@@ -30,7 +30,7 @@ _PIECE = 2_000_000  # log-probabilities of a piece of a window: 8 MB, small enou
 class OnnxEngine(DistributionEngine):
     """Runs a `model.onnx` with onnxruntime on the CPU.
 
-    A state is a tuple of arrays `(1, B, H)`, in the order of `nextword.bundle.onnx.file.state_widths`.
+    A state is a tuple of arrays `(1, B, H)`, in the order of `nextword.bundle.onnx_file.state_widths`.
 
     In int8, each row of a batch is rounded to its own steps, and products are sums of integers. The other texts of a
     batch therefore do not change the log-probabilities of a text, and windows give what steps give.

@@ -9,7 +9,7 @@ from typing import Literal, Self, get_args, override
 
 from nextword.bundle.bundle import Bundle
 from nextword.bundle.mixture import Mixture, MixtureSettings
-from nextword.bundle.onnx.file import Precision
+from nextword.bundle.onnx_file import Precision
 from nextword.engine.engine import Engine
 from nextword.engine.mixture.mixture_engine import MixtureEngine, parts_of
 from nextword.errors import SettingError

@@ -12,7 +12,7 @@ import onnxruntime
 
 from nextword.bundle.bundle import Bundle, require_weights
 from nextword.bundle.files import num_weight_bytes
-from nextword.bundle.onnx.file import OLDEST_ONNXRUNTIME, OPSET
+from nextword.bundle.onnx_file import OLDEST_ONNXRUNTIME, OPSET
 from nextword.bundle.store import read_bundle, read_mixture, write_bundle
 from nextword.engine.engine import Engine
 from nextword.engine.keras_engine import KerasEngine

@@ -8,7 +8,7 @@ import onnx
 from numpy.typing import NDArray
 from onnx import helper, numpy_helper
 
-from nextword.bundle.onnx.file import quantized_names
+from nextword.bundle.onnx_file import quantized_names
 
 _MAX_STEPS = 64
 """The steps of a weight in both directions from zero.

@@ -17,7 +17,7 @@ class Cell:
     """A kind of recurrent layer: a row of the table of cells.
 
     To add one, write its layer in `layers/recurrence.py`, add its name and its row here and, if it can be exported, its
-    graph to `GRAPHS` of `nextword.export.recurrence_graph`.
+    graph to `GRAPHS` of `nextword.export.language_model_graph`.
 
     Attributes:
         title: Name for readers.

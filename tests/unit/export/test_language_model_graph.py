@@ -7,7 +7,7 @@ import onnx
 import pytest
 from numpy.typing import NDArray
 
-from nextword.bundle.onnx.file import OPSET
+from nextword.bundle.onnx_file import OPSET
 from nextword.engine.onnx_engine import OnnxEngine
 from nextword.export.language_model_graph import language_model_graph
 from nextword.model.architecture import Architecture

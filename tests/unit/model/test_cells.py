@@ -6,8 +6,7 @@ import keras
 import numpy as np
 import pytest
 
-from nextword.export.language_model_graph import language_model_graph
-from nextword.export.recurrence_graph import GRAPHS
+from nextword.export.language_model_graph import GRAPHS, language_model_graph
 from nextword.model.architecture import Architecture
 from nextword.model.cells import CELLS, CellName
 from nextword.model.language_model import LanguageModel

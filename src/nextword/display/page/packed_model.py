@@ -15,7 +15,7 @@ from tokenizers.pre_tokenizers import Split
 
 from nextword.bundle.bundle import Bundle
 from nextword.bundle.mixture import SHARE_STEP, Mixture
-from nextword.bundle.onnx.weights import PackedMatrix, PackedWeight, onnx_weights
+from nextword.bundle.onnx_weights import PackedMatrix, PackedWeight, onnx_weights
 from nextword.display.page.bigrams import BigramTable
 from nextword.display.page.page_facts import PageFacts, card_elements, curve_chart, page_unit
 from nextword.errors import ExportError

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, override
 
 import keras
 import numpy as np
@@ -20,8 +20,18 @@ WARMUP_FRACTION = 0.05
 """The fraction of all steps in which a linear schedule rises."""
 
 
+class _Schedule(schedules.LearningRateSchedule):
+    """A schedule whose numbers Keras's loggers can read from the configuration of the optimizer."""
+
+    @override
+    def get_config(self) -> dict[str, Any]:
+        parts = vars(self).items()
+        numbers = {name: part for name, part in parts if isinstance(part, int | float)}
+        return numbers | {name: part.get_config() for name, part in parts if isinstance(part, _Schedule)}
+
+
 @dataclass(frozen=True, eq=False)
-class LinearToZero(schedules.LearningRateSchedule):
+class LinearToZero(_Schedule):
     """Linear warm-up to the peak, then linear decay to zero at the last step."""
 
     peak: float  # the highest learning rate
@@ -37,7 +47,7 @@ class LinearToZero(schedules.LearningRateSchedule):
 
 
 @dataclass(frozen=True, eq=False)
-class StepDecay(schedules.LearningRateSchedule):
+class StepDecay(_Schedule):
     """Constant for some epochs, then multiplied by a factor at the beginning of each epoch (Zaremba et al. 2014)."""
 
     initial: float  # learning rate of the first epochs
@@ -53,7 +63,7 @@ class StepDecay(schedules.LearningRateSchedule):
 
 
 @dataclass(frozen=True, eq=False)
-class RescaledByLength(schedules.LearningRateSchedule):
+class RescaledByLength(_Schedule):
     """A learning rate scaled by the length of each step's window (Merity, Keskar and Socher 2018, section 4.1).
 
     The mean loss of a short window has a gradient as large as that of a long window. Without scaling, each of its few
@@ -108,7 +118,7 @@ class ScheduleProgress:
 
 
 @dataclass(frozen=True, eq=False)
-class ReplannedSchedule(schedules.LearningRateSchedule):
+class ReplannedSchedule(_Schedule):
     """A schedule over a number of steps that is replanned every round."""
 
     schedule: Callable[[Any], Any]  # the schedule over `progress.total_steps` steps

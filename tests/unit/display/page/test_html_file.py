@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from nextword.bundle.bundle import Bundle
-from nextword.bundle.onnx.weights import PackedMatrix
+from nextword.bundle.onnx_weights import PackedMatrix
 from nextword.display.page.bigrams import BigramTable
 from nextword.display.page.html_file import bytes_as_text, write_html
 from nextword.display.page.packed_model import packed_weights

@@ -107,3 +107,9 @@ def test_the_schedule_has_the_right_kind() -> None:
     step = made(schedule="step", constant_epochs=2, decay_factor=0.25)
     assert rates(step, 0, 19, 20, 30) == pytest.approx([0.8, 0.8, 0.2, 0.05])
     assert made(schedule="constant") == 0.8
+
+
+def test_loggers_read_the_numbers_of_a_schedule_from_the_optimizer() -> None:
+    schedule = RescaledByLength(LinearToZero(0.5, 2, 8), np.ones(8))
+    config = keras.optimizers.SGD(schedule).get_config()["learning_rate"]["config"]
+    assert config == {"schedule": {"peak": 0.5, "warmup_steps": 2, "total_steps": 8}}

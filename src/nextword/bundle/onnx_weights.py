@@ -18,8 +18,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nextword.bundle.files import ONNX
-from nextword.bundle.onnx.file import EMBEDDINGS, check_onnx_file, quantized_names
-from nextword.bundle.onnx.graph import GRAPH_FIELDS, MODEL_FIELDS, TENSOR_FIELDS, Value, fields, message
+from nextword.bundle.onnx_file import (
+    EMBEDDINGS,
+    GRAPH_FIELDS,
+    MODEL_FIELDS,
+    TENSOR_FIELDS,
+    Value,
+    check_onnx_file,
+    fields,
+    message,
+    quantized_names,
+)
 from nextword.errors import BundleError
 from nextword.model.architecture import Architecture
 from nextword.model.cells import CELLS, Shape

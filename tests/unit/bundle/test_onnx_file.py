@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from onnx import TensorProto, helper, numpy_helper
 
-from nextword.bundle.onnx.file import HIDDEN, check_onnx_file, state_widths
+from nextword.bundle.onnx_file import HIDDEN, check_onnx_file, state_widths
 from nextword.engine.onnx_engine import OnnxEngine
 from nextword.errors import BundleError
 from nextword.export.language_model_graph import language_model_graph

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from onnx import numpy_helper
 
 from nextword.bundle.bundle import Bundle
-from nextword.bundle.onnx.weights import PackedMatrix, onnx_floats, onnx_weights
+from nextword.bundle.onnx_weights import PackedMatrix, onnx_floats, onnx_weights
 from nextword.display.page.packed_model import packed_weights
 from nextword.errors import BundleError
 from nextword.export.language_model_graph import language_model_graph

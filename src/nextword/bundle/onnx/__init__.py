@@ -1,1 +1,0 @@
-"""`model.onnx` from anywhere, checked before anything runs it."""

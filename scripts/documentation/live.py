@@ -57,7 +57,7 @@ VIEWS = {
     "type": LiveView(
         "type",
         "Type with the model",
-        "A sentence typed with suggestions: the list under the cursor, what the model and a bigram model expect next, "
+        "A sentence typed with suggestions: the list under the cursor, what the model expects next, "
         "and the keystrokes saved",
         544,
         text="I am very much ",

@@ -38,7 +38,6 @@ interface Description {
   figures: Record<string, string>;
   chart: SentNode | null;
   passage: string | null;
-  bigramSource: string;
 }
 
 interface Asked {
@@ -64,32 +63,7 @@ interface GenerationOptions {
   random?: () => number;
 }
 
-/** A model at work: in the page, or in a service. */
-interface Model {
-  kind: "local" | "http";
-  describe(): Promise<Description>;
-  /** The words after a text; with `complete`, of the word that is being typed. */
-  suggest(asked: Asked & { complete: boolean }): Promise<Word[]>;
-  /** What a bigram model expects after a text. */
-  bigrams(asked: Asked): Promise<Word[]>;
-  /** Learns the words of a finished text. */
-  finish(text: string): Promise<void>;
-  /** The learned words outside the vocabulary, those of the text being typed included. */
-  ownWords(): Promise<string[]>;
-  /** The words that are never suggested, of the vocabulary or not. */
-  forgottenWords(): Promise<string[]>;
-  /** Never suggests a word. */
-  forget(word: string): Promise<void>;
-  /** Suggests a forgotten word again. */
-  allow(word: string): Promise<void>;
-  /** Each token of a text, the ends of lines included. */
-  score(text: string, options?: ScoringOptions): Promise<Score>;
-  /** Writes a text after a prompt. `ending` is "length" if it stopped at the maximum length. */
-  generate(options: GenerationOptions): Promise<{ text: string; ending: string | null }>;
-  /** The engine in the page, for the tab Inside. */
-  engine(): Promise<Engine>;
-}
-
+type Model = import("../../src/nextword/display/page/site/js/model/local_model.js").LocalModel;
 type Engine = import("../../src/nextword/display/page/site/js/model/engine.js").Engine;
 type Reading = import("../../src/nextword/display/page/site/js/model/reading.js").Reading;
 type Matrix = import("../../src/nextword/display/page/site/js/model/arithmetic.js").Matrix;
@@ -102,12 +76,11 @@ interface PackedTokenizer {
 }
 
 /** A model as it is packed; `docs/one-file.md` describes the format. */
-interface PackedModel extends Omit<Description, "bigramSource"> {
+interface PackedModel extends Description {
   architecture: Record<string, any>;
   tokenizer: PackedTokenizer;
   spelling: { log_unknown: number; followers: Record<string, [string, number[], number]> };
   weights: Record<string, Matrix | Float32Array>;
-  bigrams: { perContext: number; words: Uint16Array | Uint32Array; shares: Uint16Array } | null;
   mixture: Record<string, any> | null;
 }
 
@@ -120,8 +93,6 @@ interface Tab {
   chooseUnit?(unit: number): void;
   /** Called when the tab is shown. */
   activate?(): void;
-  /** Called when the service may answer now. */
-  again?(): void;
 }
 
 /** The element of `element("p.note")`. */

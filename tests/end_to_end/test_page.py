@@ -110,42 +110,15 @@ def test_the_theme_can_be_switched_and_is_kept(chromium: "Browser", page_address
         assert page.evaluate(paper) == dark
 
 
-def test_errors_of_the_service_are_shown_with_what_to_do(chromium: "Browser", page_address: str) -> None:
-    error = {"message": "`text` cannot be read now", "type": "server_error", "param": None, "code": None}
-    with visit(chromium, page_address, "read", allowed=["429"]) as page:
-        page.route("**/v1/score", lambda route: route.fulfill(status=429, json={"error": error}))
-        page.get_by_label("Your text", exact=True).fill("She was")
-        page.get_by_role("alert").filter(has_text="Wait some seconds").wait_for()
-        assert "text cannot be read now." in (page.get_by_role("alert").text_content() or "")
-        assert page.locator(".problem code").text_content() == "text"
-        assert page.locator("#panel-read .actions .hint").text_content() == ""
-        page.unroute("**/v1/score")
-        page.get_by_label("Your text", exact=True).fill("She was very")
-        page.wait_for_selector(".token")
-        assert page.get_by_role("alert").is_hidden()
-
-
-def test_a_key_is_asked_for_and_kept_for_the_session(chromium: "Browser") -> None:
+def test_the_served_page_asks_for_the_key_as_a_password(chromium: "Browser") -> None:
     key = "a-key-of-these-tests"
-    access = Access.of("127.0.0.1", keys=[key])
+    credentials = {"username": "anybody", "password": key}
     with (
-        started_service(sample_model_path("austen"), access=access) as address,
-        visit(chromium, address, "read", allowed=["401"]) as page,
+        started_service(sample_model_path("austen"), access=Access.of("127.0.0.1", keys=[key])) as address,
+        visit(chromium, address, http_credentials=credentials) as page,
     ):
-        page.get_by_role("dialog").wait_for()
-        assert page.locator(".problem").is_hidden()
-        page.get_by_label("API key", exact=True).press("Escape")
-        assert "needs an API key" in (page.locator(".problem").text_content() or "")
-        page.get_by_role("button", name="Enter a key").click()
-        page.get_by_label("API key", exact=True).fill("not-the-key-of-these-tests")
-        page.keyboard.press("Enter")
-        page.get_by_role("alert").filter(has_text="The service rejected this key").wait_for()
-        page.get_by_label("API key", exact=True).fill(key)
-        page.keyboard.press("Enter")
-        page.get_by_label("Your text", exact=True).fill("She was very happy.")
-        page.wait_for_selector(".token")
-        assert page.evaluate("Object.values(sessionStorage)") == [key]
-        assert key not in page.evaluate("Object.values(localStorage)")
+        page.get_by_label("Your text", exact=True).fill("I am very much ob")
+        page.wait_for_selector(".suggestions:not([hidden])")
 
 
 def test_a_long_text_is_drawn_while_it_is_read(chromium: "Browser", html_file: str) -> None:

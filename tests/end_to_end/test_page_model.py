@@ -1,10 +1,11 @@
 """The tab Model: card, figures and training curve."""
 
-import json
+from pathlib import Path
 from typing import TYPE_CHECKING
-from urllib.request import urlopen
 
-from nextword.display.page.page_facts import CurvePoint, curve_chart
+from nextword.api.trained_model import TrainedModel
+from nextword.display.page.html_file import write_html
+from nextword.display.page.page_facts import CurvePoint, PageFacts
 from support.page_visit import visit
 
 if TYPE_CHECKING:
@@ -47,14 +48,12 @@ def test_figures_are_those_of_the_model(chromium: "Browser", page_address: str) 
         assert "parameters3,624,502" in figures
 
 
-def test_on_a_phone_the_curve_is_legible_and_no_word_is_broken(chromium: "Browser", page_address: str) -> None:
-    chart = curve_chart([CurvePoint(count, 9000.0 / count, 3000.0) for count in (1, 2)])
-    with visit(chromium, page_address, viewport={"width": 390, "height": 844}) as page:
-        with urlopen(f"{page_address}page/describe.json") as answer:  # noqa: S310 - the address is our own
-            described = {**json.load(answer), "chart": chart}
-        page.route("**/page/describe.json", lambda route: route.fulfill(json=described))
-        page.goto("about:blank")
-        page.goto(f"{page_address}#model")
+def test_on_a_phone_the_curve_is_legible_and_no_word_is_broken(
+    chromium: "Browser", austen: TrainedModel, tmp_path: Path
+) -> None:
+    curve = [CurvePoint(count, 9000.0 / count, 3000.0) for count in (1, 2)]
+    write_html(tmp_path / "page.html", austen.bundle, facts=PageFacts.of(austen.bundle, curve=curve))
+    with visit(chromium, (tmp_path / "page.html").as_uri(), "model", viewport={"width": 390, "height": 844}) as page:
         assert page.locator(".curve svg").get_attribute("aria-label") == (
             "perplexity by rounds: train 4,500.0, valid 3,000.0, best 3,000.0"
         )

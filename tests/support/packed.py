@@ -114,7 +114,7 @@ def weights_of(packed: bytes) -> dict[str, Floats]:
     """Return the weights that the page computes with, in the layout of a bundle."""
     arrays, weights = arrays_of(packed), dict[str, Floats]()
     for name, array in arrays.items():
-        if name.startswith(("bigrams/", "ngrams/")) or name.endswith(("/scales", "/zero")):
+        if name.startswith("ngrams/") or name.endswith(("/scales", "/zero")):
             continue
         if array.ndim == 1:
             weights[name] = array

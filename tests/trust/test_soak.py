@@ -38,7 +38,7 @@ MAX_DRIFT = 2.0
 
 BODIES: list[tuple[str, dict[str, Any]]] = [
     ("/v1/suggest", {"text": "I am very mu", "complete": True, "k": 5}),
-    ("/v1/suggest", {"text": "my name is Kowalczyk ", "session": "new", "finish": True, "learn": ["Tolu"]}),
+    ("/v1/suggest", {"text": "my name is Kowalczyk ", "complete": True}),
     ("/v1/score", {"text": "She was very much table.", "alternatives": 3}),
     ("/v1/completions", {"prompt": "It is a truth", "max_tokens": 12, "logprobs": 2}),
     ("/tokenize", {"prompt": "She was very  much obliged."}),

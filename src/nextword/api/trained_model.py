@@ -13,7 +13,6 @@ from numpy.typing import NDArray
 from nextword.bundle.bundle import Bundle
 from nextword.bundle.origin import run_of
 from nextword.bundle.store import find_model, write_bundle
-from nextword.display.page.bigrams import BigramTable
 from nextword.display.page.html_file import write_html
 from nextword.display.page.page_facts import PageFacts, curve_of
 from nextword.display.table import html_table
@@ -493,7 +492,7 @@ class TrainedModel(LoadedModel):
         history = self.bundle.history if self.history is None else tuple(map(asdict, self.history))
         write_bundle(Path(path), dataclasses.replace(self._used_bundle, history=history), replace=replace)
 
-    def export_html(self, path: str | Path, *, corpus: Corpus | None = None, passage: str | None = None) -> None:
+    def export_html(self, path: str | Path, *, passage: str | None = None) -> None:
         """Write a page with the model inside, which any browser opens without a server and without a network.
 
         The page holds the vocabulary, the model card, the weights in int8, and the n-grams of the mixture, if the model
@@ -501,11 +500,9 @@ class TrainedModel(LoadedModel):
 
         Args:
             path: The HTML file. A page of nextword is replaced.
-            corpus: The training text. The page then shows what a bigram model of it says. Only for words.
             passage: Held-out text to guess the words of. It can be read in the file.
 
         Raises:
-            EvaluationError: The corpus was encoded by another tokenizer.
             ExportError: The model cannot run in a page; the message has the reason.
             StorageError: Another file is at `path`, or the disk refused.
 
@@ -519,10 +516,9 @@ class TrainedModel(LoadedModel):
             True
         """
         require_path("path", path)
-        bigrams = BigramTable.of_words(ids_of(corpus.train, self.tokenizer), self.tokenizer) if corpus else None
         bundle = self._used_bundle
         facts = PageFacts.of(bundle, curve=curve_of(map(asdict, self.history or ())))
-        write_html(Path(path), bundle, bigrams=bigrams, passage=passage, facts=facts)
+        write_html(Path(path), bundle, passage=passage, facts=facts)
 
     @property
     def _used_bundle(self) -> Bundle:

@@ -16,7 +16,7 @@ from nextword.cli.options.target import OriginTextOptions
 from nextword.cli.output.console import read_split, reading_progress
 from nextword.cli.output.messages import say
 from nextword.display.page.html_file import require_replaceable
-from nextword.display.page.model_page import ModelPage
+from nextword.display.page.model_page import write_page
 from nextword.errors import MissingExtraError, SettingError
 from nextword.export.options import ExportOptions
 from nextword.text.sources.names import SplitOrAll
@@ -52,8 +52,8 @@ def export(options: _ExportOptions, given: Tables) -> None:
     perplexity on TEXT (default: the text of the run) is measured before and after, and goes into the model card.
 
     With --html alone, the command writes a page and leaves the model as it is. It needs no training framework. The page
-    opens in a browser from the disk, without a network. TEXT is the training text there. If the model has a mixture,
-    the page shows n-grams of its training text to anyone who reads the file.
+    opens in a browser from the disk, without a network. With --passage, it holds a passage of TEXT. If the model has a
+    mixture, the page shows n-grams of its training text to anyone who reads the file.
     """
     form, html, output = given_settings(given, ExportOptions), options.html, options.output
     _refuse_idle(given, form, options)
@@ -98,15 +98,14 @@ def export(options: _ExportOptions, given: Tables) -> None:
 class _WrittenPage(NamedTuple):
     path: Path
     num_bytes: int
-    has_bigrams: bool
     has_passage: bool
     has_text: bool
 
     @classmethod
     def of(cls, path: Path, text: OriginText, *, with_passage: bool) -> Self:
         with reading_progress():
-            num_bytes, has_bigrams = ModelPage(text, with_passage, say).write(path)
-        return cls(path, num_bytes, has_bigrams, with_passage, text.source is not None)
+            num_bytes = write_page(path, text, with_passage=with_passage)
+        return cls(path, num_bytes, with_passage, text.source is not None)
 
     @property
     def described(self) -> str:
@@ -123,7 +122,6 @@ class _WrittenPage(NamedTuple):
         return {
             "html": str(self.path),
             "html_bytes": self.num_bytes,
-            "has_bigrams": self.has_bigrams,
             "has_passage": self.has_passage,
         }
 

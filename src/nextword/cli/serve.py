@@ -77,14 +77,14 @@ def serve(options: _ServeOptions) -> None:
         log=_log if invocation().verbosity > 0 else None,
     )
     share_one_heap()  # a reload runs in another thread than the one before
-    sys.exit(serve_model(_source(options, settings.max_active), server))
+    sys.exit(serve_model(_source(options, settings), server))
 
 
-def _source(options: _ServeOptions, max_active: int) -> "ModelSource":
+def _source(options: _ServeOptions, settings: ServingSettings) -> "ModelSource":
     from nextword.serving.served_model import ModelSource
 
     bundle = Origin.of(options.run_or_model).bundle
-    return ModelSource(bundle, options.engine, options.method, max_active, options.data_dir)
+    return ModelSource(bundle, options.engine, options.method, settings, options.data_dir)
 
 
 def _log(line: str) -> None:

@@ -6,6 +6,7 @@ from typing import Any, NamedTuple, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from nextword.engine.prefix_cache import PrefixCache
 from nextword.text.batching.window import TokenIds
 
 State = Any
@@ -105,12 +106,21 @@ class Engine(Protocol):
         """
 
 
-def read_text(engine: Engine, ids: Sequence[int]) -> tuple[NDArray[np.float32], State]:
-    """Read a text from its beginning; return the log-probabilities of the next token `(1, V)`, and the state."""
-    log_probs, state = engine.step(np.array([engine.end_id], np.int32), engine.start(1))
-    for token_id in ids:
-        log_probs, state = engine.step(np.array([token_id], np.int32), state)
-    return log_probs, state
+def read_text(
+    engine: Engine, ids: Sequence[int], prefixes: PrefixCache | None = None
+) -> tuple[NDArray[np.float32], State]:
+    """Read a text; return the log-probabilities of the next token `(1, V)`, and the state.
+
+    `prefixes` has the beginnings of texts that were read before, and keeps that of this one.
+    """
+    text = [engine.end_id, *ids]
+    known = None if prefixes is None else prefixes.find(text)
+    first, state = (0, engine.start(1)) if known is None else (known.num_tokens, known.state)
+    for token_id in text[first:-1]:
+        _, state = engine.step(np.array([token_id], np.int32), state)
+    if prefixes is not None:
+        prefixes.keep(text[:-1], state)
+    return engine.step(np.array(text[-1:], np.int32), state)
 
 
 def score_in_pieces(

@@ -12,6 +12,7 @@ from nextword.bundle.mixture import Mixture, MixtureSettings
 from nextword.bundle.onnx_file import Precision
 from nextword.engine.engine import Engine
 from nextword.engine.mixture.mixture_engine import MixtureEngine, parts_of
+from nextword.engine.prefix_cache import PrefixCache
 from nextword.errors import SettingError
 from nextword.settings import unknown_name
 from nextword.text.tokens.tokenizer import Tokenizer
@@ -29,6 +30,7 @@ class TextModel:
     Attributes:
         engine: Gives log-probabilities for ids.
         tokenizer: Gives ids for text.
+        prefixes: States after the beginnings of texts, if they are kept.
 
     Example:
         >>> import nextword
@@ -39,6 +41,7 @@ class TextModel:
 
     engine: Engine
     tokenizer: Tokenizer
+    prefixes: PrefixCache | None = field(default=None, kw_only=True)
 
     def __repr__(self) -> str:
         return f"TextModel({type(self.engine).__name__}, {self.tokenizer.summary})"

@@ -14,9 +14,7 @@ from nextword.serving.queue.admission import Admission
 from nextword.serving.routes import health, page, reload, score, suggest, tokenize
 from nextword.serving.routes.completions import routes as completions
 from nextword.serving.routes.health import ServingMetrics
-from nextword.serving.routes.page import PageFiles
 from nextword.serving.routes.reload import Reloader
-from nextword.serving.routes.sessions import Sessions
 from nextword.serving.served_model import ModelSlot, ServedModel
 from nextword.serving.settings import ServingSettings
 from nextword.version import __version__
@@ -70,6 +68,4 @@ def _share(state: State, slot: ModelSlot, settings: ServingSettings, load: Calla
     state.admission = Admission(settings)
     state.lifecycle = Lifecycle("loading" if slot.is_empty else "ready")
     state.metrics = ServingMetrics(state)
-    state.sessions = Sessions(settings)
-    state.page_files = PageFiles()
-    state.reloader = None if load is None else Reloader(slot, load, state.sessions.let_go)
+    state.reloader = None if load is None else Reloader(slot, load)

@@ -1,10 +1,8 @@
 """The model that the service answers with: where it comes from, and its replacement by another one."""
 
 import asyncio
-import threading
 import time
 from collections.abc import Callable
-from concurrent.futures import Future
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, cast
@@ -18,12 +16,14 @@ from nextword.bundle.origin import Origin
 from nextword.bundle.origin_text import OriginText
 from nextword.bundle.store import model_sha256
 from nextword.engine.opening import EngineName, open_model
+from nextword.engine.prefix_cache import PrefixCache
 from nextword.engine.text_model import TextModel, UsedMethod
 from nextword.errors import BundleError
 from nextword.inference.generation.generated_text import may_join
 from nextword.serving.http.errors import ApiError
 from nextword.serving.queue.admission import Turns, TurnsEngine
 from nextword.serving.queue.scheduler import Scheduler
+from nextword.serving.settings import ServingSettings
 
 _NUM_THREADS = 2
 """Threads that work at once, beside the scheduler's own."""
@@ -44,16 +44,19 @@ class ServedModel:
     text: OriginText = field(default_factory=lambda: OriginText(Origin(Path())))
     max_active: int = 64  # most texts that the scheduler works on at once
     created: int = field(default_factory=lambda: int(time.time()))  # when it was loaded, in seconds since 1970
+    prefixes: PrefixCache = field(default_factory=PrefixCache)  # states that all requests share
     scheduler: Scheduler = field(init=False)  # generates and scores texts, all in one batch
     # The turns of the threads of `run`.
     turns: Turns = field(init=False, default_factory=lambda: Turns(_NUM_THREADS, _TURN))
     may_join: bool = field(init=False)  # whether a token can begin with a part of the character before it
     _limiter: CapacityLimiter = field(init=False)
-    _made: dict[Callable[["ServedModel"], Any], Future[Any]] = field(init=False, default_factory=dict)
+    _made: dict[Callable[["ServedModel"], Any], Any] = field(init=False, default_factory=dict)
+    _making: asyncio.Lock = field(init=False, default_factory=asyncio.Lock)
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "scheduler", Scheduler(self.model.engine, max_rows=self.max_active))
-        object.__setattr__(self, "model", self.model.with_engine(TurnsEngine(self.model.engine, self.turns)))
+        object.__setattr__(self, "scheduler", Scheduler(self.model.engine, self.prefixes, max_rows=self.max_active))
+        engine = TurnsEngine(self.model.engine, self.turns)
+        object.__setattr__(self, "model", TextModel(engine, self.model.tokenizer, prefixes=self.prefixes))
         object.__setattr__(self, "may_join", may_join(self.model.tokenizer.vocabulary))
         object.__setattr__(self, "_limiter", CapacityLimiter(self.max_active))
 
@@ -91,24 +94,11 @@ class ServedModel:
             raise
 
     async def once[T](self, make: Callable[["ServedModel"], T]) -> T:
-        """Return what a function makes of this model, such as the counts of its text. It is called at the first need.
-
-        It has a thread of its own, so it may take long: requests wait for it on the event loop, and hold no thread that
-        others need. After an error, the next request calls it again.
-        """
-        future = self._made.get(make)
-        if future is None or (future.done() and future.exception() is not None):
-            future = self._made[make] = Future()
-            future.set_running_or_notify_cancel()  # so that a client that leaves does not cancel it for the others
-            threading.Thread(target=_settle, args=(future, make, self), name=make.__name__, daemon=True).start()
-        return cast("T", await asyncio.wrap_future(future))
-
-
-def _settle[T](future: Future[T], make: Callable[[ServedModel], T], served: ServedModel) -> None:
-    try:
-        future.set_result(make(served))
-    except Exception as error:
-        future.set_exception(error)
+        """Return what a function makes of this model, such as its page; it is called in a thread at the first need."""
+        async with self._making:  # requests wait for it on the event loop
+            if make not in self._made:
+                self._made[make] = await asyncio.to_thread(make, self)
+        return cast("T", self._made[make])
 
 
 class ModelSlot:
@@ -142,7 +132,6 @@ class ModelSlot:
 
     def replace(self, model: ServedModel) -> None:
         """Give new requests another model; the former one finishes its texts."""
-        model.scheduler.start()
         previous, self._current = self._current, model
         if previous is not None:
             self._replaced.add(previous)
@@ -171,7 +160,7 @@ class ModelSource:
     path: Path
     engine: EngineName = "auto"  # the engine that runs it
     method: UsedMethod = "mixture"  # how the model is used
-    max_active: int = 64  # most texts that the engine works on at once
+    settings: ServingSettings = field(default_factory=ServingSettings)  # bounds of the service
     data_dir: Path | None = None  # a folder with samples, one of which may be the text
 
     def load(self) -> ServedModel:
@@ -192,5 +181,6 @@ class ModelSource:
             hash=sha256,
             methods=loaded.use,
             text=OriginText(Origin.of_bundle(self.path), data_dir=self.data_dir),
-            max_active=self.max_active,
+            max_active=self.settings.max_active,
+            prefixes=PrefixCache(max_entries=self.settings.max_prefixes, max_bytes=self.settings.max_prefix_bytes),
         )

@@ -33,7 +33,7 @@ class ServingSettings(Settings):
     max_answer_logprobs: int = setting(
         2**18, help="Most log-probabilities of an answer, alternatives included.", at_least=1, at_most=2**26
     )
-    max_lines: int = setting(256, help="Most lines, hypotheses or candidates of a request.", at_least=1, at_most=2**16)
+    max_lines: int = setting(256, help="Most lines of a request.", at_least=1, at_most=2**16)
     max_scored_tokens: int = setting(
         2**15, help="Most tokens of all lines of a request that scores.", at_least=1, at_most=2**24
     )
@@ -52,13 +52,10 @@ class ServingSettings(Settings):
     drain_seconds: float = setting(
         10.0, help="Time to finish running requests after SIGTERM.", at_least=0.0, at_most=3600.0
     )
-    max_sessions: int = setting(256, help="Most typing sessions; the oldest is dropped.", at_least=0, at_most=2**16)
-    max_session_words: int = setting(
-        1000, help="Most words that a typing session learns; the oldest are dropped.", at_least=1, at_most=10_000
+    max_prefixes: int = setting(
+        1024, help="Most beginnings of texts whose state is kept for longer texts.", at_least=0, at_most=2**20
     )
-    session_seconds: float = setting(
-        900.0, help="Time after which an unused typing session ends.", at_least=1.0, at_most=86_400.0
-    )
+    max_prefix_bytes: int = setting(2**27, help="Most bytes of these states.", at_least=0, at_most=2**40)
 
     @staticmethod
     def variable(name: str) -> str:

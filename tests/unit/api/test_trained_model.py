@@ -332,7 +332,7 @@ def test_every_result_of_a_method_is_exported() -> None:
 
 def test_a_model_is_written_as_a_page(model: nextword.TrainedModel, corpus: nextword.Corpus, tmp_path: Path) -> None:
     path = tmp_path / "story.html"
-    model.export_html(path, corpus=corpus, passage="a dog eats bones .")
+    model.export_html(path, passage="a dog eats bones .")
     first = path.read_bytes()
     assert first.startswith(b"<!DOCTYPE html>")
     model.export_html(path)  # a page is replaced

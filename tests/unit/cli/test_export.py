@@ -114,7 +114,7 @@ def test_a_run_is_written_as_a_page_and_stays_as_it_is(
     assert sealed_directory.read(run / "model") == before
     table = json_of("export", run, "--html", page, "--passage")
     size = page.stat().st_size
-    assert table == {"html": str(page), "html_bytes": size, "has_bigrams": True, "has_passage": True}
+    assert table == {"html": str(page), "html_bytes": size, "has_passage": True}
 
 
 def test_the_page_holds_the_figures_and_the_passage_of_a_run(
@@ -151,16 +151,13 @@ def test_an_export_with_a_page_takes_a_split_of_the_text(
     assert f"model: {output}\npage: {page}, 0." in told
 
 
-def test_a_model_without_its_text_has_a_page_without_bigrams(
-    run: Path, capsys: Captured, small_text: Path, tmp_path: Path, mistake: Command, json_of: Json
+def test_a_model_without_its_text_has_a_page_without_a_passage(
+    run: Path, small_text: Path, tmp_path: Path, mistake: Command, json_of: Json
 ) -> None:
     page = tmp_path / "story.html"
-    assert nextword("export", run / "model", "--html", page, "--json") == 0
-    said = capsys.readouterr()
-    assert json.loads(said.out)["has_bigrams"] is False
-    assert "The training text is not known; the page has no bigrams." in said.err
+    assert json_of("export", run / "model", "--html", page)["has_passage"] is False
     assert "`--passage` needs a text" in mistake("export", run / "model", "--html", page, "--passage")
-    assert json_of("export", run / "model", small_text, "--html", page)["has_bigrams"] is True
+    assert json_of("export", run / "model", small_text, "--html", page, "--passage")["has_passage"] is True
 
 
 @pytest.mark.parametrize(

@@ -58,7 +58,12 @@ def test_flags_and_variables_reach_the_server(
         "--engine", "onnx", "--data-dir", tmp_path, "-v",
     )  # fmt: skip
     ((source, options),) = started
-    assert (source.method, source.engine, source.max_active, source.data_dir) == ("static", "onnx", 7, tmp_path)
+    assert (source.method, source.engine, source.settings.max_active, source.data_dir) == (
+        "static",
+        "onnx",
+        7,
+        tmp_path,
+    )
     assert (options.host, options.port, options.settings.max_active) == (EVERYWHERE, 0, 7)
     assert len(options.access.key_digests) == 2
     assert {"a.example", "b.example"} < options.access.names

@@ -55,17 +55,9 @@ def new_words(count: int, length: int = 8) -> list[str]:
 
 WORST: dict[str, tuple[str, dict[str, Any]]] = {
     "the next word after the longest text": ("/v1/suggest", {"text": text(TOKENS), "k": 100}),
-    "the next word by counts": ("/v1/suggest", {"text": text(TOKENS), "k": 100, "bigram": True}),
-    "words to learn and to forget in a long session": (
+    "words to learn in a long text": (
         "/v1/suggest",
-        {
-            "text": " ".join(new_words(TOKENS)) + " ",
-            "k": 100,
-            "complete": True,
-            "session": "new",
-            "learn": new_words(1000, 64),
-            "forget": new_words(1000, 64),
-        },
+        {"text": " ".join(new_words(TOKENS)) + " ", "k": 100, "complete": True},
     ),
     "a text with alternatives": ("/v1/score", {"text": text(TOKENS), "alternatives": 20}),
     "the longest text": ("/v1/score", {"text": text(SMALLER.max_scored_tokens - 9), "tokens": True}),
@@ -125,7 +117,6 @@ def test_the_worst_request_of_a_route_works_in_turns(
     client: TestClient, kind: str, monkeypatch: pytest.MonkeyPatch, trust_cases: TrustCases
 ) -> None:
     path, body = WORST[kind]
-    client.post("/v1/suggest", json={"text": "so", "bigram": True})  # counted once, in a thread of its own
     work = Work(monkeypatch)
     answer = client.post(path, json=body)
     assert answer.status_code == 200, answer.text[:500]
@@ -142,12 +133,15 @@ def test_a_request_beyond_a_bound_is_refused_before_it_works(
     assert sum(work.tokens) == 0
 
 
-def test_a_session_reads_only_what_changed(client: TestClient, monkeypatch: pytest.MonkeyPatch) -> None:
-    long = text(100)
-    first = client.post("/v1/suggest", json={"text": long, "complete": True, "session": "new"}).json()
+@pytest.mark.parametrize("complete", [False, True])
+def test_of_a_longer_text_only_what_changed_is_read(
+    client: TestClient, monkeypatch: pytest.MonkeyPatch, *, complete: bool
+) -> None:
+    long = f"Kowalczyk {text(100)}"
+    client.post("/v1/suggest", json={"text": long, "complete": complete})
     work = Work(monkeypatch)
-    client.post("/v1/suggest", json={"text": f"{long} so", "complete": True, "session": first["session"]})
-    assert sum(work.tokens) <= 2
+    client.post("/v1/suggest", json={"text": f"{long} so", "complete": complete})
+    assert sum(work.tokens) <= 3
 
 
 def test_who_has_read_for_long_lets_others_go_first() -> None:

@@ -17,6 +17,7 @@ from nextword.engine.mixture.mixture_engine import MixtureEngine
 from nextword.engine.text_model import USED_METHODS
 from nextword.serving.queue.admission import TurnsEngine
 from nextword.serving.served_model import ModelSlot, ModelSource, ServedModel
+from nextword.serving.settings import ServingSettings
 from support.served import HASH
 from support.small_model import small_model
 from support.tiny_bundle import write_tiny_bundle
@@ -158,7 +159,7 @@ def test_a_slot_gives_the_latest_model_and_drains_all() -> None:
 
 def test_the_model_is_loaded_with_the_hash_of_its_weights() -> None:
     path = sample_model_path("austen")
-    served = ModelSource(path, method="static", max_active=3).load()
+    served = ModelSource(path, method="static", settings=ServingSettings(max_active=3)).load()
     assert served.name == "austen"
     assert served.hash == hashlib.sha256((path / "model.onnx").read_bytes()).hexdigest()
     assert served.max_active == 3

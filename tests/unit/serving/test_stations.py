@@ -45,6 +45,11 @@ def test_a_score_passes_eleven_files(served: Served) -> None:
     assert len(files) <= 11, sorted(files)
 
 
+def test_a_suggestion_passes_thirteen_files(served: Served) -> None:
+    files = entered(served, "/v1/suggest", {"text": "She was "})
+    assert len(files) <= 13, sorted(files)
+
+
 def test_a_completion_passes_few_files_between_route_and_engine(served: Served) -> None:
     files = entered(served, "/v1/completions", {"prompt": "She was", "max_tokens": 3, "logprobs": 1, "echo": True})
     between = {file for file in files if not file.startswith("http/")} - {"routes/health.py"}  # it counts the answers

@@ -11,7 +11,6 @@ from importlib.resources.abc import Traversable
 from pathlib import Path
 
 from nextword.bundle.bundle import Bundle
-from nextword.display.page.bigrams import BigramTable
 from nextword.display.page.packed_model import pack_model
 from nextword.display.page.page_facts import PageFacts
 from nextword.errors import ExportError, StorageError
@@ -23,14 +22,11 @@ _MARK = b"<!DOCTYPE html>\n<!-- nextword page 1 -->\n"
 _CANNOT_STAND = re.compile(rb"[\x00\x0d<=]")
 _ESCAPE, _SHIFT = 0x3D, 64
 
-_NO_SCRIPT = "This page needs JavaScript, which is part of this file. It loads nothing from a network."
-
 
 def write_html(
     path: Path,
     bundle: Bundle,
     *,
-    bigrams: BigramTable | None = None,
     passage: str | None = None,
     facts: PageFacts | None = None,
 ) -> int:
@@ -42,7 +38,7 @@ def write_html(
         StorageError: Another file is at `path`, or the disk refused; the old file is kept.
     """
     require_replaceable(path)
-    data = html_page(pack_model(bundle, bigrams=bigrams, passage=passage, facts=facts))
+    data = html_page(pack_model(bundle, passage=passage, facts=facts))
     write_file(path, data)
     return len(data)
 
@@ -68,21 +64,18 @@ def html_page(packed: bytes) -> bytes:
     site = files("nextword.display.page") / "site"
     script = one_script(dict(_modules(site / "js")), "one_file.js")
     style = _css_in_ascii(_text(site / "tokens.css") + _text(site / "style.css"))
+    icon = base64.b64encode((site / "icons" / "nextword.svg").read_bytes()).decode("ascii")
+    parts = {
+        "<!-- policy -->": _policy(script, style),
+        "<!-- icon -->": f"data:image/svg+xml;base64,{icon}",
+        "<!-- style -->": f"<style>{style}</style>",
+    }
     page = _text(site / "index.html").removeprefix("<!DOCTYPE html>\n")
-    page = _replaced(page, r'<meta charset="utf-8">', f'<meta charset="windows-1252">\n{_policy(script, style)}')
-    page = _replaced(page, r'(?:<link rel="stylesheet"[^>]*>\n)+', f"<style>{style}</style>\n")
-    page = _replaced(page, r'<script type="module" src="[^"]*"></script>\n', "")
-    page = _replaced(page, r"<noscript>.*?</noscript>", f"<noscript><p>{_NO_SCRIPT}</p></noscript>")
-    page = re.sub(r'(<link rel="icon"[^>]*href=")page/([^"]*)"', lambda found: _with_icon(site, found), page)
-    before, end, after = page.partition("</body>")
-    return b"".join(
-        (
-            _MARK,
-            _html_in_ascii(before + model),
-            content,
-            _html_in_ascii(f"</script>\n<script>{script}</script>\n{end}{after}"),
-        )
-    )
+    for place, part in parts.items():
+        page = page.replace(place, part)
+    before, after = page.split("<!-- content -->")
+    end = f"</script>\n<script>{script}</script>{after}"
+    return b"".join((_MARK, _html_in_ascii(before + model), content, _html_in_ascii(end)))
 
 
 def bytes_as_text(data: bytes) -> bytes:
@@ -117,18 +110,6 @@ def _policy(script: str, style: str) -> str:
 
 def _sha256(text: str) -> str:
     return f"sha256-{base64.b64encode(hashlib.sha256(text.encode('ascii')).digest()).decode('ascii')}"
-
-
-def _replaced(page: str, pattern: str, replacement: str) -> str:
-    page, count = re.subn(pattern, lambda _: replacement, page, flags=re.DOTALL)
-    if count != 1:
-        raise ExportError(f"`index.html` of the page must hold `{pattern}` once, but does {count} times")
-    return page
-
-
-def _with_icon(site: Traversable, found: re.Match[str]) -> str:
-    icon = base64.b64encode((site / found[2]).read_bytes()).decode("ascii")
-    return f'{found[1]}data:image/svg+xml;base64,{icon}"'
 
 
 def _text(file: Traversable) -> str:

@@ -16,7 +16,6 @@ from tokenizers.pre_tokenizers import Split
 from nextword.bundle.bundle import Bundle
 from nextword.bundle.mixture import SHARE_STEP, Mixture
 from nextword.bundle.onnx_weights import PackedMatrix, PackedWeight, onnx_weights
-from nextword.display.page.bigrams import BigramTable
 from nextword.display.page.page_facts import PageFacts, card_elements, curve_chart, page_unit
 from nextword.errors import ExportError
 from nextword.model.architecture import Architecture
@@ -53,9 +52,7 @@ _ALIGNMENT = 8
 _EMBEDDINGS = "embedding/embeddings"
 
 
-def pack_model(
-    bundle: Bundle, *, bigrams: BigramTable | None = None, passage: str | None = None, facts: PageFacts | None = None
-) -> bytes:
+def pack_model(bundle: Bundle, *, passage: str | None = None, facts: PageFacts | None = None) -> bytes:
     """Return a model as the page reads it; `docs/one-file.md` describes the format.
 
     Raises:
@@ -66,9 +63,6 @@ def pack_model(
     facts = facts or PageFacts()
     arrays = _arrays(packed_weights(bundle))
     model_hash = facts.model_hash or _hash_of(bundle.architecture, arrays)
-    if bigrams is not None:
-        kind = np.uint16 if bundle.architecture.vocabulary_size <= 2**16 else np.uint32
-        arrays |= {"bigrams/words": bigrams.words.astype(kind), "bigrams/shares": bigrams.shares()}
     mixture, ngrams = _mixture(bundle.mixture)
     arrays |= ngrams
     tensors, data = _laid_out(arrays)

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nextword.engine.engine import Engine, State
+from nextword.engine.prefix_cache import PrefixCache
 from nextword.engine.text_model import TextModel
 from nextword.inference.suggestion.session_options import SessionOptions
 from nextword.inference.suggestion.spelling import SPELLED
@@ -42,11 +43,12 @@ class Node:
 class StateTree:
     """A tree of texts whose predictions are kept in a least-recently-used cache.
 
-    Of `history` predictions, a dropped one is recomputed from the longest prefix that is kept.
+    Of `history` predictions, a dropped one is recomputed from the longest prefix that is kept, here or in `prefixes`.
     """
 
-    def __init__(self, engine: Engine, *, history: int, with_hidden: bool) -> None:
+    def __init__(self, engine: Engine, *, history: int, with_hidden: bool, prefixes: PrefixCache | None = None) -> None:
         self._engine = engine
+        self._prefixes = prefixes
         self._history = history
         self._with_hidden = with_hidden
         self._kept: OrderedDict[Node, None] = OrderedDict()
@@ -67,11 +69,38 @@ class StateTree:
         while before is not None and before.prediction is None:
             unread.append(before)
             before = before.parent
-        known = None if before is None else before.prediction
-        prediction = self._read_next(unread.pop(), self._engine.start(1) if known is None else known.state)
-        while unread:
-            prediction = self._read_next(unread.pop(), prediction.state)
-        return prediction
+        if before is not None and before.prediction is not None:
+            state = before.prediction.state
+        else:
+            state = self._state_before(unread)
+        while len(unread) > 1:
+            state = self._read_next(unread.pop(), state).state
+        self._keep_prefix(node, state)
+        return self._read_next(node, state)
+
+    def _state_before(self, unread: list[Node]) -> State:
+        """Return the state after the longest known beginning of an unread text, and drop its nodes from `unread`."""
+        path = unread[::-1]
+        marked = [number for number, each in enumerate(path, start=1) if each.keeps_hidden and self._with_hidden]
+        known = None if self._prefixes is None else self._prefixes.find([each.token_id for each in path], marked)
+        if known is None:
+            return self._engine.start(1)
+        for number in (number for number in marked if number <= known.num_tokens):
+            path[number - 1].hidden = known.hidden[number]
+        del unread[len(path) - known.num_tokens :]
+        return known.state
+
+    def _keep_prefix(self, node: Node, state: State) -> None:
+        """Keep the state before a text's last token, with the hidden states that were kept on the way."""
+        if self._prefixes is None:
+            return
+        path, before = list[Node](), node.parent
+        while before is not None:
+            path.append(before)
+            before = before.parent
+        path.reverse()
+        hidden = {number: each.hidden for number, each in enumerate(path, start=1) if each.hidden is not None}
+        self._prefixes.keep([each.token_id for each in path], state, hidden)
 
     def hidden(self, node: Node) -> NDArray[np.float32] | None:
         """Return the hidden state after a text, from memory if it is kept; `None` if the engine has none."""
@@ -145,7 +174,7 @@ class TextReader:
         self._words = words
         self._learns = options.learn and tokenizer.kind not in SPELLED
         self._unknown_id = tokenizer.vocabulary.unknown_id
-        self._tree = StateTree(model.engine, history=options.history, with_hidden=self._learns)
+        self._tree = StateTree(model.engine, history=options.history, with_hidden=self._learns, prefixes=model.prefixes)
         self._path = [self._tree.root]
         self._uses: list[_Use] = []
         self._num_learned = 0
@@ -165,10 +194,11 @@ class TextReader:
 
     def read(self) -> NodePrediction:
         """Add the words of the text to the cache, and return the prediction after the text."""
+        prediction = self._tree.read(self.node)  # first, since it reads the contexts of the words on its way
         for use in self._uses[self._num_learned :]:
             self.cache.learn(self._with_context(use))
             self._num_learned += 1
-        return self._tree.read(self.node)
+        return prediction
 
     def uses(self) -> list[WordUse]:
         """Return the uses of words outside the vocabulary in the text."""

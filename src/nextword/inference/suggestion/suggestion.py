@@ -64,7 +64,7 @@ def suggest(model: TextModel, text: str, k: int = 5, *, restore_case: bool = Tru
     typed = TypedText(tokenizer, lower_case=lexicon.is_lower_cased)
     typed.insert(text if tokenizer.kind == "character" else text.rstrip(" \t"))
     pieces = typed.prompt_pieces()
-    log_probs, state = read_text(engine, [piece.token_id for piece in pieces])
+    log_probs, state = read_text(engine, [piece.token_id for piece in pieces], model.prefixes)
     if tokenizer.kind == "subword":
         typed.insert(" ")
         word_parts = WordParts(tokenizer.vocabulary, tokenizer.kind)

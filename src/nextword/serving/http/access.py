@@ -1,5 +1,6 @@
 """Who may use the service: API keys, names of the host, and origins of web pages."""
 
+import base64
 import hashlib
 import hmac
 import ipaddress
@@ -15,19 +16,14 @@ from nextword.errors import SettingError
 from nextword.serving.http.errors import ApiError
 from nextword.serving.settings import API_KEYS_VARIABLE
 
-_OPEN_PATHS = frozenset(("/", "/livez", "/readyz", "/health"))
-_STATIC_FILE = re.compile(r"/page(/[a-z0-9_-]+)*/[a-z0-9_-]+\.(css|html|ico|js|png|svg)")
+_OPEN_PATHS = frozenset(("/livez", "/readyz", "/health"))
+_PAGE = "/"
 _SAFE_METHODS = frozenset(("GET", "HEAD", "OPTIONS"))
 _MIN_KEY_LENGTH = 16
 _KEY = re.compile(r"[\x21-\x2b\x2d-\x7e]+")  # visible, without the comma
 _NAME = re.compile(r"(?=.{1,253}$)[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)*")
 _ORIGIN = re.compile(r"https?://[a-z0-9.:\[\]-]+")
 _HOST = re.compile(r"(?P<name>\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9.-]+)(:[0-9]{1,5})?")
-
-
-def is_open(path: str) -> bool:
-    """Return whether a path needs no key: health, and the files of the page, which hold nothing of the model."""
-    return path in _OPEN_PATHS or _STATIC_FILE.fullmatch(path) is not None
 
 
 def is_loopback(host: str) -> bool:
@@ -98,19 +94,23 @@ class Access:
             self._require_origin(scope, host)
 
     def require_key(self, scope: Scope) -> None:
-        """Refuse a request without a key, unless its path is open."""
-        if not self.key_digests or is_open(scope["path"]):
+        """Refuse a request without a key, unless it asks for health.
+
+        For the page, a browser asks for a name and a password; the password is the key.
+        """
+        if not self.key_digests or scope["path"] in _OPEN_PATHS:
             return
         values = _values(scope, b"authorization")
         scheme, _, key = (values[0] if len(values) == 1 else b"").partition(b" ")
-        digest = _digest(key.strip())
+        is_page, scheme = scope["path"] == _PAGE, scheme.lower()
+        digest = _digest(_password(key) if is_page and scheme == b"basic" else key.strip())
         matches = [hmac.compare_digest(digest, known) for known in self.key_digests]  # all, whichever is the right one
-        if scheme.lower() != b"bearer" or not any(matches):
+        if scheme not in ((b"bearer", b"basic") if is_page else (b"bearer",)) or not any(matches):
             raise ApiError(
                 401,
                 "a valid API key must be in the header `Authorization: Bearer KEY`",
                 code="invalid_api_key",
-                headers={"WWW-Authenticate": "Bearer"},
+                headers={"WWW-Authenticate": 'Basic realm="API key as password"' if is_page else "Bearer"},
             )
 
     def _require_host(self, values: Sequence[bytes]) -> str:
@@ -141,6 +141,14 @@ class Access:
 
 def _values(scope: Scope, name: bytes) -> list[bytes]:
     return [value for key, value in scope["headers"] if key == name]
+
+
+def _password(credentials: bytes) -> bytes:
+    """Return the password of Basic authentication; empty if it is malformed."""
+    try:
+        return base64.b64decode(credentials.strip(), validate=True).partition(b":")[2]
+    except ValueError:
+        return b""
 
 
 def _digest(key: bytes) -> bytes:

@@ -47,12 +47,12 @@ ERRORS: dict[int | str, dict[str, Any]] = {
 """Errors that every route can answer with; pass it as `responses`."""
 
 NOT_FOUND: dict[int | str, dict[str, Any]] = _error(
-    404, "There is no such thing.", "there is no such session; begin one", "no_session", "session"
+    404, "There is no such model.", "`model` must be the served model", "model_not_found", "model"
 )
 """The error of a route that finds nothing."""
 
-NO_PAGE: dict[int | str, dict[str, Any]] = _error(404, "There is no such file.", "the page has no such file", "no_file")
-"""The error of a file of the page that is not there."""
+NO_PAGE: dict[int | str, dict[str, Any]] = _error(404, "The model has no page.", "too many weights", "no_page_model")
+"""The error of a model that no page can run."""
 
 REFUSED_MODEL: dict[int | str, dict[str, Any]] = {
     **_error(403, "Another machine asks, and there are no API keys.", "from this machine only", "not_local"),

@@ -1,7 +1,7 @@
 """The texts that the engine works on, and what it does next for them; it knows neither threads nor event loops.
 
-Long prompts are read in windows between the steps of other texts, if this engine's windows give the same results as
-steps to the last bit.
+Long prompts are read in windows between the steps of other texts. No text changes another: the log-probabilities of a
+text in company and alone differ by rounding, and in int8 not at all.
 """
 
 import logging
@@ -9,10 +9,11 @@ from collections import deque
 from collections.abc import Sequence
 
 import numpy as np
+from numpy.typing import NDArray
 
 from nextword.engine.engine import Engine, State
+from nextword.engine.prefix_cache import PrefixCache
 from nextword.serving.http.errors import ApiError
-from nextword.serving.queue.row_batch import reads_exact_windows, row_batch
 from nextword.serving.queue.text_task import TextTask, Update
 
 WINDOW = 16
@@ -27,19 +28,57 @@ _WINDOW_NUMBERS = 640_000
 _LOG = logging.getLogger(__name__)
 
 
+class SharedSteps:
+    """The states of texts that share the steps of an engine: a row for each, in the order of their joining.
+
+    For an engine that compiles each shape, the number of rows is rounded up to a power of two; the last row is repeated
+    to fill them.
+    """
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+        self._state: State = None
+        self._num_rows = 0
+
+    def change(self, rows: Sequence[int], joining: Sequence[State]) -> None:
+        """Keep some rows, and add a row for each state of one text."""
+        states = list(joining)
+        if len(rows) == self._num_rows and rows:
+            states.insert(0, self._state)
+        elif rows:
+            states.insert(0, self._engine.select(self._state, np.array(rows, np.intp)))
+        self._num_rows = len(rows) + len(joining)
+        self._state = None if not states else states[0] if len(states) == 1 else self._engine.join(states)
+
+    def step(self, ids: Sequence[int]) -> NDArray[np.float32]:
+        """Read a token of each text, and return the log-probabilities of the next `(B, V)`."""
+        num_rows, state, tokens = len(ids), self._state, np.array(ids, np.int32)
+        size = 1 << (num_rows - 1).bit_length() if self._engine.compiles_each_shape else num_rows
+        if num_rows < size:
+            rows = np.minimum(np.arange(size), num_rows - 1)
+            tokens, state = tokens[rows], self._engine.select(state, rows)
+        log_probs, state = self._engine.step(tokens, state)
+        self._state = state if num_rows == size else self._engine.select(state, np.arange(num_rows))
+        return log_probs[:num_rows]
+
+    def state_of(self, row: int) -> State:
+        """Return the state of one text."""
+        return self._state if self._num_rows == 1 else self._engine.select(self._state, np.array([row], np.intp))
+
+
 class Batcher:
-    """Reads prompts and steps texts, in turn.
+    """Reads prompts and steps texts, in turn. What it has read, or a client before, it does not read again.
 
     ```
     add -> [reading] -> [joining] -> rows, which share the steps -> done
     ```
     """
 
-    def __init__(self, engine: Engine, max_rows: int) -> None:
+    def __init__(self, engine: Engine, prefixes: PrefixCache) -> None:
         self._engine = engine
-        self._batch = row_batch(engine, max_rows)
+        self._prefixes = prefixes
+        self._batch = SharedSteps(engine)
         self._max_read = max(1, min(_MAX_ROWS, _WINDOW_NUMBERS // (WINDOW * engine.vocabulary_size)))
-        self._is_exact = reads_exact_windows(engine, WINDOW, self._max_read)
         self._reading: deque[tuple[TextTask, State]] = deque()
         self._joining: list[tuple[TextTask, State]] = []
         self._rows: list[TextTask] = []
@@ -59,7 +98,9 @@ class Batcher:
             task.finish_prompt()
             self._done.append(task)
         else:
-            self._read_or_join(task, self._engine.start(1))
+            known = None if task.scores_prompt else self._prefixes.find(task.read)
+            task.position = 0 if known is None else known.num_tokens
+            self._read_or_join(task, self._engine.start(1) if known is None else known.state)
 
     def drop(self, ended: set[TextTask]) -> None:
         """Drop texts."""
@@ -84,7 +125,9 @@ class Batcher:
         return [(task, update) for task in self.tasks if (update := task.take_update()) is not None]
 
     def _read_or_join(self, task: TextTask, state: State) -> None:
-        if self._is_exact and task.num_to_read > WINDOW:
+        if task.position == len(task.read) - 1:
+            self._prefixes.keep(task.read[:-1], state)
+        if task.num_to_read > WINDOW and not self._engine.compiles_each_shape:
             self._reading.append((task, state))
         else:
             self._joining.append((task, state))
@@ -119,11 +162,20 @@ class Batcher:
         except Exception:  # of the engine
             self._fail(self._rows)
             return
-        for task, row in zip(self._rows, log_probs, strict=True):
+        for row, task in enumerate(self._rows):
             try:
-                self.num_tokens += task.receive(row)
+                self.num_tokens += task.receive(log_probs[row])
             except Exception:  # such as a log-probability that is NaN
                 self._fail([task])
+            else:
+                self._keep(task, row)
+
+    def _keep(self, task: TextTask, row: int) -> None:
+        """Keep the state before the last token of a prompt, and that of a text at its end."""
+        if task.position == len(task.read) - 1:
+            self._prefixes.keep(task.read[:-1], self._batch.state_of(row))
+        elif task.text is not None and task.is_complete:
+            self._prefixes.keep([*task.read, *task.text.ids[:-1]], self._batch.state_of(row))
 
     def _arrange(self, rows: list[int], joining: Sequence[tuple[TextTask, State]] = ()) -> None:
         if len(rows) < len(self._rows) or joining:

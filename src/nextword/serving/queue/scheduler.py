@@ -8,8 +8,7 @@ prompt C   [16 tokens]   [16 tokens]   <rest> ...     a long prompt is read in w
 ```
 
 A thread runs the engine, and the event loop gets the tokens of a step for all texts in one call. The tokens of a text
-are those of `generate_texts` with the same request: no text changes another, as
-`nextword.serving.queue.row_batch` says.
+are those of `generate_texts` with the same request.
 """
 
 import asyncio
@@ -20,6 +19,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 
 from nextword.engine.engine import Engine
+from nextword.engine.prefix_cache import PrefixCache
 from nextword.serving.http.errors import ApiError
 from nextword.serving.queue.batcher import Batcher
 from nextword.serving.queue.text_task import Inbox, TextTask, Update
@@ -32,15 +32,14 @@ _LOG = logging.getLogger(__name__)
 class Scheduler:
     """Runs the engine in one thread for all texts of the service.
 
-    The thread starts with `start` or with the first text. First it tries out whether texts can share steps.
+    The thread starts with the first text. `prefixes` has the states after the beginnings of earlier texts.
 
     At most `max_rows` texts are in work at once; others wait, first come, first served.
     """
 
-    def __init__(self, engine: Engine, *, max_rows: int = 64) -> None:
-        self._engine = engine
+    def __init__(self, engine: Engine, prefixes: PrefixCache | None = None, *, max_rows: int = 64) -> None:
         self._max_rows = max_rows
-        self._batcher: Batcher | None = None
+        self._batcher = Batcher(engine, PrefixCache() if prefixes is None else prefixes)
         self._changed = threading.Condition()
         self._arriving: deque[TextTask] = deque()
         self._num_running = 0
@@ -57,12 +56,12 @@ class Scheduler:
     @property
     def num_tokens(self) -> int:
         """Tokens generated since the start."""
-        return self._batcher.num_tokens if self._batcher else 0
+        return self._batcher.num_tokens
 
     @property
     def num_prompt_tokens(self) -> int:
         """Tokens of prompts read since the start."""
-        return self._batcher.num_prompt_tokens if self._batcher else 0
+        return self._batcher.num_prompt_tokens
 
     @property
     def is_alive(self) -> bool:
@@ -88,11 +87,6 @@ class Scheduler:
         finally:
             for task in tasks:
                 task.cancel()
-
-    def start(self) -> None:
-        """Start the thread, so that the first text need not wait for it; returns at once."""
-        with self._changed:
-            self._start()
 
     async def drain(self) -> None:
         """Close, end the texts in work with an `ApiError` 503, and wait until they have ended."""
@@ -128,19 +122,18 @@ class Scheduler:
 
     def _run(self) -> None:
         try:
-            if self._batcher is None:
-                self._batcher = Batcher(self._engine, self._max_rows)
-            while self._take(self._batcher):
+            while self._take():
                 self._batcher.advance()
-                self._send(self._batcher)
+                self._send()
         except Exception:  # a bug of ours: no text may wait for ever
             _LOG.exception("the scheduler ended by an error")
             with self._changed:
                 self._has_failed = True
                 self._fail_all(_failed_error())
 
-    def _take(self, batcher: Batcher) -> bool:
+    def _take(self) -> bool:
         """Wait for work and take it up; return whether to continue."""
+        batcher = self._batcher
         with self._changed:
             while not (self._arriving or batcher.tasks or self._is_closed or self._is_retired):
                 self._changed.wait()
@@ -152,28 +145,27 @@ class Scheduler:
                 return False
             # Once for all: the event loop cancels texts meanwhile.
             cancelled = {task for task in (*batcher.tasks, *self._arriving) if task.is_cancelled}
-            self._drop(batcher, cancelled)
+            self._drop(cancelled)
             self._arriving = deque(task for task in self._arriving if task not in cancelled)
             for _ in range(min(len(self._arriving), self._max_rows - len(batcher.tasks))):
                 batcher.add(self._arriving.popleft())
             return True
 
-    def _send(self, batcher: Batcher) -> None:
-        updates = batcher.take_updates()
+    def _send(self) -> None:
+        updates = self._batcher.take_updates()
         with self._changed:
-            self._drop(batcher, {task for task, update in updates if update.is_last})
+            self._drop({task for task, update in updates if update.is_last})
         _deliver(updates)
 
-    def _drop(self, batcher: Batcher, ended: set[TextTask]) -> None:
+    def _drop(self, ended: set[TextTask]) -> None:
         """Drop texts, with the lock held."""
-        batcher.drop(ended)
+        self._batcher.drop(ended)
         self._num_running -= len(ended)
 
     def _fail_all(self, error: Exception) -> None:
         """End all texts, with the lock held."""
-        tasks = [*(self._batcher.tasks if self._batcher else ()), *self._arriving]
-        if self._batcher:
-            self._batcher.drop(set(tasks))
+        tasks = [*self._batcher.tasks, *self._arriving]
+        self._batcher.drop(set(tasks))
         self._arriving.clear()
         self._num_running = 0
         _deliver([(task, Update(is_last=True, error=error)) for task in tasks])

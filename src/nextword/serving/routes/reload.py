@@ -50,12 +50,9 @@ class Reloader:
     A model that cannot be loaded, or fails its test, is refused, and the former one serves on.
     """
 
-    def __init__(
-        self, slot: ModelSlot, load: Callable[[], ServedModel], on_replaced: Callable[[], object] = lambda: None
-    ) -> None:
+    def __init__(self, slot: ModelSlot, load: Callable[[], ServedModel]) -> None:
         self._slot = slot
         self._load = load
-        self._on_replaced = on_replaced
         self._lock = asyncio.Lock()
 
     async def reload(self) -> Reload:
@@ -72,7 +69,6 @@ class Reloader:
                     previous, previous.hash, f"it cannot be loaded ({type(error).__name__}); the log says more"
                 )
             self._slot.replace(served)
-            self._on_replaced()
             former_hash = previous.hash
             del previous  # if requests still use it, the next reload returns its memory
             await asyncio.to_thread(return_freed_memory)

@@ -8,11 +8,9 @@ from hypothesis import strategies as st
 
 from nextword.bundle.bundle import Bundle
 from nextword.bundle.onnx_weights import PackedMatrix
-from nextword.display.page.bigrams import BigramTable
 from nextword.display.page.html_file import bytes_as_text, write_html
 from nextword.display.page.packed_model import packed_weights
 from nextword.errors import StorageError
-from nextword.text.corpus import Corpus
 from support.browser import checked_page, served
 from support.packed import ARCHITECTURES, bundle_of_tokens, random_bundle
 
@@ -38,8 +36,7 @@ HOSTILE = (
 @pytest.fixture(scope="module")
 def page_of_austen(austen: Bundle, tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("page") / "austen.html"
-    ids = Corpus.load("austen", tokenizer=austen.tokenizer).train.ids
-    write_html(path, austen, bigrams=BigramTable.of_words(ids, austen.tokenizer), passage="It is a truth.\nNo.")
+    write_html(path, austen, passage="It is a truth.\nNo.")
     return path
 
 
@@ -72,7 +69,6 @@ def test_the_file_opens_from_a_disk_and_works_without_a_network(browser: "Browse
         described = page.evaluate("async () => nextword.model.describe()")
         assert described["name"] == "austen"
         assert described["passage"] == "It is a truth.\nNo."
-        assert described["bigramSource"] == "text"
         asked = "async () => nextword.model.suggest({ text: 'I am very much ', k: 1, complete: true })"
         assert page.evaluate(asked)[0]["text"] == "obliged"
         page.wait_for_selector("text=LSTM 416-208")

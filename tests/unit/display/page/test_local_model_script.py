@@ -7,7 +7,6 @@ import numpy as np
 import pytest
 
 from nextword.bundle.bundle import Bundle
-from nextword.display.page.bigrams import BigramTable
 from nextword.display.page.packed_model import pack_model
 from nextword.display.page.page_facts import CurvePoint, PageFacts, card_elements, curve_chart
 from nextword.engine.text_model import TextModel
@@ -251,24 +250,6 @@ def test_the_last_line_of_a_model_of_lines_ends_once(scripts: Any) -> None:
     assert found == [[1, 1], [1, 1], [1, 1, 3, 3], [1, 1, 2], [0], [2], [0, 2]]
 
 
-def test_bigrams_come_from_the_table_or_from_the_model(scripts: Any) -> None:
-    bundle = bundle_of_tokens("the", "cat", "dog", ", ", ",")
-    vocabulary = bundle.tokenizer.vocabulary
-    table = BigramTable.fit(np.array([2, 3, 1, 2, 3, 5, 2, 4, 1], np.int32), vocabulary)
-    asked = """async (text, { model }, js) => {
-      const local = new js.local_model.LocalModel(model);
-      return [(await local.describe()).bigramSource, await local.bigrams({ text, k: 3 })];
-    }"""
-    source, found = scripts.run(asked, "a dog saw the", model=pack_model(bundle, bigrams=table))
-    assert source == "text"
-    assert [each["text"] for each in found] == [vocabulary.tokens[word].strip() for word in table.words[2][:3]]
-    np.testing.assert_allclose([each["probability"] for each in found], table.probabilities[2][:3], atol=1e-4)
-    packed = pack_model(bundle)
-    source, found = scripts.run(asked, "a dog saw the", model=packed)
-    assert source == "model"
-    assert_same(found, suggest(same_model(packed, bundle), "the", 3), "the")
-
-
 def test_the_model_describes_itself(scripts: Any, austen: Bundle) -> None:
     facts = PageFacts("0123", {"perplexity (test)": "65.00"}, [CurvePoint(1, 90.0, 80.0)])
     packed = pack_model(austen, passage="It is a truth.", facts=facts)
@@ -282,7 +263,6 @@ def test_the_model_describes_itself(scripts: Any, austen: Bundle) -> None:
         "figures": {"perplexity (test)": "65.00"},
         "chart": curve_chart(facts.curve),
         "passage": "It is a truth.",
-        "bigramSource": "model",
     }
 
 
@@ -302,7 +282,6 @@ _LONG_TEXT = """async ({ words }, { model }, js) => {
     const before = reads;
     await local.suggest({ text: each, k: 3, complete: true });
     await local.suggest({ text, k: 3, complete: false });
-    await local.bigrams({ text, k: 3 });
     await local.ownWords();
     costs.push(reads - before);
   }

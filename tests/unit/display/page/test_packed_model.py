@@ -10,7 +10,6 @@ import pytest
 from nextword.bundle.bundle import Bundle
 from nextword.bundle.mixture import SHARE_STEP
 from nextword.display.page import packed_model
-from nextword.display.page.bigrams import BigramTable
 from nextword.display.page.packed_model import pack_model, word_character_ranges
 from nextword.display.page.page_facts import PageFacts
 from nextword.errors import ExportError
@@ -47,8 +46,7 @@ def test_the_sample_model_keeps_its_integers(austen: Bundle, packed_austen: byte
 
 def test_the_header_holds_what_the_page_shows() -> None:
     bundle = random_bundle(ARCHITECTURES["tied"])
-    table = BigramTable.fit(np.arange(2, 30, dtype=np.int32), bundle.tokenizer.vocabulary)
-    packed = pack_model(bundle, bigrams=table, passage="It is.", facts=PageFacts("abc", {"parameters": "9"}))
+    packed = pack_model(bundle, passage="It is.", facts=PageFacts("abc", {"parameters": "9"}))
     header = header_of(packed)
     shown = {name: header[name] for name in ("name", "hash", "unit", "card", "figures", "chart", "passage")}
     assert shown == {
@@ -62,7 +60,6 @@ def test_the_header_holds_what_the_page_shows() -> None:
     }
     assert header["architecture"] == bundle.architecture.to_table()
     assert header["tokenizer"]["vocabulary"] == list(TOKENS)
-    np.testing.assert_array_equal(arrays_of(packed)["bigrams/words"], table.words)
 
 
 @pytest.mark.parametrize("name", MIXTURES)

@@ -33,7 +33,7 @@ def test_a_damaged_log_is_named(tmp_path: Path, content: bytes) -> None:
         read_curve(tmp_path / "log.jsonl")
 
 
-def test_the_served_page_and_the_one_file_have_the_same_figures(austen: Bundle) -> None:
+def test_the_figures_are_those_of_the_run(austen: Bundle) -> None:
     row = SplitMetrics(
         split="test",
         perplexity=65.004,

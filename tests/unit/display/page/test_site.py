@@ -10,7 +10,7 @@ from nextword.display.page import __file__ as page_file
 
 _SITE = Path(page_file).parent / "site"
 _SCRIPTS = sorted((_SITE / "js").rglob("*.js"))
-_ENTRIES = {"one_file.js", "served_page.js"}
+_ENTRIES = {"one_file.js"}
 _FLOORS = ("tabs", "parts", "model")
 _FILES = [*_SCRIPTS, _SITE / "index.html", _SITE / "style.css"]
 

@@ -110,7 +110,7 @@ class InterruptedEngine(ToyEngine):
         return answer
 
 
-def test_a_word_is_learned_once_if_reading_is_interrupted_after_it() -> None:
+def test_words_are_learned_once_if_reading_is_interrupted_between_them() -> None:
     tokenizer = make_tokenizer("and the")
     readers = []
     for num_tokens in (0, 3):
@@ -122,7 +122,6 @@ def test_a_word_is_learned_once_if_reading_is_interrupted_after_it() -> None:
     expected.read()
     with pytest.raises(InterruptedError):
         interrupted.read()
-    assert interrupted.cache.words == ["Tolu"]
     interrupted.read()
     assert interrupted.cache.words == expected.cache.words == ["Tolu", "Zola"]
     np.testing.assert_array_equal(interrupted.cache.weights(None), expected.cache.weights(None))

@@ -45,7 +45,7 @@ def test_the_bad_field_is_named(data: bytes, field: str | None) -> None:
         (CompletionRequest, {"model": "austen", "prompt": [1.5] * 1000, "stop": [1] * 1000}),
         (DetokenizeRequest, {"tokens": [-1] * 1000}),
         (ScoreRequest, {"lines": [1] * 1000}),
-        (SuggestRequest, {"text": "", "session": "new", "learn": [""] * 1000, "forget": [""] * 1000}),
+        (SuggestRequest, {"text": 1}),
     ],
 )
 def test_a_list_is_read_to_its_first_fault(kind: type[RequestBody], values: dict[str, Any]) -> None:

@@ -55,9 +55,7 @@ def test_an_error_by_the_request_is_told(kind: type[Exception]) -> None:
     ("method", "path", "allow"),
     [
         ("GET", "/v1/score", "POST"),
-        ("POST", "/v1/sessions/abc", "DELETE, GET"),
         ("POST", "/", "GET, HEAD"),
-        ("PUT", "/page/describe.json", "GET, HEAD"),
         ("OPTIONS", "/admin/reload", "POST"),
     ],
 )

@@ -1,4 +1,4 @@
-// The page: head, tabs and foot around a model. The model may be the service or the engine inside this file.
+// The page: head, tabs and foot around the model inside this file.
 
 import { parametersOf } from "./model/parameters.js";
 import { element, enter, fill } from "./parts/dom.js";
@@ -13,10 +13,7 @@ import { WriteTab } from "./tabs/write_tab.js";
 
 const TABS = [TypeTab, ReadTab, WriteTab, InsideTab, CardTab];
 
-const PRIVACY = {
-  local: "The model is in this page. What you type never leaves it.",
-  http: "What you type goes to the server of this page and nowhere else. This browser keeps the words that you let it learn.",
-};
+const PRIVACY = "The model is in this page. What you type never leaves it.";
 
 /** Build the page into `#page`. @param {Promise<Model>} opened */
 export async function startPage(opened) {
@@ -27,7 +24,7 @@ export async function startPage(opened) {
   const head = element("header.head", element("div", element("h1", "nextword"), name), themeControl(asked.scheme));
   document.documentElement.toggleAttribute("data-bare", asked.isBare);
   if (asked.view) document.documentElement.dataset.show = asked.view;
-  fill(document.getElementById("page"), head, problems.node, main, problems.dialog);
+  fill(document.getElementById("page"), head, problems.node, main);
   const open = async () => {
     try {
       const model = await opened;
@@ -46,8 +43,7 @@ function showModel(model, description, { name, main, problems, asked }) {
   fill(name, element("strong", description.name), ` ${description.summary}`);
   const makers = TABS.map((Tab) => ({ ...Tab.tab, make: () => new Tab(model, description, problems) }));
   const tabs = new Tabs("What to do with the model", makers);
-  fill(main, tabs.list, tabs.panels, element("footer.foot", PRIVACY[model.kind]));
-  window.addEventListener("nextword-key", () => tabs.again());
+  fill(main, tabs.list, tabs.panels, element("footer.foot", PRIVACY));
   tabs.chooseByAddress();
   begin(tabs.content, asked);
 }

@@ -1,5 +1,10 @@
 // Requests while a person types: few, and never an answer that is older than the text.
 
+/** Return whether an error only says that a request was stopped on purpose. */
+export function isAbort(error) {
+  return error?.name === "AbortError";
+}
+
 /** Return a function that waits for a pause, asks once, and drops answers that a newer question has overtaken.
  *
  * @param {number} pause milliseconds without a new question

@@ -14,14 +14,11 @@ import { UnknownWord } from "./unknown_word.js";
 import { isLearnable, UserWords, wordsOutside } from "./user_words.js";
 import { WordCandidates } from "./word_candidates.js";
 
-const SHARE_STEPS = 65535;
 const NUM_ALTERNATIVES = 5;
 
-/** @implements {Model} */
 export class LocalModel {
   /** @param {Uint8Array} bytes the packed model */
   constructor(bytes) {
-    this.kind = /** @type {const} */ ("local");
     this.packed = unpackModel(bytes);
     this.tokenizer = new Tokenizer(this.packed.tokenizer);
     this.unknownWord = new UnknownWord(this.packed.spelling);
@@ -38,8 +35,8 @@ export class LocalModel {
   }
 
   async describe() {
-    const { name, hash, summary, unit, card, figures, chart, passage, bigrams } = this.packed;
-    return { name, hash, summary, unit, card, figures, chart, passage, bigramSource: bigrams ? "text" : "model" };
+    const { name, hash, summary, unit, card, figures, chart, passage } = this.packed;
+    return { name, hash, summary, unit, card, figures, chart, passage };
   }
 
   async engine() {
@@ -48,18 +45,6 @@ export class LocalModel {
 
   async suggest({ text, k = 5, complete = false }) {
     return complete ? this.#completions(text, k) : this.#nextWords(text, k);
-  }
-
-  /** Without a table of bigrams, this model reads the last word alone. */
-  async bigrams({ text, k = 5 }) {
-    const last = this.#promptPieces(text).at(-1)?.id ?? this.tokenizer.endId;
-    const table = this.packed.bigrams;
-    if (!table) return this.#words(this.tree.predict([last]), k);
-    const start = last * table.perContext;
-    const end = start + Math.min(k, table.perContext);
-    const [words, shares] = [table.words.slice(start, end), table.shares.slice(start, end)];
-    const shown = (id, index) => ({ text: this.tokenizer.display(id), probability: shares[index] / SHARE_STEPS });
-    return Array.from(words, shown);
   }
 
   async finish(text) {

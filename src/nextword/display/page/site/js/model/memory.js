@@ -3,9 +3,9 @@
 const unkept = new Map(); // what it refused, until the page is left
 
 /** Return a remembered text, or null. */
-export function remembered(name, kind = "local") {
+export function remembered(name) {
   try {
-    return globalThis[`${kind}Storage`].getItem(`nextword-${name}`);
+    return globalThis.localStorage.getItem(`nextword-${name}`);
   } catch {
     return unkept.get(name) ?? null;
   }
@@ -20,12 +20,10 @@ export function rememberedValue(name) {
   }
 }
 
-/** Remember a text; null forgets it. */
-export function remember(name, value, kind = "local") {
+/** Remember a text. */
+export function remember(name, value) {
   try {
-    const storage = globalThis[`${kind}Storage`];
-    if (value === null) storage.removeItem(`nextword-${name}`);
-    else storage.setItem(`nextword-${name}`, value);
+    globalThis.localStorage.setItem(`nextword-${name}`, value);
   } catch {
     unkept.set(name, value);
   }

@@ -17,7 +17,7 @@ export async function embeddedModel() {
   return inflated(decodedBytes(element.textContent), Number(element.dataset.bytes));
 }
 
-/** Returns the model in bytes: its header, with `weights`, `bigrams` and `mixture`.
+/** Returns the model in bytes: its header, with `weights` and `mixture`.
  *
  * @param {Uint8Array} bytes
  * @returns {PackedModel}
@@ -30,7 +30,7 @@ export function unpackModel(bytes) {
   const data = bytes.subarray(Math.ceil(end / ALIGNMENT) * ALIGNMENT);
   const named = header.tensors.map((tensor) => [tensor.name, { ...tensor, array: arrayOf(data, tensor) }]);
   const tensors = Object.fromEntries(named);
-  return { ...header, weights: weightsOf(tensors), bigrams: bigramsOf(tensors), mixture: mixtureOf(header, tensors) };
+  return { ...header, weights: weightsOf(tensors), mixture: mixtureOf(header, tensors) };
 }
 
 function arrayOf(data, { dtype, shape, offset }) {
@@ -47,11 +47,6 @@ function weightsOf(tensors) {
     return [name, new Matrix(rows, columns, array, tensors[`${name}/scales`].array)];
   });
   return Object.fromEntries(weights);
-}
-
-function bigramsOf(tensors) {
-  const [words, shares] = [tensors["bigrams/words"], tensors["bigrams/shares"]];
-  return words ? { perContext: words.shape[1], words: words.array, shares: shares.array } : null;
 }
 
 /** Returns what is mixed with the network: `settings`, the probabilities of `singles`, and the n-grams by length. */

@@ -1,29 +1,21 @@
-// What the model expects: the next word, beside a bigram model that sees one word, or the rest of the word being typed.
+// What the model expects: the next word, or the rest of the word being typed.
 
 import { typedPart } from "../model/accept_word.js";
-import { element, hint } from "./dom.js";
+import { element } from "./dom.js";
 import { drawBars, highest } from "./probability_bars.js";
 
 const NEXT = "The next word";
 const MAX_CONTEXT = 60; // characters
-const NO_COUNTS =
-  "This model has no counts of its training text, so it plays the bigram model: it reads the last word alone.";
 
 export class NextWordPanel {
-  /** @param {Description} description */
-  constructor({ bigramSource }) {
+  constructor() {
     this.title = element("h2", NEXT);
     this.context = element("p.context.answer", { role: "status" }, "Waiting for the first suggestion …");
     this.mine = element("ol", { "aria-label": "Next words by the model" });
-    this.theirs = element("ol", { "aria-label": "Next words by the bigram model" });
     this.sees = element("span.quiet");
-    this.seen = element("span.quiet");
-    const hasCounts = bigramSource === "text";
-    const other = element("h3", hasCounts ? "Bigram model" : "Same model, one word", " ", this.seen);
-    this.bigrams = element("div", other, this.theirs, hasCounts ? null : hint(NO_COUNTS));
-    const whole = element("div", element("h3", "This model", " ", this.sees), this.mine);
+    const whole = element("div.answer", element("h3", "This model", " ", this.sees), this.mine);
     const head = element("div.next-head", this.title, element("p.hint.waiting", "Reading …"));
-    this.node = element("section.card", head, this.context, element("div.versus.answer", whole, this.bigrams));
+    this.node = element("section.card", head, this.context, whole);
   }
 
   stop() {
@@ -32,7 +24,7 @@ export class NextWordPanel {
   }
 
   /** @param found suggestions: completions of the word that the text ends with, if any, else next words */
-  show({ found, bigrams, text }) {
+  show(found, text) {
     this.stop();
     const unfinished = /$(?<=([\p{L}\p{M}\p{N}_]*))/u.exec(text)?.[1] ?? "";
     const length = found.length ? typedPart(text, found[0].text) : unfinished.length;
@@ -40,10 +32,7 @@ export class NextWordPanel {
     this.title.textContent = typed ? "The word you are typing" : NEXT;
     this.sees.textContent = typed ? `among words that begin with “${typed}”` : "reads all of it";
     this.showContext(text.slice(0, text.length - length).trim(), typed);
-    this.bigrams.hidden = typed !== "";
-    const scale = highest([...found, ...(typed ? [] : bigrams)]);
-    drawBars(this.mine, found, { scale });
-    drawBars(this.theirs, bigrams, { scale });
+    drawBars(this.mine, found, { scale: highest(found) });
   }
 
   showContext(before, typed) {
@@ -53,7 +42,5 @@ export class NextWordPanel {
     this.context.textContent = isBegun ? `${tail} ` : "At the beginning of a text";
     this.context.classList.toggle("is-text", isBegun);
     if (isBegun) this.context.append(element("span.blank", { "aria-hidden": "true" }, typed || "\u2003"));
-    const last = /$(?<=([\p{L}\p{M}\p{N}_'\u2019]+|\S))/u.exec(before)?.[1];
-    this.seen.textContent = last ? `sees “${last}”` : "sees nothing";
   }
 }

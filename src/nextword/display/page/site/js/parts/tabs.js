@@ -26,11 +26,6 @@ export class Tabs {
     return this.contents.get(this.tabs.find(({ panel }) => !panel.hidden)?.id);
   }
 
-  /** Let the open tabs ask again. */
-  again() {
-    for (const content of this.contents.values()) content.again?.();
-  }
-
   /** Open the tab that the address names, or the first one. */
   chooseByAddress() {
     const named = window.location.hash.slice(1);

@@ -20,7 +20,7 @@ export function themeControl(asked = null) {
   apply();
   select.addEventListener("change", () => {
     apply();
-    remember("theme", select.value === "auto" ? null : select.value);
+    remember("theme", select.value);
   });
   return select;
 }

@@ -5,16 +5,14 @@ import { card, drawing, element, facts, hint } from "../parts/dom.js";
 export class CardTab {
   static tab = { id: "model", label: "Model", says: "" };
 
-  /** @param {Model} model @param {Description} description */
-  constructor(model, { name, summary, hash, figures, chart, card: elements }) {
-    const runner =
-      model.kind === "local" ? "in this page: no server, no network" : "on the server that this page comes from";
+  /** @param {Model} _model @param {Description} description */
+  constructor(_model, { name, summary, hash, figures, chart, card: elements }) {
     const note = "Perplexity after each round, on a logarithmic scale.";
     const glance = facts("figures", { ...figures, hash: hash.slice(0, 12) });
     const cardNodes = elements.map((part) => sentNode(part));
     this.node = element(
       "div.stack.wide-gap",
-      card(`${name} at a glance`, element("p", `${summary}. It runs ${runner}.`), glance),
+      card(`${name} at a glance`, element("p", `${summary}. It runs in this page: no server, no network.`), glance),
       chart && card("Training curve", element("div.curve", sentNode(chart, true)), hint(note)),
       element("article.card.prose", { "aria-label": "Model card" }, cardNodes),
     );

@@ -1,4 +1,4 @@
-// The tab Type: suggestions under the caret, the model beside a bigram model, own words, keystrokes saved.
+// The tab Type: suggestions under the caret, what the model expects, own words, keystrokes saved.
 
 import { isAttached, remainderOf, withWord } from "../model/accept_word.js";
 import { latestOnly } from "../model/latest.js";
@@ -24,8 +24,8 @@ const FORGOTTEN = { label: "Never suggested", empty: "None. Choose a suggestion,
 export class TypeTab {
   static tab = { id: "type", label: "Type", says: "Suggestions after every key, and your own words." };
 
-  /** @param {Model} model @param {Description} description */
-  constructor(model, description, problems) {
+  /** @param {Model} model @param {Description} _description */
+  constructor(model, _description, problems) {
     this.model = model;
     this.problems = problems;
     this.keys = 0; // by the rule of `nextword evaluate --keystrokes`: a suggestion with its space costs one
@@ -35,7 +35,7 @@ export class TypeTab {
     this.field = new GhostField({ label: "Your text", placeholder: "Start typing …", rows: 7 });
     this.words = new OwnWords((word) => this.change("forget", word), LEARNED);
     this.never = new OwnWords((word) => this.change("allow", word), FORGOTTEN);
-    this.panel = new NextWordPanel(description);
+    this.panel = new NextWordPanel();
     this.spoken = liveRegion();
     this.saved = element("p.figure");
     this.savedNote = hint();
@@ -107,11 +107,6 @@ export class TypeTab {
     this.changed();
   }
 
-  /** Ask again, after a key was entered. */
-  again() {
-    this.ask(this.field.before);
-  }
-
   changed() {
     this.close();
     this.showSaved();
@@ -121,9 +116,8 @@ export class TypeTab {
   }
 
   answers = async (text) => {
-    const suggested = this.model.suggest({ text, k: NUM_SUGGESTIONS, complete: true });
-    const [found, bigrams] = await Promise.all([suggested, this.model.bigrams({ text, k: NUM_SUGGESTIONS })]);
-    return { found, bigrams, own: await this.ownWords() };
+    const found = await this.model.suggest({ text, k: NUM_SUGGESTIONS, complete: true });
+    return { found, own: await this.ownWords() };
   };
 
   fail = (error) => {
@@ -132,11 +126,11 @@ export class TypeTab {
     this.problems.show(error);
   };
 
-  show = ({ found, bigrams, own }, text) => {
+  show = ({ found, own }, text) => {
     this.isWaiting = false;
     this.problems.clear();
     this.showWords(own);
-    this.panel.show({ found, bigrams, text });
+    this.panel.show(found, text);
     const { input } = this.field;
     const isTyping = document.activeElement === input && !this.isDismissed && text !== "" && !this.field.hasSelection;
     if (isTyping && this.field.before === text && found.length) this.open(found);

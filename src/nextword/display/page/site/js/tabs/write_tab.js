@@ -1,7 +1,6 @@
 // The tab Write: the model writes, live.
 
-import { latestOnly } from "../model/latest.js";
-import { isAbort } from "../model/model_error.js";
+import { isAbort, latestOnly } from "../model/latest.js";
 import { fixed } from "../model/numbers.js";
 import { reshaped } from "../model/sampling.js";
 import { button, card, element, fill, hint, labelled, liveRegion, textArea } from "../parts/dom.js";

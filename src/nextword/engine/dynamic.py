@@ -1,13 +1,18 @@
 """Dynamic evaluation: its settings, and the engine that runs it."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from nextword.engine.engine import Engine
-from nextword.engine.opening import require_float32_weights, require_jax_engine, start_engine
+from nextword.engine.opening import start_engine
 from nextword.engine.text_model import LoadedModel
+from nextword.errors import BundleError, MissingExtraError, SettingError
 from nextword.settings import Settings, setting
 from nextword.text.batching.window import TokenIds
+
+if TYPE_CHECKING:
+    from nextword.engine.keras_engine import KerasEngine
 
 _STATISTICS_TOKENS = 200_000  # number of training tokens for the gradient statistics; more tokens hardly change them
 
@@ -36,29 +41,49 @@ class DynamicOptions(Settings):
     dynamic_decay: float = setting(0.02, help="dynamic: pull toward the trained weights.", at_least=0.0)
 
 
-def dynamic_engine(model: LoadedModel, train: TokenIds, options: DynamicOptions) -> Engine:
+def dynamic_engine(model: LoadedModel, train: Callable[[], TokenIds], options: DynamicOptions) -> Engine:
     """Return an engine whose weights start as those of a model's network and learn from the text that they read.
 
     Args:
         model: The model; one that onnxruntime runs in float32 is started in Keras.
-        train: The ids of its training text, which say how far each weight may move.
+        train: Returns the ids of its training text, which say how far each weight may move.
         options: The settings.
 
     Raises:
         BundleError: The model is slim.
-        SettingError: The model does not run in Keras on JAX.
+        MissingExtraError: Keras is missing.
+        SettingError: The model does not run in Keras.
     """
-    require_float32_weights(model, "dynamic")
-    is_same = model.runtime == "onnxruntime" and model.precision == "float32"
-    network = start_engine(model.bundle, "keras", method="static").engine if is_same else model.network
-    inner = require_jax_engine(network, "dynamic")
+    inner = _keras_engine(model)
     from nextword.engine.dynamic_engine import DynamicEngine, root_mean_square_gradients
 
     statistics = root_mean_square_gradients(
         inner.model,
-        train,
+        train(),
         end_id=inner.end_id,
         num_steps=options.dynamic_segment_length,
         max_tokens=_STATISTICS_TOKENS,
     )
     return DynamicEngine(inner, statistics, options)
+
+
+def _keras_engine(model: LoadedModel) -> "KerasEngine":
+    """Return the network of a model in Keras."""
+    if model.bundle.is_slim:
+        raise BundleError(
+            f"`dynamic` needs the float32 weights of the model, but `{model.name}` is a slim model, which has none; "
+            'use the model that it was exported from, with the engine keras (`--engine keras`, or `engine="keras"` '
+            "in Python)"
+        )
+    try:
+        from nextword.engine.keras_engine import KerasEngine
+    except ImportError as error:
+        raise MissingExtraError.of("`dynamic` needs Keras and JAX", error.name, "train") from error
+    is_same = model.runtime == "onnxruntime" and model.precision == "float32"
+    network = start_engine(model.bundle, "keras", method="static").engine if is_same else model.network
+    if not isinstance(network, KerasEngine):
+        raise SettingError(
+            f"`dynamic` needs the Keras model itself, but has the engine {type(network).__name__}; choose the engine "
+            'keras: `--engine keras`, or `engine="keras"` in Python'
+        )
+    return network

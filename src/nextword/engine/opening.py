@@ -2,7 +2,7 @@
 
 from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal, get_args
+from typing import Literal, get_args
 
 from nextword.bundle.bundle import Bundle
 from nextword.bundle.store import read_bundle
@@ -11,9 +11,6 @@ from nextword.engine.onnx_engine import OnnxEngine
 from nextword.engine.text_model import LoadedModel, UsedMethod
 from nextword.errors import BundleError, MissingExtraError, SettingError
 from nextword.settings import unknown_name
-
-if TYPE_CHECKING:
-    from nextword.engine.keras_engine import KerasEngine
 
 EngineName = Literal["auto", "onnx", "keras"]
 
@@ -85,33 +82,3 @@ def _keras_engine(bundle: Bundle) -> Engine:
 
 def _is_installed(package: str) -> bool:
     return find_spec(package) is not None
-
-
-def require_float32_weights(model: LoadedModel, method: str) -> None:
-    """Raise `BundleError` unless a method that works on the weights can have those of a model."""
-    if model.bundle.is_slim:
-        raise BundleError(
-            f"`{method}` needs the float32 weights of the model, but `{model.name}` is a slim model, which has none; "
-            'use the model that it was exported from, with the engine keras (`--engine keras`, or `engine="keras"` '
-            "in Python)"
-        )
-
-
-def require_jax_engine(engine: Engine, method: str) -> "KerasEngine":
-    """Return the engine if it is a `KerasEngine`.
-
-    Raises:
-        MissingExtraError: Keras is missing.
-        SettingError: It is another engine.
-    """
-    try:
-        from nextword.engine.keras_engine import KerasEngine
-    except ImportError as error:
-        raise MissingExtraError.of(f"`{method}` needs Keras and JAX", error.name, "train") from error
-    if not isinstance(engine, KerasEngine):
-        raise SettingError(
-            f"`{method}` needs the Keras model itself, but has the engine {type(engine).__name__}; give it as the "
-            "first method, without another such method; if the model was exported, choose the engine keras: "
-            '`--engine keras`, or `engine="keras"` in Python'
-        )
-    return engine

@@ -200,18 +200,19 @@ def test_models_that_know_different_words_are_not_compared(
     assert nextword("evaluate", trained_run, fewer) == 0  # side by side they may stand
 
 
-def test_models_stand_side_by_side(trained_run: Path, small_text: Path, printed: Command) -> None:
-    lines = printed("evaluate", trained_run, trained_run / "model", small_text, "--significance").splitlines()
-    assert lines[0].split() == [str(trained_run), str(trained_run / "model")]
-    assert f"{trained_run / 'model'} against {trained_run}" in lines
-    assert "p-value     1" in lines
-
-
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
         (["--method", "cache"], "must be one of static, mixture, dynamic, but is 'cache'"),
         (["--dynamic-decay", "1"], "`--dynamic-decay` needs `--method dynamic`"),
+        (["--max-tokens", "5"], "`--max-tokens` needs `--keystrokes`"),
+        (["--keystrokes", "{run}", "--significance"], "`--significance` compares"),
+        (["--keystrokes", "--batch-size", "2"], "`--batch-size` must be 1 for `--keystrokes`, but is 2"),
+        (["--copied", "--keystrokes"], "`--keystrokes` and `--copied` are two measurements"),
+        (["--copied", "--secret", "abc"], "a secret must have digits, or be in brackets"),
+        (["--copied", "--batch-size", "2"], "`--batch-size` must be 1 for `--copied`"),
+        (["none.txt", "--copied"], "`none.txt` is not a sample, file or folder"),
+        (["--secret", "4711"], "`--secret` needs `--copied`"),
         (["--ensemble"], "`--ensemble` needs at least two models"),
         (["--significance"], "`--significance` needs two columns"),
         (["{run}", "--significance", "--batch-size", "2"], "`--batch-size` must be 1"),
@@ -299,13 +300,6 @@ def test_an_ensemble_averages_the_networks(
     assert both["label"] == "ensemble"
     said = mistake("evaluate", mixed, before, tiny_text, "--ensemble", "--method", "mixture")
     assert "`--method mixture` is for one model" in said
-
-
-def test_the_cache_of_a_mixture_makes_the_unit_of_significance_a_block(
-    mixed: Path, tiny_text: Path, json_of: Json
-) -> None:
-    (comparison,) = json_of("evaluate", mixed, tiny_text, "--significance")["significance"]
-    assert (comparison["first"], comparison["second"], comparison["unit"]) == ("static", "as used", "block")
 
 
 def test_keystrokes_are_those_of_the_model_as_used(mixed: Path, before: Path, tiny_text: Path, json_of: Json) -> None:

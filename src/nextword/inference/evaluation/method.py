@@ -51,7 +51,7 @@ def evaluated_model(
     if method not in METHODS:
         raise SettingError(unknown_name("method", method, METHODS))
     if method == "dynamic":
-        return _dynamic(models, train(), options)
+        return _dynamic(models, train, options)
     if len(models) > 1:
         return _ensemble(models, [model.network for model in models], "ensemble")
     model = models[0].using(method)
@@ -61,7 +61,7 @@ def evaluated_model(
     return EvaluatedModel(model.with_engine(model.engine), model.method, model.use, settings, learns)
 
 
-def _dynamic(models: Sequence[LoadedModel], train: TokenIds, options: DynamicOptions) -> EvaluatedModel:
+def _dynamic(models: Sequence[LoadedModel], train: Callable[[], TokenIds], options: DynamicOptions) -> EvaluatedModel:
     engines = [dynamic_engine(model, train, options) for model in models]
     table = options.to_table()
     use = f"dynamic ({', '.join(f'{name} {value}' for name, value in table.items())})"

@@ -3,8 +3,6 @@
 from dataclasses import asdict
 from pathlib import Path
 
-import pytest
-
 import nextword
 from support.commands import Command, Json
 
@@ -29,20 +27,6 @@ def test_copying_is_reported_for_each_column(
         "tokens",
     ]
     assert "secret: rank 1 of 1,024, exposure 10.0 bits: the cat sat" in lines
-
-
-@pytest.mark.parametrize(
-    ("arguments", "message"),
-    [
-        (["--copied", "--keystrokes"], "`--keystrokes` and `--copied` are two measurements"),
-        (["--secret", "4711"], "`--secret` needs `--copied`"),
-        (["--copied", "--secret", "abc"], "a secret must have digits, or be in brackets"),
-        (["--copied", "--batch-size", "2"], "`--batch-size` must be 1 for `--copied`"),
-        (["none.txt", "--copied"], "`none.txt` is not a sample, file or folder"),
-    ],
-)
-def test_mistakes_are_named(arguments: list[str], message: str, trained_run: Path, mistake: Command) -> None:
-    assert message in mistake("evaluate", trained_run, *arguments)
 
 
 def test_a_bundle_without_its_text_is_refused(model: Path, small_text: Path, mistake: Command) -> None:

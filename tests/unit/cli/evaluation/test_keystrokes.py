@@ -92,17 +92,3 @@ def test_a_model_whose_training_text_is_unknown_has_no_kneser_ney_beside_it(
     lines = printed("evaluate", model, small_text, "--keystrokes", "--max-tokens", "20").splitlines()
     assert lines[1].split() == ["learned", "words", "no", "yes"]
     assert lines[-1].startswith("(no column for Kneser-Ney: TEXT must be given")
-
-
-@pytest.mark.parametrize(
-    ("flags", "message"),
-    [
-        (["--keystrokes", "--significance", "--method", "static", "--method", "dynamic"], "`--significance` compares"),
-        (["--keystrokes", "--batch-size", "2"], "`--batch-size` must be 1 for `--keystrokes`, but is 2"),
-        (["--max-tokens", "5"], "`--max-tokens` needs `--keystrokes`"),
-    ],
-)
-def test_options_that_do_not_go_together_are_refused(
-    flags: list[str], message: str, trained_run: Path, mistake: Command
-) -> None:
-    assert message in mistake("evaluate", trained_run, *flags)

@@ -31,7 +31,7 @@ print(json.dumps([sorted(sys.modules), int(status["VmHWM"].split()[0])]))
 """
 
 HEAVY = (
-    *("rich", "pooch", "requests", "filelock", "tomllib", "nextword.text.corpus"),
+    *("rich", "requests", "filelock", "tomllib", "nextword.text.corpus"),
     *("nextword.training.config", "nextword.training.run", "nextword.training.start"),  # its run_directory is light
 )
 

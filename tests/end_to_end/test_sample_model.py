@@ -54,7 +54,7 @@ def figures() -> dict[str, dict[str, float]]:
 def test_it_is_slim_and_small() -> None:
     path = sample_model_path("austen")
     assert {file.name for file in path.iterdir()} == {
-        *("config.json", "tokenizer.json", "spelling.json", "model.onnx", "README.md", "MANIFEST.json"),
+        *("config.json", "vocabulary.json", "spelling.json", "model.onnx", "README.md", "MANIFEST.json"),
         *("mixture.json", "ngrams.bin"),
     }
     assert sum(file.stat().st_size for file in path.iterdir()) <= MAX_BYTES

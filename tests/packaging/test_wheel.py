@@ -153,7 +153,7 @@ def check_base(environment: CleanEnvironment, model: Path) -> None:
     assert "tiny" in works(environment, "info", model)
     assert "quick" in works(environment, "presets")
     assert "embedding_size" in works(environment, "presets", "quick")
-    absent = ["onnxruntime", "onnx", "keras", "jax", "scipy", "matplotlib", "pooch", "platformdirs", "optuna"]
+    absent = ["onnxruntime", "onnx", "keras", "jax", "scipy", "matplotlib", "platformdirs", "optuna"]
     assert missing(environment, *absent) == absent
 
 
@@ -161,7 +161,7 @@ def check_run(environment: CleanEnvironment, model: Path) -> None:
     assert len(json.loads(works(environment, "suggest", model, "it was", "-k", "3", "--json"))) > 0
     assert works(environment, "score", model, stdin="it was so .\n")
     assert works(environment, "generate", model, "--prompt", "it", "--seed", "1")
-    absent = ["onnx", "keras", "jax", "scipy", "matplotlib", "pooch", "platformdirs", "optuna"]
+    absent = ["onnx", "keras", "jax", "scipy", "matplotlib", "platformdirs", "optuna"]
     assert missing(environment, *absent) == absent
     program = (
         "import sys, nextword\n"
@@ -192,7 +192,7 @@ def check_serve(environment: CleanEnvironment, model: Path) -> None:
     text, *others = json.loads(done.stdout)
     assert text
     assert others == [True, 128 + signal.SIGTERM]
-    absent = ["onnx", "keras", "jax", "scipy", "matplotlib", "pooch", "platformdirs", "optuna", "openai"]
+    absent = ["onnx", "keras", "jax", "scipy", "matplotlib", "platformdirs", "optuna", "openai"]
     assert missing(environment, *absent) == absent
     page = environment.root / "tiny.html"
     works(environment, "export", model, "--html", page)

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from nextword.text.options import LineEnds, TokenizerKind
 from nextword.text.reading.lines import split_lines
 from nextword.text.tokens.line_ends import segments
-from nextword.text.tokens.pre_tokens import pre_tokenizer, slices, tidy
+from nextword.text.tokens.pre_tokens import pre_tokens, slices, tidy
 from nextword.text.tokens.subwords import subword_vocabulary
 from nextword.text.tokens.tokenizer import Tokenizer
 from nextword.text.tokens.vocabulary import END, Vocabulary
@@ -19,12 +19,11 @@ WAYS: list[tuple[TokenizerKind, LineEnds]] = [*WITHOUT_SUBWORDS, ("subword", "li
 
 def count_pieces(whole: Iterable[str], kind: TokenizerKind) -> Counter[str]:
     """Return how often each piece occurs in segments, and `<eos>` once for each segment."""
-    cut = pre_tokenizer(kind).pre_tokenize_str
     counts: Counter[str] = Counter()
     for segment in whole:
         counts[END] += 1
         for part in slices(tidy(segment, kind), kind):
-            counts.update([piece for piece, _ in cut(part)])
+            counts.update(pre_tokens(part, kind))
     return counts
 
 

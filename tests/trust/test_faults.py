@@ -18,7 +18,6 @@ from nextword.errors import StorageError
 from nextword.inference.suggestion.user_words import UserWords
 from nextword.system import cache, sealed_directory
 from nextword.text.corpus import Corpus
-from nextword.text.encoding import cut_text
 from nextword.text.options import TextOptions
 from nextword.training.checkpoint_store import CheckpointStore
 from support.checkpoint_stores import assert_whole, best_of, filled_store, newest_of, save
@@ -146,19 +145,9 @@ class TokenStores:
     def check(self, root: Path, *, acknowledged: bool) -> None:
         assert self._corpus(root, "cache").train.ids.tolist() == self.ids
         folders = [entry.path for entry in cache.cache_entries(root / "cache") if entry.kind == "tokens"]
-        assert len(folders) == 3
+        assert len(folders) == 1
         for folder in folders:
             sealed_directory.verify(folder)
-
-
-class CutShards(TokenStores):
-    """The same with a text of several shards."""
-
-    def write(self, root: Path) -> None:
-        with pytest.MonkeyPatch.context() as monkeypatch:
-            monkeypatch.setattr(cut_text, "SHARD_BYTES", 4000)
-            monkeypatch.setenv("NEXTWORD_TEXT_PROCESSES", "1")
-            self._corpus(root, "cache")
 
 
 class CacheFolder:
@@ -183,7 +172,7 @@ class CacheFolder:
             assert (self._folder(root, digit) / "ids").read_bytes() == digit.encode() * 1000
 
 
-WRITERS = [Checkpoints, Bundles, OneFile, NgramModel, Words, TokenStores, CutShards, CacheFolder]
+WRITERS = [Checkpoints, Bundles, OneFile, NgramModel, Words, TokenStores, CacheFolder]
 """An export and a mixture write a bundle, as `Bundles` does."""
 
 

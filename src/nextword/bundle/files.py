@@ -63,7 +63,7 @@ def decode_history(data: bytes) -> History:
 
 
 CONFIG = "config.json"
-TOKENIZER = "tokenizer.json"
+TOKENIZER = "vocabulary.json"
 WEIGHTS = "weights.safetensors"
 CARD = "README.md"
 ONNX = "model.onnx"

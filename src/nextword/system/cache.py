@@ -19,6 +19,7 @@ from typing import NamedTuple
 
 from nextword.errors import SettingError, StorageError
 from nextword.system import sealed_directory
+from nextword.system.progress import report_waiting
 
 LIMIT = "NEXTWORD_CACHE_GB"
 """The variable that sets how large the cache may become, in gigabytes of 10^9 bytes."""
@@ -27,6 +28,7 @@ _DEFAULT_GB = 20.0
 _RECENT_SECONDS = 3600
 """A folder that was used within this time is in use. Who maps its files into memory keeps them even without a name."""
 
+_PATIENT_SECONDS = 1.0  # time after which waiting for another process is reported
 _LEFT_SECONDS = 7 * 24 * 3600  # time after which what interrupted work left is removed
 _LOCK = ".lock"
 _SCRATCH = "gathering"
@@ -34,7 +36,7 @@ _KINDS = "text|tokens|vocabulary|remote"
 _DERIVED = re.compile(rf"({_KINDS})-[0-9a-f]{{64}}")
 _UNFINISHED = re.compile(rf"\.(?:tmp-\.?)?(?:{_KINDS}|samples|compiled|cutting|joining|lock|{_SCRATCH})-.+")
 _OTHERS = ("samples", "compiled")
-"""Folders that are not trimmed: samples are small, and JAX limits its compiled programs itself."""
+"""Folders that the limit leaves alone: samples are small, and JAX limits its compiled programs itself."""
 
 
 def cache_root(cache_dir: Path | None = None) -> Path:
@@ -80,11 +82,9 @@ def cached_folder(folder: Path, build: Callable[[Path], None]) -> Path:
     mark_used(folder)
     if _is_sound(folder):
         return folder
-    from filelock import FileLock  # slow to import, and rarely needed
-
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
-        with FileLock(_lock_of(folder)):
+        with _locked(folder):
             if not _is_sound(folder):
                 for left in (folder, *folder.parent.glob(f".tmp-{folder.name}-*")):
                     shutil.rmtree(left, ignore_errors=True)
@@ -93,6 +93,23 @@ def cached_folder(folder: Path, build: Callable[[Path], None]) -> Path:
         raise cache_error(folder.parent, error) from error
     trim_cache(folder.parent, cache_limit())
     return folder
+
+
+@contextmanager
+def _locked(folder: Path) -> Iterator[None]:
+    """Lock a folder within the block; say so if another process has locked it."""
+    from filelock import FileLock, Timeout  # slow to import, and rarely needed
+
+    lock = FileLock(_lock_of(folder))
+    try:
+        lock.acquire(timeout=_PATIENT_SECONDS)
+    except Timeout:
+        report_waiting("waiting for another process, which prepares the same text")
+        lock.acquire()
+    try:
+        yield
+    finally:
+        lock.release()
 
 
 def cached_content(cache: Path, prefix: str, write: Callable[[Path], None], *key: str | int) -> Path:
@@ -191,7 +208,7 @@ def trim_cache(cache: Path, limit: int) -> None:
     """
     now = time.time()
     entries = cache_entries(cache)
-    num_bytes = sum(entry.num_bytes for entry in entries if entry.kind != "unfinished")
+    num_bytes = sum(entry.num_bytes for entry in entries if entry.kind not in ("unfinished", *_OTHERS))
     for entry in sorted(entries, key=lambda entry: entry.kind == "text"):
         age = now - entry.used
         if entry.kind == "unfinished":

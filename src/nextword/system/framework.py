@@ -18,7 +18,7 @@ from nextword.errors import SettingError
 ComputeDtype = Literal["auto", "float32", "bfloat16"]
 """Precision of matrix products. `auto` is the one that is faster on this processor."""
 
-_PACKAGES = ("keras", "jax", "jaxlib", "numpy", "tokenizers")
+_PACKAGES = ("keras", "jax", "jaxlib", "numpy")
 _MAX_BYTES = 2**30  # the largest size of the compiled functions on disk
 
 # Parameters of mallopt(3) and their values: M_ARENA_MAX, M_MMAP_MAX and M_TRIM_THRESHOLD in glibc's malloc.h.

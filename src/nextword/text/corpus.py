@@ -1,102 +1,20 @@
 """A text prepared for a language model: its tokenizer, and the token ids of its three splits."""
 
 import hashlib
-import json
-from collections import Counter, deque
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from typing import Self
 
-import tokenizers
-
 from nextword.errors import SettingError
 from nextword.settings import unknown_name
-from nextword.system.cache import cache_key, cache_root, cached_folder
-from nextword.text.encoding.cut_text import CutText, Cutting
-from nextword.text.encoding.token_store import TokenStore
+from nextword.system.cache import cache_root
+from nextword.text.encoding.token_store import TokenStore, encode, encode_new
 from nextword.text.options import DEFAULT_OPTIONS, TextOptions
 from nextword.text.reading.reader import TextRange
 from nextword.text.reading.report import TextReport
 from nextword.text.sources.find import TextLike, resolve_source
 from nextword.text.sources.names import SPLITS, SplitName, SplitOrAll
-from nextword.text.tokens.spelling import FILE as SPELLING
-from nextword.text.tokens.spelling import MAX_WORDS, SpellingModel, sample
-from nextword.text.tokens.subwords import MAX_PRE_TOKENS, subword_vocabulary
-from nextword.text.tokens.tokenizer import Tokenizer, spelling_of
-from nextword.text.tokens.vocabulary import END, UNKNOWN, Vocabulary
-
-_FORMAT = 3  # raise this number whenever the same text and options give another vocabulary or other line ends
-_FILE = "vocabulary.json"
-
-
-def tokenizer_for(
-    train: TextRange,
-    options: TextOptions,
-    *,
-    cache: Path,
-    ahead: Sequence[TextRange] = (),
-    base: Vocabulary | None = None,
-) -> tuple[Tokenizer, bool]:
-    """Return the tokenizer for a training split and resolved options, from the cache if it is there.
-
-    The second value is whether the choice of its line ends is close; see `LineRuns.is_close`.
-    """
-    blank = Tokenizer(options.kind, "line", Vocabulary((UNKNOWN, END)))
-    limits = (MAX_PRE_TOKENS,) if options.kind == "subword" else ()
-    chosen = (options.line_ends, options.minimum_count, options.maximum_vocabulary, options.on_bad_bytes, *limits)
-    chosen += (cache_key(*base.tokens),) if base else ()
-    key = cache_key(_FORMAT, tokenizers.__version__, blank.fingerprint, *chosen, train.start, train.sha256)
-    folder = cached_folder(cache / f"vocabulary-{key}", lambda empty: _write(empty, train, options, cache, ahead, base))
-    table = json.loads((folder / _FILE).read_text(encoding="utf-8"))
-    spelling = SpellingModel.from_json((folder / SPELLING).read_bytes())
-    vocabulary = Vocabulary(tuple(table["tokens"]))
-    return Tokenizer(options.kind, table["line_ends"], vocabulary, spelling), table["is_close"]
-
-
-def _write(
-    folder: Path,
-    train: TextRange,
-    options: TextOptions,
-    cache: Path,
-    ahead: Sequence[TextRange],
-    base: Vocabulary | None,
-) -> None:
-    if options.line_ends == "auto":
-        cutting = Cutting.by_text(train, options.kind, options.on_bad_bytes, cache)
-    else:
-        cutting = Cutting(train, options.kind, options.line_ends, options.on_bad_bytes, cache)
-    with cutting.text(ahead=ahead) as text:
-        vocabulary, spelling = _vocabulary(text, options, base)
-        is_close = text.runs.is_close
-    (folder / SPELLING).write_bytes(spelling.to_json())
-    table = {"line_ends": text.line_ends, "is_close": is_close, "tokens": vocabulary.tokens}
-    (folder / _FILE).write_text(json.dumps(table), encoding="utf-8")
-
-
-def _vocabulary(text: CutText, options: TextOptions, base: Vocabulary | None) -> tuple[Vocabulary, SpellingModel]:
-    make: Callable[..., Vocabulary] = subword_vocabulary if options.kind == "subword" else Vocabulary.from_parts
-    if base is not None:
-        make = partial(_kept if options.kind == "subword" else Vocabulary.merged, base)
-    pre_tokens: set[str] = set()
-
-    def parts() -> Iterator[Counter[str]]:
-        nonlocal pre_tokens
-        for part in text.counts():
-            yield part
-            pre_tokens.update(part)
-            if len(pre_tokens) > 2 * MAX_WORDS:
-                pre_tokens = sample(pre_tokens)
-
-    vocabulary = make(parts(), minimum_count=options.minimum_count or 1, maximum_size=options.maximum_vocabulary)
-    return vocabulary, spelling_of(pre_tokens - {UNKNOWN, END}, options.kind, vocabulary)
-
-
-def _kept(base: Vocabulary, parts: Iterable[Mapping[str, int]], **_limits: int | None) -> Vocabulary:
-    """Return the vocabulary of a base as it is, after the text was read for its spelling."""
-    deque(parts, maxlen=0)
-    return base
+from nextword.text.tokens.tokenizer import Tokenizer
 
 
 @dataclass(frozen=True)
@@ -150,7 +68,6 @@ class Corpus:
             text: One of
                 - a file of plain text, JSON Lines, CSV or Parquet, packed with gzip, zstd, bzip2 or xz or not;
                 - several files: a pattern such as `"mail/*.txt"`, or a list of `Path`;
-                - an address, such as `"https://example.org/mail.jsonl.gz"` or `"s3://bucket/*.txt"`;
                 - a folder with .txt or .jsonl files for train, valid and test, or with any number of .txt and .md
                   files, which are read as one text;
                 - the name of a sample: austen, ptb, wikitext-2;
@@ -181,17 +98,14 @@ class Corpus:
         options = options if field is None else options.replace(field=field)
         cache = cache_root(cache_dir)
         source = resolve_source(text, options, data_dir=data_dir, cache_dir=cache_dir)
-        is_chosen = is_close = False
+        is_chosen = False
         if tokenizer is None:
             options = options.resolved(pretokenized=source.pretokenized)
-            train, *others = (source.parts[split] for split in SPLITS)
-            merged = None if base is None else base.vocabulary
-            tokenizer, is_close = tokenizer_for(train, options, cache=cache, ahead=others, base=merged)
+            known = None if base is None else base.vocabulary
             is_chosen = options.line_ends == "auto"
-        stores = {
-            split: TokenStore.of(part, tokenizer, cache=cache, on_bad_bytes=options.on_bad_bytes)
-            for split, part in source.parts.items()
-        }
+            stores, tokenizer, is_close = encode_new(source.parts, options, cache=cache, base=known)
+        else:
+            stores, _, is_close = encode(source.parts, tokenizer, cache=cache, on_bad_bytes=options.on_bad_bytes)
         return cls(
             name=source.name,
             stored_name=source.stored_name,
@@ -239,7 +153,8 @@ class Corpus:
             _check_split(split)
         source = resolve_source(text, options, needed=(split,), data_dir=data_dir, cache_dir=cache_dir)
         cache = cache_root(cache_dir)
-        return TokenStore.of(source.parts[split], tokenizer, cache=cache, on_bad_bytes=options.on_bad_bytes)
+        parts = {split: source.parts[split]}
+        return encode(parts, tokenizer, cache=cache, on_bad_bytes=options.on_bad_bytes).stores[split]
 
     def __repr__(self) -> str:
         sizes = ", ".join(f"{name} {self.split(name).num_tokens:,}" for name in SPLITS)

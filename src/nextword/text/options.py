@@ -79,13 +79,7 @@ class TextOptions(Settings):
     split_by: Literal["bytes", "document"] = setting(
         "bytes", help="Split by bytes in the text's order, or each document by a hash: equal documents are on one side."
     )
-    deduplicate: Literal["none", "documents", "lines"] = setting(
-        "none", help="Drop documents that occurred before. lines: also such lines of 100 characters or more."
-    )
-    text_order: Literal["given", "documents", "blocks"] = setting(
-        "given", help="Order of the text: as it is, or shuffled by document or by blocks of about 1 MB."
-    )
-    text_seed: int = setting(0, help="Seed of a shuffled text.", at_least=0, at_most=2**63 - 1)
+    deduplicate: Literal["none", "documents"] = setting("none", help="Drop documents that occurred before.")
 
     def resolved(self, *, pretokenized: bool) -> Self:
         """Return the options with all defaults filled in, except `line_ends = "auto"` of running text.
@@ -108,8 +102,8 @@ class TextOptions(Settings):
 
     @property
     def is_arranged(self) -> bool:
-        """Whether documents are dropped, moved or split."""
-        return (self.split_by, self.deduplicate, self.text_order) != ("bytes", "none", "given")
+        """Whether documents are dropped or split."""
+        return (self.split_by, self.deduplicate) != ("bytes", "none")
 
     @property
     def kind(self) -> TokenizerKind:

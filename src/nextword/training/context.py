@@ -11,7 +11,7 @@ from types import FrameType
 from typing import TYPE_CHECKING, Any
 
 from nextword.errors import TrainingInterrupted, TrainingWarning
-from nextword.text.reading.progress import Receiver, reporting_to
+from nextword.system.progress import Receiver, reporting_to
 from nextword.training.plan import Plan
 from nextword.training.progress import RoundRecord, TrainingPoint, TrainingProgress
 

@@ -19,7 +19,7 @@ from nextword.text.tokens.vocabulary import Vocabulary
 from support.random_weights import random_weights
 
 FILES = (
-    *("config.json", "tokenizer.json", "spelling.json", "weights.safetensors", "model.onnx"),
+    *("config.json", "vocabulary.json", "spelling.json", "weights.safetensors", "model.onnx"),
     *("README.md", "history.jsonl", "mixture.json", "ngrams.bin", "MANIFEST.json"),
 )
 MAX_MEMORY = 3 * 2**20

@@ -26,8 +26,8 @@ from support.random_weights import random_weights
 
 ARCHITECTURE = Architecture(vocabulary_size=10, embedding_size=2, hidden_sizes=(2,))
 NUM_BYTES = 4 * ARCHITECTURE.num_parameters
-SIZES = {"config.json": 300, "tokenizer.json": 300, "weights.safetensors": NUM_BYTES + 500, "README.md": 10}
-SLIM = {"config.json": 300, "tokenizer.json": 300, "model.onnx": NUM_BYTES, "README.md": 10}
+SIZES = {"config.json": 300, "vocabulary.json": 300, "weights.safetensors": NUM_BYTES + 500, "README.md": 10}
+SLIM = {"config.json": 300, "vocabulary.json": 300, "model.onnx": NUM_BYTES, "README.md": 10}
 
 
 def test_the_files_of_a_bundle_are_taken_with_and_without_onnx() -> None:
@@ -41,7 +41,7 @@ def test_a_slim_bundle_holds_onnx_in_place_of_the_weights() -> None:
     files.check_sizes(SLIM, ARCHITECTURE)
     with pytest.raises(BundleError, match=r"must hold `weights\.safetensors` or `model\.onnx`, but holds neither"):
         files.check_names({name: 0 for name in SLIM if name != "model.onnx"})
-    for name in ("config.json", "tokenizer.json", "README.md"):
+    for name in ("config.json", "vocabulary.json", "README.md"):
         with pytest.raises(BundleError, match=f"must hold `{name}`, but does not"):
             files.check_names({other: 0 for other in SLIM if other != name})
 
@@ -59,7 +59,7 @@ def test_onnx_too_short_for_the_architecture_is_refused_where_it_is_the_model() 
     ("name", "limit"),
     [
         ("README.md", 2**20),
-        ("tokenizer.json", 2**16 + 10 * 1024),
+        ("vocabulary.json", 2**16 + 10 * 1024),
         ("weights.safetensors", 8 + 2**16 + NUM_BYTES),
         ("mixture.json", 2**12 + 64 * 3),
         ("ngrams.bin", NUM_BYTES // 4),

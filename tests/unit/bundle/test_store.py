@@ -28,7 +28,7 @@ Files = dict[str, bytes]
 Refusal = Callable[..., str]
 Change = Callable[[Path], object]
 WEIGHTS = "weights.safetensors"
-FILES = ("config.json", "tokenizer.json", WEIGHTS, "README.md", "MANIFEST.json")
+FILES = ("config.json", "vocabulary.json", WEIGHTS, "README.md", "MANIFEST.json")
 
 
 def replaced(name: str, make: Callable[[Path], object]) -> Change:
@@ -69,7 +69,7 @@ def promised(name: str, size: int) -> Change:
         (promised(WEIGHTS, 2**40), "its files must take at most 8589934592 bytes"),
         (promised(WEIGHTS, 2**30), "`weights.safetensors` must be at most"),
         (promised("config.json", 2**30), "`config.json` must be at most 65536 bytes"),
-        (promised("tokenizer.json", 2**30), "`tokenizer.json` must be at most"),
+        (promised("vocabulary.json", 2**30), "`vocabulary.json` must be at most"),
         (promised("README.md", 2**30), "`README.md` must be at most"),
     ],
 )
@@ -197,13 +197,13 @@ def test_a_card_that_no_reader_would_take_is_not_written(tmp_path: Path, bundle:
 
 def test_a_tokenizer_that_no_reader_would_take_is_not_written(tmp_path: Path, bundle: Bundle) -> None:
     vocabulary = Vocabulary(("<unk>", "<eos>", *(letter * 40_000 for letter in "abcd")))
-    with pytest.raises(BundleError, match=r"`tokenizer\.json` must be at most"):
+    with pytest.raises(BundleError, match=r"`vocabulary\.json` must be at most"):
         write_bundle(tmp_path / "long", replace(bundle, tokenizer=Tokenizer("word", "line", vocabulary)))
     assert not (tmp_path / "long").exists()
 
 
 def test_the_config_is_read_without_the_other_files(path: Path, bundle: Bundle) -> None:
-    for name in (WEIGHTS, "tokenizer.json", "README.md"):
+    for name in (WEIGHTS, "vocabulary.json", "README.md"):
         (path / name).write_bytes(b"")
     config = read_config(path)
     assert (config.name, config.architecture) == (bundle.name, bundle.architecture)
@@ -214,7 +214,7 @@ def test_the_config_is_read_without_the_other_files(path: Path, bundle: Bundle) 
 
 
 def test_a_slim_bundle_is_written_and_read(slim_path: Path, bundle: Bundle) -> None:
-    assert set(sealed_directory.read(slim_path)) == {"config.json", "tokenizer.json", "model.onnx", "README.md"}
+    assert set(sealed_directory.read(slim_path)) == {"config.json", "vocabulary.json", "model.onnx", "README.md"}
     slim = read_bundle(slim_path)
     assert slim.is_slim
     assert (slim.onnx, slim.architecture, slim.card) == (bytes(range(256)) * 2, bundle.architecture, bundle.card)

@@ -181,9 +181,9 @@ def test_a_model_s_own_text_is_split_as_in_training_whether_it_is_named_or_not(
     assert table_of(other)["num_tokens"] > 2 * alone["num_tokens"]
     for arguments in ((run, other), (run, other, small_text)):
         assert "these have read or split" in mistake("evaluate", *arguments)
-    shuffled = {"text_order": "documents", "document": "line"}
-    now = sha256_of(small_text, TextOptions.from_table(shuffled))
-    run = copied("shuffled", text_sha256=f'"{now}"', **{name: f'"{value}"' for name, value in shuffled.items()})
+    deduplicated = {"deduplicate": "documents", "document": "line"}
+    now = sha256_of(small_text, TextOptions.from_table(deduplicated))
+    run = copied("deduplicated", text_sha256=f'"{now}"', **{name: f'"{value}"' for name, value in deduplicated.items()})
     assert "these have read or split" in mistake("evaluate", run, other)
 
 

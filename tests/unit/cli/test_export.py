@@ -84,7 +84,7 @@ def test_a_slim_copy_is_written_and_works(run: Path, capsys: Captured, tmp_path:
     assert capsys.readouterr().out.endswith(f"model: {slim}\n")
     assert sealed_directory.read(run / "model") == before
     assert set(sealed_directory.read(slim)) == {
-        *("config.json", "tokenizer.json", "spelling.json", "model.onnx", "README.md")
+        *("config.json", "vocabulary.json", "spelling.json", "model.onnx", "README.md")
     }
     assert nextword("suggest", slim, "the cat sat on the") == 0
     assert nextword("info", slim) == 0

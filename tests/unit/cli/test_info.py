@@ -108,7 +108,7 @@ def test_the_sample_model_is_described_under_its_name(json_of: Json, printed: Co
     table = json_of("info", "austen")
     assert (table["kind"], table["name"], table["finished"]) == ("model", "austen", True)
     assert set(table["files"]) == {
-        *("config.json", "tokenizer.json", "spelling.json", "model.onnx", "README.md", "MANIFEST.json"),
+        *("config.json", "vocabulary.json", "spelling.json", "model.onnx", "README.md", "MANIFEST.json"),
         *("mixture.json", "ngrams.bin"),
     }
     assert table["commands"][0] == 'nextword suggest austen "the text so far" -k 5'

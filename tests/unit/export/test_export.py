@@ -178,7 +178,12 @@ def test_a_slim_output_has_no_float32_weights_and_runs(path: Path, tmp_path: Pat
     options = INT8.replace(slim=True)
     export_bundle(path, options, output=tmp_path / "slim", text=lambda _bundle: NamedText("story", text_ids))
     export_bundle(path, INT8, text=lambda _bundle: NamedText("story", text_ids))
-    assert set(sealed_directory.read(tmp_path / "slim")) == {"config.json", "tokenizer.json", "model.onnx", "README.md"}
+    assert set(sealed_directory.read(tmp_path / "slim")) == {
+        "config.json",
+        "vocabulary.json",
+        "model.onnx",
+        "README.md",
+    }
     slim, full = read_bundle(tmp_path / "slim"), read_bundle(path)
     assert slim.is_slim
     assert slim.onnx == full.onnx

@@ -38,8 +38,8 @@ PER_LINE = SMALLER.max_scored_tokens // LINES - 2
 
 
 def _words() -> list[str]:
-    tokenizer = json.loads((sample_model_path("austen") / "tokenizer.json").read_text("utf-8"))
-    return [word for word in tokenizer["model"]["vocab"] if word.isalpha()]
+    tokenizer = json.loads((sample_model_path("austen") / "vocabulary.json").read_text("utf-8"))
+    return [word for word in tokenizer["tokens"] if word.isalpha()]
 
 
 _RANDOM, _WORDS = random.Random(1), _words()

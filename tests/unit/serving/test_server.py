@@ -228,7 +228,7 @@ def test_a_signal_reloads_the_model(tmp_path: Path) -> None:
         assert exchange(process.port, completion(5)).status == 200
         process.signal(signal.SIGHUP)
         wait_until(lambda: "reloaded austen-" in process.output)
-        (model / "tokenizer.json").write_text("{}", encoding="utf-8")
+        (model / "vocabulary.json").write_text("{}", encoding="utf-8")
         process.signal(signal.SIGHUP)
         wait_until(lambda: "was not reloaded" in process.output)
         assert exchange(process.port, completion(5)).status == 200
@@ -237,7 +237,7 @@ def test_a_signal_reloads_the_model(tmp_path: Path) -> None:
 
 def test_a_damaged_model_is_not_served(tmp_path: Path) -> None:
     model = shutil.copytree(sample_model_path("austen"), tmp_path / "model")
-    (model / "tokenizer.json").write_text("{}", encoding="utf-8")
+    (model / "vocabulary.json").write_text("{}", encoding="utf-8")
     with pytest.raises(BundleError, match=r"tokenizer\.json"):
         serve(ModelSource(model), ServerOptions(port=0))
 

@@ -8,6 +8,7 @@ import pytest
 from filelock import FileLock
 
 from nextword.errors import SettingError, StorageError, TextError
+from nextword.system import cache
 from nextword.system.cache import (
     cache_entries,
     cache_key,
@@ -20,6 +21,7 @@ from nextword.system.cache import (
     trim_cache,
 )
 from nextword.system.manifest import MANIFEST_NAME
+from nextword.system.progress import ReadingProgress, reporting_to
 
 
 class Builder:
@@ -80,8 +82,21 @@ def test_what_an_interrupted_build_left_is_swept_away(tmp_path: Path) -> None:
     assert not left.exists()
 
 
-def test_of_two_that_build_at_once_one_does(tmp_path: Path) -> None:
-    build = Builder()
+def test_of_two_that_build_at_once_one_does_and_the_other_says_that_it_waits(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(cache, "_PATIENT_SECONDS", 0.01)
+    build, said = Builder(), list[ReadingProgress]()
+    told = threading.Event()
+
+    def hear(progress: ReadingProgress) -> None:
+        said.append(progress)
+        told.set()
+
+    def wait() -> None:
+        with reporting_to(hear):
+            cached_folder(tmp_path / "folder", build)
+
     first_is_building, may_finish = threading.Event(), threading.Event()
 
     def slow(folder: Path) -> None:
@@ -90,16 +105,17 @@ def test_of_two_that_build_at_once_one_does(tmp_path: Path) -> None:
         build(folder)
 
     first = threading.Thread(target=cached_folder, args=(tmp_path / "folder", slow))
-    second = threading.Thread(target=cached_folder, args=(tmp_path / "folder", build))
+    second = threading.Thread(target=wait)
     first.start()
     assert first_is_building.wait(60)
     second.start()
-    second.join(0.2)
+    assert told.wait(60)
     assert second.is_alive()
     may_finish.set()
     first.join(60)
     second.join(60)
     assert build.num_builds == 1
+    assert [progress.doing for progress in said] == ["waiting for another process, which prepares the same text"]
 
 
 def test_a_cache_that_cannot_be_written_is_named_with_the_way_out(tmp_path: Path) -> None:
@@ -177,6 +193,15 @@ def test_the_folders_used_longest_ago_make_room(tmp_path: Path, monkeypatch: pyt
     assert [path.exists() for path in (older, old, recent, text, added)] == [False, True, True, True, True]
     trim_cache(tmp_path, 1)
     assert [path.exists() for path in (old, recent, text, added, foreign)] == [False, True, False, True, True]
+
+
+def test_compiled_programs_and_samples_do_not_count_towards_the_limit(tmp_path: Path) -> None:
+    for name in ("compiled", "samples"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "large").write_bytes(b"0" * 10_000)
+    kept = filled(tmp_path, "tokens", 1, hours_ago=9)
+    trim_cache(tmp_path, 5000)
+    assert kept.exists()
 
 
 def test_use_keeps_a_folder_and_a_lock_too(tmp_path: Path) -> None:

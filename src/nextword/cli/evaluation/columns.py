@@ -103,7 +103,7 @@ def inputs_of(
     if len({each.options.replace(**_OF_A_MODEL) for each in texts}) > 1:
         raise SettingError(
             f"models must read the same part of a text, but these have read or split `{texts[0].source}` in different "
-            "ways, such as by `test_fraction` or `text_order`; name another TEXT, such as a folder of its splits"
+            "ways, such as by `test_fraction` or `deduplicate`; name another TEXT, such as a folder of its splits"
         )
     found: SplitOrAll = "all" if all(each.default_split == "all" for each in texts) else "test"  # one for all models
     return [EvaluationInput(path, each, split or found, weights) for path, each in zip(paths, texts, strict=True)]

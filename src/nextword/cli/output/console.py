@@ -12,7 +12,7 @@ from rich.progress import Progress
 from rich.status import Status
 
 from nextword.cli.output.messages import detail, invocation
-from nextword.text.reading.progress import ReadingLines, ReadingProgress, reporting_to
+from nextword.system.progress import ReadingLines, ReadingProgress, reporting_to
 
 if TYPE_CHECKING:
     from nextword.bundle.origin_text import OriginText
@@ -66,7 +66,8 @@ def reading_progress() -> Iterator[None]:
             return
         bar.start()  # only now, since most texts are read at once
         done, total = progress.megabytes
-        bar.update(task, description=f"{progress.doing}, {done:,} MB", completed=done, total=total)
+        size = "" if progress.is_waiting else f", {done:,} MB"
+        bar.update(task, description=f"{progress.doing}{size}", completed=done, total=total)
 
     try:
         with reporting_to(show):

@@ -5,13 +5,10 @@ import json
 import struct
 from collections.abc import Mapping
 from functools import cache
-from itertools import pairwise
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from tokenizers import Regex
-from tokenizers.pre_tokenizers import Split
 
 from nextword.bundle.bundle import Bundle
 from nextword.bundle.mixture import SHARE_STEP, Mixture
@@ -19,28 +16,15 @@ from nextword.bundle.onnx_weights import PackedMatrix, PackedWeight, onnx_weight
 from nextword.display.page.page_facts import PageFacts, card_elements, curve_chart, page_unit
 from nextword.errors import ExportError
 from nextword.model.architecture import Architecture
-
-_OTHERS = r"[^\p{L}\p{M}\p{N}_]+"
-"""What is not part of a word in `nextword.text.tokens.pre_tokens`."""
-
-_SURROGATES = range(0xD800, 0xE000)
+from nextword.text.tokens.pre_tokens import is_word_character
 
 
 @cache
 def word_character_ranges() -> tuple[int, ...]:
-    """Return the ranges of code points: the gap before each range and its length, by turns."""
-    points = [point for point in range(0x110000) if point not in _SURROGATES]
-    runs = Split(Regex(_OTHERS), "removed").pre_tokenize_str("".join(map(chr, points)))
-    found = [both for _, (start, stop) in runs for both in _joined(points[start:stop])]
-    bounds = [0, *(bound for both in found for bound in both)]
-    return tuple(after - before for before, after in pairwise(bounds))
-
-
-def _joined(points: list[int]) -> list[tuple[int, int]]:
-    """Return the ranges in ascending code points."""
-    starts = [points[0], *(after for before, after in pairwise(points) if after != before + 1)]
-    stops = [*(before + 1 for before, after in pairwise(points) if after != before + 1), points[-1] + 1]
-    return list(zip(starts, stops, strict=True))
+    """Return the ranges of the code points of words: the gap before each range and its length, by turns."""
+    is_word = [0, *(is_word_character(chr(point)) for point in range(0x110000)), 0]
+    bounds = np.flatnonzero(np.diff(np.array(is_word, np.int8)))
+    return tuple(np.diff(bounds, prepend=0).tolist())
 
 
 MAGIC = b"nextword"

@@ -1,16 +1,47 @@
 """Generated texts, their scores, and the text that each token adds to the text before it."""
 
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, NamedTuple
-
-from tokenizers import Regex
-from tokenizers.pre_tokenizers import Split
+from unicodedata import category
 
 from nextword.text.tokens.tokenizer import Tokenizer
 from nextword.text.tokens.vocabulary import Vocabulary
 
-_CHARACTERS = Split(Regex(r"\X"), "isolated")
+_ZERO_WIDTH_JOINER = 0x200D
+_RANGES = {
+    "r": [(0x1F1E6, 0x1F1FF)],
+    "e": [(0x200C, 0x200C), (0x1F3FB, 0x1F3FF), (0xE0020, 0xE007F), (0xFF9E, 0xFF9F)],
+    "L": [(0x1100, 0x115F), (0xA960, 0xA97C)],
+    "V": [(0x1160, 0x11A7), (0xD7B0, 0xD7C6)],
+    "T": [(0x11A8, 0x11FF), (0xD7CB, 0xD7FB)],
+}
+
+
+_KINDS = {"Mn": "e", "Me": "e", "Mc": "s", "So": "p", "Cc": "c", "Cf": "c", "Zl": "c", "Zp": "c"}
+
+
+class _Classes(dict[int, str]):
+    """What joins a character to its neighbors: `r` halves of flags, `e s` marks, `L V T H G` Hangul, `p` pictures."""
+
+    def __missing__(self, point: int) -> str:
+        found = self[point] = self._of(point)
+        return found
+
+    def _of(self, point: int) -> str:
+        if point in (0xD, 0xA, _ZERO_WIDTH_JOINER):
+            return {0xD: "R", 0xA: "N", _ZERO_WIDTH_JOINER: "z"}[point]
+        if 0xAC00 <= point <= 0xD7A3:
+            return "G" if (point - 0xAC00) % 28 else "H"
+        for name, ranges in _RANGES.items():
+            if any(first <= point <= last for first, last in ranges):
+                return name
+        return _KINDS.get(category(chr(point)), ".")
+
+
+_CLASSES = _Classes()
+_CHARACTER = re.compile(r"RN|[RNc]|(?:rr|p(?:e*zp)*|L*(?:V+|HV*|G)T*|L+|T+|.)[esz]*")
 
 _OPEN = ("a", "\N{REGIONAL INDICATOR SYMBOL LETTER A}", "\N{HANGUL CHOSEONG KIYEOK}", "\N{WOMAN}\u200d")
 """Examples of text that the next token may extend to one character: a letter, half a flag, Hangul, an emoji."""
@@ -49,8 +80,8 @@ def after_prompt(tokenizer: Tokenizer, prompt: str, pieces: Iterable[str]) -> It
 
 
 def characters_of(text: str) -> list[str]:
-    r"""Split a text into characters that a reader perceives (grapheme clusters)."""
-    return [character for character, _ in _CHARACTERS.pre_tokenize_str(text)]
+    """Split a text into characters that a reader perceives (grapheme clusters, Unicode Annex 29)."""
+    return [text[match.start() : match.end()] for match in _CHARACTER.finditer(text.translate(_CLASSES))]
 
 
 def may_join(vocabulary: Vocabulary) -> bool:

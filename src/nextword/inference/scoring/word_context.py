@@ -23,7 +23,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nextword.engine.engine import Engine, State
-from nextword.text.tokens.pre_tokens import pre_tokenizer, tidy
+from nextword.text.tokens.pre_tokens import pre_tokens, tidy
 from nextword.text.tokens.tokenizer import Tokenizer
 from nextword.text.tokens.vocabulary import END, UNKNOWN
 
@@ -122,10 +122,9 @@ class WordTokenizer:
 def _word_pieces(word: str, placeholder: str) -> list[str]:
     if not word:
         return [word, word]
-    cut = pre_tokenizer("word").pre_tokenize_str
     first = 1 if placeholder else 0
-    ending = [piece for piece, _ in cut(placeholder + word)]
-    continuing = [piece for piece, _ in cut(placeholder + word + _AFTER)]
+    ending = pre_tokens(placeholder + word, "word")
+    continuing = pre_tokens(placeholder + word + _AFTER, "word")
     return [*continuing[first:-1], ending[-1]]
 
 

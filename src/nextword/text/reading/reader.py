@@ -10,10 +10,10 @@ from pathlib import Path
 import numpy as np
 
 from nextword.errors import TextError
+from nextword.system.progress import reported
 from nextword.text.options import OnBadBytes
 from nextword.text.reading.lines import Chunk, read_lines
 from nextword.text.reading.packing import unreadable
-from nextword.text.reading.progress import reported
 from nextword.text.reading.report import ReadCounts
 
 _BLOCK = 2**20
@@ -118,7 +118,6 @@ class LineReader:
         on_bad_bytes: With "strict", bytes that are not UTF-8 and NULs are refused; with "replace", each invalid
             sequence and each NUL becomes one U+FFFD.
         pretokenized: Whether to refuse `<eos>` between spaces, which would be taken for the special token.
-        sha256: The SHA-256 digest that the bytes must have, in hexadecimal; that of `part` if `None`, any if empty.
 
     Attributes:
         counts: Counts of what has been read so far.
@@ -134,13 +133,16 @@ class LineReader:
         *,
         on_bad_bytes: OnBadBytes = "strict",
         pretokenized: bool = False,
-        sha256: str | None = None,
     ) -> None:
         self.counts = ReadCounts()
         self._part = part
         self._on_bad_bytes: OnBadBytes = on_bad_bytes
         self._pretokenized = pretokenized
-        self._sha256 = sha256
+
+    @property
+    def num_bytes(self) -> int:
+        """Bytes that it reads in all."""
+        return self._part.num_bytes
 
     def __iter__(self) -> Iterator[str]:
         for chunk in self.chunks():
@@ -162,13 +164,12 @@ class LineReader:
 
     def _counted_blocks(self) -> Iterator[bytes]:
         digest = hashlib.sha256()
-        expected = self._part.sha256 if self._sha256 is None else self._sha256
+        expected = self._part.sha256
         for block in self._part.blocks():
-            if expected:
-                digest.update(block)
+            digest.update(block)
             self.counts.num_bytes += len(block)
             yield block
-        if expected and digest.hexdigest() != expected:
+        if digest.hexdigest() != expected:
             raise changed_error(self._part)
 
     def _check_symbols(self, chunk: Chunk) -> None:

@@ -9,7 +9,7 @@ import json
 from collections.abc import Iterable, Iterator, Mapping
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 from nextword.errors import MissingExtraError, TextError
 from nextword.text.options import OnBadBytes
@@ -43,9 +43,10 @@ def documents_of_json_lines(lines: Iterable[str], field: str, shown: str) -> Ite
 
 
 def documents_of_table(lines: Iterable[str], delimiter: str, field: str, shown: str) -> Iterator[Document]:
-    """Yield the documents of a CSV or TSV file. Its first line names the columns."""
+    """Yield the documents of a CSV or TSV file. Its first line names the columns; quotes mean nothing between tabs."""
     csv.field_size_limit(max(csv.field_size_limit(), _LONGEST_FIELD))  # else a long document is refused
-    rows = csv.DictReader((f"{line}\n" for line in lines), delimiter=delimiter, strict=True)
+    quoting: Literal[0, 3] = csv.QUOTE_NONE if delimiter == "\t" else csv.QUOTE_MINIMAL
+    rows = csv.DictReader((f"{line}\n" for line in lines), delimiter=delimiter, quoting=quoting, strict=True)
     try:
         for row in rows:
             location = f"`{shown}`, line {rows.line_num}"

@@ -21,13 +21,20 @@ from nextword.text.sources.documents import (
     documents_of_table,
     plain_text,
 )
-from nextword.text.sources.messages import documents_of_messages, json_messages, mails, whatsapp_messages
+from nextword.text.sources.messages import (
+    documents_of_messages,
+    is_whatsapp_chat,
+    json_chat,
+    json_documents,
+    mails,
+    whatsapp_messages,
+)
 from nextword.text.sources.names import JSON_LINES_SUFFIXES, SPLIT_NAMES, SplitOrAll
 
-FileKind = Literal["plain", "json lines", "table", "parquet", "mails", "json chat", "whatsapp chat"]
+FileKind = Literal["plain", "json lines", "table", "parquet", "mails", "json", "whatsapp chat"]
 
 _DELIMITERS = {".csv": ",", ".tsv": "\t"}  # what separates the columns of a table, by the ending of its name
-_KINDS: dict[str, FileKind] = {".parquet": "parquet", ".mbox": "mails", ".json": "json chat"}
+_KINDS: dict[str, FileKind] = {".parquet": "parquet", ".mbox": "mails", ".json": "json"}
 _WHATSAPP = re.compile(r"(_chat|whatsapp.*)\.txt", re.IGNORECASE)
 
 DocumentUnit = Literal["file", "paragraph", "line"]
@@ -40,6 +47,7 @@ class Source(ABC):
     def __init__(self, options: TextOptions, shown: str) -> None:
         self.shown = shown
         self._options = options
+        self.num_left = 0  # mails that are HTML only, of what was read so far
 
     @property
     def has_records(self) -> bool:
@@ -120,12 +128,12 @@ class TextFile(Source):
 
     @cached_property
     def kind(self) -> FileKind:
-        """What it holds, by its name without the ending of a packed file."""
+        """What it holds, by its name without the ending of a packed file; for a chat of WhatsApp by its lines too."""
         if self._suffix in JSON_LINES_SUFFIXES:
             return "json lines"
         if self._suffix in _DELIMITERS:
             return "table"
-        if _WHATSAPP.fullmatch(bare_name(Path(self.shown).name)):
+        if _WHATSAPP.fullmatch(bare_name(Path(self.shown).name)) and is_whatsapp_chat(self._lines()):
             return "whatsapp chat"
         return _KINDS.get(self._suffix, "plain")
 
@@ -151,7 +159,9 @@ class TextFile(Source):
     @override
     def documents(self, unit: DocumentUnit) -> Iterator[Document]:
         match self.kind:
-            case "mails" | "json chat" | "whatsapp chat":
+            case "json":
+                yield from json_documents(self._lines(), self._options.field, self._options.sender, self.shown)
+            case "mails" | "whatsapp chat":
                 yield from documents_of_messages(self.messages(), self._options.sender, self.shown)
             case "plain":
                 yield from self._plain_documents(unit)
@@ -180,10 +190,13 @@ class TextFile(Source):
     def messages(self) -> Iterator[tuple[str, str]]:
         """Yield sender and text of each message of mails or of a chat."""
         if self.kind == "mails":
-            return mails(self._unpacked(), self.shown)
-        return (
-            json_messages(self._lines(), self.shown) if self.kind == "json chat" else whatsapp_messages(self._lines())
-        )
+            return self._mails()
+        return json_chat(self._lines(), self.shown) if self.kind == "json" else whatsapp_messages(self._lines())
+
+    def _mails(self) -> Iterator[tuple[str, str]]:
+        for mail in mails(self._unpacked(), self.shown):
+            self.num_left += mail.is_html_only
+            yield mail.sender, mail.text
 
     def _unpacked(self) -> Iterator[bytes]:
         return unpacked_blocks(self.path, sha256=self.whole.sha256, shown=self.shown)

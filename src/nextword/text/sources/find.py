@@ -12,12 +12,11 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from nextword.errors import TextError
+from nextword.errors import TextError, counted
 from nextword.system.cache import cache_root, mark_used
 from nextword.text.options import DEFAULT_OPTIONS, TextOptions
 from nextword.text.reading.packing import unreadable
 from nextword.text.reading.reader import TextRange
-from nextword.text.sources.arrange import arranged_text
 from nextword.text.sources.files import (
     Rows,
     Source,
@@ -34,7 +33,6 @@ from nextword.text.sources.names import (
     LAYOUTS,
     SPLITS,
     SplitOrAll,
-    as_path,
     best_layout,
     has_split_files,
     is_gathered,
@@ -44,13 +42,12 @@ from nextword.text.sources.names import (
     not_found,
     stored_name,
 )
-from nextword.text.sources.plain import PlainText, file_of, gathered_rows, joined_range, plain_range
-from nextword.text.sources.remote import name_of, remote_files
+from nextword.text.sources.plain import PlainText, arranged_text, plain_files, plain_rows
 from nextword.text.sources.samples import SAMPLES, sample_path
 from nextword.text.sources.split import split_whole
 
 TextLike = str | Path | Iterable[Any] | Mapping[str, Any]
-"""A text: a path, pattern, address or sample's name; several paths, strings or rows; or a mapping of splits."""
+"""A text: a path, pattern or sample's name; several paths, strings or rows; or a mapping of splits."""
 
 _SHOWN = "the text in memory"  # how messages name it
 _ESCAPED = re.compile(r"\[([*?[])]")  # what `glob.escape` makes of a mark of patterns
@@ -113,7 +110,7 @@ def resolve_source(
         StorageError: The cache cannot be written.
     """
     cache = cache_root(cache_dir)
-    found = _find(text, options, needed, cache, data_dir, cache_dir)
+    found = _find(text, options, needed, data_dir, cache_dir)
     if "all" in needed and "all" not in found.sources:
         shown = IN_MEMORY if found.is_in_memory else text
         raise TextError(f'`{shown}` must be one text to be read whole, but has splits; name one, such as "test"')
@@ -126,18 +123,13 @@ def resolve_source(
 
 def has_splits(text: str, *, data_dir: Path | None = None) -> bool:
     """Return whether a text is a folder with files for train, valid and test."""
-    path = sample_path(text, data_dir=data_dir) if text in SAMPLES else Path(as_path(text))
+    path = sample_path(text, data_dir=data_dir) if text in SAMPLES else Path(text)
     return path.is_dir() and has_split_files(path)
 
 
-def _find(
-    text: TextLike, options: TextOptions, needed: Sequence[SplitOrAll], cache: Path, *folders: Path | None
-) -> _Found:
-    text = as_path(text) if isinstance(text, str) else text
+def _find(text: TextLike, options: TextOptions, needed: Sequence[SplitOrAll], *folders: Path | None) -> _Found:
     if isinstance(text, str) and is_url(text):
-        files = [TextFile(path, options, url) for path, url in remote_files(text, cache)]
-        described = f"one file, `{text}`" if len(files) == 1 else f"{len(files)} files of `{text}`"
-        return _files(files, name_of(text), text, described)
+        raise TextError(f"`{text}` must be a file, but is an address; download it, such as with `curl -O`, and name it")
     if isinstance(text, str) and is_pattern(text):
         paths = sorted(path for name in glob.glob(text, recursive=True) if (path := Path(name)).is_file())  # noqa: PTH207
         if not paths:
@@ -232,24 +224,22 @@ def _located(text: str | Path, data_dir: Path | None, cache_dir: Path | None) ->
 
 def _plain(found: _Found, options: TextOptions, cache: Path) -> PlainText:
     if found.is_in_memory:
-        folder = gathered_rows({split: sources[0] for split, sources in found.sources.items()}, cache)
-        paths = {split: folder / file_of(split) for split in found.sources}
-        return PlainText({split: replace(TextRange.whole(path), shown=_SHOWN) for split, path in paths.items()})
+        return plain_rows({split: sources[0] for split, sources in found.sources.items()}, cache, shown=_SHOWN)
     ranges: dict[SplitOrAll, TextRange] = {}
+    num_left = 0
     for split, sources in found.sources.items():
         files = [source for source in sources if isinstance(source, TextFile)]
-        if found.joined:
-            ranges[split] = joined_range(files, options, cache, shown=found.joined)
-        else:
-            ranges[split] = plain_range(files[0], cache)
-    return PlainText(ranges)
+        plain = plain_files(files, options, cache, shown=found.joined or files[0].shown)
+        ranges[split] = plain.ranges["all"]
+        num_left += plain.num_left
+    return PlainText(ranges, num_left=num_left)
 
 
 def _arranged(found: _Found, options: TextOptions, needed: Sequence[SplitOrAll], cache: Path) -> PlainText:
     if "all" not in found.sources:
         what = "a mapping of splits" if found.is_in_memory else f"`{found.stored_name}`"
         raise TextError(
-            f"`split_by`, `deduplicate` and `text_order` need a text without splits, but {what} has its own; leave "
+            f"`split_by` and `deduplicate` need a text without splits, but {what} has its own; leave "
             "these settings out, or give one text"
         )
     splits = [split for split in SPLITS if split in needed]
@@ -279,5 +269,9 @@ def _split(found: _Found, plain: PlainText, options: TextOptions, needed: Sequen
         parts=parts,
         pretokenized=found.is_pretokenized and not plain.description,
         how_split=how_split,
-        left=found.left,
+        left="; ".join(filter(None, (found.left, _mails_left(plain.num_left)))),
     )
+
+
+def _mails_left(number: int) -> str:
+    return f"left out: {counted(number, 'mail')} in HTML only" if number else ""

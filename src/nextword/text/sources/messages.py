@@ -7,11 +7,21 @@ from email import message_from_bytes
 from email.errors import MessageError
 from email.header import decode_header, make_header
 from email.message import Message
-from itertools import takewhile
-from typing import Any
+from itertools import islice, takewhile
+from typing import Any, NamedTuple
 
 from nextword.errors import TextError
-from nextword.text.sources.documents import Document
+from nextword.text.options import DEFAULT_OPTIONS
+from nextword.text.sources.documents import Document, documents_of_rows
+
+
+class Mail(NamedTuple):
+    """A mail of an mbox."""
+
+    sender: str
+    text: str  # what the sender wrote; empty if there is no plain part
+    is_html_only: bool
+
 
 _Messages = Iterator[tuple[str, str]]  # the sender and the text of each
 
@@ -19,8 +29,14 @@ _WHATSAPP = re.compile(
     r"\u200e?\[?\d{1,4}[./-]\d{1,2}[./-]\d{1,4},? \d{1,2}[:.]\d\d(?:[:.]\d\d)?(?:\s?[APap]\.?\s?[Mm]\.?)?(?:\] | - )"
     r"(?:(?P<sender>[^:]+): )?(?P<text>.*)"
 )
+_OPEN_QUOTE = re.compile('"[^"]*$|\u201c[^\u201d]*$|\u201e[^\u201c\u201d]*$|\u00ab[^\u00bb]*$')
+_CLOSING_QUOTES = ('"', "\u201c", "\u201d", "\u00bb")
 _DATE = re.compile(r"\d[:.]\d\d|\d{4}")
 _ENDS = {"--", "_" * 32, "_" * 40, "_" * 47}  # above a signature; two of Outlook's quoted mails; a list's own lines
+_MAX_FIRST_LINES = 20
+_SENDERS = {"from", "user", "author", "actor", "type"}
+"""Keys of which each message has one: a sender, or what kind of message it is."""
+
 _MEDIA = re.compile(r"\u200e|<[^<>]*>$")
 
 
@@ -34,7 +50,7 @@ def documents_of_messages(messages: _Messages, sender: str | None, shown: str) -
         raise TextError(f"`{shown}` must hold messages, but none is found; check the export, or rename a plain text")
 
 
-def mails(blocks: Iterable[bytes], shown: str) -> _Messages:
+def mails(blocks: Iterable[bytes], shown: str) -> Iterator[Mail]:
     """Yield the mails of an mbox; the text is the first plain part without quotes, signature and forwarded mails."""
     held: list[bytes] = []
     for number, line in enumerate(_lines(blocks)):
@@ -58,6 +74,8 @@ def whatsapp_messages(lines: Iterable[str]) -> _Messages:
             if sender and held:
                 yield sender, "\n".join(held)
             sender, text = found["sender"] or "", found["text"]
+            if _OPEN_QUOTE.search(sender) and text.endswith(_CLOSING_QUOTES):  # Ann changed the subject to "Trip: Rome"
+                sender = ""
             held = [] if _MEDIA.match(text) else [text]
         elif held:
             held.append(line)
@@ -65,19 +83,55 @@ def whatsapp_messages(lines: Iterable[str]) -> _Messages:
         yield sender, "\n".join(held)
 
 
-def json_messages(lines: Iterable[str], shown: str) -> _Messages:
+def is_whatsapp_chat(lines: Iterable[str]) -> bool:
+    """Return whether one of the first lines begins as those of a chat that WhatsApp exported."""
+    return any(_WHATSAPP.match(line) for line in islice(lines, _MAX_FIRST_LINES))
+
+
+def json_documents(lines: Iterable[str], field: str, sender: str | None, shown: str) -> Iterator[Document]:
+    """Yield the messages of a chat export in JSON, or the records of a list whose field is asked for."""
+    table = _json(lines, shown)
+    if sender is not None or _has_messages(table, field):
+        yield from documents_of_messages(_json_messages(table, shown), sender, shown)
+    else:
+        yield from documents_of_rows(table, field, f"`{shown}`")
+
+
+def json_chat(lines: Iterable[str], shown: str) -> _Messages:
     """Yield the messages of a chat export in JSON: of Telegram, of DiscordChatExporter, or of a day in Slack."""
+    return _json_messages(_json(lines, shown), shown)
+
+
+def _json(lines: Iterable[str], shown: str) -> Any:
     try:
-        table = json.loads("\n".join(lines))
+        return json.loads("\n".join(lines))
+    except (ValueError, RecursionError) as error:
+        raise _no_chat(shown) from error
+
+
+def _has_messages(table: Any, field: str) -> bool:
+    """Return whether parsed JSON is a chat. A list with a field of another name, or without senders, has records."""
+    if not isinstance(table, list) or not all(isinstance(row, dict) for row in table):
+        return True
+    return field == DEFAULT_OPTIONS.field and any(not _SENDERS.isdisjoint(row) for row in table)
+
+
+def _json_messages(table: Any, shown: str) -> _Messages:
+    try:
         chats = table["chats"]["list"] if isinstance(table, dict) and "chats" in table else [table]
         messages = [message for chat in chats for message in (chat if isinstance(chat, list) else chat["messages"])]
         found = [_message(message) for message in messages]
-    except (ValueError, TypeError, LookupError, AttributeError, RecursionError) as error:
-        raise TextError(
-            f"`{shown}` must be a chat that Telegram, Discord or Slack exported, because its name ends in .json, but "
-            "is not; rename it to .txt to read it as plain text, or to .jsonl if each line is a record"
-        ) from error
+    except (TypeError, LookupError, AttributeError) as error:
+        raise _no_chat(shown) from error
     yield from found
+
+
+def _no_chat(shown: str) -> TextError:
+    return TextError(
+        f"`{shown}` must be a list of records or a chat that Telegram, Discord or Slack exported, because its name "
+        "ends in .json, but is neither; rename it to .txt to read it as plain text, or to .jsonl if each line is a "
+        "record"
+    )
 
 
 def _message(message: dict[str, Any]) -> tuple[str, str]:
@@ -88,12 +142,14 @@ def _message(message: dict[str, Any]) -> tuple[str, str]:
     return str(name), "".join(part if isinstance(part, str) else part["text"] for part in parts)
 
 
-def _mail(lines: list[bytes]) -> _Messages:
+def _mail(lines: list[bytes]) -> Iterator[Mail]:
     if lines:
         mail = message_from_bytes(b"".join(lines))
         own = takewhile(lambda part: part.get_content_maintype() != "message", mail.walk())  # not of an attached mail
-        is_text = (part for part in own if part.get_content_type() == "text/plain" and not part.get_filename())
-        yield _header(mail["From"]), "".join(own_lines(_content(part)) for part in [next(is_text, None)] if part)
+        shown = {part.get_content_type(): part for part in reversed([*own]) if not part.get_filename()}
+        plain = shown.get("text/plain")
+        text = own_lines(_content(plain)) if plain else ""
+        yield Mail(_header(mail["From"]), text, is_html_only=plain is None and "text/html" in shown)
 
 
 def _header(value: Any) -> str:

@@ -10,8 +10,6 @@ from dataclasses import dataclass
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, Literal, get_args
-from urllib.parse import urlsplit
-from urllib.request import url2pathname
 
 from nextword.system.cache import entry_kind
 from nextword.text.reading.packing import PACKED_SUFFIXES, bare_name
@@ -95,49 +93,42 @@ def is_known_as_pretokenized(path: Path) -> bool:
 
 
 def is_url(text: str) -> bool:
-    """Return whether a text is named by an address.
-
-    Example:
-        >>> is_url("https://example.org/a.txt.gz"), is_url("s3://bucket/*.jsonl"), is_url("C:/a.txt"), is_url("a.txt")
-        (True, True, False, False)
-    """
-    return _URL.match(text) is not None
-
-
-def as_path(text: str) -> str:
-    """Return the path of a `file://` address, and anything else as it is.
-
-    Example:
-        >>> as_path("file:///tmp/a%20b.txt"), as_path("a.txt")
-        ('/tmp/a b.txt', 'a.txt')
-    """
-    return url2pathname(urlsplit(text).path) if text[:7].lower() == "file://" else text
+    """Return whether a text is named by an address, which no text can be."""
+    return _URL.match(text) is not None and not _exists(Path(text))
 
 
 def is_pattern(text: str) -> bool:
     """Return whether a text is named by a pattern such as `mail/*.txt`, and not by a file of that name."""
-    return glob.has_magic(text) and "\n" not in text and not Path(text).exists()
+    return glob.has_magic(text) and "\n" not in text and not _exists(Path(text))
+
+
+def _exists(path: Path) -> bool:
+    try:
+        return path.exists()
+    except OSError:  # the name is too long, or a folder on the way is closed to us
+        return False
 
 
 def stored_name(text: str | Path) -> str:
-    """Return a name by which a text is found from any folder: a sample's name, an address, or an absolute path."""
-    text = as_path(text) if isinstance(text, str) else text
-    if isinstance(text, str) and (is_url(text) or is_pattern(text)):
-        return text if is_url(text) else str(Path(glob.escape(str(Path.cwd()))) / text)
-    return str(Path(text).resolve()) if text not in SAMPLES and Path(text).exists() else str(text)
+    """Return a name by which a text is found from any folder: a sample's name, a pattern, or an absolute path."""
+    if isinstance(text, str) and is_pattern(text):
+        return str(Path(glob.escape(str(Path.cwd()))) / text)
+    return str(Path(text).resolve()) if text not in SAMPLES and _exists(Path(text)) else str(text)
 
 
 def run_name(text: str | Path) -> str:
     """Return a plain name for what is made of a text.
 
     Example:
-        >>> run_name("books/emma.txt"), run_name("https://example.org/mail.jsonl"), run_name("mail/*.txt")
-        ('emma', 'mail', 'mail')
+        >>> run_name("books/emma.jsonl.gz"), run_name("data/v1.2"), run_name("mail/*.txt")
+        ('emma', 'v1.2', 'mail')
     """
     path = Path(text)
     while glob.has_magic(path.stem):
         path = path.parent
-    return path.stem or "text"
+    bare = Path(bare_name(path.name))
+    is_ending = bare.suffix[1:2].isalpha() and not path.is_dir()  # `v1.2` has none, and a folder has none
+    return (bare.stem if is_ending else bare.name) or "text"
 
 
 def is_gathered(text: Any) -> bool:

@@ -1,39 +1,32 @@
 """Texts that are not plain files, written once as plain files into the cache.
 
 The rest of the text pipeline reads ranges of plain files. Everything else becomes one here: packed files, records,
-folders of text files, and what a Python program holds in memory. A plain file is kept under a name that depends on all
-that it was made of, and the same text is written only once. Memory holds one block or one document at a time.
+folders of text files, what a Python program holds in memory, and documents that are split or dropped by their content.
+A plain file is kept under a name that depends on all that it was made of, and the same text is written only once.
+Memory holds one block or one document at a time, and about 100 bytes for each document if repeated ones are dropped.
 """
 
 import io
 import json
-import os
-import shutil
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from hashlib import blake2b
+from itertools import chain
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import IO, Any, NamedTuple
 
-from nextword.errors import TextError
+from nextword.errors import counted
 from nextword.system.cache import cache_error, cache_key, cached_content, cached_folder
-from nextword.system.files import write_file
+from nextword.system.progress import Task, reported
 from nextword.text.options import TextOptions
 from nextword.text.reading.packing import BLOCK
-from nextword.text.reading.progress import Task, reported
 from nextword.text.reading.reader import TextRange
-from nextword.text.sources.files import Source, TextFile
-from nextword.text.sources.names import SplitOrAll
+from nextword.text.sources.documents import Document, DocumentSpacing, document_lines, encoded, require_text
+from nextword.text.sources.files import DocumentUnit, Source, TextFile
+from nextword.text.sources.names import SPLITS, SplitName, SplitOrAll
 
-FORMAT = 3
-"""Raise this number whenever the same source gives another plain text."""
-
-WHOLE = "text.txt"
-"""The file of a text that has no splits."""
-
-_TASK = "gathering the text"
-_JOINING = ".joining-"
-_TEXT, _STATE = "text", "state.json"
-_SAVED_BYTES = 2**26
-"""Bytes after which the files that are done are noted, at the end of a file. A note waits for the disk."""
+_FORMAT = 4  # raise this number whenever the same source gives another plain text
+_COUNTS = "counts.json"
 
 
 class PlainText(NamedTuple):
@@ -41,45 +34,147 @@ class PlainText(NamedTuple):
 
     ranges: Mapping[SplitOrAll, TextRange]  # all of it, or its splits
     description: str = ""  # in words, what became of its documents; empty if nothing did
+    num_left: int = 0  # mails that are HTML only, which are left out
 
 
-def plain_range(file: TextFile, cache: Path) -> TextRange:
-    """Return the plain text of a file: the file itself, or what was made of it in the cache."""
-    if file.is_plain:
-        return file.whole
-    folder = cache / f"text-{cache_key(FORMAT, *file.made_by)}"
-    return whole_of(cached_folder(folder, lambda empty: _write(file.blocks(), empty / WHOLE)), file.shown)
+def plain_files(files: Sequence[TextFile], options: TextOptions, cache: Path, *, shown: str) -> PlainText:
+    """Return files as one text, with a blank line between two: a plain file itself, or what was written of them."""
+    if len(files) == 1 and files[0].is_plain:
+        return PlainText({"all": files[0].whole})
+
+    def write(folder: Path) -> None:
+        _write(folder, "all", _joined(files) if len(files) > 1 else files[0].blocks())
+        _write_counts(folder, num_left=sum(file.num_left for file in files))
+
+    joined = (options.on_bad_bytes,) if len(files) > 1 else ()
+    key = cache_key(_FORMAT, *joined, *chain.from_iterable(file.made_by for file in files))
+    folder = cached_folder(cache / f"text-{key}", write)
+    return PlainText(_ranges(folder, ("all",), shown), num_left=_counts(folder)["num_left"])
 
 
-def joined_range(files: Sequence[TextFile], options: TextOptions, cache: Path, *, shown: str) -> TextRange:
-    """Return files as one text, with a blank line between two."""
-    made_by = [part for file in files for part in (file.made_by if file.has_records else file.made_by[-1:])]
-    key = cache_key(FORMAT, "joined", options.on_bad_bytes, *made_by)
-    partial = cache / f"{_JOINING}{key}"
-    return whole_of(cached_folder(cache / f"text-{key}", lambda empty: write_joined(files, partial, empty)), shown)
+def plain_rows(sources: Mapping[SplitOrAll, Source], cache: Path, *, shown: str) -> PlainText:
+    """Return what a program holds in memory, by its splits, as it was written to the cache."""
 
-
-def whole_of(folder: Path, shown: str) -> TextRange:
-    """Return the text without splits in a folder of the cache."""
-    return TextRange(folder / WHOLE, 0, (folder / WHOLE).stat().st_size, shown)
-
-
-def gathered_rows(sources: Mapping[SplitOrAll, Source], cache: Path) -> Path:
-    """Write what a program holds in memory to the cache, and return the folder of it.
-
-    The folder holds train.txt, valid.txt and test.txt, as many as there are, or `WHOLE` for a text without splits.
-    """
-
-    def write(empty: Path) -> None:
+    def write(folder: Path) -> None:
         for split, source in sources.items():
-            _write(source.blocks(), empty / file_of(split))
+            _write(folder, split, source.blocks())
 
-    return cached_content(cache, "text", write, FORMAT, "rows")
+    return PlainText(_ranges(cached_content(cache, "text", write, _FORMAT, "rows"), [*sources], shown))
 
 
-def file_of(split: SplitOrAll) -> str:
-    """Return the name of the file of a split, or of a whole text."""
-    return WHOLE if split == "all" else f"{split}.txt"
+def arranged_text(
+    sources: Sequence[Source], options: TextOptions, cache: Path, *, shown: str, splits: Sequence[SplitName]
+) -> PlainText:
+    """Return the documents of files, or of rows in memory, without repeated ones or split by their content."""
+    unit: DocumentUnit = "file" if len(sources) > 1 else "paragraph"
+    if options.document != "auto":
+        unit = options.document
+    has_records = all(source.has_records for source in sources)
+    files = [source for source in sources if isinstance(source, TextFile)]
+
+    def write(folder: Path) -> None:
+        documents = chain.from_iterable(source.documents(unit) for source in sources)
+        counts = write_arranged(documents, options, folder, always_blank=not has_records and unit != "line")
+        _write_counts(folder, num_left=sum(file.num_left for file in files), **counts._asdict())
+
+    if files:
+        fractions = (options.valid_fraction, options.test_fraction) if options.split_by == "document" else ()
+        how = map(repr, (options.split_by, options.deduplicate, options.on_bad_bytes, *fractions))
+        made_by = chain.from_iterable(file.made_by for file in files)
+        key = cache_key(_FORMAT, "arranged", *how, "" if has_records else unit, *made_by)
+        folder = cached_folder(cache / f"text-{key}", write)
+    else:
+        folder = cached_content(cache, "text", write, _FORMAT, "arranged rows")
+    table = _counts(folder)
+    num_left = table.pop("num_left")
+    names: Sequence[SplitOrAll] = splits if options.split_by == "document" else ("all",)
+    return PlainText(_ranges(folder, names, shown), ArrangementCounts(**table).describe(options), num_left)
+
+
+class ArrangementCounts(NamedTuple):
+    """What became of the documents."""
+
+    num_kept: dict[str, int]  # documents of each file
+    num_repeated: int  # documents that were dropped, because an equal one was before them
+
+    def describe(self, options: TextOptions) -> str:
+        """Return the counts in words."""
+        sentences = []
+        if options.split_by == "document":
+            total = sum(self.num_kept.values())
+            shares = ", ".join(f"{name} {number / max(1, total):.1%}" for name, number in self.num_kept.items())
+            sentences.append(f"split by a hash of each of {counted(total, 'document')}: {shares}")
+        if options.deduplicate != "none":
+            sentences.append(f"{counted(self.num_repeated, 'repeated document')} dropped")
+        return "; ".join(sentences)
+
+
+def write_arranged(
+    documents: Iterable[Document], options: TextOptions, folder: Path, *, always_blank: bool
+) -> ArrangementCounts:
+    """Write documents as plain text: a file for each split, or one if they are not split."""
+    splits: Sequence[SplitOrAll] = SPLITS if options.split_by == "document" else ("all",)
+    num_kept, num_repeated = dict.fromkeys(splits, 0), 0
+    spacings = {split: DocumentSpacing(always_blank=always_blank) for split in splits}
+    task, seen = Task("arranging the documents", None), set[bytes]()
+    with ExitStack() as stack:
+        files = {split: stack.enter_context(_created(folder, split)) for split in splits}
+        for location, document in documents:
+            if options.on_bad_bytes == "strict":
+                require_text(location, document)
+            task.advance(len(document))
+            text = "\n".join(document_lines(document))
+            digest = blake2b(text.encode("utf-8", "surrogatepass"), digest_size=16).digest()
+            if options.deduplicate != "none":
+                if digest in seen:
+                    num_repeated += 1
+                    continue
+                seen.add(digest)
+            split = _side(digest, options) if options.split_by == "document" else "all"
+            files[split].write(encoded(spacings[split].lines_of(text)))
+            num_kept[split] += 1
+    return ArrangementCounts({str(split): number for split, number in num_kept.items()}, num_repeated)
+
+
+def _side(digest: bytes, options: TextOptions) -> SplitName:
+    """Return which split a document goes to."""
+    fraction = int.from_bytes(digest[:8], "little") / 2**64
+    if fraction < options.test_fraction:
+        return "test"
+    return "valid" if fraction < options.test_fraction + options.valid_fraction else "train"
+
+
+def _joined(files: Sequence[TextFile]) -> Iterator[bytes]:
+    between = b""
+    for file in files:
+        last = b""
+        yield between
+        for block in file.checked_blocks():
+            yield block
+            last = block[-1:] or last
+        between = b"\n" if last == b"\n" else b"\n\n" if last else b""
+
+
+def _ranges(folder: Path, splits: Sequence[SplitOrAll], shown: str) -> dict[SplitOrAll, TextRange]:
+    paths = {split: _file_of(folder, split) for split in splits}
+    return {split: TextRange(path, 0, path.stat().st_size, shown) for split, path in paths.items()}
+
+
+def _file_of(folder: Path, split: SplitOrAll) -> Path:
+    return folder / ("text.txt" if split == "all" else f"{split}.txt")
+
+
+def _write(folder: Path, split: SplitOrAll, blocks: Iterable[bytes]) -> None:
+    with _created(folder, split) as file:
+        for block in reported(blocks, "gathering the text", None):
+            file.write(block)
+
+
+@contextmanager
+def _created(folder: Path, split: SplitOrAll) -> Iterator[IO[bytes]]:
+    path = _file_of(folder, split)
+    with path.open("wb", buffering=0) as raw, io.BufferedWriter(_CacheFile(raw, folder.parent), BLOCK) as file:
+        yield file
 
 
 class _CacheFile(io.RawIOBase):
@@ -99,51 +194,10 @@ class _CacheFile(io.RawIOBase):
             raise cache_error(self._cache, error) from error
 
 
-def _write(blocks: Iterable[bytes], path: Path) -> None:
-    with path.open("wb", buffering=0) as raw, io.BufferedWriter(_CacheFile(raw, path.parent.parent), BLOCK) as file:
-        for block in reported(blocks, _TASK, None):
-            file.write(block)
+def _write_counts(folder: Path, **counts: object) -> None:
+    (folder / _COUNTS).write_text(json.dumps(counts), encoding="utf-8")
 
 
-def write_joined(files: Sequence[TextFile], partial: Path, target: Path) -> None:
-    """Write files one after another, with a blank line between two. An interrupted call resumes with its last file."""
-    try:
-        partial.mkdir(exist_ok=True)
-        _join(files, partial)
-        (partial / _TEXT).rename(target / WHOLE)
-    except TextError:
-        shutil.rmtree(partial, ignore_errors=True)
-        raise
-    shutil.rmtree(partial, ignore_errors=True)
-
-
-def _join(files: Sequence[TextFile], partial: Path) -> None:
-    done, size, between = _state(partial)
-    task = Task(_TASK, None)
-    with (partial / _TEXT).open("r+b" if done else "wb") as output:
-        output.truncate(size)
-        output.seek(size)
-        for number, file in enumerate(files[done:], start=done + 1):
-            last = b""
-            output.write(between)
-            for block in file.checked_blocks():
-                output.write(block)
-                last = block[-1:] or last
-                task.advance(len(block))
-            between = b"\n" if last == b"\n" else b"\n\n" if last else b""
-            if output.tell() - size >= _SAVED_BYTES:
-                output.flush()
-                os.fsync(output.fileno())
-                size = output.tell()
-                table = {"files": number, "bytes": size, "between": between.decode("ascii")}
-                write_file(partial / _STATE, json.dumps(table).encode("ascii"))
-
-
-def _state(partial: Path) -> tuple[int, int, bytes]:
-    """Return how many files are done, the bytes that they take, and what is to be put before the next."""
-    try:
-        table = json.loads((partial / _STATE).read_bytes())
-        done = table["files"], table["bytes"], table["between"].encode("ascii")
-        return done if (partial / _TEXT).stat().st_size >= done[1] else (0, 0, b"")
-    except (OSError, ValueError, KeyError):
-        return 0, 0, b""
+def _counts(folder: Path) -> dict[str, Any]:
+    table: dict[str, Any] = json.loads((folder / _COUNTS).read_text(encoding="utf-8"))
+    return table

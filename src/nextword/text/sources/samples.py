@@ -2,24 +2,23 @@
 
 import atexit
 import hashlib
+import io
 import os
 import zipfile
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import as_file, files
-from importlib.util import find_spec
 from pathlib import Path
-from tempfile import TemporaryDirectory
-from typing import IO, Any
 
-from nextword.errors import MissingExtraError, StorageError, TextError
+from nextword.errors import StorageError, TextError
 from nextword.system.cache import cache_root
 from nextword.system.files import write_file
+from nextword.system.progress import reported
 
-Downloader = Callable[[str, Any, Any], None]
-"""Downloads an address to a file, with the arguments of pooch's downloaders: `(url, output_file, pooch)`."""
+_TIMEOUT_SECONDS = 60.0
+_BLOCK = 2**16
 
 
 def sample_path(name: str, *, data_dir: Path | None = None, cache_dir: Path | None = None) -> Path:
@@ -80,28 +79,23 @@ SAMPLES = ("austen", *DOWNLOADS)
 """The names of all samples."""
 
 
-def fetch(name: str, folder: Path, downloader: Downloader | None = None) -> Path:
+def fetch(name: str, folder: Path) -> Path:
     """Download the files of a corpus that `folder` lacks, and return `folder`.
 
-    A file is downloaded into a temporary folder and verified before it gets its name. An interrupted download is
-    therefore never read.
+    A file gets its name only after its SHA-256 is verified. An interrupted download is therefore never read.
 
     Raises:
-        MissingExtraError: pooch is not installed.
         TextError: A file cannot be downloaded, or its SHA-256 is wrong.
     """
     corpus = DOWNLOADS[name]
     missing = [file for file, expected in corpus.digests.items() if not _is_whole(folder / file, expected)]
     if not missing:
         return folder
-    if find_spec("pooch") is None:
-        raise MissingExtraError.of(f"downloading `{name}` needs pooch", None, "train")
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        with TemporaryDirectory(dir=folder, prefix=".partial-") as scratch:
-            for file in missing:
-                with _downloaded(corpus, file, Path(scratch), downloader) as source:
-                    _install(source.read(), folder / file, corpus.digests[file])
+        for file, content in _downloaded(corpus, missing):
+            _verify(content, file, corpus.digests[file])
+            write_file(folder / file, content)
     except (OSError, StorageError, ValueError, KeyError, zipfile.BadZipFile) as error:
         raise TextError(
             f"`{name}` must be downloaded, but the download failed: {error}; try again, or set NEXTWORD_DATA to a "
@@ -110,26 +104,29 @@ def fetch(name: str, folder: Path, downloader: Downloader | None = None) -> Path
     return folder
 
 
-@contextmanager
-def _downloaded(corpus: Download, file: str, scratch: Path, downloader: Downloader | None) -> Iterator[IO[bytes]]:
-    """Download a file, or the archive that holds it unless it is there already, and open the file."""
-    import pooch  # slow to import, and rarely needed
-
-    url = corpus.base_url if corpus.archive_digest else corpus.base_url + file
-    known_hash = f"sha256:{corpus.archive_digest or corpus.digests[file]}"
-    path = pooch.retrieve(url, known_hash, fname=url.rpartition("/")[2], path=scratch, downloader=downloader)
+def _downloaded(corpus: Download, files: Sequence[str]) -> Iterator[tuple[str, bytes]]:
+    """Yield the name and the content of each file, from an archive or one by one."""
     if not corpus.archive_digest:
-        with Path(path).open("rb") as source:
-            yield source
-    else:
-        with zipfile.ZipFile(path) as archive, archive.open(corpus.folder + file) as source:
-            yield source
+        yield from ((file, _content_of(corpus.base_url + file)) for file in files)
+        return
+    content = _content_of(corpus.base_url)
+    _verify(content, corpus.base_url.rpartition("/")[2], corpus.archive_digest)
+    with zipfile.ZipFile(io.BytesIO(content)) as archive:
+        yield from ((file, archive.read(corpus.folder + file)) for file in files)
 
 
-def _install(content: bytes, target: Path, expected: str) -> None:
+def _content_of(url: str) -> bytes:
+    """Return what is at an address of `DOWNLOADS`; one that breaks off has another SHA-256."""
+    from urllib.request import urlopen  # slow to import, and rarely needed
+
+    with urlopen(url, timeout=_TIMEOUT_SECONDS) as answer:  # noqa: S310
+        blocks = iter(lambda: answer.read(_BLOCK), b"")
+        return b"".join(reported(blocks, f"downloading {url.rpartition('/')[2]}", answer.length))
+
+
+def _verify(content: bytes, name: str, expected: str) -> None:
     if hashlib.sha256(content).hexdigest() != expected:
-        raise ValueError(f"`{target.name}` is not the expected file (its SHA-256 differs)")
-    write_file(target, content)
+        raise ValueError(f"`{name}` is not the expected file (its SHA-256 differs)")
 
 
 def _is_whole(path: Path, expected: str) -> bool:

@@ -1,11 +1,10 @@
-"""A text cut in its own order: in three splits, and in shards that are read side by side."""
+"""A text split in three in its own order."""
 
 import mmap
 import re
 from functools import partial
 
 from nextword.errors import TextError, counted
-from nextword.text.options import LineEnds
 from nextword.text.reading.packing import unreadable
 from nextword.text.reading.reader import TextRange
 from nextword.text.sources.names import SplitOrAll
@@ -23,8 +22,6 @@ _BREAKS = {
 
 _WORD = re.compile(rb"\S")
 _ENOUGH_BYTES = 1_000
-_BLOCK = 2**16
-_KEPT = 2**20
 
 
 def split_whole(
@@ -80,32 +77,3 @@ def _cut(content: mmap.mmap, words_stop: int, smaller_part: int, nominal: int) -
             # The window may end between the two halves of a line end.
             return stop + (content[stop - 1 : stop + 1] == b"\r\n"), kind
     return len(content), "its end"
-
-
-def shards_of(part: TextRange, line_ends: LineEnds, size: int) -> list[TextRange]:
-    """Return the shards of a text. They depend on the text alone, not on how many processes read them."""
-    pattern = _LINE_END if line_ends == "line" else _BLANK_LINE
-    stops: list[int] = []
-    start = part.start
-    while part.stop - start > size and (stop := _next_stop(part, start + size, pattern)):
-        stops.append(stop)
-        start = stop
-    return [part.part(*span) for span in zip([part.start, *stops], [*stops, part.stop], strict=True)]
-
-
-def _next_stop(part: TextRange, start: int, pattern: re.Pattern[bytes]) -> int | None:
-    """Return where the first match at or after `start` ends, if text follows it."""
-    data = b""
-    try:
-        with part.path.open("rb") as file:
-            file.seek(start)
-            while block := file.read(min(_BLOCK, part.stop - start - len(data))):
-                data += block
-                # A carriage return at the end of what was read may be half of a line end.
-                if (match := pattern.search(data)) and match.end() < len(data):
-                    return start + match.end()
-                if len(data) >= _KEPT:
-                    start, data = start + len(data) - _BLOCK, data[-_BLOCK:]
-    except OSError as error:
-        raise unreadable(part.path, error) from error
-    return None

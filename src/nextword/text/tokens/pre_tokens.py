@@ -1,8 +1,7 @@
 r"""Segments cut into pre-tokens. Each is one token if the vocabulary holds it; for subwords, one or more tokens.
 
-Pre-tokenizers of the `tokenizers` library make the cuts. `tokenizer.json` records them completely, so the same file
-cuts the same way everywhere. Only one thing happens before them: `tidy` collapses white space. The tokenizers of
-running text therefore meet no other space than U+0020.
+Only one thing happens before a segment is cut: `tidy` collapses white space. The tokenizers of running text therefore
+meet no other space than U+0020.
 
 ```
 pretokenized   He said , " no . "         |He|said|,|"|no|.|"|
@@ -19,27 +18,41 @@ before it; `nextword.text.tokens.subwords` splits it into tokens.
 
 import re
 from collections.abc import Iterator
-from functools import cache, lru_cache
-
-from tokenizers import Regex
-from tokenizers.pre_tokenizers import PreTokenizer, Sequence, Split
+from unicodedata import category
 
 from nextword.text.options import LineEnds, TokenizerKind
 from nextword.text.reading.lines import split_lines
 from nextword.text.tokens.line_ends import MARKS, ends_open, segments
 
 SLICE = 2**16
-"""Characters passed to the library at once, approximately."""
+"""Characters that are cut at once, approximately."""
 
 LONGEST_WORD = 64
-"""Most characters of a subword pre-token that is a word; matching takes time quadratic in its length."""
+"""Most characters of a subword pre-token that is a word."""
 
-_WORD = r"\p{L}\p{M}\p{N}_"
-_APOSTROPHE = r"'\x{2019}"
-_PUNCTUATION = rf" ?(?:[^{_WORD}{_APOSTROPHE} ]|(?<![{_WORD}])[{_APOSTROPHE}]|[{_APOSTROPHE}](?![{_WORD}])) ?"
-_BETWEEN_WORDS = rf"(?<=[{_WORD}]) (?=[{_WORD}])"
-_IN_WORD = rf"(?:[{_WORD}]|(?<=[{_WORD}])[{_APOSTROPHE}](?=[{_WORD}]))"
-_SPACED = rf" ?(?:{_IN_WORD}{{1,{LONGEST_WORD}}}|[^{_WORD} ]{{1,{LONGEST_WORD}}})"
+APOSTROPHES = "'\u2019"
+"""Part of a word if they are between two of its characters."""
+
+
+class _Classes(dict[int, str]):
+    """The class of each character: `w` of a word, `'` an apostrophe, a space, or `.` for everything else."""
+
+    def __missing__(self, point: int) -> str:
+        character = chr(point)
+        if character in APOSTROPHES or character == " ":
+            found = " " if character == " " else "'"
+        else:
+            found = "w" if is_word_character(character) else "."
+        self[point] = found
+        return found
+
+
+_CLASSES = _Classes()
+_PATTERNS: dict[TokenizerKind, re.Pattern[str]] = {
+    "word": re.compile(r" ?(?:\.|(?<!w)'|'(?!w)) ?|(?:w|(?<=w)'(?=w))+"),
+    "subword": re.compile(rf" ?(?:(?:w|(?<=w)'(?=w)){{1,{LONGEST_WORD}}}|[.']{{1,{LONGEST_WORD}}})| "),
+}
+"""The pre-tokens of a text whose characters are replaced by their classes."""
 
 _IRREGULAR_ASCII_SPACES = re.compile(r"[\t\x0b\x0c ]{2,}|[\t\x0b\x0c]")
 _IRREGULAR_SPACES = re.compile(r"\s{2,}|[^\S ]")
@@ -55,22 +68,22 @@ _SAFE_CUTS: dict[TokenizerKind, re.Pattern[str]] = {
 _BRACKETS = "([{\u00ab"
 _QUOTES = "\"'\u2018\u201c"
 
-APOSTROPHES = "'\u2019"
-"""Part of a word if they are between two of its characters."""
 
+def pre_tokens(segment: str, kind: TokenizerKind) -> list[str]:
+    r"""Cut a tidy segment into pre-tokens; the space between two words is in none.
 
-@cache  # it compiles regular expressions, which takes milliseconds
-def pre_tokenizer(kind: TokenizerKind) -> PreTokenizer:
-    """Return the pre-tokenizer that cuts a tidy segment into pre-tokens."""
+    Example:
+        >>> pre_tokens('He said, "I don\'t--no."', "word")
+        ['He', 'said', ', ', '"', 'I', "don't", '-', '-', 'no', '.', '"']
+    """
     match kind:
         case "pretokenized":
-            return Split(" ", "removed")
-        case "word":
-            return Sequence([Split(Regex(_PUNCTUATION), "isolated"), Split(Regex(_BETWEEN_WORDS), "removed")])
-        case "subword":
-            return Split(Regex(_SPACED), "isolated")
+            return list(filter(None, segment.split(" ")))
         case "character":
-            return Split(Regex(r"[\s\S]"), "isolated")
+            return list(segment)
+        case "word" | "subword":
+            found = _PATTERNS[kind].finditer(segment.translate(_CLASSES))
+            return [segment[match.start() : match.end()] for match in found]
 
 
 def tidy(segment: str, kind: TokenizerKind) -> str:
@@ -132,17 +145,16 @@ def slices(text: str, kind: TokenizerKind, size: int = SLICE) -> Iterator[str]:
     yield text[start:]
 
 
-@lru_cache(maxsize=2**14)
 def is_word_character(character: str) -> bool:
     """Return whether a character is part of a word for the word tokenizer: a letter, mark, digit or underscore.
 
-    The tokenizer itself decides, because its Unicode tables may differ from those of Python.
+    Characters that are newer than the Unicode tables of Python are not.
 
     Example:
         >>> [is_word_character(character) for character in "é7_,' "]
         [True, True, True, False, False, False]
     """
-    return [pre_token for pre_token, _ in pre_tokenizer("word").pre_tokenize_str(f"a {character}")] == ["a", character]
+    return character == "_" or category(character)[0] in "LMN"
 
 
 def trailing_word(text: str) -> str:

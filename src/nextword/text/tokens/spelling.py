@@ -47,6 +47,7 @@ MAX_WORDS = 50_000
 
 _MAX_KNOWN = 2**17  # largest vocabulary whose share of the spellings is taken away; larger ones would take minutes
 _SHORT = 8  # how much more often the longest n-grams must occur than short ones, if all do not fit
+_REMEMBERED = 2**18  # n-grams whose log-probabilities are remembered
 _FORMAT = 1
 
 
@@ -84,12 +85,25 @@ class SpellingModel:
     def log_prob(self, word: str) -> float:
         r"""Return $\ln p(\text{spelling} \mid \text{unknown})$ of a word that is not in the vocabulary."""
         text = f"{_EDGE}{word}{_EDGE}"
-        return sum(math.log(self._probability(text, place)) for place in range(1, len(text))) - self.log_unknown
+        ngrams = [text[max(0, stop - _ORDER) : stop] for stop in range(2, len(text) + 1)]
+        known = self._known.get
+        return sum([known(ngram) or self._log_prob(ngram) for ngram in ngrams]) - self.log_unknown
 
-    def _probability(self, text: str, place: int) -> float:
-        character, probability = text[place], 1 / _NUM_CHARACTERS
-        for length in range(min(place, _ORDER - 1) + 1):
-            found = self._tables.get(text[place - length : place])
+    def _log_prob(self, ngram: str) -> float:
+        """Return the log-probability of the last character after the others, and remember it."""
+        if len(self._known) >= _REMEMBERED:
+            self._known.clear()
+        found = self._known[ngram] = math.log(self._probability(ngram))
+        return found
+
+    @cached_property
+    def _known(self) -> dict[str, float]:
+        return {}
+
+    def _probability(self, ngram: str) -> float:
+        character, probability = ngram[-1], 1 / _NUM_CHARACTERS
+        for start in range(len(ngram) - 1, -1, -1):
+            found = self._tables.get(ngram[start:-1])
             if found is None:
                 break
             (counts, backoff), total = found

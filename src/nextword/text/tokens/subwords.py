@@ -13,18 +13,15 @@ Memory is bounded: the merges are found in the most frequent pre-tokens, `MAX_PR
 are counted. A text with fewer different pre-tokens, as most texts are, loses nothing.
 """
 
+import re
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from heapq import nsmallest
-from itertools import batched, chain, repeat, starmap
+from importlib.util import find_spec
+from itertools import chain, repeat, starmap
 
-import tokenizers
-from tokenizers import Regex
-from tokenizers.models import BPE, WordPiece
-from tokenizers.pre_tokenizers import Sequence, Split
-from tokenizers.trainers import BpeTrainer
-
-from nextword.text.tokens.pre_tokens import LONGEST_WORD, pre_tokenizer
+from nextword.errors import MissingExtraError
+from nextword.text.tokens.pre_tokens import pre_tokens as cut_pre_tokens
 from nextword.text.tokens.vocabulary import END, MAXIMUM_SIZE, UNKNOWN, Vocabulary
 
 SPACE = " "
@@ -34,26 +31,54 @@ MAX_PRE_TOKENS = 250_000
 """Most different pre-tokens in which the subwords of a text are found. Memory holds up to twice as many."""
 
 _SPECIALS = frozenset([UNKNOWN, END])
-_BATCH = 2**14
+_REMEMBERED = 2**18  # pre-tokens whose tokens a cutter remembers
 
 
-def subword_engine(vocabulary: Vocabulary) -> tokenizers.Tokenizer:
-    """Return a tokenizer of the library that cuts a tidy segment into the longest tokens of a vocabulary.
+class SubwordCutter:
+    """Cuts tidy segments into the longest tokens of a vocabulary, from the left.
 
     Example:
         >>> tokens = ("<unk>", "<eos>", " ", "a", "b", "ab", " a")
-        >>> subword_engine(Vocabulary(tokens)).encode("aba ab").tokens
+        >>> [token for token, _ in SubwordCutter(Vocabulary(tokens)).cut("aba ab")]
         ['ab', 'a', ' a', 'b']
     """
-    ids = {token: token_id for token_id, token in enumerate(vocabulary.tokens)}
-    model = WordPiece(
-        ids, unk_token=UNKNOWN, continuing_subword_prefix="", max_input_chars_per_word=LONGEST_WORD + len(SPACE)
-    )
-    engine = tokenizers.Tokenizer(model)
-    alphabet = "".join(f"\\x{{{ord(token):x}}}" for token in sorted({SPACE, *vocabulary.tokens}) if len(token) == 1)
-    strangers = Split(Regex(f" ?[^{alphabet}]+"), "isolated")
-    engine.pre_tokenizer = Sequence([strangers, pre_tokenizer("subword")])
-    return engine
+
+    def __init__(self, vocabulary: Vocabulary) -> None:
+        self._ids = {token: token_id for token_id, token in enumerate(vocabulary.tokens)}
+        self._unknown_id = vocabulary.unknown_id
+        self._longest = max(map(len, vocabulary.tokens))
+        alphabet = "".join(map(re.escape, {SPACE, *(token for token in vocabulary.tokens if len(token) == 1)}))
+        self._strangers = re.compile(f"( ?[^{alphabet}]+)")
+        self._known: dict[str, list[tuple[str, int]]] = {}
+
+    def cut(self, segment: str) -> list[tuple[str, int]]:
+        """Return the tokens of a tidy segment, each as written and as id."""
+        return [token for pre_token in self._pre_tokens(segment) for token in self._tokens(pre_token)]
+
+    def _pre_tokens(self, segment: str) -> Iterator[str]:
+        """Yield the pre-tokens; characters out of the alphabet are in pre-tokens of their own."""
+        for part in self._strangers.split(segment):
+            yield from cut_pre_tokens(part, "subword")
+
+    def _tokens(self, pre_token: str) -> list[tuple[str, int]]:
+        found = self._known.get(pre_token)
+        if found is None:
+            if len(self._known) >= _REMEMBERED:
+                self._known.clear()
+            found = self._known[pre_token] = self._longest_tokens(pre_token)
+        return found
+
+    def _longest_tokens(self, pre_token: str) -> list[tuple[str, int]]:
+        found: list[tuple[str, int]] = []
+        start = 0
+        while start < len(pre_token):
+            stops = range(min(len(pre_token), start + self._longest), start, -1)
+            token = next((pre_token[start:stop] for stop in stops if pre_token[start:stop] in self._ids), None)
+            if token is None:
+                return [(pre_token, self._unknown_id)]
+            found.append((token, self._ids[token]))
+            start += len(token)
+        return found
 
 
 def subword_vocabulary(
@@ -117,22 +142,24 @@ def _merged(
     room = (MAXIMUM_SIZE if maximum_size is None else maximum_size) - len(_SPECIALS)
     # The library allocates memory for all tokens that it may make. Each merge removes at least one character.
     most = len(alphabet) + sum(map(len, pre_tokens))
-    trainer = BpeTrainer(
+    if find_spec("tokenizers") is None:
+        raise MissingExtraError.of("finding the subwords of a text needs tokenizers", None, "train")
+    import tokenizers  # only training needs it
+
+    trainer = tokenizers.trainers.BpeTrainer(
         vocab_size=max(min(room, most), len(alphabet)),
         min_frequency=minimum_count,
         initial_alphabet=sorted(alphabet),
         show_progress=False,
     )
-    engine = tokenizers.Tokenizer(BPE())
+    engine = tokenizers.Tokenizer(tokenizers.models.BPE())
     engine.train_from_iterator(chain.from_iterable(starmap(repeat, sorted(pre_tokens.items()))), trainer)
     return set(engine.get_vocab(with_added_tokens=False))
 
 
 def _count_tokens(vocabulary: Vocabulary, pre_tokens: Mapping[str, int]) -> Counter[str]:
-    engine, found = subword_engine(vocabulary), Counter[str]()
-    for batch in batched(pre_tokens.items(), _BATCH):
-        encodings = engine.encode_batch_fast([pre_token for pre_token, _ in batch])
-        for encoding, (_, count) in zip(encodings, batch, strict=True):
-            for token_id in encoding.ids:
-                found[vocabulary.token_of(token_id)] += count
+    cutter, found = SubwordCutter(vocabulary), Counter[str]()
+    for pre_token, count in pre_tokens.items():
+        for _, token_id in cutter.cut(pre_token):
+            found[vocabulary.token_of(token_id)] += count
     return found

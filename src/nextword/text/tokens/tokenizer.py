@@ -6,34 +6,32 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import chain
-from typing import Any, Self
+from typing import Self
 
 import numpy as np
-import tokenizers
 from numpy.typing import NDArray
-from tokenizers.models import WordLevel
 
 from nextword.errors import TextError, printable
 from nextword.system import strict_json
 from nextword.text.options import RUNNING_TEXT, LineEnds, TokenizerKind
 from nextword.text.reading.lines import require_unicode, split_lines
 from nextword.text.tokens.line_ends import MARKS, ends_open, segments
-from nextword.text.tokens.pre_tokens import is_mark, is_opened, is_word_character, pre_tokenizer, slices, tidy
+from nextword.text.tokens.pre_tokens import is_mark, is_opened, is_word_character, pre_tokens, slices, tidy
 from nextword.text.tokens.spelling import SpellingModel
-from nextword.text.tokens.subwords import subword_engine
-from nextword.text.tokens.vocabulary import END, MAXIMUM_SIZE, UNKNOWN, Vocabulary
+from nextword.text.tokens.subwords import SubwordCutter
+from nextword.text.tokens.vocabulary import END, UNKNOWN, Vocabulary
 
-_BATCH = 2**18  # characters encoded at once, approximately
+FILE = "vocabulary.json"
+"""The file that `Tokenizer.to_json` is the content of."""
 
-MAXIMUM_BYTES = 64 * 2**20
-"""Most bytes of a `tokenizer.json`."""
-
-_MAXIMUM_DEPTH = 16
+_FORMAT = 1
+_MAX_BYTES = 64 * 2**20
+_MAX_IDS = 2**16  # ids of an array of `encode_segments`, approximately
 
 
 @dataclass(frozen=True)
 class Tokenizer:
-    r"""A way to cut text and a vocabulary; wraps a `tokenizers.Tokenizer`.
+    r"""A way to cut text and a vocabulary.
 
     Decoding inverts encoding except for white space: `decode(encode(text)) == normalize(text, kind, line_ends)` if
     every pre-token is in the vocabulary. `nextword.text.tokens.pre_tokens` says how each kind cuts,
@@ -153,30 +151,25 @@ class Tokenizer:
 
         An array may begin or end within a segment.
         """
-        for batch in _batches(self._marked_slices(whole)):
-            encodings = self._engine.encode_batch_fast([text for text, _ in batch], add_special_tokens=False)
-            ids: list[int] = []
-            for encoding, (_, is_last) in zip(encodings, batch, strict=True):
-                ids += encoding.ids
-                if is_last:
-                    ids.append(self.vocabulary.end_id)
-            yield np.array(ids, dtype=np.int32)
-
-    def encode_units(self, units: Iterable[str]) -> Iterator[list[int]]:
-        """Yield the subwords of each unit that `nextword.text.encoding.units` cuts a text into, without line ends."""
-        for batch in _batches((unit, True) for unit in units):
-            texts = [unit for unit, _ in batch]
-            for encoding in self._engine.encode_batch_fast(texts, add_special_tokens=False):
-                yield encoding.ids
+        ids: list[int] = []
+        for segment in whole:
+            for part in slices(tidy(segment, self.kind), self.kind):
+                if self.kind == "subword":
+                    ids += (token_id for _, token_id in self._subwords.cut(part))
+                else:
+                    ids += self.vocabulary.ids_of(pre_tokens(part, self.kind))
+                if len(ids) >= _MAX_IDS:
+                    yield np.array(ids, np.int32)
+                    ids = []
+            ids.append(self.vocabulary.end_id)
+        if ids:
+            yield np.array(ids, np.int32)
 
     def cut(self, tidied: str) -> list[tuple[str, int]]:
         """Return the tokens of a tidy segment or a slice of one, each as written and as id."""
         if self.kind == "subword":
-            encoding = self._engine.encode(tidied, add_special_tokens=False)
-            written = [tidied[start:stop] for start, stop in encoding.offsets]
-            return list(zip(written, encoding.ids, strict=True))
-        cut = pre_tokenizer(self.kind).pre_tokenize_str
-        return [(pre_token, self.vocabulary.id_of(pre_token)) for pre_token, _ in cut(tidied)]
+            return self._subwords.cut(tidied)
+        return [(pre_token, self.vocabulary.id_of(pre_token)) for pre_token in pre_tokens(tidied, self.kind)]
 
     def decode(self, ids: Iterable[int]) -> str:
         """Return the text of ids. The text of a longer list begins with the text of a shorter one.
@@ -207,38 +200,35 @@ class Tokenizer:
         return printable(self.vocabulary.token_of(token_id).strip(" ") or "␣")
 
     def to_json(self) -> str:
-        """Return the tokenizer as JSON, as the `tokenizers` library writes it."""
-        return self._engine.to_str()
+        """Return the vocabulary as JSON: the tokens in the order of their ids."""
+        content = {"format": _FORMAT, "kind": self.kind, "tokens": self.vocabulary.tokens}
+        return json.dumps(content, ensure_ascii=False, indent=0)
 
     @classmethod
     def from_json(cls, text: str, *, kind: TokenizerKind, line_ends: LineEnds) -> Self:
-        """Rebuild a tokenizer from the vocabulary in a `tokenizer.json` of unknown origin.
+        """Rebuild a tokenizer from a `vocabulary.json` of unknown origin.
 
         Raises:
-            TextError: The file differs from what this kind of tokenizer with this vocabulary writes.
+            TextError: The file is too large, or is not what `to_json` of this kind of tokenizer writes.
         """
         try:
-            parsed = strict_json.parse(
-                text.encode("utf-8"), max_bytes=MAXIMUM_BYTES, max_depth=_MAXIMUM_DEPTH, only_whole_numbers=True
-            )
+            content = strict_json.parse(text.encode("utf-8"), max_bytes=_MAX_BYTES, max_depth=2)
+            if not isinstance(content, dict) or content.keys() != {"format", "kind", "tokens"}:
+                raise ValueError("must hold format, kind and tokens, and nothing else")
+            if type(content["format"]) is not int or content["format"] != _FORMAT:
+                raise ValueError(f"must be of format {_FORMAT}, but is of {content['format']!a:.40}")
+            if content["kind"] != kind:
+                raise ValueError(f"must be that of a {kind} tokenizer, but is that of {content['kind']!a:.40}")
+            tokens = content["tokens"]
+            if not isinstance(tokens, list) or not all(isinstance(token, str) for token in tokens):
+                raise ValueError("must give `tokens` as a list of strings")
         except ValueError as error:
-            raise TextError(f"tokenizer.json {error}") from error
-        tokenizer = cls(kind, line_ends, vocabulary_of(parsed))
-        if json.loads(tokenizer.to_json()) != parsed:
-            raise TextError(
-                f"tokenizer.json must be that of a {kind} tokenizer as tokenizers {tokenizers.__version__} writes it, "
-                "but differs from it; it was written for another kind or by another version"
-            )
-        return tokenizer
+            raise TextError(f"`{FILE}` {error}") from error
+        return cls(kind, line_ends, Vocabulary(tuple(tokens)))
 
     @cached_property
-    def _engine(self) -> tokenizers.Tokenizer:
-        if self.kind == "subword":
-            return subword_engine(self.vocabulary)
-        ids = {token: token_id for token_id, token in enumerate(self.vocabulary.tokens)}
-        engine = tokenizers.Tokenizer(WordLevel(ids, unk_token=UNKNOWN))
-        engine.pre_tokenizer = pre_tokenizer(self.kind)
-        return engine
+    def _subwords(self) -> SubwordCutter:
+        return SubwordCutter(self.vocabulary)
 
     def _has_space_between(self, before: int, after: int) -> bool:
         if self.kind == "character" or before == self.vocabulary.end_id:
@@ -252,45 +242,8 @@ class Tokenizer:
     def _is_word(self, token_id: int, character: str) -> bool:
         return token_id == self.vocabulary.unknown_id or is_word_character(character)
 
-    def _marked_slices(self, whole: Iterable[str]) -> Iterator[tuple[str, bool]]:
-        """Yield the slices of segments, each with whether it is the last of its segment."""
-        for segment in whole:
-            *earlier, last = slices(tidy(segment, self.kind), self.kind)
-            yield from ((part, False) for part in earlier)
-            yield last, True
-
 
 def spelling_of(pre_tokens: Iterable[str], kind: TokenizerKind, vocabulary: Vocabulary) -> SpellingModel:
     """Return the spelling model of pre-tokens of a text. Unknown subwords are characters, so only these count there."""
     words = (pre_token for pre_token in vocabulary.tokens if len(pre_token) == 1) if kind == "subword" else pre_tokens
     return SpellingModel.fit(words, vocabulary.tokens)
-
-
-def _batches(marked: Iterable[tuple[str, bool]]) -> Iterator[list[tuple[str, bool]]]:
-    batch: list[tuple[str, bool]] = []
-    num_characters = 0
-    for part, is_last in marked:
-        batch.append((part, is_last))
-        num_characters += len(part) + 1
-        if num_characters >= _BATCH:
-            yield batch
-            batch, num_characters = [], 0
-    if batch:
-        yield batch
-
-
-def vocabulary_of(parsed: Any) -> Vocabulary:
-    """Return the vocabulary of a parsed `tokenizer.json`.
-
-    Raises:
-        TextError: There is none, or its ids are not 0, 1, 2, ...
-    """
-    model = parsed.get("model") if isinstance(parsed, dict) else None
-    ids = model.get("vocab") if isinstance(model, dict) else None
-    if not isinstance(ids, dict):
-        raise TextError("tokenizer.json must hold a table `vocab` in a table `model`, but does not")
-    if len(ids) > MAXIMUM_SIZE:
-        raise TextError(f"tokenizer.json must hold at most {MAXIMUM_SIZE:,} tokens, but holds {len(ids):,}")
-    if any(type(token_id) is not int for token_id in ids.values()) or set(ids.values()) != set(range(len(ids))):
-        raise TextError(f"the token ids of tokenizer.json must be 0 to {len(ids) - 1}, each once, but are not")
-    return Vocabulary(tuple(sorted(ids, key=ids.__getitem__)))

@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from nextword.display.table import Markup, html_bar, html_stack, html_table
-from nextword.text.reading.progress import ReadingLines, ReadingProgress
+from nextword.system.progress import ReadingLines, ReadingProgress
 from nextword.training.context import TrainingObserver
 from nextword.training.plan import Plan
 from nextword.training.progress import RoundRecord, TrainingPoint, TrainingProgress

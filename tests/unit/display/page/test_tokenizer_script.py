@@ -8,7 +8,7 @@ import pytest
 from nextword.display.page.packed_model import word_character_ranges
 from nextword.text.options import LineEnds, TokenizerKind
 from nextword.text.reading.lines import split_lines
-from nextword.text.tokens.pre_tokens import pre_tokenizer, tidy
+from nextword.text.tokens.pre_tokens import pre_tokens, tidy
 from nextword.text.tokens.tokenizer import Tokenizer
 from nextword.text.tokens.vocabulary import Vocabulary
 
@@ -62,7 +62,7 @@ def tokenizer_of(texts: list[str], kind: TokenizerKind, line_ends: LineEnds, dra
     """Return a tokenizer that knows most of the pieces of some texts."""
     pieces: dict[str, None] = {}
     for line in (line for text in texts for line in split_lines(text)):
-        for piece, _ in pre_tokenizer(kind).pre_tokenize_str(tidy(line, kind)):
+        for piece in pre_tokens(tidy(line, kind), kind):
             pieces[piece] = None
             if kind == "subword":
                 pieces |= dict.fromkeys([*piece, piece[:2], piece[1:4]])

@@ -9,7 +9,7 @@ from nextword.text.encoding.units import LINE_END, TidySegments, tidied_lines, u
 from nextword.text.options import LineEnds, TokenizerKind
 from nextword.text.reading.lines import split_lines
 from nextword.text.tokens.line_ends import segments
-from nextword.text.tokens.pre_tokens import pre_tokenizer, tidy
+from nextword.text.tokens.pre_tokens import pre_tokens, tidy
 from support.small_tokenizers import WAYS
 
 TEXT = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0")) | st.text(
@@ -26,21 +26,19 @@ def units_of(chunks: list[str], kind: TokenizerKind, line_ends: LineEnds) -> lis
     return [units[number] for number in found]
 
 
-def pieces_of_the_library(text: str, kind: TokenizerKind, line_ends: LineEnds) -> list[str]:
-    """The definition: each line or paragraph made tidy, cut by the library, and ended."""
+def pieces_by_segment(text: str, kind: TokenizerKind, line_ends: LineEnds) -> list[str]:
+    """The definition: each line or paragraph made tidy, cut and ended."""
     lines = split_lines(text)
     found: list[str] = []
     for segment in segments(lines[:-1] if not lines[-1] else lines, line_ends):
-        cut = pre_tokenizer(kind).pre_tokenize_str(tidy(segment, kind))
-        found += [*(piece for piece, _ in cut), LINE_END]
+        found += [*pre_tokens(tidy(segment, kind), kind), LINE_END]
     return found
 
 
 def pieces_of(units: list[str], kind: TokenizerKind) -> list[str]:
     if kind != "subword":
         return units
-    cut = pre_tokenizer(kind).pre_tokenize_str
-    return [piece for unit in units for piece in ([unit] if unit == LINE_END else [found for found, _ in cut(unit)])]
+    return [piece for unit in units for piece in ([unit] if unit == LINE_END else pre_tokens(unit, kind))]
 
 
 def in_chunks(text: str, places: list[int]) -> list[str]:
@@ -53,8 +51,8 @@ def in_chunks(text: str, places: list[int]) -> list[str]:
 @pytest.mark.parametrize(("kind", "line_ends"), WAYS)
 @settings(max_examples=200)
 @given(text=TEXT)
-def test_units_are_the_pieces_that_the_library_cuts(text: str, kind: TokenizerKind, line_ends: LineEnds) -> None:
-    assert pieces_of(units_of([text], kind, line_ends), kind) == pieces_of_the_library(text, kind, line_ends)
+def test_units_are_the_pieces_of_the_segments(text: str, kind: TokenizerKind, line_ends: LineEnds) -> None:
+    assert pieces_of(units_of([text], kind, line_ends), kind) == pieces_by_segment(text, kind, line_ends)
 
 
 @pytest.mark.parametrize(("kind", "line_ends"), WAYS)
@@ -72,10 +70,10 @@ def test_slices_do_not_show(text: str, size: int, kind: TokenizerKind, line_ends
         assert units_of([text], kind, line_ends) == whole
 
 
-def test_every_character_is_a_letter_if_the_library_says_so() -> None:
+def test_every_character_is_of_one_class() -> None:
     characters = [chr(point) for point in range(0x20, 0x110000, 7) if not 0xD800 <= point < 0xE000]
     text = "\n".join(f"a{character}b" for character in characters)
-    assert units_of([text], "word", "line") == pieces_of_the_library(text, "word", "line")
+    assert units_of([text], "word", "line") == pieces_by_segment(text, "word", "line")
 
 
 def test_a_long_line_is_cut_in_parts_of_bounded_size(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -39,7 +39,7 @@ def path(tmp_path: Path) -> Path:
     ("name", "kind"),
     [
         *(("a.jsonl", "json lines"), ("a.ndjson.gz", "json lines"), ("a.JSONL.zst", "json lines")),
-        *(("a.json", "json chat"), ("jsonl", "plain"), ("a.tsv.xz", "table"), ("a.parquet", "parquet")),
+        *(("a.json", "json"), ("jsonl", "plain"), ("a.tsv.xz", "table"), ("a.parquet", "parquet")),
     ],
 )
 def test_a_file_is_known_by_its_name(tmp_path: Path, name: str, kind: FileKind) -> None:
@@ -125,11 +125,18 @@ def test_what_is_no_text_is_refused(text: object, message: str) -> None:
         rows_of(text, TextOptions())
 
 
-@pytest.mark.parametrize("suffix", ["csv", "tsv"])
-def test_the_column_is_read_that_the_field_names(tmp_path: Path, suffix: str) -> None:
-    path = tmp_path / f"table.{suffix}"
+def test_quotes_between_tabs_are_part_of_the_text(tmp_path: Path) -> None:
+    path = tmp_path / "table.tsv"
+    rows = ['"Oh no," he said.', '"Oh no."', '"Oh', "no"]
+    path.write_text("".join(f"{id_}\t{text}\n" for id_, text in [("id", "text"), *enumerate(rows)]), encoding="utf-8")
+    assert texts(path) == rows
+    assert texts(path, "id") == ["0", "1", "2", "3"]
+
+
+def test_the_column_is_read_that_the_field_names(tmp_path: Path) -> None:
+    path = tmp_path / "table.csv"
     with path.open("w", newline="", encoding="utf-8") as file:
-        csv.writer(file, delimiter="," if suffix == "csv" else "\t").writerows([("id", "text"), *ROWS])
+        csv.writer(file).writerows([("id", "text"), *ROWS])
     assert texts(path) == [text for _, text in ROWS]
     assert texts(path, "id") == ["1", "2", "3", "4"]
 

@@ -9,8 +9,8 @@ from nextword.errors import TextError
 from nextword.text.corpus import Corpus
 from nextword.text.options import DEFAULT_OPTIONS, TextOptions
 from nextword.text.reading.reader import TextRange
-from nextword.text.sources.find import TextLike, TextSource, has_splits, resolve_source
-from nextword.text.sources.names import SPLITS, is_pattern, stored_name
+from nextword.text.sources.find import TextLike, TextSource, resolve_source
+from nextword.text.sources.names import SPLITS, is_pattern, run_name, stored_name
 from support.packing import PACK
 
 
@@ -207,10 +207,9 @@ def test_a_split_that_is_not_needed_is_not_read() -> None:
     assert [*source.parts] == ["test"]
 
 
-def test_a_folder_with_splits_may_have_an_address(tmp_path: Path) -> None:
-    folder = folder_with(tmp_path / "splits", "train.txt", "valid.txt", "test.txt")
-    assert has_splits(folder.as_uri())
-    assert not has_splits(tmp_path.as_uri())
+def test_an_address_is_answered_with_how_to_download_it() -> None:
+    with pytest.raises(TextError, match="is an address; download it, such as with `curl -O`, and name it"):
+        resolve_source("https://example.org/mail.jsonl.gz")
 
 
 def test_a_text_of_several_lines_as_a_string_is_answered_with_what_to_pass() -> None:
@@ -361,6 +360,19 @@ def test_a_file_whose_name_looks_like_a_pattern_is_a_file(tmp_path: Path) -> Non
     assert whole(str(path), tmp_path / "cache") == b"one\n"
 
 
+@pytest.mark.parametrize("text", ["Is it? " * 40, "?" * 300])
+def test_a_long_pattern_matches_nothing_and_says_so(text: str, tmp_path: Path) -> None:
+    with pytest.raises(TextError, match="must match at least one file"):
+        resolve_source(text, cache_dir=tmp_path)
+
+
+def test_runs_of_several_texts_have_names_of_their_own(tmp_path: Path) -> None:
+    for name in ("v1.2", "my.notes"):
+        (tmp_path / name).mkdir()
+    names = ["v1.2", "v1.3", "my.notes", "a.jsonl.gz", "b.txt", "mail/*.txt"]
+    assert [run_name(tmp_path / name) for name in names] == ["v1.2", "v1.3", "my.notes", "a", "b", "mail"]
+
+
 def test_documents_of_several_plain_files_are_the_files(tmp_path: Path) -> None:
     folder = tmp_path / "letters"
     folder.mkdir()
@@ -398,10 +410,10 @@ def test_a_text_with_splits_of_its_own_is_not_arranged(tmp_path: Path) -> None:
 @pytest.mark.parametrize("split_by", ["bytes", "document"])
 def test_rows_of_a_program_are_arranged_and_found_again(tmp_path: Path, split_by: str) -> None:
     rows = [{"body": f"mail {number % 200}\nof {number % 200}"} for number in range(400)]
-    options = TextOptions(deduplicate="documents", field="body").replace(split_by=split_by, text_order="documents")
+    options = TextOptions(deduplicate="documents", field="body").replace(split_by=split_by)
     corpus = Corpus.load(rows, options, cache_dir=tmp_path)
     assert corpus.report.how_split.startswith("one text in memory, ")
-    assert "200 repeated documents dropped; shuffled by document with seed 0" in corpus.report.how_split
+    assert "200 repeated documents dropped" in corpus.report.how_split
     assert sum(corpus.split(split).report.read.num_lines for split in ("train", "valid", "test")) in range(598, 803)
     assert Corpus.load(corpus.stored_name, corpus.options, cache_dir=tmp_path).sha256 == corpus.sha256
     assert Corpus.load(iter(rows), options, cache_dir=tmp_path).sha256 == corpus.sha256
@@ -417,9 +429,9 @@ def test_a_split_without_documents_is_refused_with_the_name_of_the_text(tmp_path
 def test_the_arranged_text_is_made_once(mail: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = mail / "many.jsonl"
     path.write_bytes(b"".join(b'{"text": "mail %d"}\n' % number for number in range(100)))
-    options = TextOptions(text_order="documents")
+    options = TextOptions(deduplicate="documents")
     first = resolve_source(path, options, cache_dir=tmp_path / "cache")
-    monkeypatch.setattr("nextword.text.sources.arrange.write_arranged", None)
+    monkeypatch.setattr("nextword.text.sources.plain.write_arranged", None)
     assert resolve_source(path, options, cache_dir=tmp_path / "cache") == first
 
 

@@ -61,7 +61,7 @@ def test_an_attached_mail_is_not_its_senders() -> None:
     inner["From"] = "Ann"
     inner.set_content("secret")
     outer.add_attachment(inner)
-    assert [*messages._mail(outer.as_bytes().splitlines(keepends=True))] == [("Bob", "")]
+    assert [*messages._mail(outer.as_bytes().splitlines(keepends=True))] == [("Bob", "", True)]
 
 
 def test_mails_are_read_without_quotes_signatures_and_attachments(tmp_path: Path) -> None:
@@ -75,6 +75,8 @@ def test_mails_are_read_without_quotes_signatures_and_attachments(tmp_path: Path
 
 
 ANDROID = """12/03/2023, 18:22 - Messages are encrypted.
+12/03/2023, 18:22 - Ann changed the subject to "Trip: Rome"
+12/03/2023, 18:22 - Ann changed the subject from \u201cTrip: Rome\u201d to \u201cTrip: Bari\u201d
 3/12/23, 6:22\u202fPM - Ann: Hi: you
 and you
 12/03/2023, 18:23 - Bob: <Media omitted>
@@ -152,15 +154,14 @@ def test_the_sender_is_part_of_what_the_cache_keeps(tmp_path: Path) -> None:
     ("name", "content", "message"),
     [
         ("a.mbox", "", "must hold messages, but none is found"),
-        ("_chat.txt", "plain text\n", "must hold messages, but none is found"),
         ("a.mbox", "hello\n", "must be an mbox, whose mails begin with a line `From `"),
-        ("a.json", '{"a": 1}', "must be a chat that Telegram, Discord or Slack exported"),
+        ("a.json", '{"a": 1}', "must be a list of records or a chat that Telegram, Discord or Slack exported"),
         (
             "a.json",
             '{"text": "a"}\n{"text": "b"}\n',
             r"because its name ends in .json, .* rename it to .txt .* to .jsonl",
         ),
-        ("a.json", '[{"user": "Ann", "text": [{"no": 1}]}]', "must be a chat that"),
+        ("a.json", '[{"user": "Ann", "text": [{"no": 1}]}]', "must be a list of records or a chat that"),
     ],
 )
 def test_other_files_are_refused(name: str, content: str, message: str, tmp_path: Path) -> None:
@@ -168,6 +169,20 @@ def test_other_files_are_refused(name: str, content: str, message: str, tmp_path
     path.write_text(content, encoding="utf-8")
     with pytest.raises(TextError, match=message):
         texts(path)
+
+
+@pytest.mark.parametrize("name", ["_chat.txt", "whatsapp-novel.txt"])
+def test_a_plain_text_named_like_a_chat_is_read_as_it_is(name: str, tmp_path: Path) -> None:
+    (tmp_path / name).write_text("plain text\n", encoding="utf-8")
+    assert texts(tmp_path / name) == ["plain text"]
+
+
+@pytest.mark.parametrize("field", ["body", "text"])
+def test_a_list_of_records_in_json_has_fields(field: str, tmp_path: Path) -> None:
+    path = tmp_path / "records.json"
+    path.write_text(json.dumps([{field: "one", "id": 1}, {field: "two", "id": 2}]), encoding="utf-8")
+    documents = TextFile(path, TextOptions(field=field)).documents("line")
+    assert [text for _, text in documents] == ["one", "two"]
 
 
 @pytest.mark.parametrize("name", ["a.txt", "a.jsonl", "a.csv"])

@@ -1,19 +1,22 @@
 import errno
-import json
 import tracemalloc
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from nextword.errors import StorageError, TextError
 from nextword.text.options import DEFAULT_OPTIONS, TextOptions
 from nextword.text.reading.lines import split_lines
 from nextword.text.reading.reader import TextRange
 from nextword.text.sources import plain
+from nextword.text.sources.documents import Document
 from nextword.text.sources.files import TextFile, rows_of
-from nextword.text.sources.plain import gathered_rows, plain_range, write_joined
+from nextword.text.sources.find import resolve_source
+from nextword.text.sources.plain import ArrangementCounts, plain_files, plain_rows, write_arranged
 from support.packing import PACK
 
 JOINED = b"one\n\ntwo\n\nthree\n\nfour\n"
@@ -24,11 +27,15 @@ def bytes_of(part: TextRange) -> bytes:
 
 
 def range_of(path: Path, cache: Path, options: TextOptions = DEFAULT_OPTIONS) -> TextRange:
-    return plain_range(TextFile(path, options), cache)
+    return plain_files([TextFile(path, options)], options, cache, shown=str(path)).ranges["all"]
+
+
+def joined_of(files: list[TextFile], cache: Path) -> bytes:
+    return bytes_of(plain_files(files, DEFAULT_OPTIONS, cache, shown="all").ranges["all"])
 
 
 def gathered(text: object, cache: Path) -> Path:
-    return gathered_rows(rows_of(text, DEFAULT_OPTIONS), cache)
+    return plain_rows(rows_of(text, DEFAULT_OPTIONS), cache, shown="rows").ranges["all"].path.parent
 
 
 def test_a_plain_file_is_read_in_its_place(tmp_path: Path) -> None:
@@ -99,61 +106,23 @@ def files(tmp_path: Path) -> list[TextFile]:
     return [TextFile(tmp_path / name, DEFAULT_OPTIONS) for name in contents]
 
 
-def test_a_blank_line_is_between_files_whatever_ends_their_lines(tmp_path: Path) -> None:
-    for end in ("\n", "\r\n", "\r", ""):
-        for name, content in (("a.txt", f"one{end}"), ("b.txt", "two\n")):
-            (tmp_path / name).write_bytes(content.encode())
-        files = [TextFile(tmp_path / name, DEFAULT_OPTIONS) for name in ("a.txt", "b.txt")]
-        write_joined(files, tmp_path / "partial", tmp_path)
-        assert split_lines((tmp_path / "text.txt").read_bytes().decode()) == ["one", "", "two", ""], repr(end)
+@pytest.mark.parametrize("end", ["\n", "\r\n", "\r", ""])
+def test_a_blank_line_is_between_files_whatever_ends_their_lines(tmp_path: Path, end: str) -> None:
+    for name, content in (("a.txt", f"one{end}"), ("b.txt", "two\n")):
+        (tmp_path / name).write_bytes(content.encode())
+    joined = joined_of([TextFile(tmp_path / name, DEFAULT_OPTIONS) for name in ("a.txt", "b.txt")], tmp_path / "cache")
+    assert split_lines(joined.decode()) == ["one", "", "two", ""]
 
 
-@pytest.mark.parametrize("interrupted", [0, 1, 2, 3])
-def test_joining_resumes_with_the_file_that_was_interrupted(
-    tmp_path: Path, files: list[TextFile], interrupted: int, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(plain, "_SAVED_BYTES", 1)
-    partial, read = tmp_path / "partial", list[Path]()
-    checked_blocks = TextFile.checked_blocks
-
-    def reading(most: int) -> Callable[[TextFile], Iterator[bytes]]:
-        def blocks(file: TextFile) -> Iterator[bytes]:
-            if len(read) == most:
-                raise KeyboardInterrupt
-            read.append(file.path)
-            return checked_blocks(file)
-
-        return blocks
-
-    monkeypatch.setattr(TextFile, "checked_blocks", reading(interrupted))
-    with pytest.raises(KeyboardInterrupt):
-        write_joined(files, partial, tmp_path)
-    with (partial / "text").open("ab") as file:
-        file.write(b"half of a fi")  # as a power failure may leave it
-    monkeypatch.setattr(TextFile, "checked_blocks", reading(-1))
-    write_joined(files, partial, tmp_path)
-    assert (tmp_path / "text.txt").read_bytes() == JOINED
-    assert read == [file.path for file in files]
-    assert not partial.exists()
-
-
-@pytest.mark.parametrize("state", [b"", b"{}", json.dumps({"files": 2, "bytes": 10**6, "between": ""}).encode()])
-def test_a_damaged_note_is_not_believed(tmp_path: Path, files: list[TextFile], state: bytes) -> None:
-    partial = tmp_path / "partial"
-    partial.mkdir()
-    (partial / "state.json").write_bytes(state)
-    (partial / "text").write_bytes(b"rest")
-    write_joined(files, partial, tmp_path)
-    assert (tmp_path / "text.txt").read_bytes() == JOINED
+def test_files_of_all_kinds_are_joined(tmp_path: Path, files: list[TextFile]) -> None:
+    assert joined_of(files, tmp_path / "cache") == JOINED
 
 
 def test_what_was_refused_leaves_nothing(tmp_path: Path, files: list[TextFile]) -> None:
     (tmp_path / "d.txt").write_bytes(b"f\xffour")
-    bad = [*files[:3], TextFile(tmp_path / "d.txt", DEFAULT_OPTIONS)]
     with pytest.raises(TextError, match=r"d\.txt`, line 1, byte 1"):
-        write_joined(bad, tmp_path / "partial", tmp_path)
-    assert not (tmp_path / "partial").exists()
-    assert not (tmp_path / "text.txt").exists()
+        joined_of([*files[:3], TextFile(tmp_path / "d.txt", DEFAULT_OPTIONS)], tmp_path / "cache")
+    assert not [path for path in (tmp_path / "cache").iterdir() if path.is_dir()]
 
 
 def test_what_is_in_memory_is_written_once_and_nothing_is_left_over(tmp_path: Path) -> None:
@@ -214,3 +183,76 @@ def test_a_cache_that_cannot_be_written_is_named(tmp_path: Path) -> None:
     (tmp_path / "cache").write_bytes(b"")
     with pytest.raises(StorageError, match=r"cache` must be writable, .*NEXTWORD_CACHE"):
         gathered(["a"], tmp_path / "cache")
+
+
+BY_DOCUMENT = TextOptions(split_by="document", valid_fraction=0.2, test_fraction=0.1)
+
+
+def arranged(
+    folder: Path, texts: list[str], options: TextOptions, *, always_blank: bool = False
+) -> tuple[dict[str, str], ArrangementCounts]:
+    documents = (Document(f"row {number}", text) for number, text in enumerate(texts, start=1))
+    counts = write_arranged(documents, options, folder, always_blank=always_blank)
+    return {path.stem: path.read_text(encoding="utf-8") for path in folder.glob("*.txt")}, counts
+
+
+def lines_of(text: str) -> list[str]:
+    return [line for line in text.split("\n") if line]
+
+
+def test_equal_documents_are_on_one_side_and_the_shares_are_right(tmp_path: Path) -> None:
+    texts = [f"document {number % 2000}" for number in range(6000)]
+    files, counts = arranged(tmp_path, texts, BY_DOCUMENT)
+    sides = {name: set(lines_of(text)) for name, text in files.items()}
+    assert sides.keys() == {"train", "valid", "test"}
+    assert sum(map(len, sides.values())) == 2000  # no document is on two sides
+    assert sum(len(lines_of(text)) for text in files.values()) == 6000
+    assert len(sides["valid"]) == pytest.approx(400, abs=80)
+    assert len(sides["test"]) == pytest.approx(200, abs=60)
+    assert counts.num_kept == {name: len(lines_of(text)) for name, text in files.items()}
+    assert "split by a hash of each of 6,000 documents: train " in counts.describe(BY_DOCUMENT)
+
+
+def test_the_side_of_a_document_does_not_depend_on_the_others(tmp_path: Path) -> None:
+    texts = [f"document {number}" for number in range(300)]
+    (tmp_path / "all").mkdir()
+    (tmp_path / "some").mkdir()
+    everything, _ = arranged(tmp_path / "all", texts, BY_DOCUMENT)
+    some, _ = arranged(tmp_path / "some", texts[::-3], BY_DOCUMENT)
+    for name, text in some.items():
+        assert set(lines_of(text)) <= set(lines_of(everything[name]))
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(texts=st.lists(st.sampled_from(["a", "b", "c d", "a\n", "e\nf", "g\r\nh"]), max_size=12))
+def test_repeated_documents_are_dropped_and_counted(tmp_path: Path, texts: list[str]) -> None:
+    options = TextOptions(deduplicate="documents")
+    files, counts = arranged(tmp_path, texts, options)
+    kept = list(dict.fromkeys(text.replace("\r\n", "\n").removesuffix("\n") for text in texts))
+    assert lines_of(files["text"]) == [line for text in kept for line in text.split("\n")]
+    assert (counts.num_kept, counts.num_repeated) == ({"all": len(kept)}, len(texts) - len(kept))
+
+
+def test_documents_of_plain_text_are_parted_by_blank_lines(tmp_path: Path) -> None:
+    options = TextOptions(deduplicate="documents")
+    files, _ = arranged(tmp_path, ["one", "two", "three\nlines"], options, always_blank=True)
+    assert files["text"] == "one\n\ntwo\n\nthree\nlines\n\n"
+
+
+def test_a_document_that_is_no_text_is_refused_with_its_place(tmp_path: Path) -> None:
+    with pytest.raises(TextError, match="row 2: text must hold no NUL"):
+        arranged(tmp_path, ["one", "t\0wo"], BY_DOCUMENT)
+
+
+HTML_ONLY = b"From bob Mon Mar  3 10:00:00 2024\nFrom: Bob\nContent-Type: text/html\n\n<p>Tea?</p>\n\n"
+
+
+@pytest.mark.parametrize("deduplicate", ["none", "documents"])
+def test_mails_in_html_only_are_counted(tmp_path: Path, deduplicate: str) -> None:
+    path = tmp_path / "sent.mbox"
+    plain = b"From bea Mon Mar  3 10:00:00 2024\nFrom: Bea\n\n" + b"At four, and not at five.\n" * 30 + b"\n"
+    path.write_bytes(HTML_ONLY + plain + HTML_ONLY + plain.replace(b"four", b"six"))
+    options = TextOptions.from_table({"deduplicate": deduplicate})
+    for _ in range(2):
+        source = resolve_source(path, options, cache_dir=tmp_path / "cache")
+        assert source.left == "left out: 2 mails in HTML only"

@@ -1,9 +1,10 @@
 import hashlib
 import io
+import threading
 import zipfile
 from collections.abc import Callable
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -60,11 +61,11 @@ class FakeNetwork:
         self.content = content
         self.asked: list[str] = []
 
-    def __call__(self, url: str, output_file: Any, _: Any) -> None:
+    def __call__(self, url: str) -> bytes:
         self.asked.append(url)
         if url not in self.content:
             raise ConnectionError("no route to host")
-        Path(output_file).write_bytes(self.content[url])
+        return self.content[url]
 
 
 def archive(members: dict[str, bytes]) -> bytes:
@@ -78,7 +79,9 @@ def archive(members: dict[str, bytes]) -> bytes:
 @pytest.fixture
 def files(monkeypatch: pytest.MonkeyPatch) -> FakeNetwork:
     monkeypatch.setitem(samples.DOWNLOADS, "files", Download("https://example.org/", SUMS))
-    return FakeNetwork({f"https://example.org/{name}": content for name, content in FILES.items()})
+    network = FakeNetwork({f"https://example.org/{name}": content for name, content in FILES.items()})
+    monkeypatch.setattr(samples, "_content_of", network)
+    return network
 
 
 @pytest.fixture
@@ -87,7 +90,9 @@ def zipped(monkeypatch: pytest.MonkeyPatch) -> Callable[[bytes], FakeNetwork]:
         url = "https://example.org/all.zip"
         corpus = Download(url, SUMS, folder="all/", archive_digest=hashlib.sha256(content).hexdigest())
         monkeypatch.setitem(samples.DOWNLOADS, "zipped", corpus)
-        return FakeNetwork({url: content})
+        fake = FakeNetwork({url: content})
+        monkeypatch.setattr(samples, "_content_of", fake)
+        return fake
 
     return network
 
@@ -96,21 +101,18 @@ def names(folder: Path) -> list[str]:
     return sorted(path.name for path in folder.iterdir())
 
 
-def test_files_are_downloaded_once_and_then_only_looked_at(
-    files: FakeNetwork, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    folder = fetch("files", tmp_path / "new", files)
-    monkeypatch.setattr(samples, "TemporaryDirectory", None)
-    assert fetch("files", tmp_path / "new", files) == folder
+def test_files_are_downloaded_once_and_then_only_looked_at(files: FakeNetwork, tmp_path: Path) -> None:
+    folder = fetch("files", tmp_path / "new")
+    assert fetch("files", tmp_path / "new") == folder
     assert {name: (folder / name).read_bytes() for name in names(folder)} == FILES
     assert len(files.asked) == 2
 
 
 @pytest.mark.parametrize("damaged", [b"", b"the fir", b"the first\n\n"])
 def test_a_damaged_file_is_downloaded_again_and_no_other(files: FakeNetwork, tmp_path: Path, damaged: bytes) -> None:
-    fetch("files", tmp_path, files)
+    fetch("files", tmp_path)
     (tmp_path / "one.txt").write_bytes(damaged)
-    fetch("files", tmp_path, files)
+    fetch("files", tmp_path)
     assert (tmp_path / "one.txt").read_bytes() == FILES["one.txt"]
     assert files.asked[2:] == ["https://example.org/one.txt"]
 
@@ -118,23 +120,37 @@ def test_a_damaged_file_is_downloaded_again_and_no_other(files: FakeNetwork, tmp
 def test_a_file_with_another_sum_is_not_kept(files: FakeNetwork, tmp_path: Path) -> None:
     files.content["https://example.org/two.txt"] = b"not what was asked for"
     with pytest.raises(TextError, match="must be downloaded, but the download failed"):
-        fetch("files", tmp_path, files)
+        fetch("files", tmp_path)
     assert names(tmp_path) == ["one.txt"]
 
 
-def test_a_download_that_breaks_off_leaves_nothing_that_could_be_read(files: FakeNetwork, tmp_path: Path) -> None:
-    def broken(url: str, output_file: Any, pooch: Any) -> None:
-        Path(output_file).write_bytes(b"the fir")
-        raise ConnectionResetError("reset by peer")
+class Server(BaseHTTPRequestHandler):
+    """Gives `one.txt` whole, and breaks off in the middle of `two.txt`."""
 
-    with pytest.raises(TextError, match="reset by peer"):
-        fetch("files", tmp_path, broken)
-    assert names(tmp_path) == []
+    def do_GET(self) -> None:
+        content = FILES[self.path.strip("/")]
+        self.send_response(200)
+        self.send_header("Content-Length", str(len(content)))
+        self.end_headers()
+        self.wfile.write(content if self.path == "/one.txt" else content[:5])
+
+    def log_message(self, *_arguments: object) -> None:
+        pass
 
 
-def test_offline_the_error_says_what_to_do(tmp_path: Path) -> None:
-    with pytest.raises(TextError, match=r"no route to host.*NEXTWORD_DATA to a folder that holds ptb/ptb\.train\.txt"):
-        fetch("ptb", tmp_path, FakeNetwork({}))
+def test_a_download_that_breaks_off_leaves_nothing_that_could_be_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with ThreadingHTTPServer(("127.0.0.1", 0), Server) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        address = f"http://127.0.0.1:{server.server_port}/"
+        monkeypatch.setitem(samples.DOWNLOADS, "files", Download(address, SUMS))
+        with pytest.raises(TextError, match=r"`two\.txt` is not the expected file"):
+            fetch("files", tmp_path)
+        server.shutdown()
+    assert names(tmp_path) == ["one.txt"]
+    with pytest.raises(TextError, match=r"download failed: .*refused.*NEXTWORD_DATA to a folder that holds files/one"):
+        fetch("files", tmp_path)
 
 
 def test_the_members_of_an_archive_are_taken_out_after_one_download(
@@ -142,7 +158,7 @@ def test_the_members_of_an_archive_are_taken_out_after_one_download(
 ) -> None:
     members = {f"all/{name}": content for name, content in FILES.items()}
     network = zipped(archive(members | {"../outside.txt": b"no", "all/other.txt": b"no"}))
-    fetch("zipped", tmp_path / "inside", network)
+    fetch("zipped", tmp_path / "inside")
     assert names(tmp_path) == ["inside"]
     assert names(tmp_path / "inside") == sorted(FILES)
     assert len(network.asked) == 1
@@ -156,7 +172,8 @@ def test_the_members_of_an_archive_are_taken_out_after_one_download(
 def test_an_archive_without_the_expected_files_is_refused(
     zipped: Callable[[bytes], FakeNetwork], tmp_path: Path, content: bytes
 ) -> None:
+    zipped(content)
     with pytest.raises(TextError, match="`zipped` must be downloaded, but the download failed"):
-        fetch("zipped", tmp_path, zipped(content))
+        fetch("zipped", tmp_path)
     assert "two.txt" not in names(tmp_path)
     assert "all.zip" not in names(tmp_path)

@@ -1,17 +1,16 @@
+import random
+
 import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from nextword.text.options import LineEnds, TokenizerKind
-from nextword.text.tokens.pre_tokens import normalize, pre_tokenizer, slices, tidy
+from nextword.text.tokens.pre_tokens import normalize, pre_tokens, slices, tidy
+from support.library_cuts import library_pre_tokens
 from support.small_tokenizers import WAYS
 
 KINDS: list[TokenizerKind] = ["pretokenized", "word", "subword", "character"]
 TEXT = st.text() | st.text("aZ0_é\u0301 '\u2019\",.-\t\xa0\u3000漢")
-
-
-def pieces(text: str, kind: TokenizerKind) -> list[str]:
-    return [piece for piece, _ in pre_tokenizer(kind).pre_tokenize_str(text)]
 
 
 @pytest.mark.parametrize(
@@ -31,7 +30,7 @@ def pieces(text: str, kind: TokenizerKind) -> list[str]:
     ],
 )
 def test_words_and_punctuation_of_running_text(text: str, expected: list[str]) -> None:
-    assert pieces(text, "word") == expected
+    assert pre_tokens(text, "word") == expected
 
 
 @pytest.mark.parametrize(
@@ -45,31 +44,40 @@ def test_words_and_punctuation_of_running_text(text: str, expected: list[str]) -
     ],
 )
 def test_words_and_rows_of_marks_have_the_space_before_them(text: str, expected: list[str]) -> None:
-    assert pieces(text, "subword") == expected
+    assert pre_tokens(text, "subword") == expected
 
 
 @settings(deadline=None)
 @given(TEXT)
 def test_pieces_of_subwords_make_up_the_text(text: str) -> None:
     segment = tidy(text.replace("\n", " ").replace("\r", " "), "subword")
-    assert "".join(pieces(segment, "subword")) == segment
+    assert "".join(pre_tokens(segment, "subword")) == segment
 
 
 def test_pretokenized_text_is_cut_at_spaces_alone() -> None:
-    assert pieces("<unk> n't $ a\xa0b", "pretokenized") == ["<unk>", "n't", "$", "a\xa0b"]
+    assert pre_tokens("<unk> n't $ a\xa0b", "pretokenized") == ["<unk>", "n't", "$", "a\xa0b"]
 
 
 @settings(deadline=None)
 @given(st.text())
 def test_each_character_is_a_piece(text: str) -> None:
-    assert pieces(text, "character") == list(text)
+    assert pre_tokens(text, "character") == list(text)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_pre_tokens_are_those_of_the_library(kind: TokenizerKind) -> None:
+    draw = random.Random(kind)
+    for number in range(25_000):
+        text = "".join(draw.choices("aabbZ0_é\u0301 ''\u2019\",.-€\xa0漢\U0001f600   ", k=draw.choice([3, 9, 20, 80])))
+        text = tidy(text + draw.choice("a-'") * draw.randrange(60, 200) if number % 99 == 0 else text, kind)
+        assert pre_tokens(text, kind) == library_pre_tokens(text, kind)
 
 
 @settings(deadline=None)
 @given(TEXT)
 def test_pretokenized_pieces_are_those_of_splitting_at_ascii_white_space(text: str) -> None:
     expected = [part.decode("utf-8") for part in text.encode("utf-8").split()]
-    assert pieces(tidy(text.replace("\n", " ").replace("\r", " "), "pretokenized"), "pretokenized") == expected
+    assert pre_tokens(tidy(text.replace("\n", " ").replace("\r", " "), "pretokenized"), "pretokenized") == expected
 
 
 @settings(deadline=None)
@@ -83,7 +91,9 @@ def test_tidy_running_text_has_the_words_of_split_and_single_spaces(text: str) -
 def test_slices_have_the_pieces_of_the_whole(text: str, kind: TokenizerKind, size: int) -> None:
     assume(kind != "pretokenized" or "\n" not in text)  # its segments are lines
     segment = tidy(text, kind)
-    assert [piece for part in slices(segment, kind, size) for piece in pieces(part, kind)] == pieces(segment, kind)
+    assert [piece for part in slices(segment, kind, size) for piece in pre_tokens(part, kind)] == pre_tokens(
+        segment, kind
+    )
 
 
 @pytest.mark.parametrize(("kind", "longest"), [("pretokenized", 14), ("word", 14), ("subword", 14), ("character", 10)])

@@ -1,3 +1,4 @@
+import random
 from collections import Counter
 
 import pytest
@@ -5,9 +6,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from nextword.text.tokens import subwords
-from nextword.text.tokens.subwords import subword_engine, subword_vocabulary
+from nextword.text.tokens.pre_tokens import tidy
+from nextword.text.tokens.subwords import SubwordCutter, subword_vocabulary
 from nextword.text.tokens.tokenizer import Tokenizer
-from nextword.text.tokens.vocabulary import Vocabulary
+from nextword.text.tokens.vocabulary import END, UNKNOWN, Vocabulary
+from support.library_cuts import library_subwords
 from support.small_tokenizers import count_pieces
 
 LINES = ["low lower lowest", "new newer newest", "wide wider widest"] * 5
@@ -20,7 +23,8 @@ def built(lines: list[str], *, minimum_count: int = 1, maximum_size: int | None 
 
 
 def cut(vocabulary: Vocabulary, text: str) -> list[str]:
-    return subword_engine(vocabulary).encode(text).tokens
+    tokens = SubwordCutter(vocabulary).cut(text)
+    return [vocabulary.token_of(token_id) for _, token_id in tokens]
 
 
 def longest_match(tokens: set[str], piece: str) -> list[str]:
@@ -30,6 +34,21 @@ def longest_match(tokens: set[str], piece: str) -> list[str]:
         found.append(next(piece[:length] for length in range(len(piece), 0, -1) if piece[:length] in tokens))
         piece = piece[len(found[-1]) :]
     return found
+
+
+def test_tokens_are_those_of_the_library() -> None:
+    draw = random.Random(0)
+    letters = "ababé\u0301漢-].^,'\u2019\"  _7€\U0001f600(\\\\"
+    for _ in range(200):
+        known = draw.choices(letters, k=draw.choice([3, 8, 25]))
+        longer = {"".join(draw.choices(known, k=draw.randrange(2, 6))) for _ in range(draw.choice([2, 10, 40]))}
+        vocabulary = Vocabulary(tuple(sorted({UNKNOWN, END, *known, *longer})))
+        library, cutter = library_subwords(vocabulary), SubwordCutter(vocabulary)
+        for _ in range(500):
+            text = tidy("".join(draw.choices(letters, k=draw.choice([3, 8, 20, 90]))), "subword")
+            expected = library.encode(text, add_special_tokens=False)
+            written = [text[start:stop] for start, stop in expected.offsets]
+            assert cutter.cut(text) == list(zip(written, expected.ids, strict=True))
 
 
 def test_what_words_have_in_common_becomes_a_token() -> None:

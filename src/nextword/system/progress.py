@@ -27,6 +27,11 @@ class ReadingProgress(NamedTuple):
         """What is done, and all of it, in megabytes."""
         return self.done // _MEGABYTE, None if self.total is None else self.total // _MEGABYTE
 
+    @property
+    def is_waiting(self) -> bool:
+        """Whether nothing is done here, because another process does it."""
+        return self.total == 0
+
 
 Receiver = Callable[[ReadingProgress], object]
 
@@ -41,6 +46,12 @@ def reporting_to(receiver: Receiver | None) -> Iterator[None]:
         yield
     finally:
         _receiver.reset(token)
+
+
+def report_waiting(doing: str) -> None:
+    """Report at once that another process does the work."""
+    if receiver := _receiver.get():
+        receiver(ReadingProgress(doing, 0, 0))
 
 
 class Task:
@@ -76,8 +87,10 @@ class ReadingLines:
         self._printed = time.monotonic()
 
     def report(self, progress: ReadingProgress) -> None:
-        """Print a line if it is time for one."""
-        if time.monotonic() - self._printed >= _SECONDS_OF_A_LINE:
+        """Print a line if it is time for one; that of waiting is printed at once."""
+        if progress.is_waiting:
+            self._say(progress.doing)
+        elif time.monotonic() - self._printed >= _SECONDS_OF_A_LINE:
             self._printed = time.monotonic()
             done, total = progress.megabytes
             of_all = "" if total is None else f" of {total:,}"

@@ -27,7 +27,7 @@ LIMITS = {
     "folders at the top": 12,
     "files at the top": 5,
     "lines of the tests": 57_700,
-    "tests, in percent of the package": 125,
+    "tests, in percent of the package": 127,
     "lines of JavaScript, CSS and HTML": 5_191,
     "lines of the benchmarks": 7_734,
     "lines of the scripts": 4_900,

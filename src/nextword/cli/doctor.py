@@ -149,7 +149,7 @@ def _machine(facts: Facts) -> Iterator[tuple[str, str]]:
     if processor.features:
         yield "", ", ".join(name if has else f"no {name}" for name, has in processor.features.items())
     if processor.caches:
-        yield "caches", ", ".join(f"{name} {size / 2**10:,.0f} KiB" for name, size in processor.caches.items())
+        yield "caches", ", ".join(f"{name} {_binary(size)}" for name, size in processor.caches.items())
     quota = capacity.core_quota
     limit = "" if quota is None else f"; a limit of the container allows the time of {quota:g}"
     yield "cores", f"{capacity.cores} of {capacity.machine_cores}{limit}"
@@ -215,3 +215,7 @@ def _show_cache(options: _DoctorOptions) -> None:
 
 def _size(entries: Sequence[CacheEntry]) -> str:
     return f"{sum(entry.num_bytes for entry in entries) / 10**6:,.1f} MB"
+
+
+def _binary(num_bytes: int) -> str:
+    return f"{num_bytes / 2**20:g} MiB" if num_bytes >= 2**20 else f"{num_bytes / 2**10:g} KiB"

@@ -18,7 +18,6 @@ from nextword.cli.evaluation.columns import (
 from nextword.cli.evaluation.reports import copied_report, keystrokes_report, require_plain
 from nextword.cli.options.command import command
 from nextword.cli.options.setting_option import (
-    MODEL,
     JsonOptions,
     Tables,
     argument,
@@ -48,7 +47,7 @@ _NUM_GENERATED = 10_000
 
 @dataclass(frozen=True, kw_only=True)
 class _EvaluateOptions(JsonOptions):
-    arguments: tuple[str, ...] = argument(metavar="RUN_OR_MODEL... [TEXT]", complete=complete_model, meaning=MODEL)
+    arguments: tuple[str, ...] = argument(metavar="RUN_OR_MODEL... [TEXT]", complete=complete_model)
     split: SplitOrAll | None = split_option()
     method: tuple[EvaluatedMethod, ...] = option(
         (),

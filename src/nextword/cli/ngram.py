@@ -52,7 +52,7 @@ _SHORT = (
 
 @dataclass(frozen=True, kw_only=True)
 class _NgramOptions(JsonOptions):
-    text: str = argument(complete=complete_text, meaning="a file, a folder, or a sample such as austen")
+    text: str = argument(complete=complete_text)
     order: int = option(5, help="Length of the longest n-grams.", at_least=1, at_most=_LONGEST)
     arpa: Path | None = option(
         None, help="Write the model as an ARPA file, gzipped if FILE ends in .gz.", type=OutputFile()

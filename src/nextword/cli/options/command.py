@@ -70,7 +70,6 @@ class Command(click.Command):
     are on the command line as `given`: tables by group.
     """
 
-    allow_extra_args = True  # for an error of our own in `parse_args`
     examples: tuple[str, ...] = ()  # command lines that the help opens with
     own: type[CommandOptions] | None = None  # the class of its options
     # The settings that `--help` shows, by name, while `--help-all` shows all; `None` if both are one.
@@ -79,21 +78,6 @@ class Command(click.Command):
     variables: Mapping[str, str] = MappingProxyType({})  # environment variables for `--help-all`, with their meaning
     # Returns what settings are if they are not given, by name; their own defaults otherwise.
     defaults: Callable[[click.Context], dict[str, str]] = staticmethod(lambda _context: {})
-
-    @override
-    def parse_args(self, context: click.Context, args: list[str]) -> list[str]:
-        try:
-            rest = super().parse_args(context, args)
-        except click.BadOptionUsage as error:
-            error.ctx = context  # of which click's parser knows nothing
-            raise
-        if rest and not context.resilient_parsing:
-            raise click.UsageError(
-                f"`{context.command_path}` takes no further arguments, but got `{' '.join(rest)}`; leave that out, or "
-                "put a text with spaces in quotes",
-                context,
-            )
-        return rest
 
     @override
     def invoke(self, context: click.Context) -> Any:

@@ -23,7 +23,6 @@ from nextword.settings import Settings, setting
 Tables = dict[str, dict[str, Any]]
 Complete = Callable[[click.Context, click.Parameter, str], list[CompletionItem]]
 
-MODEL = "the directory of a run or a model, or the sample model austen"
 _BAD_BYTES = "Refuse bytes that are not UTF-8 and NULs, or replace them with U+FFFD."
 
 
@@ -74,18 +73,15 @@ class JsonOptions(CommandOptions):
         click.echo(json.dumps(table, allow_nan=False) if self.as_json else text)
 
 
-def argument(
-    default: Any = dataclasses.MISSING, *, meaning: str = "", complete: Complete | None = None, **declared: Any
-) -> Any:
+def argument(default: Any = dataclasses.MISSING, *, complete: Complete | None = None, **declared: Any) -> Any:
     """Return the field of an argument.
 
     Args:
         default: Its value if it is not given; it must be given if this is left out.
-        meaning: What it must be, for the error that it is missing.
         complete: Completes it in a shell.
         declared: What else `click.Argument` takes, such as `type` and `metavar`.
     """
-    own = {"meaning": meaning, "may_be_empty": default == (), "declared": {**declared, "shell_complete": complete}}
+    own = {"is_argument": True, "may_be_empty": default == (), "declared": {**declared, "shell_complete": complete}}
     return dataclasses.field(default=default, metadata=own)
 
 
@@ -93,12 +89,6 @@ class Option(click.Option):
     """A flag of one command."""
 
     is_rare = False  # whether the short help leaves it out
-
-
-class Argument(click.Argument):
-    """An argument of one command."""
-
-    meaning = ""  # what it must be, for the error that it is missing
 
 
 class SettingOption(click.Option):
@@ -136,7 +126,7 @@ def parameters_of(kind: type[Settings], without: Sequence[str] = ()) -> Iterator
 
 
 def _is_flag(field: dataclasses.Field[Any]) -> bool:
-    return "meaning" not in field.metadata
+    return "is_argument" not in field.metadata
 
 
 def _own_option(field: dataclasses.Field[Any], hint: Any) -> Option:
@@ -150,10 +140,8 @@ def _own_option(field: dataclasses.Field[Any], hint: Any) -> Option:
     return made
 
 
-def _own_argument(field: dataclasses.Field[Any], hint: Any) -> Argument:
-    made = Argument([field.name], nargs=-1 if _is_many(hint) else 1, **_declared(field, hint))
-    made.meaning = field.metadata["meaning"]
-    return made
+def _own_argument(field: dataclasses.Field[Any], hint: Any) -> click.Argument:
+    return click.Argument([field.name], nargs=-1 if _is_many(hint) else 1, **_declared(field, hint))
 
 
 def _declared(field: dataclasses.Field[Any], hint: Any) -> dict[str, Any]:

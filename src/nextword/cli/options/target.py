@@ -13,7 +13,6 @@ from nextword.bundle.origin import Origin, is_model_at
 from nextword.bundle.samples import SAMPLE_MODELS, sample_model_path
 from nextword.bundle.store import identity_of
 from nextword.cli.options.setting_option import (
-    MODEL,
     JsonOptions,
     argument,
     bad_bytes_of_splits_option,
@@ -69,7 +68,7 @@ def complete_directory(_context: click.Context, _parameter: click.Parameter, typ
 
 def run_or_model_argument() -> Any:
     """Return the field of RUN_OR_MODEL, a path."""
-    return argument(meaning=MODEL, type=_RunOrModel(), complete=complete_model)
+    return argument(type=_RunOrModel(), complete=complete_model)
 
 
 def split_option() -> Any:

@@ -93,20 +93,6 @@ def test_an_error_is_colored_unless_colors_are_off(monkeypatch: pytest.MonkeyPat
     assert ESCAPE not in mistake("--no-color", "nowhere")
 
 
-@pytest.mark.parametrize(
-    ("arguments", "message"),
-    [
-        (["suggest"], "RUN_OR_MODEL must be given: the directory of a run or a model, or the sample model austen"),
-        (["ngram"], "TEXT must be given: a file, a folder, or a sample such as austen"),
-        (["generate", "model", "--max-token", "3"], "`--max-token` is not an option of `nextword generate`"),
-    ],
-)
-def test_what_is_missing_is_explained(arguments: list[str], message: str, mistake: Command) -> None:
-    first, second = mistake(*arguments).splitlines()
-    assert message in first
-    assert second in ("hint: did you mean `--max-tokens`?", f"hint: see `nextword {arguments[0]} --help`")
-
-
 def test_the_shell_completes() -> None:
     environment = {**os.environ, "_NEXTWORD_COMPLETE": "bash_complete"}
     command = [sys.executable, "-c", COMPLETED, json.dumps([*COMPLETIONS])]

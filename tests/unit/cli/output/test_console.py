@@ -6,8 +6,8 @@ import pytest
 
 from nextword.cli.output import console
 from nextword.cli.output.console import Console, reading_progress
+from nextword.system import progress as text_progress
 from nextword.system.progress import reported
-from nextword.text.reading import progress as text_progress
 from support.commands import Captured
 
 BLOCKS = [bytes(10**6)] * 3

@@ -21,8 +21,8 @@ from nextword.model.presets import DEFAULT_PRESET
 from nextword.text.corpus import Corpus
 from nextword.text.sources.find import TextLike
 from nextword.text.tokens.tokenizer import Tokenizer
-from nextword.training import require_framework
-from nextword.training.base import Base, base_of, read_start
+from nextword.training import distributed
+from nextword.training.base import Base, base_of
 from nextword.training.config import RunConfig, Tables, merge_tables, tables_of
 from nextword.training.context import RunContext
 from nextword.training.report.history import TrainingHistory
@@ -94,23 +94,20 @@ def train(
         directory.require_writable()
         if former is not None:
             config.require_kept_by(former)
-        settled, opened_base = (former, None) if former else base_of(config, _opened(base))
-        start = read_start(directory) if former else None
-        tokens = {"tokenizer": start.tokenizer} if start else {}
-        tokens |= {"base": opened_base.bundle.tokenizer} if opened_base else {}
-        corpus = _corpus(text, given, settled, context, **tokens)
-        require_framework()  # errors in the arguments come before it is loaded
-        if model is not None:
-            _require_vocabulary(model, corpus)
+        opened_base = None if former else base_of(config, _opened(base))[1]
+        if isinstance(text, Corpus):
+            _require_as_read(text, given, opened_base.bundle.tokenizer if opened_base else None)
         if former is not None:
-            opened = Run.open(directory.root, context, text=corpus, model=model)
+            opened = Run.open(directory.root, context, text=text, model=model)
         else:
-            opened = Run.begin(config, corpus, directory.root, context, model=model, base=opened_base, began=began)
+            opened = Run.begin(config, text, directory.root, context, model=model, base=opened_base, began=began)
         with opened as trained:
+            if model is not None:
+                _require_vocabulary(model, trained.text)
             trained.train()
             finished = trained.finish(write=run is not None)
         context.say(f"{finished.bundle.name}: {summary_of(finished.metrics)}")
-        if run is not None:
+        if run is not None and not distributed.process_id():
             export_run(directory, context.detail)
         history = TrainingHistory(finished.progress.records, finished.progress.points)
         return TrainedModel.of(start_engine(finished.bundle), history, None if run is None else directory.root)
@@ -128,13 +125,9 @@ def _opened(base: TrainedModel | str | Path | None) -> Base | None:
     return Base(base.bundle) if isinstance(base, TrainedModel) and base.run is None else None
 
 
-def _corpus(
-    text: TextLike | Corpus, given: Tables, config: RunConfig, context: RunContext, **tokens: Tokenizer
-) -> Corpus:
-    """Return the text of a run; a corpus stays as it was read, and no setting may differ from that."""
-    if not isinstance(text, Corpus):
-        return context.read_corpus(text, config.text, **tokens)
-    if (base := tokens.get("base")) is not None:
+def _require_as_read(text: Corpus, given: Tables, base: Tokenizer | None) -> None:
+    """Raise `SettingError` unless a corpus was read as the settings say, and has the tokens of the base."""
+    if base is not None:
         own, most = text.tokenizer, text.options.maximum_vocabulary
         is_full = most is not None and own.vocabulary_size >= most  # then words of the base were dropped
         if own.kind != base.kind or not (is_full or {*base.vocabulary.tokens} <= {*own.vocabulary.tokens}):
@@ -148,7 +141,6 @@ def _corpus(
             raise SettingError(
                 f"`{name}` must be {read.get(name)}, as the corpus was read, but is {value}; give it to `Corpus.load`"
             )
-    return text
 
 
 @contextmanager

@@ -6,7 +6,7 @@ import os
 import shlex
 import tempfile
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -141,6 +141,7 @@ def run_lock(root: Path) -> Iterator[None]:
     """
     from filelock import FileLock, Timeout  # here, because the import takes 15 ms and reading a model needs no lock
 
+    is_new = not root.exists()
     lock = FileLock(root / _LOCK, timeout=_PATIENCE, thread_local=False)
     with disk_errors(root, "locked"):
         make_directory(root)
@@ -154,7 +155,12 @@ def run_lock(root: Path) -> Iterator[None]:
         write_file(root / _LOCK_OWNER, f"{os.getpid()}\n".encode())
         yield
     finally:
+        if is_new and not RunDirectory(root).is_run:  # nothing was begun, so nothing is left
+            (root / _LOCK_OWNER).unlink(missing_ok=True)
         lock.release()
+        if is_new:
+            with suppress(OSError):  # it holds something
+                root.rmdir()
 
 
 def is_in_use(root: Path) -> bool:

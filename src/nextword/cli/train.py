@@ -37,7 +37,7 @@ from nextword.errors import SettingError, TrainingDivergedError, TrainingInterru
 from nextword.export.options import export_run
 from nextword.model.presets import DEFAULT_PRESET
 from nextword.text.sources.names import run_name
-from nextword.training import require_framework
+from nextword.training import distributed, require_framework
 from nextword.training.base import base_of
 from nextword.training.config import RunConfig
 from nextword.training.context import RunContext
@@ -157,8 +157,10 @@ class _Watched:
         self._verbosity = invocation().verbosity
         self._console = Console(**form, stderr=options.as_json, quiet=self._verbosity < 0)
         self._options = options
-        has_bar = self._verbosity >= 0  # a bar would take warnings to the quiet console
-        self._bar = partial(ProgressBar, live=has_bar)
+
+    def _bar(self) -> ProgressBar:
+        # To the quiet console a bar would take warnings too; of several processes, one shows its bar.
+        return ProgressBar(self._console, live=self._verbosity >= 0 and not distributed.process_id())
 
     def context(self, **observers: Any) -> RunContext:
         say = partial(self._console.print, markup=False)
@@ -179,13 +181,14 @@ class _Watched:
     ) -> None:
         try:
             loggers = _loggers(self._options, directory.root)
-            with self._bar(self._console) as bar:
+            with distributed.together(), self._bar() as bar:
                 context = self.context(observer=bar, reading=bar.on_reading, callbacks=loggers)
                 with opened(context) as run:
                     if to_end:
                         run.train()
                     finished = run.finish()
-                export_run(directory, context.detail)
+                if not distributed.process_id():
+                    export_run(directory, context.detail)
         except TrainingInterrupted as stop:
             click.echo(f"{stop}; {_how_to_resume(directory)}", err=True)
             raise
@@ -200,7 +203,8 @@ class _Watched:
             raise
         except TrainingDivergedError as error:
             raise TrainingDivergedError(f"{error} (run: {directory.root})") from error
-        self._print(directory, finished.metrics, finished.to_table())
+        if not distributed.process_id():
+            self._print(directory, finished.metrics, finished.to_table())
 
     def show_finished(self, directory: RunDirectory) -> None:
         self._console.print(f"{directory.root} is finished already; nothing is trained", markup=False)

@@ -111,17 +111,19 @@ class Interruption:
     signal acts at once.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, *, only_between_rounds: bool = False) -> None:
         self.signal_number: int | None = None
+        self.only_between_rounds = only_between_rounds
 
     def raise_if_requested(self) -> None:
         """Raise `TrainingInterrupted` if a signal came."""
-        if self.signal_number is not None:
+        if self.signal_number is not None and not self.only_between_rounds:
             raise TrainingInterrupted(self.signal_number)
 
-    def raise_between_rounds(self) -> None:
-        """Raise `TrainingInterrupted` if a signal came; called at the beginning of a round."""
-        self.raise_if_requested()
+    def raise_between_rounds(self, signal_number: int) -> None:
+        """Raise `TrainingInterrupted` if the number is that of a signal, and not 0."""
+        if signal_number:
+            raise TrainingInterrupted(signal_number)
 
     @contextmanager
     def listening(self, signals: tuple[int, ...] = (signal.SIGINT, signal.SIGTERM)) -> Iterator[None]:
@@ -137,7 +139,8 @@ class Interruption:
                 signal.signal(number, handler)
 
         for number in signals:
-            former[number] = signal.signal(number, remember)
+            if signal.getsignal(number) is not None:  # else it is the handler of C code, which Python cannot restore
+                former[number] = signal.signal(number, remember)
         try:
             yield
         finally:

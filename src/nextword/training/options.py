@@ -119,6 +119,12 @@ class TrainingOptions(Settings):
     compute_dtype: ComputeDtype = setting(
         "auto", help="Precision of matrix products. auto: the faster one on this processor.", task="length"
     )
+    sync_every: int = setting(
+        1,
+        help="With several processes: 1 exchanges the gradients at each step, N averages the weights every N steps.",
+        at_least=1,
+        task="length",
+    )
     seed: int = setting(0, help="Seed for initial weights and dropout.", at_least=0, at_most=2**31 - 1, task="length")
 
     def __post_init__(self) -> None:

@@ -4,10 +4,13 @@ import math
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import replace
+from dataclasses import asdict, replace
 from typing import Any
 
+import numpy as np
+
 from nextword.errors import CheckpointError, TrainingDivergedError, TrainingInterrupted, counted
+from nextword.training import distributed
 from nextword.training.checkpoint_store import CheckpointStore
 from nextword.training.context import Interruption, RunContext
 from nextword.training.progress import RoundRecord, TrainingPoint, TrainingProgress
@@ -46,7 +49,7 @@ class TrainingRun:
         self.step = step
         self.plan = step.plan
         self.progress = TrainingProgress(seconds_before=seconds_before)
-        self.interruption = Interruption()
+        self.interruption = Interruption(only_between_rounds=distributed.num_processes() > 1)
         self._options = step.options
         self._store = store
         self._log = log
@@ -66,12 +69,12 @@ class TrainingRun:
 
     def save_start(self) -> None:
         """Save a checkpoint before the first step, from which a run with weights of the user's resumes."""
-        if self._store.newest() is None:
-            self._store.save(0, self.step.capture(), self._state())
+        if distributed.checkpoint_of(self._store.newest) is None:
+            self._save()
 
     def validate_start(self) -> None:
         """Validate the weights before the first step, which count as the best so far, and save them."""
-        if self._store.newest() is not None:
+        if distributed.checkpoint_of(self._store.newest) is not None:
             return
         self._observer.on_validation()
         validated = self.step.validate(self._callbacks)
@@ -82,7 +85,7 @@ class TrainingRun:
             start_perplexity=validated.perplexity,
             finished=not self.plan.total_steps,
         )
-        self._store.save(0, self.step.capture(), self._state(), best=True)
+        self._save(best=True)
 
     def run(self, *, to_end: bool = True) -> TrainingProgress:
         """Train to the end, unless a run is ended where it is, and load the best weights into the model.
@@ -101,7 +104,7 @@ class TrainingRun:
         self._counted_until = time.monotonic()
         self._callbacks.begin()
         while not self.progress.finished:
-            self.interruption.raise_between_rounds()
+            self._stop_if_signaled()
             # plan
             steps = self.plan.steps_after(self.progress.steps)
             # round: one epoch of Keras's fit over the round's windows
@@ -110,26 +113,29 @@ class TrainingRun:
             if trained.num_steps < steps:
                 self._discard_round()
                 break
+            # exchange: the weights of several processes become one
+            if self._options.sync_every > 1:
+                distributed.average(self.step.stream)
             # validate: the weights, or the weight averages if there are any
             self._observer.on_validation()
             with self._loss_named():
                 validated = self.step.validate(self._callbacks)
             self._end_round_of_callbacks(trained, validated)
             # decide
-            record = self._record(trained, validated)
+            record = RoundRecord(**distributed.agreed(asdict(self._record(trained, validated))))
             self._require_finite("training", record.train_perplexity, record.step)
             self._require_finite("validation", record.valid_perplexity, record.step)
             self.plan = self.plan.after((*self.progress.records, record))
             self.progress = self.progress.after_round(record, self._options, self.plan.total_steps, points)
             self.step.end_round(self.plan, self.progress)
             # save, log, then report
-            self._store.save(self.progress.steps, self.step.capture(), self._state(), best=self.progress.latest_is_best)
+            self._save(best=self.progress.latest_is_best)
             self._log(self.progress)
             self._observer.on_round(record, self.plan, self.progress)
-            if self.step.stream.stop_training:  # set by a user callback
+            if distributed.agreed(bool(self.step.stream.stop_training)):  # set by a user callback
                 break
         self._callbacks.end()
-        self.interruption.raise_between_rounds()
+        self._stop_if_signaled()
 
     @contextmanager
     def _loss_named(self) -> Iterator[None]:
@@ -154,7 +160,7 @@ class TrainingRun:
         if not self.progress.has_weights:
             raise CheckpointError("a run must have at least one finished round to be ended, but has none; resume it")
         if not self.progress.latest_is_best:
-            best = self._store.best()
+            best = distributed.checkpoint_of(self._store.best)
             if best is None:
                 self._warn("the best checkpoint is damaged; the model keeps the newest weights")
             else:
@@ -181,7 +187,8 @@ class TrainingRun:
 
     def _report(self, steps: int, perplexity: float, steps_per_second: float) -> None:
         step = self.progress.steps + steps
-        self._require_finite("training", perplexity, step)
+        if distributed.num_processes() == 1:  # several find it together, at the end of the round
+            self._require_finite("training", perplexity, step)
         self._observer.on_step(step, perplexity, steps_per_second * self.step.words_per_step)
 
     def _end_round_of_callbacks(self, trained: TrainingMetrics, validated: ValidationMetrics) -> None:
@@ -219,17 +226,33 @@ class TrainingRun:
                 "train again with a lower `learning_rate` or a smaller `clip_norm`"
             )
 
+    def _stop_if_signaled(self) -> None:
+        """Stop at a signal; of several processes, all stop if it reached one."""
+        signals = distributed.gathered(np.array([self.interruption.signal_number or 0]))
+        self.interruption.raise_between_rounds(int(signals.max()))
+
+    def _save(self, *, best: bool = False) -> None:
+        arrays = self.step.capture()
+        if not distributed.process_id():
+            self._store.save(self.progress.steps, arrays, self._state(), best=best)
+
     def _state(self) -> dict[str, Any]:
         return {
             "progress": self.progress.to_table(),
             "planned_steps": list(self.plan.planned_steps),
             "fingerprint": fingerprint(),
+            "processes": distributed.num_processes(),
         }
 
     def _resume(self) -> None:
-        checkpoint = self._store.newest()
+        checkpoint = distributed.checkpoint_of(self._store.newest)
         if checkpoint is None:
             return
+        began, come = checkpoint.state.get("processes", 1), distributed.num_processes()
+        if come != began:
+            raise CheckpointError(
+                f"a run must be resumed by as many processes as began it, {began}, but is by {come}; start {began}"
+            )
         progress = TrainingProgress.from_table(checkpoint.state["progress"])
         missing = progress.rounds * self.plan.round_steps - checkpoint.step
         if missing != 0 and not (progress.finished and 0 < missing < self.plan.round_steps):
@@ -249,6 +272,6 @@ class TrainingRun:
     def _discard_round(self) -> None:
         """Discard the steps of a round that a user callback stopped."""
         self._warn(f"a callback stopped the run within round {self.progress.rounds + 1}; its steps are discarded")
-        newest = self._store.newest()
+        newest = distributed.checkpoint_of(self._store.newest)
         if newest is not None:
             self.step.restore(newest.arrays)

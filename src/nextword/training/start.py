@@ -16,7 +16,7 @@ from nextword.system.framework import keep_freed_memory, use_compilation_cache
 from nextword.system.sealed_directory import remove_leftovers
 from nextword.text.corpus import Corpus
 from nextword.text.sources.find import TextLike
-from nextword.training import require_framework
+from nextword.training import distributed, require_framework
 from nextword.training.base import Base, base_of, read_start, write_start
 from nextword.training.checkpoint_store import CheckpointStore
 from nextword.training.config import RunConfig
@@ -79,24 +79,25 @@ class Run:
             NextwordError: Text or settings are invalid.
         """
         began = time.monotonic() if began is None else began
-        directory, context, notes = RunDirectory(root), context or RunContext(), list[str]()
-        directory.require_free()
-        directory.require_writable()
-        noting = replace(context, say=notes.append)
-        config, base = base_of(config, base)
-        corpus = noting.load_corpus(text, config.text, base=base.bundle.tokenizer if base else None)
-        require_framework()
-        from nextword.training.planning.budget import plan_time
-        from nextword.training.planning.forecast import Forecast
-        from nextword.training.planning.preparation import prepare_new
-
-        with _locked(directory, context):
+        with distributed.together():
+            directory, context, notes = RunDirectory(root), distributed.quiet(context or RunContext()), list[str]()
             directory.require_free()
-            fit = partial(plan_time, corpus=corpus, began=began, context=noting)
-            prepared = prepare_new(config, corpus, fit, base)
-            run = cls(directory, corpus, context, prepared, model)
-            Forecast.of(prepared, corpus, directory.root).report(context, notes)
-            yield run
+            directory.require_writable()
+            noting = replace(context, say=notes.append)
+            config, base = base_of(config, base)
+            with _locked(directory):
+                directory.require_free()
+                corpus = noting.load_corpus(text, config.text, base=base.bundle.tokenizer if base else None)
+                _require_framework(context)
+                from nextword.training.planning.budget import plan_time
+                from nextword.training.planning.forecast import Forecast
+                from nextword.training.planning.preparation import prepare_new
+
+                fit = partial(plan_time, corpus=corpus, began=began, context=noting)
+                prepared = prepare_new(config, corpus, fit, base)
+                run = cls(directory, corpus, context, prepared, model)
+                Forecast.of(prepared, corpus, directory.root).report(context, notes)
+                yield run
 
     @classmethod
     @contextmanager
@@ -105,7 +106,7 @@ class Run:
         root: Path,
         context: RunContext | None = None,
         *,
-        text: Corpus | None = None,
+        text: TextLike | Corpus | None = None,
         model: "LanguageModel | None" = None,
     ) -> Iterator[Self]:
         """Open a run that has begun, to resume it after its last saved round or to end it.
@@ -120,22 +121,26 @@ class Run:
             CheckpointError: There is no run in `root`, its text has changed, or another process uses it.
             NextwordError: The text cannot be found.
         """
-        directory, context = RunDirectory(root), context or RunContext()
+        directory = RunDirectory(root)
         config = RunConfig.of_run(directory)
         path, sha256 = (_origin(config, name, directory) for name in ("text_path", "text_sha256"))
-        start = read_start(directory) if config.training.base else None
-        tokenizer = start.tokenizer if start else None
-        corpus = replace(context, say=context.detail).load_corpus(text or path, config.text, tokenizer=tokenizer)
-        if sha256 != corpus.sha256:
-            raise CheckpointError(
-                f"a run must be resumed with its original text, but `{corpus.name}` has changed; "
-                "restore it, or train in a new directory"
-            )
-        require_framework()
-        from nextword.training.planning.preparation import prepare_again
+        with distributed.together():
+            context = distributed.quiet(context or RunContext())
+            with _locked(directory):
+                start = read_start(directory) if config.training.base else None
+                reading = replace(context, say=context.detail)
+                corpus = reading.load_corpus(
+                    path if text is None else text, config.text, tokenizer=start.tokenizer if start else None
+                )
+                if sha256 != corpus.sha256:
+                    raise CheckpointError(
+                        f"a run must be resumed with its original text, but `{corpus.name}` has changed; "
+                        "restore it, or train in a new directory"
+                    )
+                _require_framework(context)
+                from nextword.training.planning.preparation import prepare_again
 
-        with _locked(directory, context):
-            yield cls(directory, corpus, context, prepare_again(config, corpus, start), model)
+                yield cls(directory, corpus, context, prepare_again(config, corpus, start), model)
 
     @property
     def config(self) -> RunConfig:
@@ -162,7 +167,7 @@ class Run:
         finished = finish_run(
             trained.step.model, self.text, self.config, trained.progress, self.context, self.prepared.start
         )
-        if write:
+        if write and not distributed.process_id():
             finished.write(self.directory, self.config.preset, self.context)
         return finished
 
@@ -180,7 +185,7 @@ class Run:
             seconds_before = initialize_model(model, self.text, self.config.training, store)
         step = prepared.step(model)
         if not self.directory.is_run:  # only now has every part of the run accepted its settings
-            if prepared.start is not None:
+            if prepared.start is not None and not distributed.process_id():
                 write_start(self.directory, prepared.start)
             self._write_config()
         context = self._observed()
@@ -219,6 +224,8 @@ class Run:
 
     def _observed(self) -> RunContext:
         """Return the context of the steps, in which each round draws the curve."""
+        if distributed.process_id():
+            return self.context
         batching = self.config.batching
         self.context.detail(
             f"matrix products in {self.config.training.compute_dtype}; "
@@ -235,19 +242,29 @@ class Run:
             )
 
     def _log(self, progress: TrainingProgress) -> None:
-        write_log(self.directory.root, progress)
+        if not distributed.process_id():
+            write_log(self.directory.root, progress)
 
     def _write_config(self) -> None:
-        write_file(self.directory.config_file, self.config.to_toml().encode())
+        if not distributed.process_id():
+            write_file(self.directory.config_file, self.config.to_toml().encode())
 
 
 @contextmanager
-def _locked(directory: RunDirectory, context: RunContext) -> Iterator[None]:
+def _locked(directory: RunDirectory) -> Iterator[None]:
     """Hold the lock of a run directory, and remove the partial files of a killed process."""
-    use_compilation_cache(cache_root(context.cache_dir))
+    if distributed.process_id():
+        yield
+        return
     with run_lock(directory.root):
         remove_leftovers(directory.root)
         yield
+
+
+def _require_framework(context: RunContext) -> None:
+    """Load the framework only now, so that mistakes in the text are found at once."""
+    require_framework()
+    use_compilation_cache(cache_root(context.cache_dir))
 
 
 def _origin(config: RunConfig, name: str, directory: RunDirectory) -> str:

@@ -94,6 +94,14 @@ def test_the_previous_handlers_are_restored_after_the_block(signaled: bool) -> N
     assert [signal.getsignal(number) for number in SIGNALS] == [raise_caught, raise_caught]
 
 
+def test_the_handler_of_c_code_stays_since_python_cannot_restore_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    before = signal.getsignal(signal.SIGINT)
+    monkeypatch.setattr(signal, "getsignal", lambda _number: None)
+    with Interruption().listening():
+        monkeypatch.undo()
+        assert signal.getsignal(signal.SIGINT) is before
+
+
 def test_another_thread_has_no_signals_to_listen_for() -> None:
     def listen() -> None:
         with Interruption().listening():

@@ -9,6 +9,7 @@ from typing import Any
 import keras
 import pytest
 
+from nextword.bundle import run_directory
 from nextword.bundle.model_card import SplitMetrics, figures_table
 from nextword.bundle.store import read_bundle
 from nextword.errors import CheckpointError, SettingError, TextError
@@ -285,3 +286,16 @@ def test_a_run_on_records_is_resumed_with_its_field_from_its_directory_alone(tmp
     assert table["text"]["field"] == "body"
     again = resume_run(tmp_path / "run", RunContext(warn=lambda _: None), finish=True)
     assert again.metrics == finished.metrics
+
+
+def test_a_directory_in_use_is_refused_before_the_text_is_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(run_directory, "_PATIENCE", 0.0)
+    monkeypatch.setattr(RunContext, "load_corpus", lambda *_, **__: pytest.fail("the text was read"))
+    with run_directory.run_lock(tmp_path / "run"), pytest.raises(CheckpointError, match="is in use by"):
+        start_run(CONFIG, "a text .\n" * 100, tmp_path / "run", RunContext())
+
+
+def test_a_run_whose_text_cannot_be_read_leaves_no_directory(tmp_path: Path) -> None:
+    with pytest.raises(TextError):
+        start_run(CONFIG, str(tmp_path / "missing.txt"), tmp_path / "run", RunContext())
+    assert not (tmp_path / "run").exists()

@@ -2,7 +2,7 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import NamedTuple, override
 
 import numpy as np
 from numpy.typing import NDArray
@@ -47,6 +47,35 @@ class Windows(ABC):
     def relative_lengths(self, num_windows: int) -> NDArray[np.float32] | None:  # noqa: ARG002
         """Return the lengths of the first windows, divided by `num_steps`; `None` if all are 1."""
         return None
+
+
+class PartOfRows(Windows):
+    """One of `count` equal parts of the rows of other windows: number `part`, from 0."""
+
+    def __init__(self, windows: Windows, part: int, count: int) -> None:
+        self.batch_size = windows.batch_size // count
+        self.num_steps, self.steps_per_epoch = windows.num_steps, windows.steps_per_epoch
+        self._windows, self._first = windows, part * self.batch_size
+
+    @property
+    @override
+    def words_per_step(self) -> int:
+        """Number of tokens in a window with all rows."""
+        return self._windows.words_per_step
+
+    @override
+    def window(self, step: int) -> Window:
+        rows = slice(self._first, self._first + self.batch_size)
+        inputs, targets, weights, reset = self._windows.window(step)
+        return Window(inputs[rows], targets[rows], weights[rows], reset[rows])
+
+    @override
+    def order(self, planned_steps: Sequence[int], round_steps: int) -> NDArray[np.int64]:
+        return self._windows.order(planned_steps, round_steps)
+
+    @override
+    def relative_lengths(self, num_windows: int) -> NDArray[np.float32] | None:
+        return self._windows.relative_lengths(num_windows)
 
 
 def require_tokens(num_tokens: int, at_least: int, what: str) -> None:

@@ -2,16 +2,18 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from functools import cache, partial
+from functools import cache
 
 from nextword.bundle.bundle import Bundle
 from nextword.bundle.files import require_storable
+from nextword.errors import SettingError
 from nextword.model.language_model import LanguageModel
 from nextword.model.ops.precision import resolve_compute_dtype
 from nextword.text.batching.streams import make_windows, validation_streams
 from nextword.text.batching.window import Windows
 from nextword.text.corpus import Corpus
 from nextword.text.options import BatchOptions
+from nextword.training import distributed
 from nextword.training.base import Base
 from nextword.training.config import RunConfig
 from nextword.training.plan import Plan
@@ -51,17 +53,19 @@ class Preparation:
     def step(self, model: LanguageModel) -> TrainingStep:
         """Return the compiled step, which trains a model in place."""
         options, text = self.config.training, self.text
-        return TrainingStep(
+        step = TrainingStep(
             model,
             options,
             self.plan,
-            train=self.train,
+            train=distributed.own_rows(self.train),
             valid=self.valid,
             token_counts=token_counts(text) if options.sampled_softmax else None,
             stream_model=stream_model_of(self.teacher),
             unknown_id=text.tokenizer.unknown_id_in(text.valid.report.num_out_of_vocabulary),
             is_anchored=self.start is not None,
         )
+        distributed.average(step.stream)  # vectors from counts depend on the processor
+        return step
 
 
 def prepare_new(config: RunConfig, text: Corpus, fit: Fit, base: Base | None = None) -> Preparation:
@@ -73,13 +77,18 @@ def prepare_new(config: RunConfig, text: Corpus, fit: Fit, base: Base | None = N
         text_path=text.stored_name,
     )
     require_storable(config.model.build(text.tokenizer.vocabulary_size))
+    if distributed.agreed(text.sha256) != text.sha256:
+        raise SettingError("all processes must read the same text, but this one reads another than process 0; copy it")
     windows_of = _windows_of(text)
     windows_of(config.batching)
     teacher = teacher_of(config, text.tokenizer)
     if teacher is not None:
         config = teacher.noted_in(config)
     start = _start_from(base, config, text) if base else None
-    prepared = _prepared(fit(config, windows_of, teacher), text, windows_of, teacher)
+    config = fit(config, windows_of, teacher)
+    if distributed.num_processes() > 1:  # the first one decides
+        config = replace(RunConfig.from_tables(distributed.agreed(config.to_tables())), given=config.given)
+    prepared = _prepared(config, text, windows_of, teacher)
     known = known_words(base.bundle, text.tokenizer, token_counts(text)) if base else ""
     return replace(prepared, start=start, known=known)
 
@@ -97,7 +106,11 @@ def prepare_again(config: RunConfig, text: Corpus, start: Bundle | None = None) 
 
 
 def _windows_of(text: Corpus) -> WindowsOf:
-    return cache(partial(make_windows, text.train.ids, end_id=text.tokenizer.vocabulary.end_id))
+    def windows(batching: BatchOptions) -> Windows:
+        rows = batching.replace(batch_size=batching.batch_size * distributed.num_processes())
+        return make_windows(text.train.ids, rows, end_id=text.tokenizer.vocabulary.end_id)
+
+    return cache(windows)
 
 
 def _prepared(config: RunConfig, text: Corpus, windows_of: WindowsOf, teacher: Teacher | None) -> Preparation:

@@ -122,6 +122,11 @@ class DistilledStreamModel(StreamModel):
 
     @property
     @override
+    def carried_variables(self) -> list[Any]:
+        return [*super().carried_variables, *self.teacher_state.variables]
+
+    @property
+    @override
     def unsaved_variables(self) -> list[Any]:
         """The weights of the teacher, which are in its own bundle."""
         return list(self.teacher.variables)

@@ -11,6 +11,7 @@ from nextword.errors import CheckpointError
 from nextword.model.language_model import LanguageModel
 from nextword.model.recurrent_stack import CarriedState, StackOutputs
 from nextword.system.capacity import count_cores
+from nextword.training import distributed
 from nextword.training.checkpoint_store import Arrays
 from nextword.training.options import TrainingOptions
 from nextword.training.step.candidate_sampler import CandidateSampler
@@ -58,6 +59,9 @@ class StreamModel(keras.Model):
     Source:
         Merity, McCann and Socher (2017) for both regularizations; the temporal one after Krueger and Memisevic (2016).
     """
+
+    steps_alone = 0
+    """Steps since the weights of several processes were averaged."""
 
     unknown_id: int | None = None
     """The id that stands for unknown words, which no prediction gets right."""
@@ -108,8 +112,26 @@ class StreamModel(keras.Model):
         if self.options.loss == "sum_over_time":
             loss = total / ops.shape(y)[0]
         else:
-            loss = total / ops.maximum(ops.sum(weights), 1.0)
+            loss = total / ops.maximum(distributed.mean(ops.sum(weights)), 1.0)
         return loss + self._penalty(outputs) if training else loss
+
+    @override
+    def compute_loss_and_updates(self, trainable_variables: Any, *args: Any, **kwargs: Any) -> Any:
+        """Return the loss of a window and the updates; of several processes, with the mean gradient."""
+        weights = distributed.with_mean_gradients(trainable_variables)
+        return super().compute_loss_and_updates(weights, *args, **kwargs)
+
+    @override
+    def make_train_function(self, force: bool = False) -> None:
+        if distributed.num_processes() == 1:
+            super().make_train_function(force)
+        elif force or getattr(self, "train_function", None) is None:
+            self.train_function: Any = self._make_function(distributed.training_step(self))
+
+    @property
+    def carried_variables(self) -> list[Any]:
+        """Variables with a row for each row of the training windows."""
+        return list(self.train_state.variables)
 
     @property
     def unsaved_variables(self) -> list[Any]:
@@ -140,7 +162,11 @@ class Perplexity(keras.metrics.Mean):
 
 def capture(stream: StreamModel) -> Arrays:
     """Return weights, carried state, seed generators and optimizer of a compiled model."""
-    return {name: ops.convert_to_numpy(variable.value) for name, variable in named_variables(stream).items()}
+    rows = set(map(id, stream.carried_variables))
+    arrays = {
+        name: (ops.convert_to_numpy(each.value), id(each) in rows) for name, each in named_variables(stream).items()
+    }
+    return {name: distributed.gathered(array) if is_carried else array for name, (array, is_carried) in arrays.items()}
 
 
 def restore(stream: StreamModel, arrays: Arrays) -> None:
@@ -149,18 +175,22 @@ def restore(stream: StreamModel, arrays: Arrays) -> None:
     Raises:
         CheckpointError: The arrays belong to another model.
     """
-    variables = named_variables(stream)
+    variables, rows = named_variables(stream), set(map(id, stream.carried_variables))
     for name in sorted(variables.keys() ^ arrays.keys()):
         where = "not in the checkpoint" if name in variables else "not in the model"
         raise CheckpointError(f"the checkpoint must fit the model, but `{name}` is {where}; train in a new directory")
+    own = {
+        name: distributed.own_part(arrays[name]) if id(each) in rows else arrays[name]
+        for name, each in variables.items()
+    }
     for name, variable in variables.items():
-        if tuple(variable.shape) != arrays[name].shape:
+        if tuple(variable.shape) != own[name].shape:
             raise CheckpointError(
-                f"the checkpoint must fit the model, but `{name}` is {arrays[name].shape} in the checkpoint and "
+                f"the checkpoint must fit the model, but `{name}` is {own[name].shape} in the checkpoint and "
                 f"{tuple(variable.shape)} in the model; train in a new directory"
             )
     for name, variable in variables.items():
-        variable.assign(arrays[name])
+        variable.assign(own[name])
 
 
 def fingerprint() -> dict[str, str]:

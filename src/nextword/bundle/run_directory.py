@@ -156,11 +156,11 @@ def run_lock(root: Path) -> Iterator[None]:
         yield
     finally:
         if is_new and not RunDirectory(root).is_run:  # nothing was begun, so nothing is left
-            (root / _LOCK_OWNER).unlink(missing_ok=True)
-        lock.release()
-        if is_new:
-            with suppress(OSError):  # it holds something
+            with suppress(OSError):  # who waits for the lock finds that its file is gone, and makes a new one
+                for name in (_LOCK_OWNER, _LOCK):
+                    (root / name).unlink()
                 root.rmdir()
+        lock.release()
 
 
 def is_in_use(root: Path) -> bool:

@@ -22,10 +22,11 @@ class UserWords:
     """User words with their counts, in the order of their last use.
 
     A forgotten word is not suggested, in any case of its letters, even if it is in the vocabulary. Typing it does not
-    change that; `learn` and `allow` do. If there are more than `maximum` words, the least recently used one is removed.
+    change that; `learn` and `allow` do. All words are kept, unless a `maximum` is given: then the least recently used
+    word makes room for a new one.
 
     Args:
-        maximum: Maximum number of words.
+        maximum: Most words, for a service whose memory is bounded.
 
     Raises:
         SettingError: `maximum` is below 1.
@@ -41,8 +42,9 @@ class UserWords:
         (False, True)
     """
 
-    def __init__(self, *, maximum: int = 10_000) -> None:
-        require_at_least("maximum", maximum, 1)
+    def __init__(self, *, maximum: int | None = None) -> None:
+        if maximum is not None:
+            require_at_least("maximum", maximum, 1)
         self._maximum = maximum
         self._counts: dict[str, int] = {}
         self._forgotten: dict[str, str] = {}  # by their spelling without case
@@ -62,8 +64,7 @@ class UserWords:
             raise SettingError(f"`count` must be between 1 and {_MAX_COUNT:,}, but is {count}; pass the number of uses")
         self.allow(word)
         self._counts[word] = min(self._counts.pop(word, 0) + count, _MAX_COUNT)
-        while len(self._counts) > self._maximum:
-            del self._counts[next(iter(self._counts))]
+        self._make_room(self._counts)
 
     def forget(self, *words: str) -> None:
         """Remove words and do not suggest them until `learn` or `allow`, whether or not they are in the vocabulary."""
@@ -72,8 +73,7 @@ class UserWords:
         for word in filter(_is_showable, words):
             self.allow(word)
             self._forgotten[folded(word)] = word
-        while len(self._forgotten) > self._maximum:
-            del self._forgotten[next(iter(self._forgotten))]
+        self._make_room(self._forgotten)
 
     def allow(self, word: str) -> None:
         """Suggest a forgotten word again, without a use of it."""
@@ -128,7 +128,7 @@ class UserWords:
         write_file(path, data)
 
     @classmethod
-    def load(cls, path: Path, *, maximum: int = 10_000) -> Self:
+    def load(cls, path: Path) -> Self:
         """Read and check a file of `save`.
 
         Raises:
@@ -137,7 +137,7 @@ class UserWords:
         try:
             with path.open("rb") as file:
                 parsed = strict_json.parse(file.read(_MAX_BYTES + 1), max_bytes=_MAX_BYTES)
-            words = cls(maximum=maximum)
+            words = cls()
             words._fill(_table(parsed, {"format": str, "words": list, "forgotten": list}))
         except OSError as error:
             raise StorageError(f"`{path}` cannot be read ({error.strerror or error}); check the path") from error
@@ -159,6 +159,10 @@ class UserWords:
             if word in self._counts or self._forgotten.get(folded(word)) == word:
                 raise ValueError(f"must not name {word!a} twice")
             self.forget(word)
+
+    def _make_room(self, words: dict[str, Any]) -> None:
+        while self._maximum is not None and len(words) > self._maximum:
+            del words[next(iter(words))]
 
     def __contains__(self, word: object) -> bool:
         return word in self._counts

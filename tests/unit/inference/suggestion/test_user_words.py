@@ -26,6 +26,18 @@ def test_the_least_recently_used_word_is_removed() -> None:
     assert [words.is_forgotten(word) for word in "xyz"] == [False, True, True]
 
 
+def test_no_word_is_lost_in_a_file_or_a_merge(tmp_path: Path) -> None:
+    mine, theirs = UserWords(), UserWords()
+    for number in range(12_000):
+        mine.learn(f"mine{number}")
+        theirs.learn(f"theirs{number}")
+    theirs.forget(*(f"bad{number}" for number in range(12_000)))
+    path = tmp_path / "words.json"
+    theirs.save(path)
+    mine.merge(UserWords.load(path))
+    assert (len(mine), len(mine.forgotten)) == (24_000, 12_000)
+
+
 def test_a_forgotten_word_can_be_learned_again() -> None:
     words = UserWords()
     words.learn("teh", 7)
@@ -159,7 +171,7 @@ def test_the_error_for_a_missing_file_says_so(tmp_path: Path) -> None:
 
 
 def test_words_that_exceed_the_file_size_are_not_written(tmp_path: Path) -> None:
-    words = UserWords(maximum=100_000)
+    words = UserWords()
     for number in range(50_000):
         words.learn(f"{'a' * 50}{number}")
     with pytest.raises(StorageError, match="must take at most 4,194,304 bytes"):

@@ -28,7 +28,7 @@ from nextword.errors import TrainingWarning as TrainingWarning
 from nextword.inference.evaluation.comparison import ComparedWord as ComparedWord
 from nextword.inference.evaluation.comparison import ComparedWords as ComparedWords
 from nextword.inference.evaluation.copying import Copying as Copying
-from nextword.inference.evaluation.keystroke_evaluation import KeystrokeEvaluation as KeystrokeEvaluation
+from nextword.inference.evaluation.keystrokes import KeystrokeEvaluation as KeystrokeEvaluation
 from nextword.inference.evaluation.keystrokes import Keystrokes as Keystrokes
 from nextword.inference.evaluation.perplexity import Evaluation as Evaluation
 from nextword.inference.evaluation.significance import Comparison as Comparison
@@ -36,11 +36,11 @@ from nextword.inference.generation.generated_text import GeneratedText as Genera
 from nextword.inference.generation.generator import Request as Request
 from nextword.inference.generation.generator import SearchOptions as SearchOptions
 from nextword.inference.generation.sampling import SamplingOptions as SamplingOptions
-from nextword.inference.scoring.lines import LineScore as LineScore
+from nextword.inference.scoring.line_score import LineScore as LineScore
+from nextword.inference.scoring.line_score import ShownLine as ShownLine
 from nextword.inference.scoring.nearest_words import NearWord as NearWord
-from nextword.inference.scoring.shown_line import ShownLine as ShownLine
 from nextword.inference.suggestion.session import SuggestionSession as SuggestionSession
-from nextword.inference.suggestion.session_options import SessionOptions as SessionOptions
+from nextword.inference.suggestion.suggestion import SessionOptions as SessionOptions
 from nextword.inference.suggestion.suggestion import Suggestion as Suggestion
 from nextword.inference.suggestion.suggestion import Suggestions as Suggestions
 from nextword.inference.suggestion.user_words import UserWords as UserWords

@@ -29,7 +29,8 @@ from nextword.bundle.store import find_model
 from nextword.engine.opening import open_model
 from nextword.engine.text_model import LoadedModel, UsedMethod
 from nextword.errors import BundleError, SettingError, TextError
-from nextword.inference.scoring.lines import LN_10, ScoringOptions, perplexity, score_lines
+from nextword.inference.scoring.line_score import LN_10, perplexity
+from nextword.inference.scoring.lines import ScoringOptions, score_lines
 from nextword.inference.scoring.word_context import END_WORDS, WordContext, WordTokenizer, words_of
 
 _BEGIN = "<s>"

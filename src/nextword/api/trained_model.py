@@ -22,10 +22,10 @@ from nextword.engine.text_model import LoadedModel, UsedMethod
 from nextword.errors import CheckpointError, EvaluationWarning, SettingError, TrainingWarning
 from nextword.inference.evaluation.comparison import ComparedWord, ComparedWords, compare
 from nextword.inference.evaluation.copying import Copying, measure_copying
-from nextword.inference.evaluation.keystroke_evaluation import KeystrokeEvaluation, evaluate_keystrokes
-from nextword.inference.evaluation.method import EvaluatedMethod
+from nextword.inference.evaluation.keystrokes import KeystrokeEvaluation, evaluate_keystrokes
 from nextword.inference.evaluation.perplexity import Evaluation
 from nextword.inference.evaluation.text_evaluation import (
+    EvaluatedMethod,
     Text,
     evaluate_text,
     ids_of,
@@ -36,13 +36,12 @@ from nextword.inference.evaluation.text_evaluation import (
 )
 from nextword.inference.generation.generated_text import GeneratedText
 from nextword.inference.generation.generator import GenerationArguments, Request, generate_texts, stream_text
-from nextword.inference.scoring.lines import LineScore, ScoringOptions, score_lines
+from nextword.inference.scoring.line_score import LineScore, ShownLine
+from nextword.inference.scoring.lines import ScoringOptions, score_lines
 from nextword.inference.scoring.nearest_words import NearWord, nearest_words
-from nextword.inference.scoring.shown_line import ShownLine
 from nextword.inference.suggestion.session import SuggestionSession
 from nextword.inference.suggestion.session import complete as complete_word
-from nextword.inference.suggestion.session_options import SessionOptions
-from nextword.inference.suggestion.suggestion import Suggestions, suggest
+from nextword.inference.suggestion.suggestion import SessionOptions, Suggestions, suggest
 from nextword.inference.suggestion.user_words import UserWords
 from nextword.settings import require_path, require_several, require_text
 from nextword.text.corpus import Corpus

@@ -33,11 +33,10 @@ from nextword.display.table import table_lines
 from nextword.engine.dynamic import DynamicOptions
 from nextword.engine.opening import EngineName
 from nextword.errors import SettingError
-from nextword.inference.evaluation.method import EvaluatedMethod, EvaluatedModel, evaluated_model
 from nextword.inference.evaluation.perplexity import Evaluation
 from nextword.inference.evaluation.perplexity import evaluate as evaluate_engine
 from nextword.inference.evaluation.significance import Comparison, LineScores, Unit, compare_lines, lines_of
-from nextword.inference.evaluation.text_evaluation import with_method
+from nextword.inference.evaluation.text_evaluation import EvaluatedMethod, EvaluatedModel, evaluated_model, with_method
 from nextword.text.options import OnBadBytes
 from nextword.text.sources.names import SplitOrAll
 

@@ -16,8 +16,8 @@ from nextword.cli.options.setting_option import Tables, argument, given_settings
 from nextword.cli.options.target import AnswerOptions
 from nextword.cli.output.messages import say, warn_of_unknown_words
 from nextword.errors import SettingError, printable
-from nextword.inference.scoring.lines import LN_10, LineScore, ScoringOptions, score_lines, shown_tokens
-from nextword.inference.scoring.score_summary import ScoreSummary
+from nextword.inference.scoring.line_score import LN_10, LineScore, ScoreSummary, shown_tokens
+from nextword.inference.scoring.lines import ScoringOptions, score_lines
 from nextword.inference.scoring.words import WordScorer, worst_lines
 from nextword.system.files import replacing, write_file
 from nextword.system.strict_json import finite

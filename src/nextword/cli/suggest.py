@@ -13,8 +13,7 @@ from nextword.cli.options.target import AnswerOptions
 from nextword.cli.output.messages import say
 from nextword.errors import SettingError
 from nextword.inference.suggestion.session import SuggestionSession, with_space
-from nextword.inference.suggestion.session_options import SessionOptions
-from nextword.inference.suggestion.suggestion import Suggestion
+from nextword.inference.suggestion.suggestion import SessionOptions, Suggestion
 from nextword.inference.suggestion.suggestion import suggest as suggest_words
 from nextword.inference.suggestion.user_words import UserWords
 

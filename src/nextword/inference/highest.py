@@ -7,12 +7,7 @@ from numpy.typing import NDArray
 
 
 def highest(values: NDArray[Any], count: int) -> NDArray[np.int64]:
-    """Return the indices of the `count` highest values, ascending.
-
-    Example:
-        >>> highest(np.array([0.2, 0.5, 0.2, 0.3]), 3).tolist()
-        [0, 1, 3]
-    """
+    """Return the indices of the `count` highest values, ascending."""
     size = len(values)
     if count >= size or count <= 0:
         return np.arange(size if count > 0 else 0)

@@ -11,9 +11,8 @@ import pytest
 
 from nextword.api.trained_model import TrainedModel, load
 from nextword.inference.evaluation.comparison import ComparedWord, ComparedWords
-from nextword.inference.evaluation.keystroke_evaluation import KeystrokeEvaluation
-from nextword.inference.scoring.lines import LineScore
-from nextword.inference.scoring.shown_line import ShownLine
+from nextword.inference.evaluation.keystrokes import KeystrokeEvaluation
+from nextword.inference.scoring.line_score import LineScore, ShownLine
 from nextword.inference.suggestion.suggestion import Suggestion, Suggestions
 from nextword.training.report.history import TrainingHistory
 from support.browser import checked_page, headless_chromium

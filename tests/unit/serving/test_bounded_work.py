@@ -15,7 +15,7 @@ from starlette.testclient import TestClient
 
 from nextword.bundle.samples import sample_model_path
 from nextword.inference.suggestion import user_words
-from nextword.inference.suggestion.letter_case import folded
+from nextword.inference.suggestion.lexicon import folded
 from nextword.serving.queue.admission import Turns
 from nextword.serving.settings import ServingSettings
 from support.text_service import austen_service, tiny_model

@@ -13,7 +13,7 @@ from nextword.cli.options.target import open_origin, target_path
 from nextword.cli.output.console import read_split
 from nextword.engine.text_model import LoadedModel
 from nextword.errors import MissingExtraError, SettingError
-from nextword.inference.evaluation.method import EvaluatedMethod
+from nextword.inference.evaluation.text_evaluation import EvaluatedMethod
 from nextword.text.batching.window import TokenIds
 from nextword.text.encoding.token_store import TokenStore
 from nextword.text.options import OnBadBytes

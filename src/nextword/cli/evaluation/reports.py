@@ -11,9 +11,8 @@ from nextword.engine.mixture.kneser_ney import KneserNeyModel, NgramModelEngine
 from nextword.engine.text_model import TextModel
 from nextword.errors import SettingError, TextError, printable
 from nextword.inference.evaluation.copying import Copying, measure_copying
-from nextword.inference.evaluation.keystroke_evaluation import KeystrokeEvaluation, evaluate_keystrokes
-from nextword.inference.evaluation.keystrokes import Keystrokes
-from nextword.inference.evaluation.method import EvaluatedModel
+from nextword.inference.evaluation.keystrokes import KeystrokeEvaluation, Keystrokes, evaluate_keystrokes
+from nextword.inference.evaluation.text_evaluation import EvaluatedModel
 
 KNESER_NEY = "Kneser-Ney"
 _ORDER = 5

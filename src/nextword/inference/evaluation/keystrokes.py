@@ -15,8 +15,19 @@ The rules:
   word, if it is suggested and brings exactly its spaces.
 """
 
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from itertools import islice
 from typing import Any
+
+from nextword.display.table import html_table
+from nextword.engine.text_model import TextModel
+from nextword.errors import EvaluationError
+from nextword.inference.evaluation.ranked_pieces import PieceRanker, PieceRanks, TypedPiece, typed_pieces
+from nextword.inference.suggestion.lexicon import is_lower_cased
+from nextword.inference.suggestion.suggestion import SessionOptions
+from nextword.inference.suggestion.user_words import UserWords
+from nextword.settings import require_at_least
 
 SLOTS = (1, 3, 5)
 """Numbers of suggestions that are shown."""
@@ -142,3 +153,169 @@ class Keystrokes:
 
 def _percent(rate: float | None) -> str:
     return "" if rate is None else f"{rate:.2%}"
+
+
+@dataclass
+class _Typist:
+    """Types a text with `num_slots` suggestions; `has_space` after a piece that was taken, which brings a space."""
+
+    num_slots: int
+    num_keys: int = 0
+    saved_by_next_word: int = 0
+    saved_by_completion: int = 0
+    has_space: bool = False
+
+    def type(self, piece: TypedPiece, ranks: PieceRanks) -> None:
+        can_see = self.has_space or not piece.follows_word
+        if piece.space_before and not self.has_space:
+            self.num_keys += 1
+        self.has_space = False
+        whole = len(piece.text) + piece.space_after
+        if can_see and ranks.fits and self._is_shown(ranks.next_word):
+            self.saved_by_next_word += whole - 1
+            self._take(0)
+            return
+        for num_typed, rank in enumerate(ranks.completions, 1):
+            if self._is_shown(rank):
+                self.saved_by_completion += whole - num_typed - 1
+                self._take(num_typed)
+                return
+        self.num_keys += len(piece.text)
+
+    def end_line(self) -> None:
+        self.num_keys += 1
+        self.has_space = False
+
+    def savings(self) -> SlotSavings:
+        return SlotSavings(self.num_slots, self.num_keys, self.saved_by_next_word, self.saved_by_completion)
+
+    def _is_shown(self, rank: int) -> bool:
+        return 0 < rank <= self.num_slots
+
+    def _take(self, num_typed: int) -> None:
+        self.num_keys += num_typed + 1
+        self.has_space = True
+
+
+@dataclass
+class KeystrokeTally:
+    """Counts the keys of a text, piece by piece."""
+
+    num_keys: int = 0
+    num_words: int = 0
+    num_out_of_vocabulary: int = 0
+    num_keys_out_of_vocabulary: int = 0
+    num_begun_words: int = 0
+    completion_hits: float = 0.0
+    _next_word_hits: list[int] = field(default_factory=lambda: [0] * len(HITS))
+    _typists: list[_Typist] = field(default_factory=lambda: [_Typist(number) for number in SLOTS])
+
+    def add(self, piece: TypedPiece, ranks: PieceRanks, *, is_known: bool) -> None:
+        """Count the next piece of the text."""
+        if piece.is_end:
+            self.num_keys += 1
+            for typist in self._typists:
+                typist.end_line()
+            return
+        self.num_keys += piece.space_before + len(piece.text)
+        for typist in self._typists:
+            typist.type(piece, ranks)
+        if piece.is_word:
+            self._count_word(piece, ranks, is_known=is_known)
+
+    def result(self) -> Keystrokes:
+        """Return the figures of the pieces so far."""
+        return Keystrokes(
+            num_keys=self.num_keys,
+            num_words=self.num_words,
+            num_out_of_vocabulary=self.num_out_of_vocabulary,
+            num_keys_out_of_vocabulary=self.num_keys_out_of_vocabulary,
+            slots=tuple(typist.savings() for typist in self._typists),
+            next_word_hits=tuple(self._next_word_hits),
+            num_begun_words=self.num_begun_words,
+            completion_hits=self.completion_hits,
+        )
+
+    def _count_word(self, piece: TypedPiece, ranks: PieceRanks, *, is_known: bool) -> None:
+        self.num_words += 1
+        if not is_known:
+            self.num_out_of_vocabulary += 1
+            self.num_keys_out_of_vocabulary += len(piece.text)
+        for index, number in enumerate(HITS):
+            self._next_word_hits[index] += 0 < ranks.next_word <= number
+        if len(piece.text) > 1:
+            self.num_begun_words += 1
+            self.completion_hits += completion_rate(ranks.completions)
+
+
+def completion_rate(ranks: Sequence[int]) -> float:
+    r"""Return the probability that a word is among the first three completions of a random prefix of it.
+
+    A prefix of $m$ letters is drawn with a probability proportional to $m$, as kebbie draws it:
+    $\sum_m m \, [0 < r_m \le 3] / \sum_m m$.
+
+    Args:
+        ranks: Rank $r_m$ after each letter but the last; at least one.
+
+    Source:
+        FleksySDK/kebbie, `sample_partial_word`.
+    """
+    hits = sum(length for length, rank in enumerate(ranks, 1) if 0 < rank <= COMPLETION_SLOTS)
+    return hits / (len(ranks) * (len(ranks) + 1) // 2)
+
+
+@dataclass(frozen=True)
+class KeystrokeEvaluation:
+    """The keystrokes that a model saves on a text.
+
+    Attributes:
+        plain: Without learned words.
+        learned: If each word outside the vocabulary is learned as soon as it was typed.
+
+    Example:
+        >>> import nextword
+        >>> found = nextword.load("austen").keystrokes("She was very much obliged to Mr. Ifeoma and to Mr. Ifeoma.")
+        >>> found.learned.savings(3) > found.plain.savings(3)
+        True
+    """
+
+    plain: Keystrokes
+    learned: Keystrokes
+
+    def _repr_html_(self) -> str:
+        learned = self.learned.figures()
+        rows = [(name.strip(), figure, learned[name]) for name, figure in self.plain.figures().items()]
+        return html_table(("", "without learned words", "with learned words"), rows)
+
+
+def evaluate_keystrokes(
+    model: TextModel,
+    lines: Sequence[str],
+    *,
+    user_words: UserWords | None = None,
+    options: SessionOptions | None = None,
+    max_tokens: int | None = None,
+    on_progress: Callable[[int, int], None] | None = None,
+) -> KeystrokeEvaluation:
+    """Measure how many keys suggestions save someone who types a text.
+
+    `nextword.inference.evaluation.keystrokes` has the rules. The lines are one text.
+
+    `user_words` count for `learned` only. By default, suggestions begin sentences with a capital if the text has any.
+    """
+    if max_tokens is not None:
+        require_at_least("max_tokens", max_tokens, 1)
+    options = options or SessionOptions(
+        restore_case=not is_lower_cased(word for line in lines for word in line.split())
+    )
+    ranker = PieceRanker(model, max(SLOTS), user_words=user_words, options=options)
+    pieces = list(islice(typed_pieces(model.tokenizer, lines), max_tokens))
+    plain, learned = KeystrokeTally(), KeystrokeTally()
+    for done, ranked in enumerate(ranker.ranked(pieces), 1):
+        plain.add(ranked.piece, ranked.plain, is_known=ranked.is_known)
+        learned.add(ranked.piece, ranked.learned, is_known=ranked.is_known)
+        if on_progress is not None:
+            on_progress(done, len(pieces))
+    if not plain.num_words:
+        raise EvaluationError("keystrokes need a text with at least one word, but it has none; give more text")
+    return KeystrokeEvaluation(plain.result(), learned.result())

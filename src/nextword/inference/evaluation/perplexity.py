@@ -27,7 +27,7 @@ from numpy.typing import NDArray
 from nextword.display.table import html_stack, html_table, table_lines
 from nextword.engine.engine import Engine
 from nextword.engine.stream import BURN_IN, ScoredTokens, scored_tokens
-from nextword.inference.scoring.lines import perplexity
+from nextword.inference.scoring.line_score import perplexity
 from nextword.system.strict_json import finite
 from nextword.text.batching.window import TokenIds
 from nextword.text.encoding.token_store import TokenStore

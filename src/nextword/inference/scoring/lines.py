@@ -1,27 +1,20 @@
 """Scores lines as a stream: reads ahead, batches by length, and yields the scores in order."""
 
-import math
-import reprlib
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from functools import cached_property, partial
+from functools import partial
 from itertools import starmap
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import numpy as np
-from numpy.typing import NDArray
 
-from nextword.display.table import html_table
 from nextword.engine.engine import Engine, TokenScores, score_in_pieces
 from nextword.engine.stream import require_numbers, sentence_batches
 from nextword.engine.text_model import TextModel
-from nextword.errors import EvaluationError
+from nextword.inference.scoring.line_score import LineScore
 from nextword.settings import Settings, setting
-from nextword.system.strict_json import finite
 from nextword.text.batching.window import TokenIds
-from nextword.text.tokens.encoded_lines import EncodedLine, encoded_windows, shown_pre_token, surface
-from nextword.text.tokens.tokenizer import Tokenizer
-from nextword.text.tokens.vocabulary import END
+from nextword.text.tokens.encoded_lines import EncodedLine, encoded_windows
 
 
 def score_sentences(
@@ -44,9 +37,6 @@ def score_sentences(
     return found
 
 
-LN_10 = math.log(10)
-"""Divide a natural logarithm by it to get the logarithm to base 10."""
-
 _CARRIED_STEPS = 512
 """Tokens per call if all lines are one text."""
 
@@ -67,107 +57,6 @@ class ScoringOptions(Settings):
 
 DEFAULT_OPTIONS = ScoringOptions()
 """Complete lines, each scored independently."""
-
-
-@dataclass(frozen=True, eq=False)
-class LineScore:
-    r"""A line with the log-probability of each of its tokens $w_1 \dots w_N$, given the tokens before it.
-
-    Attributes:
-        number: Line number, from 1.
-        text: The line.
-        ids: The counted tokens `(N,)`; with `eos`, `<eos>` is the last.
-        log_probs: Natural log-probability of each token `(N,)`, float32; that of an unknown word is
-            $\ln p(\texttt{<unk>} \mid \text{context}) + \ln p(\text{spelling} \mid \text{unknown})$, or the first alone
-            without `spell`.
-        ranks: Rank of each token, 1 for the most probable `(N,)`; 0 for an unknown word, which has none. All are 0 if
-            the line was scored without ranks.
-        out_of_vocabulary: Whether each token is out of vocabulary `(N,)`.
-        spelling_log_probs: The part of `log_probs` that is due to spelling; 0 for known words `(N,)`, float64.
-
-    Example:
-        >>> import nextword
-        >>> score = nextword.load("austen").score("She was very happy.")
-        >>> score.num_tokens, score.num_out_of_vocabulary, score.ranks.shape
-        (6, 0, (6,))
-    """
-
-    number: int
-    text: str
-    ids: TokenIds
-    log_probs: NDArray[np.float32]
-    ranks: NDArray[np.int32]
-    out_of_vocabulary: NDArray[np.bool_]
-    spelling_log_probs: NDArray[np.float64]
-
-    def __repr__(self) -> str:
-        return f"LineScore({reprlib.repr(self.text)}, log_prob {self.log_prob:.3f}, {self.num_tokens} tokens)"
-
-    def _repr_html_(self) -> str:
-        figures = {
-            "tokens": f"{self.num_tokens:,}",
-            "out of vocabulary": f"{self.num_out_of_vocabulary:,}",
-            "log-probability": f"{self.log_prob:.3f}",
-            "log10-probability": f"{self.log10_prob:.3f}",
-            "perplexity": f"{self.perplexity:,.2f}" if self.num_tokens else "",
-        }
-        return html_table(("line", *figures), [(self.text, *figures.values())])
-
-    @property
-    def num_tokens(self) -> int:
-        """Number of counted tokens $N$."""
-        return len(self.ids)
-
-    @cached_property
-    def num_out_of_vocabulary(self) -> int:
-        """Number of out-of-vocabulary tokens."""
-        return int(np.count_nonzero(self.out_of_vocabulary))
-
-    @cached_property
-    def log_prob(self) -> float:
-        r"""Natural log-probability of the line, $\sum_i \ln p(w_i \mid w_0 \dots w_{i-1})$."""
-        return float(self.log_probs.sum(dtype=np.float64))
-
-    @property
-    def log10_prob(self) -> float:
-        """Log-probability of the line to base 10, as in KenLM."""
-        return self.log_prob / LN_10
-
-    @property
-    def bits(self) -> NDArray[np.float64]:
-        """The surprisal of each token in bits `(N,)`."""
-        return self.log_probs.astype(np.float64) / -math.log(2)
-
-    @property
-    def perplexity(self) -> float:
-        r"""$\exp(-\frac{1}{N} \ln p)$; infinite if a token has probability 0.
-
-        Raises:
-            EvaluationError: No token is counted, because the line is empty and `eos` is off.
-        """
-        return perplexity(self.log_prob, self.num_tokens)
-
-    def to_table(self) -> dict[str, Any]:
-        """Return the values for JSON; infinite or undefined values are `None`."""
-        return {
-            "line": self.number,
-            "text": self.text,
-            "log_prob": finite(self.log_prob),
-            "log10_prob": finite(self.log10_prob),
-            "num_tokens": self.num_tokens,
-            "num_out_of_vocabulary": self.num_out_of_vocabulary,
-            "perplexity": finite(self.perplexity) if self.num_tokens else None,
-        }
-
-
-def perplexity(log_prob: float, num_tokens: int) -> float:
-    r"""Return $\exp(-\frac{1}{N} \ln p)$."""
-    if num_tokens == 0:
-        raise EvaluationError("a perplexity needs at least one token, but there is none; count the end of line (`eos`)")
-    try:
-        return math.exp(-log_prob / num_tokens)
-    except OverflowError:
-        return math.inf
 
 
 def score_lines(
@@ -232,12 +121,3 @@ def _score_carried(
         ends = np.cumsum([len(line.ids) for line in window])[:-1]
         parts = zip(*(np.split(array[0], ends) for array in require_numbers(scores)), strict=True)
         yield from zip(window, starmap(TokenScores, parts), strict=True)
-
-
-def shown_tokens(tokenizer: Tokenizer, score: LineScore) -> list[str]:
-    """Return the tokens of a scored line as text, `<eos>` for its end; out-of-vocabulary tokens keep their spelling.
-
-    Spaces around a token are removed; a token of only white space is shown as `␣`.
-    """
-    pieces = map(shown_pre_token, surface(tokenizer, score.text))
-    return [*pieces, END][: score.num_tokens]

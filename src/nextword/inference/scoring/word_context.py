@@ -52,15 +52,7 @@ class WordTokens:
 
 
 class WordTokenizer:
-    """Tokenizes words one by one, with a cache.
-
-    Example:
-        >>> from nextword.text.tokens.vocabulary import Vocabulary
-        >>> tokenizer = Tokenizer("word", "line", Vocabulary(("<eos>", "<unk>", "said", ", ", ",")))
-        >>> tokens = WordTokenizer(tokenizer).tokens("said,", "word")
-        >>> tokens.leading, tokens.continuing, tokens.ending, tokens.is_known, tokens.before_next
-        ((2,), 3, 4, True, 'mark')
-    """
+    """Tokenizes words one by one, with a cache."""
 
     def __init__(self, tokenizer: Tokenizer, *, spell: bool = True) -> None:
         self._spell = spell

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from nextword.errors import printable
-from nextword.inference.scoring.lines import LineScore
+from nextword.inference.scoring.line_score import LineScore
 from nextword.text.tokens.encoded_lines import surface
 from nextword.text.tokens.pre_tokens import tidy
 from nextword.text.tokens.tokenizer import Tokenizer

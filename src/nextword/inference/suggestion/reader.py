@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 from nextword.engine.engine import Engine, State
 from nextword.engine.prefix_cache import PrefixCache
 from nextword.engine.text_model import TextModel
-from nextword.inference.suggestion.session_options import SessionOptions
 from nextword.inference.suggestion.spelling import SPELLED
+from nextword.inference.suggestion.suggestion import SessionOptions
 from nextword.inference.suggestion.typed_text import TypedText
 from nextword.inference.suggestion.user_words import UserWords, is_learnable
 from nextword.inference.suggestion.word_cache import WordCache, WordUse

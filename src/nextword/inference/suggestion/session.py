@@ -3,19 +3,21 @@
 import os
 from collections.abc import Iterable
 
+import numpy as np
+from numpy.typing import NDArray
+
 from nextword.engine.text_model import TextModel
 from nextword.errors import TextError
-from nextword.inference.suggestion.letter_case import capitalized, folded, in_case_of
-from nextword.inference.suggestion.lexicon import lexicon_of
-from nextword.inference.suggestion.ranked_pieces import accepted_text, needs_space
+from nextword.inference.suggestion.lexicon import capitalized, folded, in_case_of, lexicon_of, variants_of
 from nextword.inference.suggestion.reader import TextReader
-from nextword.inference.suggestion.session_options import SessionOptions
 from nextword.inference.suggestion.spelling import SPELLED, WordParts, spell
-from nextword.inference.suggestion.suggestion import Suggestion, Suggestions, merged
+from nextword.inference.suggestion.suggestion import SessionOptions, Suggestion, Suggestions, merged
+from nextword.inference.suggestion.typed_text import TypedText
 from nextword.inference.suggestion.user_words import UserWords, is_learnable
 from nextword.inference.suggestion.word_cache import WordUse
 from nextword.inference.suggestion.word_candidates import Candidates, WordCandidates
 from nextword.settings import require_at_least, require_text
+from nextword.text.tokens.pre_tokens import is_mark, is_opened
 from nextword.text.tokens.tokenizer import Tokenizer
 
 DEFAULT_OPTIONS = SessionOptions()
@@ -210,6 +212,39 @@ class SuggestionSession:
 
     def _wants_capital(self) -> bool:
         return self._options.restore_case and self._lexicon.is_lower_cased and self._reader.typed.begins_sentence
+
+
+def accepted_text(typed: TypedText, tokenizer: Tokenizer, word: str, log_probs: NDArray[np.float32]) -> str:
+    """Return the text with `word` instead of the word being typed.
+
+    A space follows a word. With the tokenizer `word`, a punctuation mark gets its most probable spaces: `said` and `,`
+    become `"said, "`, while a quote may open or close.
+    """
+    if mark := spaced_mark(tokenizer, word, log_probs):
+        return typed.text.rstrip(" ") + mark
+    before = typed.text[: len(typed.text) - len(typed.prefix)]
+    return f"{before}{' ' if needs_space(typed, tokenizer) else ''}{word} "
+
+
+def spaced_mark(tokenizer: Tokenizer, word: str, log_probs: NDArray[np.float32]) -> str:
+    """Return a punctuation mark of running text with its most probable spaces; empty for a word or an unknown mark."""
+    variants = variants_of(word, tokenizer) if tokenizer.kind == "word" else []
+    if not variants or not is_mark(word):
+        return ""
+    best = max(variants, key=lambda token_id: (float(log_probs[token_id]), -token_id))
+    return tokenizer.vocabulary.token_of(best)
+
+
+def needs_space(typed: TypedText, tokenizer: Tokenizer) -> bool:
+    """Return whether the next word needs a space before it, as after a mark that does not open a quote or bracket."""
+    text = typed.text
+    if typed.prefix or not text or text[-1].isspace() or is_opened(text):
+        return False
+    if tokenizer.kind == "subword":
+        return True
+    if tokenizer.kind != "word":
+        return False
+    return tokenizer.vocabulary.token_of(next(typed.reversed_pieces()).token_id).endswith(" ")
 
 
 def with_space(text: str, tokenizer: Tokenizer) -> str:

@@ -8,8 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nextword.engine.engine import Engine, State
-from nextword.inference.suggestion.letter_case import folded
-from nextword.inference.suggestion.lexicon import PrefixIndex
+from nextword.inference.suggestion.lexicon import PrefixIndex, folded
 from nextword.text.options import TokenizerKind
 from nextword.text.tokens.pre_tokens import APOSTROPHES, is_word_character
 from nextword.text.tokens.vocabulary import Vocabulary

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any, Self
 
 from nextword.errors import SettingError, StorageError
-from nextword.inference.suggestion.letter_case import folded
+from nextword.inference.suggestion.lexicon import folded
 from nextword.settings import require_at_least
 from nextword.system import strict_json
 from nextword.system.files import write_file

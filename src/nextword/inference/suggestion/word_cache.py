@@ -6,8 +6,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from nextword.inference.suggestion.letter_case import folded
-from nextword.inference.suggestion.lexicon import PrefixIndex, lexicon_of
+from nextword.inference.suggestion.lexicon import PrefixIndex, folded, lexicon_of
 from nextword.inference.suggestion.user_words import UserWords
 from nextword.text.tokens.vocabulary import Vocabulary
 
@@ -154,11 +153,6 @@ def mix_probabilities(
 
     Returns:
         The factor $1 - \lambda$, and the probability of each word outside the vocabulary `(W,)`.
-
-    Example:
-        >>> factor, outside = mix_probabilities(0.2, np.array([0.75, 0.25]), weight=0.1)
-        >>> round(factor, 3), outside.round(4).tolist()
-        (0.95, [0.1088, 0.0363])
     """
     total = float(weights.sum())
     share = weight * total / (1 + total)

@@ -7,10 +7,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nextword.inference.highest import highest_positive
-from nextword.inference.suggestion.letter_case import capitalized, folded, in_case_of
-from nextword.inference.suggestion.lexicon import Lexicon
+from nextword.inference.suggestion.lexicon import Lexicon, capitalized, folded, in_case_of
 from nextword.inference.suggestion.reader import NodePrediction
-from nextword.inference.suggestion.session_options import SessionOptions
+from nextword.inference.suggestion.suggestion import SessionOptions
 from nextword.inference.suggestion.word_cache import WordCache, mix_probabilities
 
 Candidates = list[tuple[str, float]]

@@ -12,8 +12,8 @@ from pydantic import BaseModel, Field, model_validator
 from nextword.engine.distribution_engine import even_pieces
 from nextword.engine.text_model import TextModel
 from nextword.inference.highest import highest_positive
-from nextword.inference.scoring.lines import LN_10, LineScore, ScoringOptions, score_lines, shown_tokens
-from nextword.inference.scoring.score_summary import ScoreSummary
+from nextword.inference.scoring.line_score import LN_10, LineScore, ScoreSummary, shown_tokens
+from nextword.inference.scoring.lines import ScoringOptions, score_lines
 from nextword.inference.suggestion.lexicon import lexicon_of
 from nextword.serving.http.body import FIRST_FAULT, ModelRequest, StrictRoute
 from nextword.serving.http.openapi import ERRORS, NOT_FOUND, example

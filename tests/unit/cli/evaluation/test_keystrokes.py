@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from nextword.api.trained_model import load
-from nextword.inference.evaluation.keystroke_evaluation import evaluate_keystrokes
+from nextword.inference.evaluation.keystrokes import evaluate_keystrokes
 from nextword.text.options import TextOptions
 from nextword.text.reading.reader import LineReader
 from nextword.text.sources.find import resolve_source

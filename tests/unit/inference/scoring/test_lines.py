@@ -14,12 +14,39 @@ from nextword.engine.engine import State, TokenScores, WindowPrediction
 from nextword.engine.text_model import LoadedModel
 from nextword.errors import EvaluationError, TextError
 from nextword.inference.evaluation.perplexity import evaluate
-from nextword.inference.scoring.lines import LineScore, ScoringOptions, score_lines, score_sentences, shown_tokens
+from nextword.inference.scoring.line_score import LineScore, ScoreSummary, shown_tokens
+from nextword.inference.scoring.lines import ScoringOptions, score_lines, score_sentences
 from nextword.text.batching.window import TokenIds
 from nextword.text.options import LineEnds, TokenizerKind
 from nextword.text.tokens.encoded_lines import surface
 from support.small_model import small_model, step_by_step
 from support.small_tokenizers import WITHOUT_SUBWORDS
+
+
+def test_perplexities_with_and_without_words_out_of_vocabulary(model: LoadedModel) -> None:
+    scores = list(score_lines(model, ["the dog sat", "", "cow <unk> cat"]))
+    summary = ScoreSummary()
+    for score in scores:
+        summary.add(score)
+    log_probs = np.concatenate([score.log_probs for score in scores]).astype(np.float64)
+    missing = np.concatenate([score.out_of_vocabulary for score in scores])
+    assert (summary.num_lines, summary.num_tokens, summary.num_out_of_vocabulary) == (3, 9, 2)
+    assert summary.perplexity == pytest.approx(math.exp(-log_probs.mean()), rel=1e-9)
+    assert summary.known_perplexity == pytest.approx(math.exp(-log_probs[~missing].mean()), rel=1e-9)
+    table = summary.to_table()
+    assert table["perplexity"] == summary.perplexity
+    assert table["perplexity_without_out_of_vocabulary"] == summary.known_perplexity
+    assert table["log10_prob"] == pytest.approx(log_probs.sum() / math.log(10))
+    assert "out of vocabulary       2 (22.22%)" in summary.describe()
+
+
+def test_an_empty_summary_has_no_perplexity() -> None:
+    summary = ScoreSummary()
+    with pytest.raises(EvaluationError, match="at least one token"):
+        _ = summary.perplexity
+    assert summary.to_table()["perplexity"] is None
+    assert "perplexity              undefined (no tokens)" in summary.describe()
+
 
 words = st.sampled_from(["the", "cat", "dog", "sat,", "'", '"on', "don't", "é", "."])
 lines_of_text = st.lists(st.lists(words, max_size=12).map(" ".join), min_size=1, max_size=12)

@@ -4,7 +4,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from nextword.inference.scoring.lines import LineScore, ScoringOptions, score_lines
+from nextword.inference.scoring.line_score import LineScore
+from nextword.inference.scoring.lines import ScoringOptions, score_lines
 from nextword.inference.scoring.words import WordScorer, worst_lines
 from nextword.text.options import TokenizerKind
 from support.small_model import small_model

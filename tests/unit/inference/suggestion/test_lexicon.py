@@ -1,9 +1,43 @@
 import numpy as np
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nextword.inference.suggestion.lexicon import Lexicon, PrefixIndex, lexicon_of
+from nextword.inference.suggestion.lexicon import Lexicon, PrefixIndex, begins_sentence, is_lower_cased, lexicon_of
 from nextword.text.tokens.vocabulary import Vocabulary
+
+
+@pytest.mark.parametrize(
+    ("pieces", "begins"),
+    [
+        ([], True),
+        (["<eos>"], True),
+        (["no", ". "], True),
+        (["no", "."], True),
+        (["no", "!", '" '], True),
+        (["no", "?", ")", " \u201c"], True),
+        (["no", "..."], True),
+        (["no"], False),
+        (["no", ", "], False),
+        (["no", '" '], False),
+        (['"'], True),
+        (["no", ".", "and"], False),
+        (["mr."], False),
+        (["a", ".", " ", " "], True),
+        (["a", " "], False),
+        (["\u3002"], True),
+    ],
+)
+def test_where_sentences_begin(pieces: list[str], begins: bool) -> None:
+    assert begins_sentence(reversed(pieces)) is begins
+
+
+def test_a_vocabulary_with_few_capitals_is_lower_cased() -> None:
+    words = [f"word{number}" for number in range(100)]
+    assert is_lower_cased([*words, "N", "$", "1"])
+    assert not is_lower_cased([*words, "N", "London"])
+    assert is_lower_cased([])
+
 
 texts = st.text("aAbß'\U0010ffff", max_size=4)
 

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 from nextword.engine.engine import State, WindowPrediction, read_text
 from nextword.engine.text_model import TextModel
 from nextword.inference.suggestion.reader import Node, StateTree, TextReader
-from nextword.inference.suggestion.session_options import SessionOptions
+from nextword.inference.suggestion.suggestion import SessionOptions
 from nextword.inference.suggestion.user_words import UserWords
 from nextword.text.batching.window import TokenIds
 from nextword.text.tokens.vocabulary import Vocabulary

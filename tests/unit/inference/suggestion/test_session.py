@@ -11,8 +11,7 @@ from nextword.engine.text_model import TextModel
 from nextword.errors import SettingError, TextError
 from nextword.inference.suggestion.reader import TextReader
 from nextword.inference.suggestion.session import SuggestionSession
-from nextword.inference.suggestion.session_options import SessionOptions
-from nextword.inference.suggestion.suggestion import Suggestion, suggest
+from nextword.inference.suggestion.suggestion import SessionOptions, Suggestion, suggest
 from nextword.inference.suggestion.user_words import UserWords
 from nextword.text.options import TokenizerKind
 from nextword.text.tokens.pre_tokens import is_opened

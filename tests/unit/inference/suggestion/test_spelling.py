@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from nextword.engine.engine import State, WindowPrediction, read_text
 from nextword.engine.text_model import TextModel
 from nextword.inference.suggestion.session import complete
-from nextword.inference.suggestion.session_options import SessionOptions
 from nextword.inference.suggestion.spelling import WordParts, spell
+from nextword.inference.suggestion.suggestion import SessionOptions
 from nextword.text.batching.window import TokenIds
 from nextword.text.tokens.vocabulary import Vocabulary
 from support.typing_engines import FixedEngine, make_tokenizer, toy_engine

@@ -8,9 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from nextword.engine.text_model import TextModel
-from nextword.inference.suggestion.letter_case import in_case_of
+from nextword.inference.suggestion.lexicon import in_case_of
 from nextword.inference.suggestion.session import complete
-from nextword.inference.suggestion.session_options import SessionOptions
+from nextword.inference.suggestion.suggestion import SessionOptions
 from nextword.inference.suggestion.user_words import UserWords
 from nextword.inference.suggestion.word_cache import BASE_WEIGHT, mix_probabilities
 from support.typing_engines import FixedEngine, make_tokenizer

@@ -9,9 +9,9 @@ from hypothesis import strategies as st
 
 from nextword.engine.text_model import TextModel
 from nextword.errors import SettingError
-from nextword.inference.suggestion.ranked_pieces import PieceRanker, PieceRanks, RankedPiece, TypedPiece, typed_pieces
+from nextword.inference.evaluation.ranked_pieces import PieceRanker, PieceRanks, RankedPiece, TypedPiece, typed_pieces
 from nextword.inference.suggestion.session import SuggestionSession
-from nextword.inference.suggestion.session_options import SessionOptions
+from nextword.inference.suggestion.suggestion import SessionOptions
 from nextword.inference.suggestion.user_words import UserWords
 from nextword.text.options import TokenizerKind
 from nextword.text.tokens.line_ends import segments

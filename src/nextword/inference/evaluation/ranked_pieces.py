@@ -7,55 +7,19 @@ the engine reads each token once, and each prefix of a word is looked up in the 
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
-import numpy as np
-from numpy.typing import NDArray
-
 from nextword.engine.text_model import TextModel
 from nextword.errors import SettingError
-from nextword.inference.suggestion.lexicon import lexicon_of, variants_of
+from nextword.inference.suggestion.lexicon import lexicon_of
 from nextword.inference.suggestion.reader import NodePrediction, TextReader
-from nextword.inference.suggestion.session_options import SessionOptions
+from nextword.inference.suggestion.session import needs_space, spaced_mark
 from nextword.inference.suggestion.spelling import SPELLED
-from nextword.inference.suggestion.typed_text import TypedText
+from nextword.inference.suggestion.suggestion import SessionOptions
 from nextword.inference.suggestion.user_words import UserWords
 from nextword.inference.suggestion.word_cache import WordCache
 from nextword.inference.suggestion.word_candidates import Candidates, WordCandidates
 from nextword.text.tokens.line_ends import MARKS, segments
-from nextword.text.tokens.pre_tokens import is_mark, is_opened, is_word_character, slices, tidy
+from nextword.text.tokens.pre_tokens import is_mark, is_word_character, slices, tidy
 from nextword.text.tokens.tokenizer import Tokenizer
-
-
-def accepted_text(typed: TypedText, tokenizer: Tokenizer, word: str, log_probs: NDArray[np.float32]) -> str:
-    """Return the text with `word` instead of the word being typed.
-
-    A space follows a word. With the tokenizer `word`, a punctuation mark gets its most probable spaces: `said` and `,`
-    become `"said, "`, while a quote may open or close.
-    """
-    if mark := spaced_mark(tokenizer, word, log_probs):
-        return typed.text.rstrip(" ") + mark
-    before = typed.text[: len(typed.text) - len(typed.prefix)]
-    return f"{before}{' ' if needs_space(typed, tokenizer) else ''}{word} "
-
-
-def spaced_mark(tokenizer: Tokenizer, word: str, log_probs: NDArray[np.float32]) -> str:
-    """Return a punctuation mark of running text with its most probable spaces; empty for a word or an unknown mark."""
-    variants = variants_of(word, tokenizer) if tokenizer.kind == "word" else []
-    if not variants or not is_mark(word):
-        return ""
-    best = max(variants, key=lambda token_id: (float(log_probs[token_id]), -token_id))
-    return tokenizer.vocabulary.token_of(best)
-
-
-def needs_space(typed: TypedText, tokenizer: Tokenizer) -> bool:
-    """Return whether the next word needs a space before it, as after a mark that does not open a quote or bracket."""
-    text = typed.text
-    if typed.prefix or not text or text[-1].isspace() or is_opened(text):
-        return False
-    if tokenizer.kind == "subword":
-        return True
-    if tokenizer.kind != "word":
-        return False
-    return tokenizer.vocabulary.token_of(next(typed.reversed_pieces()).token_id).endswith(" ")
 
 
 class TypedPiece(NamedTuple):
@@ -72,14 +36,7 @@ class TypedPiece(NamedTuple):
 
 
 def typed_pieces(tokenizer: Tokenizer, lines: Iterable[str]) -> Iterator[TypedPiece]:
-    """Yield the pieces of lines, with a line end after each line or paragraph.
-
-    Example:
-        >>> from nextword.text.tokens.vocabulary import Vocabulary
-        >>> tokenizer = Tokenizer("word", "line", Vocabulary(("<eos>", "<unk>", "no")))
-        >>> [(piece.text, piece.space_after) for piece in typed_pieces(tokenizer, ["No,  no."])]
-        [('No', False), (',', True), ('no', False), ('.', False), ('\\n', False)]
-    """
+    """Yield the pieces of lines, with a line end after each line or paragraph."""
     end = TypedPiece(MARKS[tokenizer.line_ends], False, True, False, "", False, False, False)
     for segment in segments(lines, tokenizer.line_ends):
         yield from _pieces_of(tokenizer, tidy(segment, tokenizer.kind))

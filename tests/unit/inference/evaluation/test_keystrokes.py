@@ -7,11 +7,17 @@ from hypothesis import strategies as st
 import nextword
 from nextword.engine.text_model import TextModel
 from nextword.errors import EvaluationError, SettingError
-from nextword.inference.evaluation.keystroke_evaluation import KeystrokeTally, completion_rate, evaluate_keystrokes
-from nextword.inference.evaluation.keystrokes import SLOTS, Keystrokes, SlotSavings
-from nextword.inference.suggestion.ranked_pieces import PieceRanks, TypedPiece, typed_pieces
+from nextword.inference.evaluation.keystrokes import (
+    SLOTS,
+    Keystrokes,
+    KeystrokeTally,
+    SlotSavings,
+    completion_rate,
+    evaluate_keystrokes,
+)
+from nextword.inference.evaluation.ranked_pieces import PieceRanks, TypedPiece, typed_pieces
 from nextword.inference.suggestion.session import SuggestionSession
-from nextword.inference.suggestion.session_options import SessionOptions
+from nextword.inference.suggestion.suggestion import SessionOptions
 from nextword.inference.suggestion.user_words import UserWords
 from nextword.text.options import TokenizerKind
 from nextword.text.tokens.pre_tokens import is_mark

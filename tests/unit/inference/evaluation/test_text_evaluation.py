@@ -1,10 +1,10 @@
 import numpy as np
 import pytest
-from nextword.inference.evaluation.method import EvaluatedMethod, EvaluatedModel, evaluated_model
 
 from nextword.engine.dynamic import DynamicOptions
 from nextword.engine.stream import token_log_probs
 from nextword.errors import SettingError
+from nextword.inference.evaluation.text_evaluation import EvaluatedMethod, EvaluatedModel, evaluated_model
 from nextword.text.batching.window import TokenIds
 from support.inner_engines import BigramEngine, model_of
 from support.small_model import small_model

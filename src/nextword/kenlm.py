@@ -24,8 +24,7 @@ from dataclasses import dataclass
 from functools import total_ordering
 from typing import Any
 
-from nextword.bundle.samples import SAMPLE_MODELS
-from nextword.bundle.store import find_model
+from nextword.bundle.origin import SAMPLE_MODELS, find_model
 from nextword.engine.opening import open_model
 from nextword.engine.text_model import LoadedModel, UsedMethod
 from nextword.errors import BundleError, SettingError, TextError

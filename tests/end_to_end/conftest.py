@@ -10,7 +10,7 @@ import pytest
 
 import nextword
 from nextword.api.trained_model import TrainedModel
-from nextword.bundle.samples import sample_model_path
+from nextword.bundle.origin import sample_model_path
 from support.browser import headless_chromium
 from support.command_line import CommandLine, Reference
 from support.started_service import started_service

@@ -14,7 +14,7 @@ import pytest
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
-from nextword.bundle.samples import sample_model_path
+from nextword.bundle.origin import sample_model_path
 
 ROOT = Path(__file__).parents[2]
 TIMEOUT = 60

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from nextword.api.trained_model import TrainedModel
-from nextword.bundle.samples import sample_model_path
+from nextword.bundle.origin import sample_model_path
 from nextword.display.page.html_file import write_html
 from nextword.serving.http.access import Access
 from support.page_audit import MOVING_ELEMENTS, NAMELESS_CONTROLS, PALE_TEXTS, WRONG_REFERENCES

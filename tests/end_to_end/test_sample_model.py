@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from nextword.bundle.samples import sample_model_path
+from nextword.bundle.origin import sample_model_path
 from nextword.bundle.store import read_bundle
 from nextword.model.presets import DEFAULT_PRESET
 from nextword.settings import read_tables

@@ -10,7 +10,7 @@ import pytest
 from starlette.testclient import TestClient
 
 import nextword
-from nextword.bundle.samples import sample_model_path
+from nextword.bundle.origin import sample_model_path
 from nextword.bundle.store import read_bundle, write_bundle
 from nextword.cli.main import main
 from support.small_mixture import with_mixture

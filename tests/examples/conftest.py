@@ -2,7 +2,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from nextword.bundle.samples import sample_model_path
+from nextword.bundle.origin import sample_model_path
 from support.started_service import started_service
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from starlette.testclient import TestClient
 
-from nextword.bundle.samples import sample_model_path
+from nextword.bundle.origin import sample_model_path
 from nextword.engine.opening import start_engine
 from nextword.engine.text_model import LoadedModel
 from nextword.serving.application import create_application

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from nextword.bundle.samples import sample_model_path
+from nextword.bundle.origin import sample_model_path
 from support.raw_http import RawAnswer, RawClient, exchange, get, post
 from support.serve_process import ServeProcess, serve_process
 from support.trust_cases import TrustCases, trust_amount

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from nextword.bundle.samples import SAMPLE_MODELS, sample_model_path
+from nextword.bundle.origin import SAMPLE_MODELS, sample_model_path
 from nextword.system.sealed_directory import verify
 from support.trust_cases import TrustCases
 

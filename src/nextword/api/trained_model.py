@@ -11,8 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nextword.bundle.bundle import Bundle
-from nextword.bundle.origin import run_of
-from nextword.bundle.store import find_model, write_bundle
+from nextword.bundle.origin import find_model, run_of
+from nextword.bundle.store import write_bundle
 from nextword.display.page.html_file import write_html
 from nextword.display.page.page_facts import PageFacts, curve_of
 from nextword.display.table import html_table

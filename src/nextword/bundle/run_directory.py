@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from nextword.bundle.model_card import SplitMetrics
-from nextword.bundle.store import CONFIG_FILE, MODEL_FOLDER, read_bundle
+from nextword.bundle.origin import CONFIG_FILE, MODEL_FOLDER
+from nextword.bundle.store import read_bundle
 from nextword.errors import BundleError, CheckpointError, StorageError
 from nextword.system.files import disk_errors, make_directory, write_file
 

@@ -1,12 +1,9 @@
-"""A bundle on disk: write it, read it, and find it by the name or the path that a person gives."""
+"""A bundle on disk: write it, and read it."""
 
 import hashlib
-import shlex
-from codecs import BOM_UTF8
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import replace
-from difflib import get_close_matches
 from pathlib import Path
 from textwrap import shorten
 
@@ -22,20 +19,13 @@ from nextword.bundle.files import (
     encode_weights,
 )
 from nextword.bundle.mixture import Mixture, MixtureFacts
-from nextword.bundle.samples import SAMPLE_MODELS, refuse_sample, sample_model_path
+from nextword.bundle.origin import refuse_sample
 from nextword.errors import BundleError, SettingError, StorageError, TextError
 from nextword.model.architecture import Architecture
 from nextword.system import sealed_directory
 from nextword.system.sealed_directory import Sealed
-from nextword.text.reading.packing import unpacked_blocks
 from nextword.text.tokens.spelling import SpellingModel
 from nextword.text.tokens.tokenizer import Tokenizer
-
-MODEL_FOLDER = "model"
-"""The directory of the bundle inside a run directory."""
-
-CONFIG_FILE = "config.toml"
-"""The settings of a run. A directory that holds this file is a run directory."""
 
 
 def read_bundle(path: Path, *, max_bytes: int = files.MAX_BYTES, defer_weights: bool = False) -> Bundle:
@@ -180,82 +170,6 @@ def _text(sealed: Sealed, name: str) -> str:
         return sealed.read(name).decode("utf-8")
     except UnicodeDecodeError as error:
         raise BundleError(f"`{name}` must be UTF-8, but byte {error.start} is not") from error
-
-
-_RULE = "must be the directory of a run or a model"
-"""What a model must be, for errors."""
-
-
-def find_model(name: str | Path) -> Path:
-    """Return the directory of the bundle that a person names.
-
-    Args:
-        name: The directory of a run or a bundle, or the name of a sample model such as `"austen"`. A directory with
-            the name of a sample model is written `"./austen"` or given as a `Path`.
-
-    Raises:
-        BundleError: There is no such directory, or the run has no model yet.
-    """
-    if name in SAMPLE_MODELS:
-        return sample_model_path(str(name))
-    path = Path(name)
-    require_directory(path)
-    return model_path(path)
-
-
-def require_directory(path: Path) -> None:
-    """Raise `BundleError` unless a directory is at the path of a run or a model."""
-    rule = f"`{path}` {_RULE}"
-    try:
-        if path.is_dir():
-            return
-        if path.is_file():
-            raise BundleError(f"{rule}, but is a file; {_use_of_file(path)}")
-    except (OSError, ValueError) as error:  # a ValueError for a name with a NUL in it
-        raise BundleError(f"{rule}, but cannot be read: {getattr(error, 'strerror', None) or error}") from error
-    raise BundleError(f"{rule}, but there is no such directory; {_similar_model(path)}")
-
-
-def _similar_model(path: Path) -> str:
-    """Return the repair for a path without a model: the run or the model with the nearest name."""
-    samples = SAMPLE_MODELS if len(path.parts) == 1 else ()
-    try:
-        names = [*samples, *(other.name for other in path.parent.iterdir() if _holds_model(other))]
-    except (OSError, ValueError):
-        names = [*samples]
-    near = get_close_matches(path.name, names, n=1)
-    return f"did you mean `{path.with_name(near[0])}`?" if near else f"sample models: {', '.join(SAMPLE_MODELS)}"
-
-
-def _holds_model(path: Path) -> bool:
-    return any((path / name).is_file() for name in (CONFIG_FILE, files.CONFIG))
-
-
-def _use_of_file(path: Path) -> str:
-    if _holds_model(path.parent):
-        return f"did you mean `{path.parent}`?"
-    if is_arpa(path):
-        return "an ARPA file holds no network; KenLM and decoders read it"
-    return f"to train a model on a text, run `nextword train {shlex.quote(str(path))}`"
-
-
-def is_arpa(path: Path) -> bool:
-    """Return whether a path is an ARPA file, packed or not."""
-    with suppress(TextError, OSError, ValueError):
-        return path.is_file() and b"\\data\\" in next(unpacked_blocks(path), b"").removeprefix(BOM_UTF8).splitlines()
-    return False
-
-
-def model_path(path: Path) -> Path:
-    """Return the directory of the bundle of a run, or the path itself if it is not a run."""
-    if not (path / CONFIG_FILE).is_file():
-        return path
-    if not (path / MODEL_FOLDER).is_dir():
-        raise BundleError(
-            f"the run in `{path}` must have finished, but has no model yet; resume it with "
-            f"`nextword train --resume {shlex.quote(str(path))}`"
-        )
-    return path / MODEL_FOLDER
 
 
 def write_bundle(path: Path, bundle: Bundle, *, replace: bool = False) -> None:

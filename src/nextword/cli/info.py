@@ -15,10 +15,9 @@ from rich.markdown import Markdown
 from nextword.bundle.files import CARD, BundleConfig
 from nextword.bundle.mixture import MixtureFacts
 from nextword.bundle.model_card import SplitMetrics, figures_table, mixture_facts, network_facts
-from nextword.bundle.origin import require_model_at
+from nextword.bundle.origin import model_path, require_model_at, sample_model_name
 from nextword.bundle.run_directory import LOG_FILE, RunDirectory, read_split_metrics
-from nextword.bundle.samples import sample_model_name
-from nextword.bundle.store import model_path, read_card, read_config, read_mixture
+from nextword.bundle.store import read_card, read_config, read_mixture
 from nextword.cli.options.command import command
 from nextword.cli.options.setting_option import JsonOptions, option
 from nextword.cli.options.target import run_or_model_argument

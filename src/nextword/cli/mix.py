@@ -7,10 +7,9 @@ from typing import Any, NamedTuple, Self
 from nextword.bundle.bundle import Bundle
 from nextword.bundle.files import max_ngram_bytes
 from nextword.bundle.model_card import with_mixture_section
-from nextword.bundle.origin import run_of
+from nextword.bundle.origin import refuse_sample, run_of
 from nextword.bundle.origin_text import OriginText
 from nextword.bundle.run_directory import RunDirectory
-from nextword.bundle.samples import refuse_sample
 from nextword.bundle.store import read_bundle, write_bundle
 from nextword.cli.options.command import command
 from nextword.cli.options.parameter_types import DIRECTORY

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from nextword.bundle.store import is_arpa
+from nextword.bundle.origin import is_arpa
 from nextword.cli.options.command import command
 from nextword.cli.options.parameter_types import OutputFile, require_unread
 from nextword.cli.options.run_options import complete_text

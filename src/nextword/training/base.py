@@ -8,10 +8,9 @@ from typing import Self
 
 from nextword.bundle.bundle import Bundle
 from nextword.bundle.files import encode_weights
-from nextword.bundle.origin import Origin, run_of
+from nextword.bundle.origin import SAMPLE_LICENSES, Origin, find_model, run_of, sample_model_name
 from nextword.bundle.run_directory import RunDirectory
-from nextword.bundle.samples import SAMPLE_LICENSES, sample_model_name
-from nextword.bundle.store import find_model, read_bundle, write_bundle
+from nextword.bundle.store import read_bundle, write_bundle
 from nextword.errors import NextwordError, SettingError
 from nextword.model.architecture import ModelOptions
 from nextword.training.config import REGULARIZATION, RunConfig

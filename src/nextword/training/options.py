@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar, Literal
 
-from nextword.bundle.samples import SAMPLE_MODELS
+from nextword.bundle.origin import SAMPLE_MODELS
 from nextword.errors import SettingError
 from nextword.settings import Settings, setting
 from nextword.system.framework import ComputeDtype

@@ -8,9 +8,8 @@ from typing import Any
 import pytest
 
 import nextword
-from nextword.bundle.origin import Origin
+from nextword.bundle.origin import Origin, sample_model_path
 from nextword.bundle.origin_text import OriginText
-from nextword.bundle.samples import sample_model_path
 from nextword.errors import TextError
 from nextword.text.corpus import joined_sha256
 from nextword.text.options import TextOptions

@@ -8,8 +8,8 @@ import pytest
 from filelock import FileLock
 
 from nextword.bundle.model_card import SplitMetrics
+from nextword.bundle.origin import model_path
 from nextword.bundle.run_directory import RunDirectory, is_in_use, read_split_metrics, run_lock
-from nextword.bundle.store import model_path
 from nextword.errors import BundleError, CheckpointError, SettingError, StorageError
 from nextword.training.config import RunConfig
 

@@ -15,8 +15,8 @@ from hypothesis import strategies as st
 
 from nextword.bundle.bundle import Bundle
 from nextword.bundle.mixture import MixtureSettings
-from nextword.bundle.samples import sample_model_path
-from nextword.bundle.store import find_model, identity_of, model_sha256, read_bundle, read_config, write_bundle
+from nextword.bundle.origin import find_model, sample_model_path
+from nextword.bundle.store import identity_of, model_sha256, read_bundle, read_config, write_bundle
 from nextword.errors import BundleError, StorageError
 from nextword.system import manifest, sealed_directory
 from nextword.text.tokens.spelling import SpellingModel

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 from starlette.testclient import TestClient
 
-from nextword.bundle.samples import sample_model_path
+from nextword.bundle.origin import sample_model_path
 from nextword.inference.suggestion import user_words
 from nextword.inference.suggestion.lexicon import folded
 from nextword.serving.queue.admission import Turns

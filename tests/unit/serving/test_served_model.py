@@ -12,7 +12,7 @@ from typing import Any, cast
 
 import pytest
 
-from nextword.bundle.samples import sample_model_path
+from nextword.bundle.origin import sample_model_path
 from nextword.engine.mixture.mixture_engine import MixtureEngine
 from nextword.engine.text_model import USED_METHODS
 from nextword.serving.queue.admission import TurnsEngine

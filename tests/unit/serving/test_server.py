@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from nextword.bundle.samples import sample_model_path
+from nextword.bundle.origin import sample_model_path
 from nextword.errors import BundleError, SettingError
 from nextword.serving.served_model import ModelSource
 from nextword.serving.server import ServerOptions, bind, own_hosts, serve

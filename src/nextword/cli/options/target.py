@@ -9,8 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 from click.shell_completion import CompletionItem
 
-from nextword.bundle.origin import Origin, is_model_at
-from nextword.bundle.samples import SAMPLE_MODELS, sample_model_path
+from nextword.bundle.origin import SAMPLE_MODELS, Origin, is_model_at, sample_model_path
 from nextword.bundle.store import identity_of
 from nextword.cli.options.setting_option import (
     JsonOptions,

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any, Self, override
 from keras import ops
 
 from nextword.bundle.bundle import Bundle
-from nextword.bundle.store import find_model, read_bundle
+from nextword.bundle.origin import find_model
+from nextword.bundle.store import read_bundle
 from nextword.errors import BundleError, SettingError
 from nextword.model.language_model import LanguageModel
 from nextword.model.ops.cross_entropy import Candidates

@@ -6,8 +6,7 @@ from shutil import copytree
 import click
 import pytest
 
-from nextword.bundle.origin import Origin
-from nextword.bundle.samples import sample_model_path
+from nextword.bundle.origin import Origin, sample_model_path
 from nextword.cli.options.target import complete_model, target_path
 from nextword.cli.suggest import suggest
 from nextword.errors import BundleError

@@ -4,7 +4,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from nextword.bundle.bundle import Bundle
-from nextword.bundle.store import find_model, read_bundle
+from nextword.bundle.origin import find_model
+from nextword.bundle.store import read_bundle
 from nextword.display.page.packed_model import pack_model
 from support.browser import headless_chromium
 from support.page_scripts import Scripts, page_scripts

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from starlette.routing import BaseRoute
 
-from nextword.bundle.samples import sample_model_path
+from nextword.bundle.origin import sample_model_path
 from nextword.errors import SettingError
 from nextword.serving.application import create_application
 from nextword.serving.http.access import Access, is_loopback, read_api_keys

@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 import pytest
 from fastapi import FastAPI
 
-from nextword.bundle.samples import sample_model_path
+from nextword.bundle.origin import sample_model_path
 from nextword.serving.application import create_application
 from nextword.serving.routes.health import ServingMetrics
 from nextword.serving.served_model import ModelSlot, ModelSource

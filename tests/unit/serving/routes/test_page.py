@@ -9,9 +9,8 @@ import pytest
 from starlette.testclient import TestClient
 
 import nextword
-from nextword.bundle.origin import Origin
+from nextword.bundle.origin import Origin, sample_model_path
 from nextword.bundle.origin_text import OriginText
-from nextword.bundle.samples import sample_model_path
 from nextword.display.page.html_file import html_page
 from nextword.display.page.model_page import facts_of, held_out_passage
 from nextword.display.page.packed_model import pack_model

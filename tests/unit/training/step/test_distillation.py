@@ -8,7 +8,7 @@ import pytest
 from keras import ops
 
 from nextword.api.train import train
-from nextword.bundle.samples import sample_model_path
+from nextword.bundle.origin import sample_model_path
 from nextword.bundle.store import read_bundle
 from nextword.errors import BundleError, NextwordError, SettingError
 from nextword.model.architecture import Architecture

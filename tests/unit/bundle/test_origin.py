@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from nextword.bundle.bundle import Bundle
-from nextword.bundle.samples import SAMPLE_MODELS, sample_model_name, sample_model_path
+from nextword.bundle.origin import SAMPLE_MODELS, sample_model_name, sample_model_path
 from nextword.bundle.store import write_bundle
 from nextword.errors import BundleError
 from nextword.text.sources.samples import SAMPLES

@@ -154,8 +154,8 @@ def _run(command: Command, monkeypatch: pytest.MonkeyPatch, capsys: pytest.Captu
     arguments = [TEXTS.get(argument, argument) for argument in command.arguments]
     if "--keystrokes" in arguments and "--max-tokens" not in arguments:
         arguments += ["--max-tokens", "300"]  # a whole text is typed for minutes
-    if "--significance" in arguments and "--unit" not in arguments:
-        arguments += ["--unit", "line"]  # the tiny text has too few lines for blocks, which a mixture asks for
+    if "--significance" in arguments and "--method" not in arguments:
+        arguments += ["--method", "static"]  # the tiny text has too few lines for blocks, which a mixture asks for
     if arguments[0] in PARSED_ONLY:
         _parse(arguments)
         return ""

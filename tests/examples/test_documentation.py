@@ -69,6 +69,8 @@ def _files(text: str) -> dict[str, str]:
         "names.txt": "Mary\nAnne\n",
         "lines.txt": lines,
         "a.txt": lines,
+        "lines-with-names.txt": lines,
+        "stories.txt": lines,
         "app.log": lines,
         "prompts.txt": "She was\nIt is\n",
         "keys": "my na\n",

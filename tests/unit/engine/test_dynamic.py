@@ -3,7 +3,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from nextword.bundle.samples import sample_model_path
+from nextword.bundle.origin import sample_model_path
 from nextword.engine.dynamic import DynamicOptions, dynamic_engine
 from nextword.engine.dynamic_engine import DynamicEngine, root_mean_square_gradients
 from nextword.engine.keras_engine import KerasEngine

@@ -93,7 +93,7 @@ def test_two_sentences_are_compared(page: "Page", austen: TrainedModel) -> None:
     wait_for(page, "document.querySelector('.verdict').textContent.includes('first sentence')")
     first, second = (austen.score(sentence).log_prob for sentence in sentences)
     ratio = (page.locator(".verdict").text_content() or "").split("sentence ")[1].split(" times")[0]
-    assert float(ratio.replace(",", "")) == pytest.approx(math.exp(first - second), rel=0.02)
+    assert float(ratio.replace(",", "")) == pytest.approx(math.exp(first - second), rel=0.05)
 
 
 def test_who_passes_every_word_ends_in_a_draw(page: "Page") -> None:

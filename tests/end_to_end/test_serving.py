@@ -103,7 +103,7 @@ def test_clients_that_leave_leave_no_work_behind(slow: Served, trust_cases: Trus
     wait_until(lambda: not (slow.admission.num_active or slow.admission.num_waiting or slow.scheduler.num_running))
     seconds = time.monotonic() - began
     assert slow.admission.num_cancelled == 200
-    engine: Any = slow.scheduler._engine
+    engine: Any = slow.scheduler._batcher._engine
     num_steps = len(engine.shapes)
     time.sleep(0.05)
     assert len(engine.shapes) == num_steps
@@ -115,7 +115,7 @@ def test_clients_that_leave_leave_no_work_behind(slow: Served, trust_cases: Trus
 
 
 def test_a_failure_amid_a_stream_is_its_last_event(slow: Served, caplog: pytest.LogCaptureFixture) -> None:
-    engine: Any = slow.scheduler._engine
+    engine: Any = slow.scheduler._batcher._engine
     with client_of(slow) as client:
         stream = client.completions.create(**long_request(stream=True))
         texts = [next(stream).choices[0].text for _ in range(3)]

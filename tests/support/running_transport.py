@@ -9,8 +9,8 @@ from typing import Any
 import uvicorn
 
 from nextword.serving.http.errors import ApiError
-from nextword.serving.http.transport import OnRefused, TransportConfig
-from nextword.serving.server import bind
+from nextword.serving.http.transport import OnRefused
+from nextword.serving.server import bind, transport_config
 from nextword.serving.settings import ServingSettings
 from support.waiting import wait_until
 
@@ -47,7 +47,7 @@ def running(
         refused.append(str(refusal.code))
         on_refused(refusal, client)
 
-    config = TransportConfig(application, settings or ServingSettings(), record)
+    config = transport_config(application, settings or ServingSettings(), record)
     config.timeout_graceful_shutdown = 1
     server = uvicorn.Server(config)
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, daemon=True)

@@ -15,7 +15,7 @@ from fastapi import FastAPI
 from jax.experimental import rnn
 from uvicorn.protocols.http.h11_impl import H11Protocol, RequestResponseCycle
 
-from nextword.serving.http.transport import TransportConfig
+from nextword.serving.server import transport_config
 from nextword.serving.settings import ServingSettings
 
 TRANSPORT = "nextword.serving.http.transport"
@@ -30,12 +30,11 @@ PARTS = {
     ),
     "uvicorn.protocols.http.h11_impl:H11Protocol": (
         TRANSPORT,
-        *("connection_made", "connection_lost", "data_received", "handle_events", "on_response_complete"),
+        *("connection_made", "connection_lost", "handle_events", "on_response_complete"),
         *("send_400_response", "pause_writing", "resume_writing", "timeout_keep_alive_handler"),
         "_unset_keepalive_if_required",
     ),
-    "uvicorn.protocols.http.flow_control:FlowControl": (TRANSPORT, "pause_reading", "resume_reading"),
-    "h11:Connection": ("nextword.serving.http.connection", "trailing_data", "their_state", "next_event"),
+    "h11:Connection": (TRANSPORT, "trailing_data", "their_state"),
 }
 """The module of nextword that uses a thing, and the members that it uses."""
 
@@ -55,11 +54,11 @@ def test_private_parts_are_where_they_were(part: str) -> None:
 
 
 def test_a_connection_of_uvicorn_has_what_nextword_reads() -> None:
-    config = TransportConfig(FastAPI(), ServingSettings())
+    config = transport_config(FastAPI(), ServingSettings(), lambda _refusal, _client: None)
     loop = asyncio.new_event_loop()
     protocol = H11Protocol(config, uvicorn.Server(config).server_state, {}, loop)
     loop.close()
-    fields = ("conn", "cycle", "flow", "connections", "client", "loop", "timeout_keep_alive", "timeout_keep_alive_task")
+    fields = ("conn", "cycle", "connections", "client", "loop", "timeout_keep_alive", "timeout_keep_alive_task")
     missing = [f"H11Protocol().{name}" for name in fields if name not in vars(protocol)]
     cycle = inspect.getsource(RequestResponseCycle)
     names = ("response_started", "response_complete", "disconnected", "message_event")

@@ -11,7 +11,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from functools import partial
 from types import FrameType
-from typing import Any
+from typing import Any, cast
 
 import uvicorn
 from fastapi import FastAPI
@@ -21,7 +21,7 @@ from nextword.serving.application import create_application
 from nextword.serving.http.access import Access
 from nextword.serving.http.errors import ApiError
 from nextword.serving.http.service import Log, refusal_line, report_faults
-from nextword.serving.http.transport import FILES_BESIDE_CONNECTIONS, TransportConfig
+from nextword.serving.http.transport import BoundedProtocol, OnRefused
 from nextword.serving.served_model import ModelSlot, ModelSource
 from nextword.serving.settings import ServingSettings
 
@@ -33,6 +33,12 @@ _JOIN_SECONDS = 10.0
 
 _BACKLOG = 1024
 """Connections that the system keeps until the server takes them."""
+
+_ACCEPTED_AT_ONCE = 8
+"""More could exceed the limit of open files."""
+
+_FILES_BESIDE_CONNECTIONS = 128
+"""Open files of the process besides its connections: the model, libraries and pipes."""
 
 _ENDING = (signal.SIGINT, signal.SIGTERM)
 
@@ -88,6 +94,27 @@ def bind(host: str, port: int) -> socket.socket:
     return listener
 
 
+def transport_config(application: Any, settings: ServingSettings, on_refused: OnRefused) -> uvicorn.Config:
+    """Return the configuration of uvicorn, with the bounds of the service."""
+    return uvicorn.Config(
+        application,
+        http=cast("type[asyncio.Protocol]", partial(BoundedProtocol, settings=settings, on_refused=on_refused)),
+        ws="none",
+        loop="asyncio",
+        lifespan="on",
+        interface="asgi3",
+        log_config=None,
+        log_level="critical",  # `Service` reports faults of the program
+        access_log=False,
+        proxy_headers=False,
+        server_header=False,
+        backlog=_ACCEPTED_AT_ONCE,
+        timeout_keep_alive=cast("int", settings.idle_seconds),
+        timeout_graceful_shutdown=2,
+        h11_max_incomplete_event_size=settings.max_header_bytes,
+    )
+
+
 class Server(uvicorn.Server):
     """uvicorn's server, which loads the model beside and ends without cutting an answer in silence."""
 
@@ -98,7 +125,7 @@ class Server(uvicorn.Server):
         self.application: FastAPI = create_application(
             ModelSlot(), options.settings, source.load, access=options.access, log=options.log
         )
-        super().__init__(TransportConfig(self.application, _within_limits(options), self._record_refusal))
+        super().__init__(transport_config(self.application, _within_limits(options), self._record_refusal))
         self._tasks: set[asyncio.Task[None]] = set()
         self.signal_number = 0  # the signal that ended the service; 0 before
         self.failure: Exception | None = None  # why the model could not be loaded
@@ -223,10 +250,10 @@ def allow_connections(wanted: int) -> int:
     if sys.platform != "win32":  # it has no such limit
         import resource
 
-        needed = wanted + FILES_BESIDE_CONNECTIONS
+        needed = wanted + _FILES_BESIDE_CONNECTIONS
         soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
         if soft < needed:
             soft = needed if hard == resource.RLIM_INFINITY else min(needed, hard)
             resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
-        wanted = max(1, min(wanted, soft - FILES_BESIDE_CONNECTIONS))
+        wanted = max(1, min(wanted, soft - _FILES_BESIDE_CONNECTIONS))
     return wanted

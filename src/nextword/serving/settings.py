@@ -22,7 +22,6 @@ class ServingSettings(Settings):
 
     max_body_bytes: int = setting(2**20, help="Most bytes of a request body.", at_least=1, at_most=2**26)
     max_header_bytes: int = setting(2**14, help="Most bytes of request line and headers.", at_least=256, at_most=2**20)
-    max_headers: int = setting(100, help="Most headers of a request.", at_least=8, at_most=1000)
     max_prompts: int = setting(16, help="Most prompts of a request.", at_least=1, at_most=1024)
     max_prompt_tokens: int = setting(4096, help="Most tokens of a prompt.", at_least=1, at_most=2**20)
     max_tokens: int = setting(1024, help="Most tokens of a generated text.", at_least=1, at_most=2**20)

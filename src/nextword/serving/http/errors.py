@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Mapping, Sequence
+from http import HTTPStatus
 from typing import Any
 
 from fastapi.exceptions import RequestValidationError
@@ -66,6 +67,13 @@ class ApiError(Exception):
         """Return headers and body of an answer with this error."""
         body = self.to_json()
         return {"content-type": "application/json", "content-length": str(len(body)), **self.headers}, body
+
+    def to_bytes(self) -> bytes:
+        """Return an answer with this error that closes the connection, as it goes over the wire."""
+        headers, body = self.to_answer()
+        lines = [f"HTTP/1.1 {self.status} {HTTPStatus(self.status).phrase}"]
+        lines += [f"{name}: {value}" for name, value in {**headers, "connection": "close"}.items()]
+        return "\r\n".join([*lines, "", ""]).encode("latin-1") + body
 
     def to_json(self) -> bytes:
         """Return the error as the body of an answer, or as the data of an event."""

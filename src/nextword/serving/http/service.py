@@ -9,6 +9,7 @@ from functools import partial
 from types import TracebackType
 from typing import Literal
 
+from starlette.datastructures import Headers
 from starlette.middleware.cors import CORSMiddleware
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -176,6 +177,7 @@ class Service:
 
     async def _answer_in_stage(self, scope: Scope, receive: Receive, reply: Reply) -> None:
         try:
+            receive = bounded(scope, receive, scope["app"].state.settings.max_body_bytes)
             self._access.require(scope)
             work = self._with_cors(partial(self._answer, reply))(scope, receive, reply.send)
             if scope["path"] in HEALTH_PATHS:
@@ -211,6 +213,29 @@ class Service:
             allow_headers=["*"],  # clients of the OpenAI API send many of their own
             expose_headers=["retry-after", "x-model-hash"],
         )
+
+
+def bounded(scope: Scope, receive: Receive, max_bytes: int) -> Receive:
+    """Refuse a body that is too long or has two framings, and return what refuses one that becomes too long."""
+    headers, length = Headers(scope=scope), 0
+    if "transfer-encoding" in headers and "content-length" in headers:  # two programs could cut the request differently
+        message = "a request must have Content-Length or Transfer-Encoding, not both"
+        raise ApiError(400, message, code="invalid_http", headers={"Connection": "close"})
+    message = f"the body must be at most {max_bytes} bytes; send less"
+    too_large = ApiError(413, message, code="body_too_large", headers={"Connection": "close"})
+    announced = headers.get("content-length", "")
+    if announced.isdecimal() and int(announced) > max_bytes:
+        raise too_large
+
+    async def receive_bounded() -> Message:
+        nonlocal length
+        received = await receive()
+        length += len(received.get("body", b""))
+        if length > max_bytes:
+            raise too_large
+        return received
+
+    return receive_bounded
 
 
 def log_line(scope: Scope, status: int, seconds: float) -> str:

@@ -13,11 +13,16 @@ export class Problems {
   /** Show an error, with a button that does `retry` again if that is given. */
   show = (error, retry = /** @type {(() => void) | null} */ (null)) => {
     if (isAbort(error)) return;
-    const text = element("div", element("strong", marked(error.message, "code")), " ", ADVICE);
-    const close = button("×", () => this.clear(), { class: "dismiss", "aria-label": "Close this message" });
-    fill(this.node, text, retry && button("Try again", retry), close);
-    this.node.hidden = false;
+    this.say(error.message, ADVICE, retry && button("Try again", retry));
   };
+
+  /** @param {HTMLElement | null} action */
+  say(message, advice, action = null) {
+    const text = element("div", element("strong", marked(message, "code")), " ", advice);
+    const close = button("×", () => this.clear(), { class: "dismiss", "aria-label": "Close this message" });
+    fill(this.node, text, action, close);
+    this.node.hidden = false;
+  }
 
   clear() {
     this.node.hidden = true;

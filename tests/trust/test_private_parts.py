@@ -21,7 +21,7 @@ from nextword.serving.settings import ServingSettings
 TRANSPORT = "nextword.serving.http.transport"
 PARTS = {
     "keras.optimizers:Optimizer": (
-        "nextword.training.optim.averaging",
+        "nextword.training.step.averaging",
         *("_apply_weight_decay", "apply", "add_variable", "add_optimizer_variables"),
     ),
     "keras.callbacks:CallbackList": (

@@ -157,12 +157,7 @@ def merge_tables(*layers: Tables) -> dict[str, dict[str, Any]]:
 
 
 def tables_of(settings: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
-    """Return settings that are given by name alone as tables by group.
-
-    Example:
-        >>> tables_of({"hidden_sizes": (64, 64), "learning_rate": 0.002})
-        {'model': {'hidden_sizes': (64, 64)}, 'training': {'learning_rate': 0.002}}
-    """
+    """Return settings that are given by name alone as tables by group."""
     groups = _groups_of_settings()
     tables: dict[str, dict[str, Any]] = {}
     for name, value in settings.items():

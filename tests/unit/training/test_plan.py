@@ -8,10 +8,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from nextword.errors import SettingError
-from nextword.training.optim.schedule import LinearToZero, ReplannedSchedule, ScheduleProgress
 from nextword.training.options import TrainingOptions
 from nextword.training.plan import Plan, TimePlan
 from nextword.training.progress import RoundRecord
+from nextword.training.step.schedule import LinearToZero, ReplannedSchedule, ScheduleProgress
 from support.training_runs import OPTIONS
 
 epochs = st.floats(0.001, 60.0)

@@ -44,7 +44,7 @@ def test_the_model_ends_with_the_average_of_the_best_round(kind: str, tmp_path: 
 
 
 def test_the_log_has_the_perplexity_of_the_average(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("nextword.training.optim.optimizer.DECAY", 0.9)
+    monkeypatch.setattr("nextword.training.step.optimizer.DECAY", 0.9)
     run = finished(tmp_path, averaging("exponential"))
     record = run.progress.records[-1]
     assert run.progress.latest_is_best

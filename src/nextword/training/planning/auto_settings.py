@@ -59,12 +59,7 @@ def million_words_for(width: int) -> float:
 
 
 def width_for(words_at: Callable[[int], float]) -> int:
-    """Return the largest width that sees enough words; `words_at` tells how many words each would see.
-
-    Example:
-        >>> width_for(lambda width: 5e6 * 320 / width)
-        480
-    """
+    """Return the largest width that sees enough words; `words_at` tells how many words each would see."""
     enough = (width for width in WIDTHS if words_at(width) >= 1e6 * million_words_for(width))
     return max(enough, default=WIDTHS[0])
 
@@ -78,12 +73,7 @@ def size_of(width: int, given: Mapping[str, Any] = MappingProxyType({})) -> dict
 
 
 def dropout_rates(epochs: float) -> dict[str, float]:
-    """Return the rates of dropout for a number of epochs.
-
-    Example:
-        >>> dropout_rates(5.5)["output_dropout_rate"]
-        0.162
-    """
+    """Return the rates of dropout for a number of epochs."""
     grown = {name: factor * math.log(epochs / first) for name, (factor, first, _) in _RATES.items()}
     return {name: round(min(max(0.0, rate), _RATES[name][2]), 3) for name, rate in grown.items()}
 

@@ -11,8 +11,8 @@ from nextword.model.language_model import LanguageModel
 from nextword.text.batching.streams import make_windows
 from nextword.text.corpus import Corpus
 from nextword.training.config import RunConfig
-from nextword.training.optim.averaging import NUM_AVERAGES
 from nextword.training.plan import MixturePlan, Plan
+from nextword.training.step.averaging import NUM_AVERAGES
 from nextword.training.step.distillation import Teacher, stream_model_of
 from nextword.training.step.step import TrainingStep
 

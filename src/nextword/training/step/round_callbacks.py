@@ -25,10 +25,6 @@ def interval_ends(round_number: int, num_steps: int) -> list[int]:
 
     The loss changes fastest at the beginning, so the first round has up to 50 intervals, the second 25, the third 16.
     Every round has at least 4, if an interval then has at least 4 steps.
-
-    Example:
-        >>> interval_ends(1, 12), interval_ends(20, 1_000)
-        ([4, 8, 12], [250, 500, 750, 1000])
     """
     wanted = max(_MIN_INTERVALS, _MAX_INTERVALS // round_number)
     count = max(1, min(wanted, num_steps // _MIN_STEPS))

@@ -12,11 +12,11 @@ from numpy.typing import NDArray
 from nextword.model.language_model import LanguageModel
 from nextword.text.batching.window import Window, Windows
 from nextword.training.checkpoint_store import Arrays
-from nextword.training.optim.optimizer import make_optimizer
 from nextword.training.options import TrainingOptions
 from nextword.training.plan import Plan
 from nextword.training.progress import TrainingProgress
 from nextword.training.step.candidate_sampler import CandidateSampler
+from nextword.training.step.optimizer import make_optimizer
 from nextword.training.step.round_callbacks import Intervals, RoundCallbacks
 from nextword.training.step.stream_model import Batch, StreamModel, capture, restore
 

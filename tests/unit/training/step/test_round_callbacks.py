@@ -14,11 +14,11 @@ import pytest
 from nextword.text.batching.streams import VariedStreams
 from nextword.text.options import BatchOptions
 from nextword.training.context import TrainingObserver
-from nextword.training.optim.schedule import make_schedule
 from nextword.training.progress import TrainingPoint, TrainingProgress
 from nextword.training.report.history import read_points, write_log
 from nextword.training.step import round_callbacks
 from nextword.training.step.round_callbacks import Intervals, RoundCallbacks, interval_ends
+from nextword.training.step.schedule import make_schedule
 from support.training_runs import OPTIONS, TRAIN, cut_off_after_rounds, finished, make_run
 
 

@@ -8,9 +8,9 @@ from numpy.typing import NDArray
 
 from nextword.model.architecture import Architecture
 from nextword.model.language_model import LanguageModel
-from nextword.training.optim.optimizer import make_optimizer
 from nextword.training.options import TrainingOptions
 from nextword.training.plan import Plan
+from nextword.training.step.optimizer import make_optimizer
 
 Arrays = list[NDArray[np.float64]]
 

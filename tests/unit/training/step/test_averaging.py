@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from nextword.training.optim.averaging import WeightAverages
-from nextword.training.optim.optimizer import SGD
 from nextword.training.progress import RoundRecord, TrainingProgress
+from nextword.training.step.averaging import WeightAverages
+from nextword.training.step.optimizer import SGD
 
 ROUND_STEPS = 4
 

@@ -6,15 +6,15 @@ import keras
 import numpy as np
 from numpy.typing import NDArray
 
-from nextword.training.optim.averaging import DECAY, AveragingOptimizer, WeightAverages
-from nextword.training.optim.schedule import (
+from nextword.training.options import TrainingOptions
+from nextword.training.plan import Plan
+from nextword.training.step.averaging import DECAY, AveragingOptimizer, WeightAverages
+from nextword.training.step.schedule import (
     ReplannedSchedule,
     RescaledByLength,
     ScheduleProgress,
     make_schedule,
 )
-from nextword.training.options import TrainingOptions
-from nextword.training.plan import Plan
 
 
 class Adam(AveragingOptimizer, keras.optimizers.Adam):

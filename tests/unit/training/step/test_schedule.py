@@ -7,15 +7,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from nextword.training.optim.schedule import (
+from nextword.training.options import TrainingOptions
+from nextword.training.plan import Plan
+from nextword.training.step.schedule import (
     LinearToZero,
     Rate,
     RescaledByLength,
     StepDecay,
     make_schedule,
 )
-from nextword.training.options import TrainingOptions
-from nextword.training.plan import Plan
 
 PLAN = Plan(steps_per_epoch=10, round_steps=10, planned_steps=(100,))
 

@@ -8,8 +8,8 @@ from typing import Any, Literal, override
 import keras
 from keras import ops
 
-from nextword.training.optim.schedule import ScheduleProgress
 from nextword.training.progress import TrainingProgress
+from nextword.training.step.schedule import ScheduleProgress
 
 AveragingKind = Literal["none", "exponential", "triggered", "two_tailed"]
 

@@ -1,1 +1,0 @@
-"""Optimizer, schedule, averages of weights."""

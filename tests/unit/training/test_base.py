@@ -14,7 +14,7 @@ import pytest
 from nextword.api.train import train
 from nextword.api.trained_model import TrainedModel, load
 from nextword.bundle.store import read_bundle, read_card, write_bundle
-from nextword.errors import BundleError, SettingError, TrainingDivergedError, TrainingWarning
+from nextword.errors import SettingError, TrainingDivergedError, TrainingWarning
 from nextword.text.corpus import Corpus
 from nextword.text.options import TextOptions
 from nextword.training.base import Base, chain_of
@@ -23,7 +23,6 @@ from nextword.training.config import RunConfig
 from nextword.training.progress import TrainingProgress
 from support.arrays import assert_equal_to_the_bit
 from support.checkpoint_stores import newest_of
-from support.served import post, serving
 from support.whole_runs import resume_run
 
 NETWORK: dict[str, Any] = {"embedding_size": 8, "hidden_sizes": (12, 8), "tied": True}
@@ -221,16 +220,6 @@ def test_an_output_with_a_kernel_is_extended(tmp_path: Path) -> None:
     assert progress_of(tmp_path / "run").best_perplexity < 5.0  # seven words in all
 
 
-def test_a_damaged_base_is_refused(base: Path, tmp_path: Path) -> None:
-    copy = tmp_path / "copy"
-    shutil.copytree(base / "model", copy)
-    content = bytearray((copy / "weights.safetensors").read_bytes())
-    content[-1] ^= 1
-    (copy / "weights.safetensors").write_bytes(content)
-    with pytest.raises(BundleError, match="SHA-256"):
-        fit(NEW, base=copy)
-
-
 @pytest.mark.filterwarnings("ignore::nextword.errors.TrainingWarning")
 @pytest.mark.parametrize(("kind", "is_merged"), [("character", True), ("subword", False)])
 def test_characters_are_merged_and_subwords_kept(kind: str, is_merged: bool) -> None:
@@ -252,15 +241,6 @@ def test_a_base_that_does_not_help_is_reported(base: Path) -> None:
     words = random.Random(0).choices(["the", "cat", "dog", "cow", "saw", "met", "a", "today"], k=2000)
     with pytest.warns(TrainingWarning, match="the base does not help"):
         fit([" ".join(words)] * 3, base=base, epochs=0.0)
-
-
-def test_the_service_and_the_one_file_take_a_model_with_a_base(tuned: Path, tmp_path: Path) -> None:
-    model = load(tuned)
-    with serving(model) as served:
-        status, _, answer = post(served, {"prompt": "the bird ate a", "max_tokens": 1})
-    assert (status, len(answer["choices"])) == (200, 1)
-    model.export_html(tmp_path / "model.html")
-    assert (tmp_path / "model.html").read_bytes().startswith(b"<!DOCTYPE html>")
 
 
 def test_the_sample_in_eight_bits_is_a_base_and_the_model_is_used_as_any(tmp_path: Path) -> None:

@@ -44,13 +44,6 @@ def test_a_default_round_is_at_most_two_thousand_steps_and_an_epoch(epochs: floa
     assert plan.steps_per_epoch == steps_per_epoch
 
 
-@given(st.integers(1, 100_000))
-def test_the_rounds_of_an_epoch_are_even(steps_per_epoch: int) -> None:
-    plan = Plan.of(TrainingOptions(epochs=1), steps_per_epoch)
-    assert plan.num_rounds == -(-steps_per_epoch // 2_000)
-    assert plan.total_steps - steps_per_epoch < plan.num_rounds
-
-
 @given(epochs, steps_per_epoch, st.integers(1, 300_000))
 def test_round_steps_are_used_unless_training_is_shorter(epochs: float, steps_per_epoch: int, round_steps: int) -> None:
     plan = Plan.of(TrainingOptions(epochs=epochs, round_steps=round_steps), steps_per_epoch)

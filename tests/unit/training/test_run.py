@@ -151,6 +151,16 @@ def test_a_record_has_the_learning_rate_of_the_next_step(schedule: str, expected
     assert rates == pytest.approx(expected, rel=1e-5, abs=1e-9)
 
 
+def test_a_sampled_softmax_changes_training_but_not_validation(tmp_path: Path) -> None:
+    still = replace(OPTIONS, learning_rate=0.0, epochs=0.5)
+    plain = finished(tmp_path / "plain", still).progress.records[-1]
+    changed = finished(tmp_path / "changed", replace(still, sampled_softmax=4)).progress.records[-1]
+    assert changed.valid_perplexity == pytest.approx(plain.valid_perplexity, rel=1e-6)
+    moved = finished(tmp_path / "moved", replace(OPTIONS, sampled_softmax=4)).progress.records[-1]
+    usual = finished(tmp_path / "usual", OPTIONS).progress.records[-1]
+    assert usual.valid_perplexity != moved.valid_perplexity < 0.9 * plain.valid_perplexity
+
+
 # Divergence.
 
 

@@ -148,17 +148,6 @@ def test_a_slow_machine_gets_a_smaller_model(fixed: FixedPlan, machine: Machine)
     assert architecture_of(fixed(30)).num_parameters < architecture_of(fast).num_parameters
 
 
-def test_the_chosen_model_is_measured_before_its_steps_are_planned(fixed: FixedPlan, machine: Machine) -> None:
-    plan = fixed(2)
-    assert machine.measured[-1] == plan.model.hidden_sizes
-
-
-def test_dropout_grows_with_the_number_of_epochs(fixed: FixedPlan) -> None:
-    rates = [fixed(minutes).model.output_dropout_rate for minutes in (0.06, 0.3, 1, 10)]
-    assert rates == sorted(rates)
-    assert rates[0] < rates[-1] < 1.0
-
-
 @pytest.mark.parametrize("training", [{}, {"mixture": False}, {"averaging": "two_tailed"}])
 def test_dropout_follows_the_planned_epochs(fixed: FixedPlan, corpus: Corpus, training: dict[str, Any]) -> None:
     plan = fixed(2, {"training": training})

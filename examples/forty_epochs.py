@@ -21,7 +21,7 @@ from matplotlib.figure import Figure
 import nextword
 from nextword.errors import NextwordError, TrainingInterrupted
 from nextword.model.language_model import LanguageModel
-from nextword.text.batching.streams import make_windows
+from nextword.text.batching.window import make_windows
 from nextword.text.corpus import Corpus
 from nextword.text.options import BatchOptions
 from nextword.training.step.step import RoundDataset

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 import nextword
-from nextword.text.batching.streams import make_windows
+from nextword.text.batching.window import make_windows
 from nextword.text.options import BatchOptions
 from nextword.training import require_framework
 from peer_protocol import Run, serve

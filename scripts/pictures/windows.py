@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from nextword.text.batching.streams import Streams
+from nextword.text.batching.window import Streams
 from nextword.text.batching.window import SuccessiveWindows, Window
 from pictures.drawing import Drawing
 

@@ -5,8 +5,7 @@ from collections.abc import Iterable
 
 from nextword.text.options import LineEnds, TokenizerKind
 from nextword.text.reading.lines import split_lines
-from nextword.text.tokens.line_ends import segments
-from nextword.text.tokens.pre_tokens import pre_tokens, slices, tidy
+from nextword.text.tokens.pre_tokens import pre_tokens, segments, slices, tidy
 from nextword.text.tokens.subwords import subword_vocabulary
 from nextword.text.tokens.tokenizer import Tokenizer
 from nextword.text.tokens.vocabulary import END, Vocabulary

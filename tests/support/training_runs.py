@@ -9,8 +9,7 @@ import pytest
 
 from nextword.model.architecture import Architecture
 from nextword.model.language_model import LanguageModel
-from nextword.text.batching.streams import Streams, VariedStreams, validation_streams
-from nextword.text.batching.window import Window, Windows
+from nextword.text.batching.window import Streams, VariedStreams, Window, Windows, validation_streams
 from nextword.text.options import BatchOptions
 from nextword.training.checkpoint_store import CheckpointStore
 from nextword.training.context import RunContext, TrainingObserver

@@ -27,10 +27,8 @@ _PRODUCT_SECONDS = 1.0  # for each precision
 _VOCABULARY_SIZE = 10_000
 
 _KINDS = {
-    "tokens": "token ids of texts",
+    "tokens": "token ids and vocabularies of texts",
     "text": "plain text of packed files, records and folders, and texts from Python",
-    "vocabulary": "vocabularies",
-    "remote": "copies of remote files",
     "samples": "downloaded samples",
     "compiled": "compiled programs of JAX",
     "unfinished": "what is being made, or was interrupted",

@@ -27,8 +27,7 @@ from nextword.engine.distribution_engine import DistributionEngine
 from nextword.engine.engine import Rows, State, WindowPrediction
 from nextword.engine.keras_engine import KerasEngine, Weights, trainable_weights, with_weights
 from nextword.model.language_model import LanguageModel
-from nextword.text.batching.streams import Streams
-from nextword.text.batching.window import TokenIds
+from nextword.text.batching.window import Streams, TokenIds
 
 if TYPE_CHECKING:
     from nextword.engine.dynamic import DynamicOptions

@@ -18,8 +18,7 @@ from nextword.engine.engine import Engine, TokenScores, WindowPrediction
 from nextword.errors import EvaluationError
 from nextword.settings import require_at_least
 from nextword.text.batching.sentences import SentenceBatches
-from nextword.text.batching.streams import Streams
-from nextword.text.batching.window import TokenIds
+from nextword.text.batching.window import Streams, TokenIds
 
 BURN_IN = 256
 """Tokens of context that each row but the first reads before its own tokens, if a split is read as several rows."""

@@ -32,9 +32,9 @@ _PATIENT_SECONDS = 1.0  # time after which waiting for another process is report
 _LEFT_SECONDS = 7 * 24 * 3600  # time after which what interrupted work left is removed
 _LOCK = ".lock"
 _SCRATCH = "gathering"
-_KINDS = "text|tokens|vocabulary|remote"
+_KINDS = "text|tokens"
 _DERIVED = re.compile(rf"({_KINDS})-[0-9a-f]{{64}}")
-_UNFINISHED = re.compile(rf"\.(?:tmp-\.?)?(?:{_KINDS}|samples|compiled|cutting|joining|lock|{_SCRATCH})-.+")
+_UNFINISHED = re.compile(rf"\.(?:tmp-\.?)?(?:{_KINDS}|samples|compiled|lock|{_SCRATCH})-.+")
 _OTHERS = ("samples", "compiled")
 """Folders that the limit leaves alone: samples are small, and JAX limits its compiled programs itself."""
 
@@ -224,7 +224,7 @@ def remove_entry(entry: CacheEntry) -> bool:
     from filelock import FileLock  # slow to import, and rarely needed
 
     path = entry.path
-    locks = [path] if path.is_file() else [path / _LOCK, path.with_name(f"{path.name}.lock"), _lock_of(path)]
+    locks = [path] if path.is_file() else [path / _LOCK, _lock_of(path)]
     try:
         for lock in locks:
             if lock.is_file():

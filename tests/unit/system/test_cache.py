@@ -189,7 +189,7 @@ def test_the_folders_used_longest_ago_make_room(tmp_path: Path, monkeypatch: pyt
     (foreign / "large").write_bytes(b"0" * 10_000)
     size = max(entry.num_bytes for entry in cache_entries(tmp_path))
     monkeypatch.setenv("NEXTWORD_CACHE_GB", str(4.5 * size / 10**9))
-    added = filled(tmp_path, "vocabulary", 1, hours_ago=0)
+    added = filled(tmp_path, "tokens", 7, hours_ago=0)
     assert [path.exists() for path in (older, old, recent, text, added)] == [False, True, True, True, True]
     trim_cache(tmp_path, 1)
     assert [path.exists() for path in (old, recent, text, added, foreign)] == [False, True, False, True, True]
@@ -215,10 +215,10 @@ def test_use_keeps_a_folder_and_a_lock_too(tmp_path: Path) -> None:
 
 
 def test_what_interrupted_work_left_is_removed_after_a_week(tmp_path: Path) -> None:
-    names = [".cutting-a", ".joining-b", f".tmp-tokens-{0:064x}-0123456789ab", ".tmp-compiled-0123456789ab"]
+    names = [".gathering-a", f".tmp-tokens-{0:064x}-0123456789ab", ".tmp-compiled-0123456789ab"]
     for name in names:
         (tmp_path / name).mkdir()
-    locks = [tmp_path / ".cutting-a.lock", tmp_path / f".tokens-{0:064x}.lock"]
+    locks = [tmp_path / ".gathering-a" / ".lock", tmp_path / f".tokens-{0:064x}.lock"]
     for lock in locks:
         lock.write_bytes(b"")
     trim_cache(tmp_path, 1)
@@ -229,7 +229,7 @@ def test_what_interrupted_work_left_is_removed_after_a_week(tmp_path: Path) -> N
     with FileLock(locks[0]):
         os.utime(locks[0], (0, 0))
         trim_cache(tmp_path, 1)
-        assert folders(tmp_path) == {".cutting-a"}
+        assert folders(tmp_path) == {".gathering-a"}
     os.utime(locks[0], (0, 0))
     trim_cache(tmp_path, 1)
     assert list(tmp_path.iterdir()) == []

@@ -9,8 +9,7 @@ from numpy.typing import NDArray
 from nextword.engine.keras_engine import KerasEngine
 from nextword.model.architecture import Architecture
 from nextword.model.language_model import LanguageModel
-from nextword.text.batching.streams import Streams, validation_streams
-from nextword.text.batching.window import TokenIds
+from nextword.text.batching.window import Streams, TokenIds, validation_streams
 from nextword.training.checkpoint_store import CheckpointStore
 from nextword.training.context import RunContext
 from nextword.training.options import TrainingOptions

@@ -10,8 +10,7 @@ from numpy.typing import NDArray
 
 from nextword.errors import TrainingDivergedError
 from nextword.model.language_model import LanguageModel
-from nextword.text.batching.streams import Streams, VariedStreams
-from nextword.text.batching.window import Window
+from nextword.text.batching.window import Streams, VariedStreams, Window
 from nextword.text.options import BatchOptions
 from nextword.training.checkpoint_store import CheckpointStore
 from nextword.training.context import TrainingObserver

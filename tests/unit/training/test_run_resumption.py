@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from nextword.errors import CheckpointError, TrainingInterrupted
-from nextword.text.batching.streams import VariedStreams
+from nextword.text.batching.window import VariedStreams
 from nextword.text.options import BatchOptions
 from nextword.training.checkpoint_store import CheckpointStore
 from nextword.training.context import TrainingObserver

@@ -7,8 +7,7 @@ from typing import NamedTuple
 from nextword.errors import SettingError, TextError
 from nextword.inference.suggestion.lexicon import begins_sentence
 from nextword.text.reading.lines import require_unicode, split_lines
-from nextword.text.tokens.line_ends import ends_open, segments
-from nextword.text.tokens.pre_tokens import is_mark, is_word_character, slices, tidy, trailing_word
+from nextword.text.tokens.pre_tokens import ends_open, is_mark, is_word_character, segments, slices, tidy, trailing_word
 from nextword.text.tokens.tokenizer import Tokenizer
 from nextword.text.tokens.vocabulary import END
 

@@ -21,7 +21,7 @@ from nextword.serving.routes.work import Answer, WordProbability, Work, require_
 from nextword.serving.served_model import ServedModel
 from nextword.serving.settings import ServingSettings
 from nextword.system.strict_json import finite
-from nextword.text.tokens.token_spans import Segment, TokenSpan, line_segment, segment_spans, text_segments
+from nextword.text.tokens.encoded_lines import Segment, TokenSpan, line_segment, segment_spans, text_segments
 from nextword.text.tokens.tokenizer import Tokenizer
 
 router = APIRouter(route_class=StrictRoute, tags=["scores"], responses=ERRORS | NOT_FOUND)

@@ -9,7 +9,7 @@ from nextword.serving.http.body import FIRST_FAULT, ModelRequest, StrictRoute
 from nextword.serving.http.openapi import ERRORS, NOT_FOUND, example
 from nextword.serving.routes.work import Answer, Work, require_at_most, require_tokens
 from nextword.serving.served_model import ServedModel
-from nextword.text.tokens.token_spans import token_spans
+from nextword.text.tokens.encoded_lines import token_spans
 from nextword.text.tokens.vocabulary import END, UNKNOWN
 
 router = APIRouter(route_class=StrictRoute, tags=["tokens"], responses=ERRORS | NOT_FOUND)

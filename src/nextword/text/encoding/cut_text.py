@@ -25,8 +25,7 @@ from nextword.text.encoding.units import TidySegments, unit_numbers
 from nextword.text.options import RUNNING_TEXT, LineEnds, TokenizerKind
 from nextword.text.reading.reader import LineReader
 from nextword.text.reading.report import ReadCounts
-from nextword.text.tokens.line_ends import LineRuns
-from nextword.text.tokens.pre_tokens import pre_tokens
+from nextword.text.tokens.pre_tokens import LineRuns, pre_tokens
 from nextword.text.tokens.vocabulary import END
 
 BLOCK_CHARACTERS = 2**25

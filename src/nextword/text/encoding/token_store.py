@@ -24,7 +24,7 @@ from nextword.text.reading.lines import split_lines
 from nextword.text.reading.reader import LineReader, TextRange
 from nextword.text.reading.report import ReadCounts, SplitReport
 from nextword.text.sources.names import SplitOrAll
-from nextword.text.tokens.line_ends import LineRuns
+from nextword.text.tokens.pre_tokens import LineRuns
 from nextword.text.tokens.spelling import FILE as SPELLING
 from nextword.text.tokens.spelling import MAX_WORDS, SpellingModel, sample
 from nextword.text.tokens.subwords import MAX_PRE_TOKENS, subword_vocabulary

@@ -1,8 +1,7 @@
 """Find the text that a user names, and the bytes of its splits.
 
-find               what a name, a list or a mapping stands for: files, or rows in memory, as one text or by split
-plain or arrange   each of them as a range of a plain file; what is none is written to the cache
-split              one text in three parts of its own order
+find    what a name, a list or a mapping stands for: files, or rows in memory, as one text or by split
+plain   each of them as a range of a plain file; what is none is written to the cache; one text in three parts
 """
 
 import glob
@@ -42,9 +41,8 @@ from nextword.text.sources.names import (
     not_found,
     stored_name,
 )
-from nextword.text.sources.plain import PlainText, arranged_text, plain_files, plain_rows
+from nextword.text.sources.plain import PlainText, arranged_text, plain_files, plain_rows, split_whole
 from nextword.text.sources.samples import SAMPLES, sample_path
-from nextword.text.sources.split import split_whole
 
 TextLike = str | Path | Iterable[Any] | Mapping[str, Any]
 """A text: a path, pattern or sample's name; several paths, strings or rows; or a mapping of splits."""

@@ -15,8 +15,17 @@ from nextword.errors import TextError, printable
 from nextword.system import strict_json
 from nextword.text.options import RUNNING_TEXT, LineEnds, TokenizerKind
 from nextword.text.reading.lines import require_unicode, split_lines
-from nextword.text.tokens.line_ends import MARKS, ends_open, segments
-from nextword.text.tokens.pre_tokens import is_mark, is_opened, is_word_character, pre_tokens, slices, tidy
+from nextword.text.tokens.pre_tokens import (
+    MARKS,
+    ends_open,
+    is_mark,
+    is_opened,
+    is_word_character,
+    pre_tokens,
+    segments,
+    slices,
+    tidy,
+)
 from nextword.text.tokens.spelling import SpellingModel
 from nextword.text.tokens.subwords import SubwordCutter
 from nextword.text.tokens.vocabulary import END, UNKNOWN, Vocabulary
@@ -34,8 +43,8 @@ class Tokenizer:
     r"""A way to cut text and a vocabulary.
 
     Decoding inverts encoding except for white space: `decode(encode(text)) == normalize(text, kind, line_ends)` if
-    every pre-token is in the vocabulary. `nextword.text.tokens.pre_tokens` says how each kind cuts,
-    `nextword.text.tokens.line_ends` where `<eos>` is.
+    every pre-token is in the vocabulary. `nextword.text.tokens.pre_tokens` says how each kind cuts and where
+    `<eos>` is.
 
     Args:
         kind: How a line or paragraph is cut into pre-tokens.

@@ -9,8 +9,7 @@ from nextword.bundle.files import require_storable
 from nextword.errors import SettingError
 from nextword.model.language_model import LanguageModel
 from nextword.model.ops.precision import resolve_compute_dtype
-from nextword.text.batching.streams import make_windows, validation_streams
-from nextword.text.batching.window import Windows
+from nextword.text.batching.window import Windows, make_windows, validation_streams
 from nextword.text.corpus import Corpus
 from nextword.text.options import BatchOptions
 from nextword.training import distributed

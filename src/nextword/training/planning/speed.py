@@ -8,7 +8,7 @@ import numpy as np
 
 from nextword.model.architecture import useful_flops_per_word
 from nextword.model.language_model import LanguageModel
-from nextword.text.batching.streams import make_windows
+from nextword.text.batching.window import make_windows
 from nextword.text.corpus import Corpus
 from nextword.training.config import RunConfig
 from nextword.training.plan import MixturePlan, Plan

@@ -11,8 +11,7 @@ from nextword.bundle.bundle import Bundle
 from nextword.engine.keras_engine import KerasEngine
 from nextword.errors import counted
 from nextword.model.language_model import LanguageModel
-from nextword.text.batching.streams import validation_streams
-from nextword.text.batching.window import TokenIds
+from nextword.text.batching.window import TokenIds, validation_streams
 from nextword.text.tokens.tokenizer import Tokenizer
 
 _MAX_TOKENS = 2**19

@@ -14,8 +14,7 @@ from nextword.inference.suggestion.session import SuggestionSession
 from nextword.inference.suggestion.suggestion import SessionOptions
 from nextword.inference.suggestion.user_words import UserWords
 from nextword.text.options import TokenizerKind
-from nextword.text.tokens.line_ends import segments
-from nextword.text.tokens.pre_tokens import normalize
+from nextword.text.tokens.pre_tokens import normalize, segments
 from support.typing_engines import make_tokenizer, toy_engine
 
 CASED = ["The", "the", "then", "They", "Tom", "said", "don't", ", ", ",", ' "', '" ', '"', ". ", ".", "an", "well", "-"]

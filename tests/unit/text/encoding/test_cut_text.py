@@ -13,7 +13,7 @@ from nextword.text.encoding.cut_text import CutText
 from nextword.text.encoding.token_store import encode
 from nextword.text.options import LineEnds, TextOptions, TokenizerKind
 from nextword.text.reading.reader import LineReader, TextRange
-from nextword.text.tokens.line_ends import segments
+from nextword.text.tokens.pre_tokens import segments
 from support.small_tokenizers import count_pieces
 
 PROSE = "".join(

@@ -8,8 +8,7 @@ from nextword.text.encoding import units as units_module
 from nextword.text.encoding.units import LINE_END, TidySegments, tidied_lines, unit_numbers
 from nextword.text.options import LineEnds, TokenizerKind
 from nextword.text.reading.lines import split_lines
-from nextword.text.tokens.line_ends import segments
-from nextword.text.tokens.pre_tokens import pre_tokens, tidy
+from nextword.text.tokens.pre_tokens import pre_tokens, segments, tidy
 from support.small_tokenizers import WAYS
 
 TEXT = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0")) | st.text(

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from nextword.errors import TextError
 from nextword.text.reading.reader import TextRange
 from nextword.text.sources.names import SPLITS, SplitOrAll
-from nextword.text.sources.split import split_whole
+from nextword.text.sources.plain import split_whole
 
 SHARED_FOLDER = settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
 

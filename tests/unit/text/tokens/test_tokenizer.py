@@ -7,8 +7,7 @@ from nextword.errors import TextError
 from nextword.text.options import LineEnds, TokenizerKind
 from nextword.text.reading.lines import split_lines
 from nextword.text.tokens import tokenizer as tokenizer_module
-from nextword.text.tokens.line_ends import segments
-from nextword.text.tokens.pre_tokens import normalize
+from nextword.text.tokens.pre_tokens import normalize, segments
 from nextword.text.tokens.tokenizer import Tokenizer
 from nextword.text.tokens.vocabulary import END, UNKNOWN, Vocabulary
 from support.small_tokenizers import WAYS, tokenizer_of_text

@@ -12,7 +12,7 @@ import pytest
 
 from nextword.errors import SettingError
 from nextword.model.architecture import Architecture, useful_flops_per_word
-from nextword.text.batching.streams import make_windows
+from nextword.text.batching.window import make_windows
 from nextword.text.corpus import Corpus
 from nextword.training.config import RunConfig
 from nextword.training.context import RunContext

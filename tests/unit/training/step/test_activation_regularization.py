@@ -7,7 +7,7 @@ import pytest
 
 from nextword.model.architecture import Architecture
 from nextword.model.language_model import LanguageModel
-from nextword.text.batching.streams import Streams
+from nextword.text.batching.window import Streams
 from nextword.training.options import TrainingOptions
 from nextword.training.step.step import as_batch
 from nextword.training.step.stream_model import StreamModel

@@ -14,7 +14,7 @@ from nextword.errors import BundleError, NextwordError, SettingError
 from nextword.model.architecture import Architecture
 from nextword.model.language_model import LanguageModel
 from nextword.model.ops.cross_entropy import Candidates
-from nextword.text.batching.streams import make_windows
+from nextword.text.batching.window import make_windows
 from nextword.text.corpus import Corpus
 from nextword.text.options import BatchOptions
 from nextword.training.config import RunConfig

@@ -11,7 +11,7 @@ import keras
 import numpy as np
 import pytest
 
-from nextword.text.batching.streams import VariedStreams
+from nextword.text.batching.window import VariedStreams
 from nextword.text.options import BatchOptions
 from nextword.training.context import TrainingObserver
 from nextword.training.progress import TrainingPoint, TrainingProgress

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from nextword.text.batching.streams import Streams
+from nextword.text.batching.window import Streams
 from nextword.training.step.round_callbacks import RoundCallbacks
 from nextword.training.step.step import RoundDataset
 from nextword.training.step.stream_model import StreamModel

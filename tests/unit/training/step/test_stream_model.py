@@ -8,8 +8,7 @@ from numpy.typing import NDArray
 
 from nextword.model.architecture import Architecture
 from nextword.model.language_model import LanguageModel
-from nextword.text.batching.streams import Streams
-from nextword.text.batching.window import SuccessiveWindows, Window, Windows
+from nextword.text.batching.window import Streams, SuccessiveWindows, Window, Windows
 from nextword.training.options import TrainingOptions
 from nextword.training.step.candidate_sampler import CandidateSampler
 from nextword.training.step.step import RoundDataset, as_batch

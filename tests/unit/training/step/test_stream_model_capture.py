@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from nextword.errors import CheckpointError
 from nextword.model.architecture import Architecture
 from nextword.model.language_model import LanguageModel
-from nextword.text.batching.streams import Streams
+from nextword.text.batching.window import Streams
 from nextword.training.checkpoint_store import Arrays
 from nextword.training.step.step import RoundDataset
 from nextword.training.step.stream_model import StreamModel, capture, fingerprint, restore

@@ -14,7 +14,7 @@ from nextword.inference.generation.generated_text import (
     text_pieces,
 )
 from nextword.serving.queue.text_task import TokenScore
-from nextword.text.tokens.token_spans import TokenSpan, token_spans
+from nextword.text.tokens.encoded_lines import TokenSpan, token_spans
 from nextword.text.tokens.tokenizer import Tokenizer
 
 

@@ -20,8 +20,7 @@ from harness.report import json_option, reporting
 from nextword.model.architecture import Architecture
 from nextword.model.language_model import LanguageModel
 from nextword.system.files import write_file
-from nextword.text.batching.window import Streams
-from nextword.text.batching.window import Window
+from nextword.text.batching.window import Streams, Window
 from nextword.text.options import TextOptions
 from nextword.training.step.step import as_batch
 from nextword.training.step.stream_model import StreamModel

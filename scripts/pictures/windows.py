@@ -4,8 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from nextword.text.batching.window import Streams
-from nextword.text.batching.window import SuccessiveWindows, Window
+from nextword.text.batching.window import Streams, SuccessiveWindows, Window
 from pictures.drawing import Drawing
 
 _TEXT = "she had a lively playful mind and was happy to see him again"

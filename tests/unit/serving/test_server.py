@@ -238,7 +238,7 @@ def test_a_signal_reloads_the_model(tmp_path: Path) -> None:
 def test_a_damaged_model_is_not_served(tmp_path: Path) -> None:
     model = shutil.copytree(sample_model_path("austen"), tmp_path / "model")
     (model / "vocabulary.json").write_text("{}", encoding="utf-8")
-    with pytest.raises(BundleError, match=r"tokenizer\.json"):
+    with pytest.raises(BundleError, match=r"vocabulary\.json"):
         serve(ModelSource(model), ServerOptions(port=0))
 
 

@@ -274,13 +274,13 @@ def slices(text: str, kind: TokenizerKind, size: int = SLICE) -> Iterator[str]:
 def is_word_character(character: str) -> bool:
     """Return whether a character is part of a word for the word tokenizer: a letter, mark, digit or underscore.
 
-    Characters that are newer than the Unicode tables of Python are not.
+    The empty string is none, and neither are characters that are newer than the Unicode tables of Python.
 
     Example:
-        >>> [is_word_character(character) for character in "é7_,' "]
+        >>> [is_word_character(character) for character in ["é", "7", "_", ",", " ", ""]]
         [True, True, True, False, False, False]
     """
-    return character == "_" or category(character)[0] in "LMN"
+    return character == "_" or bool(character and category(character)[0] in "LMN")
 
 
 def trailing_word(text: str) -> str:

@@ -6,9 +6,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from nextword.text.batching.streams import Streams
 
-from nextword.text.batching.window import PartOfRows
+from nextword.text.batching.window import PartOfRows, Streams
 from nextword.training import distributed
 from nextword.training.checkpoint_store import CheckpointStore
 from nextword.training.context import RunContext

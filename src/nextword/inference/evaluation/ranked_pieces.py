@@ -17,8 +17,7 @@ from nextword.inference.suggestion.suggestion import SessionOptions
 from nextword.inference.suggestion.user_words import UserWords
 from nextword.inference.suggestion.word_cache import WordCache
 from nextword.inference.suggestion.word_candidates import Candidates, WordCandidates
-from nextword.text.tokens.line_ends import MARKS, segments
-from nextword.text.tokens.pre_tokens import is_mark, is_word_character, slices, tidy
+from nextword.text.tokens.pre_tokens import MARKS, is_mark, is_word_character, segments, slices, tidy
 from nextword.text.tokens.tokenizer import Tokenizer
 
 

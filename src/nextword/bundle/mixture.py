@@ -53,12 +53,7 @@ class MixtureSettings(Settings):
 
     @property
     def protocol(self) -> str:
-        """What is mixed with the network, for the protocol of a measurement.
-
-        Example:
-            >>> MixtureSettings(ngram_weight=0.1395, cache_weight=0.9).protocol
-            'as used: n-grams 0.14, cache of 1,000 tokens'
-        """
+        """What is mixed with the network, such as `as used: n-grams 0.14, cache of 1,000 tokens`."""
         parts = [f"n-grams {self.ngram_weight:.3g}"] if self.ngram_weight else []
         parts += [f"cache of {self.cache_size:,} tokens"] if self.cache_weight else []
         return f"as used: {', '.join(parts)}"

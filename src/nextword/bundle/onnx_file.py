@@ -58,10 +58,6 @@ def most_operators(architecture: Architecture) -> Mapping[str, int]:
 
     The numbers are those of `nextword.export`, in float32 or in eight bits, whichever is larger; where the cells
     differ little, those of the largest. None of the operators reads a file or runs code.
-
-    Example:
-        >>> most_operators(Architecture(vocabulary_size=9, embedding_size=2, hidden_sizes=(4, 3)))["Scan"]
-        2
     """
     layers = architecture.num_layers
     modulations = layers * architecture.state_modulation

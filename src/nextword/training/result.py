@@ -37,7 +37,7 @@ from nextword.training.config import RunConfig
 from nextword.training.context import RunContext
 from nextword.training.plan import MixturePlan
 from nextword.training.progress import TrainingProgress
-from nextword.training.report.curve import draw_curves
+from nextword.training.report.history import draw_curves
 from nextword.training.step.stream_model import fingerprint
 
 _MAX_BATCH_SIZE = 32

@@ -22,8 +22,7 @@ from nextword.training.checkpoint_store import CheckpointStore
 from nextword.training.config import RunConfig
 from nextword.training.context import Observers, RunContext
 from nextword.training.progress import TrainingProgress
-from nextword.training.report.curve import CurveDrawer
-from nextword.training.report.history import write_log
+from nextword.training.report.history import CurveDrawer, write_log
 
 if TYPE_CHECKING:
     from nextword.model.language_model import LanguageModel

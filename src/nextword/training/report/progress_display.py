@@ -14,7 +14,7 @@ from nextword.system.progress import ReadingLines, ReadingProgress
 from nextword.training.context import TrainingObserver
 from nextword.training.plan import Plan
 from nextword.training.progress import RoundRecord, TrainingPoint, TrainingProgress
-from nextword.training.report.curve import GrowingCurve, curve_picture
+from nextword.training.report.history import GrowingCurve, curve_picture
 
 _HEADER = "round   epoch  perplexity: train     valid   words/s  elapsed     left"
 _SECONDS_BETWEEN_UPDATES = 1.0

@@ -42,6 +42,7 @@ def train(
     epochs: float | None = None,
     preset: str = DEFAULT_PRESET,
     run: str | Path | None = None,
+    dropout: float | None = None,
     seed: int | None = None,
     settings: Mapping[str, Any] | None = None,
     model: "LanguageModel | None" = None,
@@ -61,6 +62,7 @@ def train(
         epochs: Times to read the text, instead of `minutes`.
         preset: Where the settings come from; `nextword presets` lists them.
         run: Run directory to keep. The same call resumes a run that was interrupted. If left out, the run is deleted.
+        dropout: Rate of dropout on the input, between layers and on the output; `settings` may have single rates.
         seed: Seed of the weights and of dropout.
         settings: Any other setting by name, such as `{"hidden_sizes": (256, 256)}`; `nextword train --help-all` lists
             them.
@@ -84,7 +86,14 @@ def train(
         >>> nextword.train("my-text.txt", minutes=10)  # doctest: +SKIP
     """
     began = time.monotonic()
-    named = {"minutes": minutes, "epochs": epochs, "seed": seed, "field": field, "base": _path_of(base)}
+    named = {
+        "minutes": minutes,
+        "epochs": epochs,
+        "dropout": dropout,
+        "seed": seed,
+        "field": field,
+        "base": _path_of(base),
+    }
     given = tables_of({**(settings or {}), **{name: value for name, value in named.items() if value is not None}})
     if model is not None:
         given = _with_model(given, model)

@@ -48,7 +48,7 @@ if TYPE_CHECKING:
     from nextword.training.report.tensorboard_logger import TensorBoardLogger
 
 
-_SHORT = ("base", "epochs", "minutes", "seed", "tokenizer", "hidden_sizes", "learning_rate", "batch_size")
+_SHORT = ("base", "epochs", "minutes", "seed", "tokenizer", "hidden_sizes", "dropout", "learning_rate", "batch_size")
 """The settings that the short help shows."""
 
 

@@ -2,6 +2,7 @@
 
 import itertools
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar, Literal
 
@@ -10,6 +11,36 @@ from nextword.model.cells import CELLS, CellName, Shape
 from nextword.settings import Settings, rate, setting
 
 _MAX_LAYERS = 16
+
+
+@dataclass(frozen=True, kw_only=True)
+class DropoutRate(Settings):
+    """One rate of dropout, as papers write it, for three rates of `ModelOptions`."""
+
+    group: ClassVar[str] = "model"
+    task: ClassVar[str] = "regularization"
+
+    dropout: float | None = setting(
+        None,
+        help="Dropout of input, layers and output.",
+        at_least=0.0,
+        below=1.0,
+        unset="three rates",
+    )
+
+
+def with_single_rates(model: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a table of model settings with the three rates of dropout instead of `dropout`.
+
+    Example:
+        >>> with_single_rates({"dropout": 0.3, "output_dropout_rate": 0.5})
+        {'input_dropout_rate': 0.3, 'hidden_dropout_rate': 0.3, 'output_dropout_rate': 0.5}
+    """
+    rest = {name: value for name, value in model.items() if name != "dropout"}
+    if len(rest) == len(model):
+        return rest
+    rate = DropoutRate.from_table({"dropout": model["dropout"]}).dropout
+    return {**{f"{place}_dropout_rate": rate for place in ("input", "hidden", "output")}, **rest}
 
 
 @dataclass(frozen=True, kw_only=True)

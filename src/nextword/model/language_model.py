@@ -13,7 +13,7 @@ from keras import ops
 from numpy.typing import NDArray
 
 from nextword.errors import SettingError
-from nextword.model.architecture import Architecture
+from nextword.model.architecture import Architecture, with_single_rates
 from nextword.model.layers.dropout import EmbeddingDropout
 from nextword.model.layers.initialization import Initialization
 from nextword.model.layers.output_projection import OutputProjection, TokenBatch
@@ -123,7 +123,8 @@ class LanguageModel(keras.Model):
             >>> LanguageModel.from_preset("quick", vocabulary_size=50, settings=sizes).architecture.num_parameters
             2850
         """
-        table = {**read_preset(name)["model"], **(settings or {}), "vocabulary_size": vocabulary_size}
+        own = with_single_rates(settings or {})
+        table = {**read_preset(name)["model"], **own, "vocabulary_size": vocabulary_size}
         return cls(Architecture.from_table(table), seed=seed, compute_dtype=resolve_compute_dtype(compute_dtype))
 
     def build(self, _input_shape: Any = None) -> None:

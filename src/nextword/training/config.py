@@ -9,7 +9,7 @@ import tomli_w
 
 from nextword.bundle.run_directory import RunDirectory
 from nextword.errors import SettingError
-from nextword.model.architecture import ModelOptions
+from nextword.model.architecture import DropoutRate, ModelOptions, with_single_rates
 from nextword.model.presets import read_preset
 from nextword.settings import Settings, read_tables, unknown_name
 from nextword.text.options import VARYING, BatchOptions, TextOptions
@@ -53,8 +53,8 @@ class RunConfig:
         """
         tables = {name: table for name, table in read_preset(preset).items() if isinstance(table, dict)}
         given: dict[str, dict[str, Any]] = {}
+        overrides = tuple(_checked(override) for override in overrides)
         for override in overrides:
-            _require_tables(override)
             is_of_run = override.keys() & {"origin", "plan"}  # it writes both lengths, of which minutes decide
             if not is_of_run and override.get("training", {}).keys() >= {"epochs", "minutes"}:
                 raise SettingError("`epochs` and `minutes` must not be given together, but are; leave one out")
@@ -174,7 +174,8 @@ def recorded_preset(tables: Tables) -> str | None:
 
 
 def _groups_of_settings() -> dict[str, str]:
-    return {each.name: group for group, kind in _GROUPS.items() for each in fields(kind)}
+    kinds: tuple[type[Settings], ...] = (*_GROUPS.values(), DropoutRate)
+    return {each.name: kind.group for kind in kinds for each in fields(kind)}
 
 
 def _with_overrides(below: Tables, above: Tables) -> dict[str, dict[str, Any]]:
@@ -206,6 +207,12 @@ def _require_network_of_base(model: Mapping[str, Any]) -> None:
             f"`{named[0]}` must not be given with `base`, because sizes and kind of the network are those of the base; "
             "leave it out"
         )
+
+
+def _checked(tables: Tables) -> Tables:
+    """Return tables that may be settings, with single rates in place of `dropout`."""
+    _require_tables(tables)
+    return {**tables, "model": with_single_rates(tables["model"])} if "model" in tables else tables
 
 
 def _require_tables(tables: Mapping[str, Any]) -> None:

@@ -159,6 +159,11 @@ def test_a_model_that_exists_has_settings_of_its_own(corpus: Corpus) -> None:
         train(corpus, model=new_model(corpus), settings={"hidden_sizes": (4,)})
 
 
+def test_dropout_is_one_rate(corpus: Corpus) -> None:
+    with pytest.raises(SettingError, match=r"`dropout` must be below 1\.0, but is 1\.5"):
+        train(corpus, dropout=1.5)
+
+
 def test_a_run_that_began_keeps_its_settings(fitted: Fit, copied: Path) -> None:
     with pytest.raises(SettingError, match=r"`learning_rate` must be 0\.02 as when the run began, but is 0\.5"):
         fitted(copied, learning_rate=0.5)
@@ -189,11 +194,12 @@ def test_a_path_can_be_resumed_by_the_command(tmp_path: Path, corpus: Corpus) ->
 @pytest.mark.slow
 def test_rows_in_memory_are_trained_on_and_resumed_from_the_directory(tmp_path: Path, corpus: Corpus) -> None:
     rows = [{"body": line} for line in Path(corpus.stored_name).read_text(encoding="utf-8").splitlines()]
-    trained = train(iter(rows), field="body", preset="quick", run=tmp_path, settings=SETTINGS, verbose=0)
+    trained = train(iter(rows), field="body", preset="quick", run=tmp_path, settings=SETTINGS, dropout=0.2, verbose=0)
     assert trained.name == "text-quick"
     resumed = resume_run(tmp_path)
     assert resumed.bundle.name == "text-quick"
-    again = train(rows, field="body", preset="quick", run=tmp_path, settings=SETTINGS, verbose=0)
+    assert trained.bundle.architecture.hidden_dropout_rate == 0.2
+    again = train(rows, field="body", preset="quick", run=tmp_path, settings=SETTINGS, dropout=0.2, verbose=0)
     assert again.score("the cat saw").log_prob == trained.score("the cat saw").log_prob
 
 

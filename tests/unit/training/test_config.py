@@ -9,7 +9,7 @@ from nextword.errors import SettingError
 from nextword.model.architecture import Architecture, ModelOptions
 from nextword.model.presets import preset_names, read_preset
 from nextword.settings import read_tables
-from nextword.training.config import RunConfig, recorded_preset
+from nextword.training.config import RunConfig, recorded_preset, tables_of
 from nextword.training.plan import TimePlan
 
 
@@ -120,6 +120,15 @@ def test_successive_windows_leave_out_what_a_preset_says_about_streams() -> None
     assert RunConfig.of("auto", {"batching": {"windows": "successive"}}).batching.varied == []
     with pytest.raises(SettingError, match="`shuffle` needs `windows` = 'streams'"):
         RunConfig.of("auto", {"batching": {"shuffle": "partial"}}, {"batching": {"windows": "successive"}})
+
+
+def test_one_rate_of_dropout_sets_three_that_are_not_given() -> None:
+    tables = tables_of({"dropout": 0.35, "output_dropout_rate": 0.5})
+    model = RunConfig.of("auto", tables).model
+    assert (model.input_dropout_rate, model.hidden_dropout_rate, model.output_dropout_rate) == (0.35, 0.35, 0.5)
+    assert model.embedding_dropout_rate == model.weight_drop_rate == 0.0
+    again = RunConfig.of("auto", {"model": {"output_dropout_rate": 0.5}}, {"model": {"dropout": 0.1}}).model
+    assert again.output_dropout_rate == 0.1  # the later table wins
 
 
 def test_another_cell_leaves_out_the_modulation_of_a_preset() -> None:

@@ -10,7 +10,7 @@ from click.shell_completion import CompletionItem
 
 from nextword.cli.options.setting_option import Tables, option, shown
 from nextword.cli.output.messages import COMMON, invocation
-from nextword.model.architecture import ModelOptions
+from nextword.model.architecture import DropoutRate, ModelOptions
 from nextword.model.presets import DEFAULT_PRESET, preset_names, read_preset
 from nextword.settings import Settings, read_tables
 from nextword.text.options import BatchOptions, TextOptions
@@ -19,7 +19,7 @@ from nextword.training.config import RunConfig, recorded_preset
 from nextword.training.options import TrainingOptions
 from nextword.training.planning.auto_settings import CHOSEN
 
-RUN_SETTINGS: tuple[type[Settings], ...] = (TrainingOptions, TextOptions, ModelOptions, BatchOptions)
+RUN_SETTINGS: tuple[type[Settings], ...] = (TrainingOptions, TextOptions, DropoutRate, ModelOptions, BatchOptions)
 """The settings of a training run."""
 
 _FROM_COMMAND_LINE = click.core.ParameterSource.COMMANDLINE

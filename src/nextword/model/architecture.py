@@ -18,7 +18,7 @@ class DropoutRate(Settings):
     """One rate of dropout, as papers write it, for three rates of `ModelOptions`."""
 
     group: ClassVar[str] = "model"
-    task: ClassVar[str] = "regularization"
+    task: ClassVar[str] = "optimization"
 
     dropout: float | None = setting(
         None,

@@ -86,14 +86,8 @@ def train(
         >>> nextword.train("my-text.txt", minutes=10)  # doctest: +SKIP
     """
     began = time.monotonic()
-    named = {
-        "minutes": minutes,
-        "epochs": epochs,
-        "dropout": dropout,
-        "seed": seed,
-        "field": field,
-        "base": _path_of(base),
-    }
+    named: dict[str, Any] = {"minutes": minutes, "epochs": epochs, "dropout": dropout, "seed": seed, "field": field}
+    named["base"] = _path_of(base)
     given = tables_of({**(settings or {}), **{name: value for name, value in named.items() if value is not None}})
     if model is not None:
         given = _with_model(given, model)

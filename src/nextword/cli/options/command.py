@@ -80,6 +80,18 @@ class Command(click.Command):
     defaults: Callable[[click.Context], dict[str, str]] = staticmethod(lambda _context: {})
 
     @override
+    def parse_args(self, context: click.Context, args: list[str]) -> list[str]:
+        words = list(args)
+        try:
+            return super().parse_args(context, args)
+        except click.NoSuchOption as error:
+            if _has_value(error.option_name, words):  # a switch was not meant
+                switches = [option for option in self.params if isinstance(option, click.Option) and option.is_flag]
+                names = {name for option in switches for name in (*option.opts, *option.secondary_opts)}
+                error.possibilities = sorted(set(error.possibilities or ()) - names)
+            raise
+
+    @override
     def invoke(self, context: click.Context) -> Any:
         settings = {parameter.name for parameter in self.params if isinstance(parameter, SettingOption)}
         arguments = {name: value for name, value in context.params.items() if name not in settings}
@@ -158,6 +170,13 @@ def command(
         return made
 
     return decorate
+
+
+def _has_value(name: str, words: Sequence[str]) -> bool:
+    """Return whether an option is followed by a number, or by `=` and a value."""
+    following = words[words.index(name) + 1 :] if name in words else []
+    is_joined = any(word.startswith(f"{name}=") for word in words)
+    return is_joined or bool(following and re.fullmatch(r"[\d.]+", following[0]))
 
 
 _WHOLE = "nextword.whole_help"

@@ -85,11 +85,12 @@ class Command(click.Command):
         try:
             return super().parse_args(context, args)
         except click.NoSuchOption as error:
-            if _has_value(error.option_name, words):  # a switch was not meant
-                switches = [option for option in self.params if isinstance(option, click.Option) and option.is_flag]
-                names = {name for option in switches for name in (*option.opts, *option.secondary_opts)}
-                error.possibilities = sorted(set(error.possibilities or ()) - names)
-            raise
+            if not _has_value(error.option_name, words):
+                raise
+            switches = [option for option in self.params if isinstance(option, click.Option) and option.is_flag]
+            names = {name for option in switches for name in (*option.opts, *option.secondary_opts)}
+            meant = sorted(set(error.possibilities or ()) - names)
+            raise click.NoSuchOption(error.option_name, possibilities=meant, ctx=context) from error
 
     @override
     def invoke(self, context: click.Context) -> Any:

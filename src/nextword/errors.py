@@ -123,23 +123,13 @@ class TrainingInterrupted(KeyboardInterrupt):
 
 
 def printable(text: str, *, keep: str = "") -> str:
-    r"""Return a text with each unprintable character escaped.
-
-    Example:
-        >>> printable("no\x1b[2J\n", keep="\n")
-        'no\\x1b[2J\n'
-    """
+    r"""Return a text with each unprintable character escaped."""
     if text.isprintable():
         return text
     return "".join(c if c.isprintable() or c in keep else c.encode("unicode_escape").decode("ascii") for c in text)
 
 
 def counted(number: float, noun: str, plural: str | None = None) -> str:
-    """Return a number with its noun, in the plural unless the number is 1.
-
-    Example:
-        >>> counted(1, "round"), counted(2500, "step"), counted(0, "hypothesis", "hypotheses")
-        ('1 round', '2,500 steps', '0 hypotheses')
-    """
+    """Return a number with its noun, in the plural unless the number is 1."""
     shown = f"{number:,.0f}" if number == round(number) else f"{number:g}"
     return f"{shown} {noun if number == 1 else plural or f'{noun}s'}"

@@ -63,10 +63,6 @@ def table_lines(rows: Iterable[Sequence[str]], align: str = "") -> list[str]:
     """Return rows as lines whose columns begin or end at the same character.
 
     `align` has `<` or `>` for each column; by default, all go to the left.
-
-    Example:
-        >>> table_lines([("split", "tokens"), ("test", "9")], "<>")
-        ['split  tokens', 'test        9']
     """
     from rich.cells import cell_len  # slow to import; suggestions make tables in notebooks alone
 

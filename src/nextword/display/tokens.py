@@ -19,11 +19,6 @@ SANS, SERIF = _FONTS["sans"], _FONTS["serif"]
 
 
 def translucent(name: str, opacity: float) -> str:
-    """Return a color of the light scheme that lets its ground through, for CSS.
-
-    Example:
-        >>> translucent("any-blue", 0.65)
-        'rgba(59,130,246,0.65)'
-    """
+    """Return a color of the light scheme that lets its ground through, for CSS."""
     red, green, blue = bytes.fromhex(COLORS[name][0][1:])
     return f"rgba({red},{green},{blue},{opacity:.2f})"

@@ -91,14 +91,7 @@ class OuterEngine(DistributionEngine):
 
 
 def even_pieces(num_steps: int, numbers_per_step: int, max_numbers: int = _MAX_NUMBERS) -> list[slice]:
-    """Cut `num_steps` steps into the fewest nearly equal slices of at most about `max_numbers` numbers each.
-
-    Example:
-        >>> even_pieces(512, 1_000_000)[:2]
-        [slice(0, 20, None), slice(20, 40, None)]
-        >>> even_pieces(512, 100_000)
-        [slice(0, 171, None), slice(171, 342, None), slice(342, 512, None)]
-    """
+    """Cut `num_steps` steps into the fewest nearly equal slices of at most about `max_numbers` numbers each."""
     most = max(1, max_numbers // numbers_per_step)
     length = -(-num_steps // -(-num_steps // most))
     return [slice(first, min(first + length, num_steps)) for first in range(0, num_steps, length)]

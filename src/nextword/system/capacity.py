@@ -94,12 +94,7 @@ def read_capacity() -> Capacity:
 
 
 def parse_meminfo(text: str) -> tuple[int | None, int | None]:
-    r"""Return the total and the available memory in bytes from the text of Linux's `/proc/meminfo`.
-
-    Example:
-        >>> parse_meminfo("MemTotal: 8 kB\nMemAvailable: 5 kB")
-        (8192, 5120)
-    """
+    r"""Return the total and the available memory in bytes from the text of Linux's `/proc/meminfo`."""
     values = {name: int(kilobytes) * 1024 for name, kilobytes in re.findall(r"^(\w+):\s*(\d+) kB", text, re.MULTILINE)}
     return values.get("MemTotal"), values.get("MemAvailable")
 

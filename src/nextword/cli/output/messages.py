@@ -71,13 +71,7 @@ def warn(message: str) -> None:
 
 
 def error_text(message: str, otherwise: str = "", *, kind: str = "error") -> str:
-    """Return an error with a line `error:`, and a line `hint:` for each way to repair it.
-
-    Example:
-        >>> print(click.unstyle(error_text("`a; b` must be a file, but is a folder; name a file")))
-        error: `a; b` must be a file, but is a folder
-        hint: name a file
-    """
+    """Return an error with a line `error:`, and a line `hint:` for each way to repair it."""
     wrong, *repairs = _clauses(message)
     repairs = repairs or [otherwise] * bool(otherwise)
     hints = (f"{click.style('hint:', fg='cyan', bold=True)} {repair.removeprefix('or ')}" for repair in repairs)

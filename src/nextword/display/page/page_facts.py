@@ -91,12 +91,7 @@ def read_curve(log: Path) -> tuple[CurvePoint, ...]:
 
 
 def curve_of(rounds: Iterable[Mapping[str, Any]]) -> tuple[CurvePoint, ...]:
-    """Return the training curve of a run, without rounds whose perplexities are not finite.
-
-    Example:
-        >>> curve_of([{"round": 1, "train_perplexity": 412.7, "valid_perplexity": 221.3}])
-        (CurvePoint(round=1, train=412.7, valid=221.3),)
-    """
+    """Return the training curve of a run, without rounds whose perplexities are not finite."""
     points = (
         CurvePoint(row["round"], float(row["train_perplexity"]), float(row["valid_perplexity"])) for row in rounds
     )
@@ -113,10 +108,6 @@ def card_elements(card: str) -> list[Any]:
     """Return the elements of a text in Markdown: a string for a text, a list of its name and its content for others.
 
     HTML in the Markdown is text, and so is a link, with its address behind it. Headings begin at `h2`.
-
-    Example:
-        >>> card_elements("# austen\\n\\nAn *LSTM*.")
-        [['h2', 'austen'], ['p', 'An ', ['em', 'LSTM'], '.']]
     """
     stack: list[list[Any]] = [[]]
     addresses: list[object] = []

@@ -35,12 +35,7 @@ def shifts_of(gate: Floats, hidden: Floats) -> Floats:
 
 
 def gated(weight: float | Doubles, shift: ArrayLike) -> Doubles:
-    r"""Return $\lambda_t$ for each $\lambda$ and shift; a weight of 0 stays 0.
-
-    Example:
-        >>> gated(0.5, np.log([0.0001, 1.0, 3.0])).round(2).tolist()
-        [0.0, 0.5, 0.75]
-    """
+    r"""Return $\lambda_t$ for each $\lambda$ and shift; a weight of 0 stays 0."""
     odds = np.exp(np.minimum(np.maximum(np.asarray(shift, np.float64), -_MAX_SHIFT), _MAX_SHIFT))
     shifted: Doubles = weight * odds / (1 + weight * (odds - 1))
     return shifted

@@ -129,12 +129,7 @@ def allowed_methods(scope: Scope) -> list[str]:
 
 
 def field_message(error: Mapping[str, Any]) -> str:
-    """Return the message for an error of pydantic.
-
-    Example:
-        >>> field_message({"type": "greater_than_equal", "loc": ("body", "n"), "ctx": {"ge": 1}, "input": 0, "msg": ""})
-        '`n` must be at least 1, but is 0'
-    """
+    """Return the message for an error of pydantic."""
     name = field_name(error["loc"])
     where = f"`{name}`" if name else "the body"
     rule = _RULES.get(error["type"])

@@ -46,10 +46,6 @@ class SentenceBatches:
         """Yield the indices of the sentences in each batch, longest sentences first, without empty sentences.
 
         Sentences in a batch have similar lengths: at least three quarters of the longest one, except in small batches.
-
-        Example:
-            >>> [batch.tolist() for batch in SentenceBatches(100).batches([5, 90, 4, 0, 6])]
-            [[1], [4, 0, 2]]
         """
         order = np.argsort(-np.asarray(lengths, np.int64), kind="stable")
         descending = [lengths[index] for index in order.tolist() if lengths[index]]

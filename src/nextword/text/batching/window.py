@@ -102,11 +102,6 @@ class SuccessiveWindows(Windows):
     Row `i` of a batch does not continue row `i` of the previous batch, so every row of every batch begins with a state
     of zeros. As in the tutorial, the last tokens may never be targets, and an epoch has
     `len(text) // (batch_size * num_steps)` steps for every skip.
-
-    Example:
-        >>> windows = SuccessiveWindows(np.arange(14, dtype=np.int32), batch_size=2, num_steps=3, skip_step=3)
-        >>> windows.window(1).inputs.tolist()
-        [[6, 7, 8], [9, 10, 11]]
     """
 
     def __init__(self, ids: TokenIds, *, batch_size: int, num_steps: int, skip_step: int) -> None:

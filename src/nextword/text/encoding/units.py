@@ -54,13 +54,7 @@ def unit_numbers(kind: TokenizerKind) -> UnitNumbers:
 
 
 class TidySegments:
-    r"""Makes a text tidy that comes in chunks of whole lines: each line or paragraph becomes one line.
-
-    Example:
-        >>> segments = TidySegments("word", "paragraph")
-        >>> [*segments.of("It  is\na truth\n\n"), *segments.of("\nMy dear\n"), *segments.rest()]
-        ['It is a truth\n', 'My dear\n']
-    """
+    r"""Makes a text tidy that comes in chunks of whole lines: each line or paragraph becomes one line."""
 
     def __init__(self, kind: TokenizerKind, line_ends: LineEnds) -> None:
         self._kind: TokenizerKind = kind
@@ -113,12 +107,7 @@ class _Numbers(dict[str, int]):
 
 
 def tidied_lines(text: str, kind: TokenizerKind) -> str:
-    r"""Return lines as `tidy` returns each, and each with a `\n` at its end.
-
-    Example:
-        >>> tidied_lines("one \t two\r\n three", "word")
-        'one two\nthree\n'
-    """
+    r"""Return lines as `tidy` returns each, and each with a `\n` at its end."""
     if "\r" in text:
         text = text.replace("\r\n", "\n").replace("\r", "\n")
     if text and not text.endswith("\n"):

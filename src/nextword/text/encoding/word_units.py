@@ -32,14 +32,7 @@ LINE_END = 0
 
 
 class WordNumbers:
-    """Cuts tidy lines into word tokens, and numbers these from 1 in any order; a line end is 0.
-
-    Example:
-        >>> words = WordNumbers()
-        >>> numbers = words.of("He said, he don't.\\nHe\\n")
-        >>> [(["\\n", *words.units()])[number] for number in numbers.tolist()]
-        ['He', 'said', ', ', 'he', "don't", '.', '\\n', 'He', '\\n']
-    """
+    """Cuts tidy lines into word tokens, and numbers these from 1 in any order; a line end is 0."""
 
     def __init__(self) -> None:
         self._classes = np.full(0x110000, _NEW, np.uint8)

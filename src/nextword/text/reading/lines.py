@@ -28,12 +28,7 @@ class Chunk(NamedTuple):
 
 
 def split_lines(text: str) -> list[str]:
-    r"""Split a text at `\n`, `\r\n` and lone `\r`, and nowhere else. The last line is what follows the last line end.
-
-    Example:
-        >>> split_lines("one\r\ntwo\u2028still two\n")
-        ['one', 'two\u2028still two', '']
-    """
+    r"""Split a text at `\n`, `\r\n` and lone `\r` alone. The last line is what follows the last line end."""
     return text.replace("\r\n", "\n").replace("\r", "\n").split("\n")
 
 

@@ -52,12 +52,7 @@ def packing_of(path: Path) -> str | None:
 
 
 def bare_name(name: str) -> str:
-    """Return a file name without the ending of a packed file.
-
-    Example:
-        >>> bare_name("train.txt.gz"), bare_name("train.txt")
-        ('train.txt', 'train.txt')
-    """
+    """Return a file name without the ending of a packed file."""
     suffix = Path(name).suffix.lower()
     return name[: -len(suffix)] if suffix in PACKED_SUFFIXES else name
 

@@ -81,13 +81,7 @@ def documents_of_parquet(path: Path, field: str, shown: str) -> Iterator[Documen
 
 
 def plain_text(documents: Iterable[Document], on_bad_bytes: OnBadBytes) -> Iterator[bytes]:
-    r"""Yield the lines of documents as UTF-8.
-
-    Example:
-        >>> documents = [Document("row 1", "one"), Document("row 2", "two\nlines\n"), Document("row 3", "three")]
-        >>> b"".join(plain_text(documents, "strict"))
-        b'one\n\ntwo\nlines\n\nthree\n'
-    """
+    r"""Yield the lines of documents as UTF-8."""
     spacing = DocumentSpacing()
     for location, text in documents:
         if on_bad_bytes == "strict":

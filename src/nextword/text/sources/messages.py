@@ -169,12 +169,7 @@ def _content(part: Message) -> str:
 
 
 def own_lines(body: str) -> str:
-    r"""Return the lines of a mail that its sender wrote.
-
-    Example:
-        >>> own_lines("Yes.\n\nOn Monday, Ann wrote:\n> Tea?\n> Ann\nAt four.\n-- \nBob")
-        'Yes.\n\nAt four.'
-    """
+    r"""Return the lines of a mail that its sender wrote."""
     lines: list[str] = []
     is_quote = False
     for line in body.splitlines():

@@ -117,12 +117,7 @@ def stored_name(text: str | Path) -> str:
 
 
 def run_name(text: str | Path) -> str:
-    """Return a plain name for what is made of a text.
-
-    Example:
-        >>> run_name("books/emma.jsonl.gz"), run_name("data/v1.2"), run_name("mail/*.txt")
-        ('emma', 'v1.2', 'mail')
-    """
+    """Return a plain name for what is made of a text."""
     path = Path(text)
     while glob.has_magic(path.stem):
         path = path.parent

@@ -35,13 +35,7 @@ _REMEMBERED = 2**18  # pre-tokens whose tokens a cutter remembers
 
 
 class SubwordCutter:
-    """Cuts tidy segments into the longest tokens of a vocabulary, from the left.
-
-    Example:
-        >>> tokens = ("<unk>", "<eos>", " ", "a", "b", "ab", " a")
-        >>> [token for token, _ in SubwordCutter(Vocabulary(tokens)).cut("aba ab")]
-        ['ab', 'a', ' a', 'b']
-    """
+    """Cuts tidy segments into the longest tokens of a vocabulary, from the left."""
 
     def __init__(self, vocabulary: Vocabulary) -> None:
         self._ids = {token: token_id for token_id, token in enumerate(vocabulary.tokens)}

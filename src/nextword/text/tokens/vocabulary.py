@@ -27,13 +27,6 @@ class Vocabulary:
     Raises:
         TextError: A token is empty, repeated, not valid Unicode or holds a line end or a NUL; `<unk>` or `<eos>` is
             missing; or there are more than 2**22 tokens.
-
-    Example:
-        >>> vocabulary = Vocabulary.from_counts({"the": 3, "cat": 1, "<eos>": 2}, minimum_count=2)
-        >>> vocabulary.tokens
-        ('the', '<eos>', '<unk>')
-        >>> vocabulary.id_of("cat") == vocabulary.unknown_id
-        True
     """
 
     tokens: tuple[str, ...]

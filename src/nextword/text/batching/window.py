@@ -182,11 +182,6 @@ class Streams(_RowsOfText):
 
     With `burn_in`, every row except the first begins that many tokens earlier, with weight 0, to warm up its state.
     Parallel evaluation uses it; training does not.
-
-    Example:
-        >>> streams = Streams(np.arange(14, dtype=np.int32), batch_size=3, num_steps=2, first_input=99)
-        >>> streams.window(0).targets.tolist(), streams.window(0).inputs.tolist()
-        ([[0, 1], [5, 6], [10, 11]], [[99, 0], [4, 5], [9, 10]])
     """
 
     def __init__(self, ids: TokenIds, *, batch_size: int, num_steps: int, first_input: int, burn_in: int = 0) -> None:

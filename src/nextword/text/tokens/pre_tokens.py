@@ -40,12 +40,7 @@ _MIN_BLANK_FRACTION = 0.02
 
 
 def segments(lines: Iterable[str], line_ends: LineEnds) -> Iterator[str]:
-    """Yield the segments: each line, or the lines between blank lines joined by spaces.
-
-    Example:
-        >>> list(segments(["It is", "a truth", "", "", "My dear"], "paragraph"))
-        ['It is a truth', 'My dear']
-    """
+    """Yield the segments: each line, or the lines between blank lines joined by spaces."""
     return iter(lines) if line_ends == "line" else _paragraphs(lines)
 
 
@@ -196,12 +191,7 @@ _QUOTES = "\"'\u2018\u201c"
 
 
 def pre_tokens(segment: str, kind: TokenizerKind) -> list[str]:
-    r"""Cut a tidy segment into pre-tokens; the space between two words is in none.
-
-    Example:
-        >>> pre_tokens('He said, "I don\'t--no."', "word")
-        ['He', 'said', ', ', '"', 'I', "don't", '-', '-', 'no', '.', '"']
-    """
+    r"""Cut a tidy segment into pre-tokens; the space between two words is in none."""
     match kind:
         case "pretokenized":
             return list(filter(None, segment.split(" ")))
@@ -241,10 +231,6 @@ def normalize(text: str, kind: TokenizerKind = "word", line_ends: LineEnds = "li
     - Within a line or paragraph, white space changes as `tidy` says.
 
     There is no Unicode normalization and no lower-casing.
-
-    Example:
-        >>> normalize("It  is\ta truth \r\n")
-        'It is a truth\n'
     """
     lines = split_lines(text)
     tidied = [tidy(segment, kind) for segment in segments(lines, line_ends)]
@@ -275,10 +261,6 @@ def is_word_character(character: str) -> bool:
     """Return whether a character is part of a word for the word tokenizer: a letter, mark, digit or underscore.
 
     The empty string is none, and neither are characters that are newer than the Unicode tables of Python.
-
-    Example:
-        >>> [is_word_character(character) for character in ["é", "7", "_", ",", " ", ""]]
-        [True, True, True, False, False, False]
     """
     return character == "_" or bool(character and category(character)[0] in "LMN")
 
@@ -287,10 +269,6 @@ def trailing_word(text: str) -> str:
     """Return the word at the end of a text, which may be incomplete; empty if there is none.
 
     An apostrophe right after a word counts as part of it, because `don'` may become `don't`.
-
-    Example:
-        >>> [trailing_word(text) for text in ("I don'", "said 'th", "well, ", "well-kn")]
-        ["don'", 'th', '', 'kn']
     """
     start = len(text)
     while start and (is_word_character(text[start - 1]) or _joins(text, start - 1)):
@@ -304,12 +282,7 @@ def is_mark(pre_token: str) -> bool:
 
 
 def is_opened(text: str) -> bool:
-    """Return whether a text ends with an opening bracket or quote, which no space follows.
-
-    Example:
-        >>> [is_opened(text) for text in ("(", 'said, "', 'no."', "")]
-        [True, True, False, False]
-    """
+    """Return whether a text ends with an opening bracket or quote, which no space follows."""
     before, last = list(f"  {text}"[-2:])
     return last in _BRACKETS or (last in _QUOTES and (before.isspace() or before in _BRACKETS))
 

@@ -2,7 +2,6 @@ import hashlib
 import math
 import re
 import shutil
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -11,8 +10,6 @@ import pytest
 
 from nextword.api.trained_model import load
 from nextword.bundle.store import write_bundle
-from nextword.inference.evaluation.perplexity import Evaluation
-from nextword.inference.evaluation.perplexity import evaluate as evaluate_text
 from nextword.text.corpus import joined_sha256
 from nextword.text.options import TextOptions
 from nextword.text.sources.find import resolve_source
@@ -88,13 +85,6 @@ def test_a_small_file_is_evaluated_as_a_whole(
     assert table_of(trained_run, small_text)["split"] == table_of(trained_run)["split"] == "test"
 
 
-def test_a_folder_with_splits_is_evaluated_on_its_test_split(trained_run: Path, table_of: Json, tmp_path: Path) -> None:
-    for split in ("train", "valid", "test"):
-        (tmp_path / f"{split}.txt").write_text(f"the {split} sings .\n", encoding="utf-8")
-    table = table_of(trained_run, tmp_path)
-    assert (table["split"], table["num_tokens"], table["part_of_file"]) == ("test", 5, None)
-
-
 @pytest.fixture
 def cached_run(trained_run: Path, tmp_path: Path) -> Path:
     """The run, with a cache in its model."""
@@ -114,18 +104,6 @@ def test_columns_are_compared_with_the_first(trained_run: Path, cached_run: Path
     (by_line,) = json_of("evaluate", trained_run, trained_run, "--split", "train", "--significance")["significance"]
     assert (comparison["unit"], by_line["unit"]) == ("block", "line")  # the cache learns as it reads
     assert comparison["num_units"] == math.ceil(by_line["num_units"] / 32)
-
-
-def test_scores_of_tokens_are_kept_only_for_significance(trained_run: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    kept: list[bool] = []
-
-    def evaluate_engine(*args: Any, **options: Any) -> Evaluation:
-        kept.append(options["on_scored"] is not None)
-        return evaluate_text(*args, **options)
-
-    monkeypatch.setattr(sys.modules["nextword.cli.evaluate"], "evaluate_engine", evaluate_engine)
-    assert nextword("evaluate", trained_run) == nextword("evaluate", trained_run, trained_run, "--significance") == 0
-    assert kept == [False, True, True]
 
 
 def test_dynamic_evaluation_leaves_the_weights_as_they_are(trained_run: Path, json_of: Json) -> None:

@@ -42,12 +42,6 @@ def test_a_run_is_exported_and_suggests_as_before(
     assert texts == expected
 
 
-def test_int8_is_measured_on_the_text_of_the_run(run: Path, capsys: Captured) -> None:
-    assert nextword("export", run, "--int8", "--max-loss-percent", "50") == 0
-    assert "In int8 the perplexity of story.txt, valid is" in capsys.readouterr().out
-    assert "In int8 the perplexity of story" in read_bundle(run / "model").card
-
-
 def test_a_bundle_needs_a_text_to_measure_int8_on(
     run: Path, small_text: Path, printed: Command, mistake: Command
 ) -> None:
@@ -135,12 +129,6 @@ def test_the_page_holds_the_figures_and_the_passage_of_a_run(
     assert {"perplexity (valid)", "accuracy (test)", "parameters", "weights in this page"} <= set(facts.figures)
     assert len(facts.curve) == 6
     assert len(facts.model_hash) == 12
-
-
-def test_a_page_and_an_onnx_export_in_one_command(run: Path, tmp_path: Path, printed: Command) -> None:
-    page = tmp_path / "story.html"
-    assert f"page: {page}, 0." in printed("export", run, "--int8", "--max-loss-percent", "50", "--html", page)
-    assert read_bundle(run / "model").onnx is not None
 
 
 def test_an_export_with_a_page_takes_a_split_of_the_text(

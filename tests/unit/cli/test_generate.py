@@ -81,35 +81,11 @@ def test_json_is_a_line_for_each_prompt(generate: Generate, prompts: Path) -> No
         assert table["ending"] == "end"
 
 
-def test_the_text_of_json_is_that_which_is_streamed(generate: Generate) -> None:
-    arguments = ("--prompt", "the dog", "--seed", "4", "--temperature", "2", "--min-p", "0.05", "--max-tokens", "12")
-    streamed = generate(*arguments)[1]
-    table = tables(generate(*arguments, "--json")[1])[0]
-    assert streamed == f"the dog{table['text']}\n"
-    assert table["num_tokens"] == 12
-
-
-def test_stop_strings_cut(generate: Generate) -> None:
-    arguments = ("--prompt", "the cat", "--seed", "2", "--max-tokens", "60")
-    whole = generate(*arguments)[1]
-    code, output, _ = generate(*arguments, "--stop", "n the", "--stop", "nowhere")
-    assert (code, output) == (0, whole[: whole.index("n the")] + "\n")
-
-
 def test_a_text_that_ends_at_a_line_end_has_no_blank_line_after_it(generate: Generate) -> None:
     greedy = ("--prompt", "the cat", "--decoding", "greedy", "--max-tokens")
     texts = (tables(generate(*greedy, str(count), "--json")[1])[0]["text"] for count in range(2, 20))
     count, text = next((count, text) for count, text in enumerate(texts, 2) if text.endswith("\n"))
     assert generate(*greedy, str(count))[1] == f"the cat{text}"
-
-
-def test_forbidden_words_are_not_written(generate: Generate) -> None:
-    _, output, _ = generate(
-        "--prompt", "the", "--max-tokens", "40", "--seed", "1", "--forbid", "CAT", "--forbid", "the dog"
-    )
-    assert "cat" not in output
-    assert "the dog" not in output
-    assert len(output.split()) > 30
 
 
 @pytest.mark.parametrize(

@@ -140,10 +140,5 @@ def test_what_is_wrong_and_each_repair_have_a_line(message: str, expected: list[
     assert plain.splitlines() == expected
 
 
-def test_an_error_without_a_repair_has_the_other_hint() -> None:
-    assert error_text("a", "see b").endswith(" see b")
-    assert "see b" not in error_text("a; c", "see b")
-
-
 def test_no_line_is_broken() -> None:
     assert len(error_text(f"{'long ' * 200}; {'word ' * 200}").splitlines()) == 2

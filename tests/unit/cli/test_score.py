@@ -142,11 +142,6 @@ def test_several_files_are_named(model: Path, lines: Path, printed: Command) -> 
     assert [(table["file"], table["line"]) for table in tables[4:]] == [(str(lines), line) for line in (1, 2, 3, 4)]
 
 
-def test_without_the_end_an_empty_line_has_no_tokens(small_bundle: Bundle, lines: Path, capsys: Captured) -> None:
-    assert nextword("score", small_bundle(), lines, "--no-eos", "--no-bos", "--no-header") == 0
-    assert capsys.readouterr().out.splitlines()[2].split("\t") == ["3", "0.000000", "0.000000", "0", "0", ""]
-
-
 def test_a_closed_output_loses_no_summary(
     small_bundle: Bundle, lines: Path, capsys: Captured, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -58,12 +58,6 @@ def test_onnxruntime_sends_no_telemetry(writable: bool, tmp_path: Path) -> None:
     assert not writable or not list(home.iterdir())
 
 
-def test_the_first_word_of_a_text_has_a_capital(trained_run: Path, printed: Command) -> None:
-    suggested = texts(printed("suggest", trained_run, "--json"))
-    assert suggested
-    assert suggested == [text.capitalize() for text in suggested]
-
-
 def test_lines_are_answered_one_by_one(trained_run: Path, typed: Callable[[bytes], None], printed: Command) -> None:
     typed(b"the c\nthe cat s\r\nthe cat \nx\n\nthe cat sat on the")
     lines = printed("suggest", trained_run, "--interactive", "-k", "2", "--json").splitlines()

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from nextword.cli.output.console import Console
-from support.commands import Captured, Command, Json, nextword
+from support.commands import Captured, Command, nextword
 
 ESCAPE = "\x1b"
 
@@ -104,12 +104,6 @@ def test_the_shell_completes() -> None:
     } == COMPLETIONS
     assert imported == "imported"
     assert done.stderr == ""
-
-
-def test_compare_prints_json(trained_run: Path, json_of: Json) -> None:
-    table = json_of("compare", trained_run, "--split", "train", "--max-tokens", "3")
-    assert [row["position"] for row in table["words"]] == [0, 1, 2]
-    assert all(row["rank"] >= 1 and row["surprisal_bits"] >= 0 and len(row["top"]) == 5 for row in table["words"])
 
 
 def test_lines_are_scored_into_a_file(

@@ -68,6 +68,7 @@ def _files(text: str) -> dict[str, str]:
         "words.txt": "she\nwas\n",
         "names.txt": "Mary\nAnne\n",
         "lines.txt": lines,
+        "stories.txt": lines,
         "a.txt": lines,
         "lines-with-names.txt": lines,
         "stories.txt": lines,

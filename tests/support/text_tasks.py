@@ -11,8 +11,8 @@ from nextword.inference.generation.generated_text import EndRule
 from nextword.inference.generation.generator import Request, forbidden_words
 from nextword.inference.generation.sampling import SamplingOptions, random_generator
 from nextword.inference.generation.writers import SampledText
+from nextword.serving.queue.batcher import Inbox, TextTask, TokenScore
 from nextword.serving.queue.scheduler import Scheduler
-from nextword.serving.queue.text_task import Inbox, TextTask, TokenScore
 
 
 @dataclass(frozen=True)

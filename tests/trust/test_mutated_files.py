@@ -10,7 +10,7 @@ import pytest
 
 from nextword.errors import NextwordError
 from nextword.inference.suggestion.user_words import UserWords
-from nextword.serving.http.body import bad_field
+from nextword.serving.http.schema import bad_field
 from nextword.system import sealed_directory, strict_json
 from nextword.training.checkpoint_store import CheckpointStore
 from support.byte_changes import changed

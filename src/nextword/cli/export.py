@@ -15,8 +15,7 @@ from nextword.cli.options.setting_option import Tables, given_settings, option
 from nextword.cli.options.target import OriginTextOptions
 from nextword.cli.output.console import read_split, reading_progress
 from nextword.cli.output.messages import say
-from nextword.display.page.html_file import require_replaceable
-from nextword.display.page.model_page import write_page
+from nextword.display.page.html_file import require_replaceable, write_page
 from nextword.errors import MissingExtraError, SettingError
 from nextword.export.options import ExportOptions
 from nextword.text.sources.names import SplitOrAll

@@ -7,12 +7,11 @@ from fastapi.exceptions import RequestValidationError
 from starlette.datastructures import State
 from starlette.exceptions import HTTPException
 
-from nextword.serving.http import openapi
+from nextword.serving.http import schema
 from nextword.serving.http.access import Access
 from nextword.serving.http.service import Lifecycle, Log, Service
 from nextword.serving.queue.admission import Admission
-from nextword.serving.routes import health, page, reload, score, suggest, tokenize
-from nextword.serving.routes.completions import routes as completions
+from nextword.serving.routes import completions, health, page, reload, score, suggest, tokenize
 from nextword.serving.routes.health import ServingMetrics
 from nextword.serving.routes.reload import Reloader
 from nextword.serving.served_model import ModelSlot, ServedModel
@@ -53,7 +52,7 @@ def create_application(
         application.add_exception_handler(error, _leave_to_service)
     for module in ROUTES:
         application.include_router(module.router)
-    openapi.describe(application)
+    schema.describe(application)
     return application
 
 

@@ -10,7 +10,7 @@ import pytest
 
 from nextword.bundle.store import read_bundle, write_bundle
 from nextword.cli.options import target as module
-from nextword.display.page import model_page as page_module
+from nextword.display.page import html_file as page_module
 from nextword.display.page.page_facts import PageFacts
 from nextword.engine.keras_engine import KerasEngine
 from nextword.engine.onnx_engine import OnnxEngine

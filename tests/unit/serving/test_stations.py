@@ -13,7 +13,7 @@ from fastapi import APIRouter
 from nextword import serving
 from nextword.serving import application
 from nextword.serving.http.access import Access
-from nextword.serving.http.body import RequestBody, StrictRoute
+from nextword.serving.http.schema import RequestBody, StrictRoute
 from nextword.serving.routes.work import Answer, Work
 from support.raw_http import exchange, post
 from support.served import Served

@@ -11,8 +11,10 @@ from importlib.resources.abc import Traversable
 from pathlib import Path
 
 from nextword.bundle.bundle import Bundle
+from nextword.bundle.origin_text import OriginText
+from nextword.bundle.store import identity_of, read_bundle
 from nextword.display.page.packed_model import pack_model
-from nextword.display.page.page_facts import PageFacts
+from nextword.display.page.page_facts import PageFacts, facts_of, held_out_passage
 from nextword.errors import ExportError, StorageError
 from nextword.system.files import disk_errors, write_file
 
@@ -21,6 +23,17 @@ _MARK = b"<!DOCTYPE html>\n<!-- nextword page 1 -->\n"
 
 _CANNOT_STAND = re.compile(rb"[\x00\x0d<=]")
 _ESCAPE, _SHIFT = 0x3D, 64
+
+
+def write_page(path: Path, text: OriginText, *, with_passage: bool) -> int:
+    """Write the page of a model as one file, with a passage of the test split if asked for; return its size in bytes.
+
+    Raises:
+        TextError: The passage is asked for, and the text cannot be read.
+    """
+    bundle, model_hash = read_bundle(text.origin.bundle), identity_of(text.origin.bundle).split()[-1]
+    passage = held_out_passage(text) if with_passage else None
+    return write_html(path, bundle, passage=passage, facts=facts_of(bundle, text.origin.run, model_hash))
 
 
 def write_html(

@@ -4,7 +4,7 @@ import json
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from itertools import chain
+from itertools import chain, islice
 from operator import attrgetter
 from pathlib import Path
 from typing import Any, Literal
@@ -13,8 +13,10 @@ from markdown_it import MarkdownIt
 
 from nextword.bundle.bundle import Bundle
 from nextword.bundle.model_card import SplitMetrics
-from nextword.bundle.run_directory import read_rows
+from nextword.bundle.origin_text import OriginText
+from nextword.bundle.run_directory import LOG_FILE, METRICS_FILE, read_rows, read_split_metrics
 from nextword.display.chart import Axis, perplexity_chart
+from nextword.errors import TextError
 from nextword.text.tokens.tokenizer import Tokenizer
 
 _MAX_LOG_BYTES = 2**24
@@ -129,3 +131,49 @@ def card_elements(card: str) -> list[Any]:
             text = " " if token.type == "softbreak" else token.content
             inner.append([token.tag, text] if token.type in ("code_inline", "hardbreak", "hr") else text)
     return stack[0]
+
+
+MAX_CHARACTERS = 4000
+"""Most characters of a passage."""
+
+
+def facts_of(bundle: Bundle, run: Path | None, model_hash: str) -> PageFacts:
+    """Return what a page says of a model: the metrics and the curve of its run, if it has one.
+
+    Raises:
+        CheckpointError: A file of the run is damaged.
+    """
+    if run is None:
+        return PageFacts.of(bundle, model_hash=model_hash)
+    metrics, curve = read_split_metrics(run / METRICS_FILE), read_curve(run / LOG_FILE)
+    return PageFacts.of(bundle, metrics=metrics, curve=curve, model_hash=model_hash)
+
+
+def held_out_passage(text: OriginText) -> str:
+    """Return a page of text from the beginning of the test split."""
+    if text.source is None:
+        raise TextError(
+            f"`--passage` needs a text, but `{text.origin.bundle}` is a bundle, and does not hold its text; name the "
+            "text as TEXT"
+        )
+    return passage_of(islice(text.lines("test"), MAX_CHARACTERS))
+
+
+def passage_of(lines: Iterable[str], *, max_characters: int = MAX_CHARACTERS) -> str:
+    """Return the beginning of a text up to a line end, at most so long if it has shorter lines.
+
+    It ends after a whole paragraph if one ends in its second half.
+    """
+    text = ""
+    for line in lines:
+        if not text and not line.strip():
+            continue
+        longer = f"{text}\n{line}" if text else line
+        if len(longer) > max_characters:
+            break
+        text = longer
+    else:
+        return text.rstrip()
+    text = text or longer[:max_characters].rpartition(" ")[0] or longer[:max_characters]
+    end = len(text) if text.endswith("\n") else text.rfind("\n\n")  # after a blank line, the text ends a paragraph
+    return (text[:end] if end > len(text) // 2 else text).rstrip()

@@ -21,8 +21,7 @@ from contextlib import contextmanager, suppress
 from nextword.engine.engine import Engine
 from nextword.engine.prefix_cache import PrefixCache
 from nextword.serving.http.errors import ApiError
-from nextword.serving.queue.batcher import Batcher
-from nextword.serving.queue.text_task import Inbox, TextTask, Update
+from nextword.serving.queue.batcher import Batcher, Inbox, TextTask, Update
 
 _POLL_SECONDS = 0.01
 

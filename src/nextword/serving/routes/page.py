@@ -6,12 +6,11 @@ from typing import Annotated, Any, NamedTuple
 from fastapi import APIRouter, Header, Response
 
 from nextword.display.page.html_file import html_page
-from nextword.display.page.model_page import facts_of, held_out_passage
 from nextword.display.page.packed_model import pack_model
-from nextword.display.page.page_facts import PageFacts
+from nextword.display.page.page_facts import PageFacts, facts_of, held_out_passage
 from nextword.errors import CheckpointError, NextwordError
 from nextword.serving.http.errors import ApiError
-from nextword.serving.http.openapi import ERRORS, NO_PAGE
+from nextword.serving.http.schema import ERRORS, NO_PAGE
 from nextword.serving.routes.work import Work
 from nextword.serving.served_model import ServedModel
 

@@ -17,9 +17,8 @@ from nextword.inference.generation.generator import Request as GenerationRequest
 from nextword.inference.generation.generator import generate_texts
 from nextword.inference.generation.sampling import SamplingOptions
 from nextword.serving.http.access import is_loopback
-from nextword.serving.http.body import StrictRoute
 from nextword.serving.http.errors import ApiError
-from nextword.serving.http.openapi import ERRORS, REFUSED_MODEL
+from nextword.serving.http.schema import ERRORS, REFUSED_MODEL, StrictRoute
 from nextword.serving.routes.work import EXAMPLE_HASH, Answer
 from nextword.serving.served_model import ModelSlot, ServedModel
 from nextword.system.capacity import return_freed_memory

@@ -15,8 +15,7 @@ from nextword.inference.highest import highest_positive
 from nextword.inference.scoring.line_score import LN_10, LineScore, ScoreSummary, shown_tokens
 from nextword.inference.scoring.lines import ScoringOptions, score_lines
 from nextword.inference.suggestion.lexicon import lexicon_of
-from nextword.serving.http.body import FIRST_FAULT, ModelRequest, StrictRoute
-from nextword.serving.http.openapi import ERRORS, NOT_FOUND, example
+from nextword.serving.http.schema import ERRORS, FIRST_FAULT, NOT_FOUND, ModelRequest, StrictRoute, example
 from nextword.serving.routes.work import Answer, WordProbability, Work, require_at_most, require_tokens
 from nextword.serving.served_model import ServedModel
 from nextword.serving.settings import ServingSettings

@@ -7,8 +7,7 @@ from pydantic import Field
 
 from nextword.inference.suggestion.session import complete
 from nextword.inference.suggestion.suggestion import suggest
-from nextword.serving.http.body import ModelRequest, StrictRoute
-from nextword.serving.http.openapi import ERRORS, NOT_FOUND, example
+from nextword.serving.http.schema import ERRORS, NOT_FOUND, ModelRequest, StrictRoute, example
 from nextword.serving.routes.work import Answer, WordProbability, Work, require_at_most, require_tokens
 from nextword.serving.served_model import ServedModel
 from nextword.serving.settings import ServingSettings

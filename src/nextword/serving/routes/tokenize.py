@@ -5,8 +5,7 @@ from typing import Annotated
 from fastapi import APIRouter
 from pydantic import BaseModel, Field
 
-from nextword.serving.http.body import FIRST_FAULT, ModelRequest, StrictRoute
-from nextword.serving.http.openapi import ERRORS, NOT_FOUND, example
+from nextword.serving.http.schema import ERRORS, FIRST_FAULT, NOT_FOUND, ModelRequest, StrictRoute, example
 from nextword.serving.routes.work import Answer, Work, require_at_most, require_tokens
 from nextword.serving.served_model import ServedModel
 from nextword.text.tokens.encoded_lines import token_spans

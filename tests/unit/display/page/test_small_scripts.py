@@ -1,9 +1,21 @@
-"""What the tabs of the page compute without a model, in Node."""
+"""What the page computes besides the engine: tabs, samples, spellings and readings, in Node."""
 
+import dataclasses
 import math
+import random
 from typing import Any
 
+import numpy as np
 import pytest
+
+from nextword.bundle.bundle import Bundle
+from nextword.display.page.packed_model import pack_model
+from nextword.inference.generation.sampling import SamplingOptions, filtered, sample
+from nextword.inference.scoring.lines import ScoringOptions, score_lines
+from nextword.inference.suggestion.suggestion import suggest
+from nextword.text.options import TokenizerKind
+from nextword.text.tokens.spelling import SpellingModel
+from support.packed import bundle_of_tokens, header_of, same_model
 
 
 def test_percentages_are_those_of_the_command_line(scripts: Any) -> None:
@@ -159,3 +171,124 @@ def test_an_address_chooses_what_the_page_begins_with(search: str, asked: dict[s
 @pytest.mark.parametrize(("text", "kept"), [("abc", "abc"), ("abcde", "abcd"), ("abc\N{GRINNING FACE}", "abc")])
 def test_a_text_that_is_too_long_is_cut_between_characters(text: str, kept: str, scripts: Any) -> None:
     assert scripts.run("async (text, models, js) => js.parameters.fitting(text, 4)", text) == kept
+
+
+def test_equal_seeds_give_equal_numbers_spread_evenly_from_0_to_1(scripts: Any) -> None:
+    drawn = """(seeds, _, js) => seeds.map((seed) => {
+      const random = js.sampling.randomNumbers(seed);
+      return Array.from({ length: 2000 }, () => random());
+    })"""
+    first, second, other, new, newer = scripts.run(drawn, [1, 1, 2, None, None])
+    assert first == second
+    assert first != other
+    assert new != newer
+    assert 0 <= min(first) < max(first) < 1
+    np.testing.assert_allclose(np.histogram(first, 10, (0, 1))[0], 200, atol=60)
+
+
+_SAMPLED = """async ({ logProbs, options, numbers }, _, js) => {
+  const left = js.sampling.filtered(Float32Array.from(logProbs), options);
+  return { probabilities: [...left].map(Math.exp), ids: numbers.map((number) => js.sampling.sample(left, number)) };
+}"""
+
+
+@pytest.mark.parametrize("temperature", [0.0, 0.5, 1.0, 3.0])
+@pytest.mark.parametrize("top_p", [0.2, 0.9, 1.0])
+def test_the_filters_are_those_of_python(temperature: float, top_p: float, scripts: Any) -> None:
+    random = np.random.default_rng(7)
+    logits = random.normal(scale=3, size=50)
+    log_probs = (logits - np.log(np.exp(logits).sum())).astype(np.float32)
+    numbers = random.random(40)
+    options = {"temperature": temperature, "topP": top_p, "forbidden": [3, 4]}
+    found = scripts.run(_SAMPLED, {"logProbs": log_probs.tolist(), "options": options, "numbers": numbers.tolist()})
+    expected = filtered(log_probs, SamplingOptions(temperature=temperature, top_p=top_p), [3, 4])
+    np.testing.assert_allclose(found["probabilities"], np.exp(expected), atol=1e-12)
+    assert found["ids"] == [sample(expected, _Fixed(number)) for number in numbers]
+
+
+class _Fixed(np.random.Generator):
+    """Gives one number."""
+
+    def __init__(self, number: float) -> None:
+        super().__init__(np.random.PCG64())
+        self._number = number
+
+    def random(self, *_arguments: Any, **_options: Any) -> Any:
+        return self._number
+
+
+_ODD = [*"abcdefghijklmnopqrstuvwxyzAEZ'-019 .,\0_\u2019\u00e9\u6f22\U0001f642\U0001d4b3\U0010ffff"]
+
+_SPELLED = """async (words, { model }, js) => {
+  const { spelling } = js.packed_model.unpackModel(model);
+  const unknown = new js.unknown_word.UnknownWord(spelling);
+  return words.map((word) => unknown.logProb(word));
+}"""
+
+
+def odd_words(count: int) -> list[str]:
+    draw = random.Random(7)
+    return ["".join(draw.choices(_ODD, k=draw.randrange(1, 12))) for _ in range(count)]
+
+
+def test_a_spelling_costs_what_it_does_in_python(scripts: Any, austen: Bundle, packed_austen: bytes) -> None:
+    words = ["telephone", "zzyzx", "Kowalczyk", "walkked", "x" * 60, "... ", "__proto__", *odd_words(300)]
+    found = scripts.run(_SPELLED, words, model=packed_austen)
+    expected = [austen.tokenizer.speller.log_prob(word) for word in words]
+    np.testing.assert_allclose(found, expected, rtol=0, atol=1e-6)
+
+
+def test_contexts_are_characters_and_not_units_of_utf_16(scripts: Any) -> None:
+    spelling = SpellingModel.fit(["\U0001d4b3\U0001d4b3ab", "\U0001d4b3\U0001d4b3ac", "1\U0001d4b3", "1\U0001d4b3d"])
+    bundle = bundle_of_tokens("a", kind="pretokenized")
+    spelled = dataclasses.replace(bundle, tokenizer=dataclasses.replace(bundle.tokenizer, spelling=spelling))
+    packed = pack_model(spelled)
+    words = ["\U0001d4b3\U0001d4b3ab", "1\U0001d4b3", "\U0001d4b4", "b"]
+    found = scripts.run(_SPELLED, words, model=packed)
+    np.testing.assert_allclose(found, [spelling.log_prob(word) for word in words], rtol=0, atol=1e-6)
+
+
+def test_a_model_without_a_spelling_model_gets_one_of_its_vocabulary() -> None:
+    bundle = bundle_of_tokens("talked", "walked")
+    assert bundle.tokenizer.spelling is None
+    header = header_of(pack_model(bundle))
+    assert header["spelling"]["followers"]["alke"] == ["d", [2], 1]
+
+
+_SCORED = """async (text, { model }, js) => {
+  const { tokens } = await new js.local_model.LocalModel(model).score(text);
+  return tokens.map(({ text, logProb, rank, isUnknown }) => [text, logProb, rank, isUnknown]);
+}"""
+
+
+@pytest.mark.parametrize("kind", ["pretokenized", "word", "subword", "character"])
+def test_unknown_tokens_of_every_kind_score_as_in_python(kind: TokenizerKind, scripts: Any) -> None:
+    bundle = bundle_of_tokens(*"abcde ", " a", "ab", "cd", ", ", ".", kind=kind)
+    packed = pack_model(bundle)
+    line = "ab xyz, \U0001f642\U0001f642a \u2014 abxyz <unk> cd. q"
+    (score,) = score_lines(same_model(packed, bundle), [line], ScoringOptions())
+    found = scripts.run(_SCORED, line, model=packed)
+    np.testing.assert_allclose([token[1] for token in found], score.log_probs, atol=1e-3)
+    assert [token[2] for token in found] == [rank or None for rank in score.ranks.tolist()]
+    assert [token[3] for token in found] == score.out_of_vocabulary.tolist()
+    assert score.num_out_of_vocabulary > 2
+
+
+def test_a_predicted_mark_is_listed_once_with_the_probability_of_its_suggestion(
+    scripts: Any, austen: Bundle, packed_austen: bytes
+) -> None:
+    """The vocabulary of the sample has tokens such as `.` and `. `, which are one mark."""
+    found = scripts.run(
+        """async (text, { model }, js) => {
+          const engine = js.open(model);
+          const reading = new js.reading.Reading(engine);
+          await reading.read(text, 100);
+          return reading.steps.at(-1).predicted;
+        }""",
+        "She was very much obliged to him for that",
+        model=packed_austen,
+    )
+    expected = suggest(same_model(packed_austen, austen), "She was very much obliged to him for that", 5)
+    assert [word["text"] for word in found] == [word.text for word in expected]
+    assert [word["probability"] for word in found] == pytest.approx([word.probability for word in expected], rel=1e-3)
+    assert len({word["text"] for word in found}) == 5

@@ -9,8 +9,8 @@ from pydantic import Field, ValidationError
 from starlette.testclient import TestClient
 
 from nextword.errors import BundleError, EvaluationError, MissingExtraError, SettingError, TextError
-from nextword.serving.http.body import RequestBody
 from nextword.serving.http.errors import ApiError, error_of, field_message, field_name
+from nextword.serving.http.schema import RequestBody
 from support.text_service import service_of, tiny_model
 
 

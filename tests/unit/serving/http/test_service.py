@@ -1,7 +1,10 @@
-"""Around the routes: failures, figures, the log, and the stage of the service."""
+"""Around the routes: the stage of the service, failures of a reply, figures, and a log without what a user wrote."""
 
+import asyncio
+import json
 import logging
-from collections.abc import Iterator
+from collections.abc import Awaitable, Callable, Iterator
+from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
@@ -9,6 +12,8 @@ from fastapi import FastAPI
 
 from nextword.bundle.origin import sample_model_path
 from nextword.serving.application import create_application
+from nextword.serving.http.errors import ApiError
+from nextword.serving.http.service import FaultFormatter, Lifecycle, Reply, Stage, log_line, refusal_line
 from nextword.serving.routes.health import ServingMetrics
 from nextword.serving.served_model import ModelSlot, ModelSource
 from support.raw_http import exchange, get, post
@@ -141,3 +146,212 @@ def test_two_services_have_figures_of_their_own() -> None:
     one.record_refusal("invalid_http")
     assert b'nextword_refused_total{code="invalid_http"} 1.0' in one.render()
     assert b"nextword_refused_total{" not in two.render()
+
+
+def played(scene: Callable[[Lifecycle], Awaitable[None]]) -> None:
+    async def play() -> None:
+        await asyncio.wait_for(scene(Lifecycle("ready")), 60)
+
+    asyncio.run(play())
+
+
+@pytest.mark.parametrize("stage", ["loading", "draining"])
+def test_requests_are_refused_unless_the_service_is_ready(stage: Stage) -> None:
+    with pytest.raises(ApiError) as refused:
+        Lifecycle(stage).require_ready()
+    assert (refused.value.status, refused.value.code) == (503, stage)
+    assert refused.value.headers is not None
+    assert refused.value.headers["Retry-After"]
+    Lifecycle("ready").require_ready()
+
+
+def test_requests_in_work_are_counted_and_awaited() -> None:
+    async def scene(lifecycle: Lifecycle) -> None:
+        end = asyncio.Event()
+
+        async def work() -> None:
+            await end.wait()
+
+        running = [asyncio.ensure_future(lifecycle.run(work())) for _ in range(3)]
+        await asyncio.sleep(0)
+        assert lifecycle.num_running == 3
+        assert not await lifecycle.idle(0.01)
+        end.set()
+        assert await lifecycle.idle(60)
+        await asyncio.gather(*running)
+        assert lifecycle.num_running == 0
+
+    played(scene)
+
+
+def test_a_failure_of_the_work_reaches_the_caller() -> None:
+    async def scene(lifecycle: Lifecycle) -> None:
+        async def work() -> None:
+            raise ValueError("of the work")
+
+        with pytest.raises(ValueError, match="of the work"):
+            await lifecycle.run(work())
+        assert lifecycle.num_running == 0
+
+    played(scene)
+
+
+def test_a_cut_ends_the_work_even_if_it_cannot_be_cancelled() -> None:
+    async def scene(lifecycle: Lifecycle) -> None:
+        end, cancelled = asyncio.Event(), []
+
+        async def stubborn() -> None:
+            while not end.is_set():
+                try:
+                    await end.wait()
+                except asyncio.CancelledError:
+                    cancelled.append(True)
+
+        running = [asyncio.ensure_future(lifecycle.run(stubborn())) for _ in range(2)]
+        await asyncio.sleep(0)
+        lifecycle.cut()
+        assert await lifecycle.idle(60)
+        errors = await asyncio.gather(*running, return_exceptions=True)
+        assert [isinstance(error, ApiError) and error.code for error in errors] == ["draining"] * 2
+        assert cancelled == [True, True]
+        end.set()
+        await asyncio.sleep(0)
+
+    played(scene)
+
+
+ERROR = ApiError(503, "no more", code="draining", headers={"Retry-After": "1"})
+EVENTS = (b"content-type", b"text/event-stream; charset=utf-8")
+
+
+def sent_by(*messages: dict[str, Any], fails_after: int = 99) -> tuple[Reply, list[Any]]:
+    """Send messages, one of them followed by a failure, and return what the client gets."""
+    sent: list[Any] = []
+
+    async def send(message: Any) -> None:
+        sent.append(message)
+
+    async def play() -> Reply:
+        reply = Reply(send)
+        for number, message in enumerate(messages):
+            if number == fails_after:
+                await reply.fail(ERROR)
+            await reply.send(message)
+        if fails_after == len(messages):
+            await reply.fail(ERROR)
+        return reply
+
+    return asyncio.run(play()), sent
+
+
+def start(*headers: tuple[bytes, bytes]) -> dict[str, Any]:
+    return {"type": "http.response.start", "status": 200, "headers": list(headers)}
+
+
+def body(content: bytes, *, more: bool) -> dict[str, Any]:
+    return {"type": "http.response.body", "body": content, "more_body": more}
+
+
+def test_a_whole_reply_is_passed_on() -> None:
+    reply, sent = sent_by(start(), body(b"a", more=True), body(b"b", more=False))
+    assert [message["type"] for message in sent] == ["http.response.start", *["http.response.body"] * 2]
+    assert (reply.status, reply.is_complete, reply.first_event) == (200, True, None)
+
+
+def test_a_failure_before_the_reply_is_an_error() -> None:
+    reply, sent = sent_by(start(), body(b"a", more=False), fails_after=0)
+    assert [message["type"] for message in sent] == ["http.response.start", "http.response.body"]
+    assert sent[0]["status"] == reply.status == 503
+    assert (b"retry-after", b"1") in sent[0]["headers"]
+    assert json.loads(sent[1]["body"])["error"]["code"] == "draining"
+
+
+def test_a_failure_in_a_stream_is_its_last_event() -> None:
+    reply, sent = sent_by(
+        start(EVENTS), body(b"data: 1\n\n", more=True), body(b"data: 2\n\n", more=True), fails_after=2
+    )
+    assert reply.is_complete
+    assert reply.first_event is not None
+    assert sent[-1]["more_body"] is False
+    assert json.loads(sent[-1]["body"].removeprefix(b"data: "))["error"]["code"] == "draining"
+    assert len(sent) == 3
+
+
+def test_a_failure_in_another_reply_leaves_it_incomplete() -> None:
+    reply, sent = sent_by(start(), body(b"a", more=True), body(b"b", more=False), fails_after=2)
+    assert not reply.is_complete
+    assert [message.get("body") for message in sent] == [None, b"a"]
+
+
+def test_a_failure_after_the_end_changes_nothing() -> None:
+    _, sent = sent_by(start(), body(b"a", more=False), fails_after=2)
+    assert len(sent) == 2
+
+
+def test_each_reply_forbids_to_guess_its_type_once() -> None:
+    header = (b"x-content-type-options", b"nosniff")
+    for headers in ([], [header]):
+        _, sent = sent_by(start(*headers), body(b"a", more=False))
+        assert sent[0]["headers"].count(header) == 1
+
+
+@pytest.mark.parametrize("size", [0, 1, 2**16 - 1, 2**16, 2**16 + 1, 300_000])
+@pytest.mark.parametrize("more", [False, True])
+def test_a_large_body_is_sent_in_pieces(size: int, more: bool) -> None:
+    content = bytes(index % 251 for index in range(size))
+    reply, sent = sent_by(start(), body(content, more=more))
+    pieces = sent[1:]
+    assert b"".join(message["body"] for message in pieces) == content
+    assert all(len(message["body"]) <= 2**16 for message in pieces)
+    assert all(message["more_body"] for message in pieces[:-1])
+    assert pieces[-1]["more_body"] == more
+    assert reply.is_complete != more
+    assert len(pieces) == max(1, -(-size // 2**16))
+
+
+def line_of(path: bytes, *, method: str = "GET", status: int = 200) -> str:
+    return log_line(
+        {"client": ("127.0.0.1", 5), "method": method, "raw_path": path, "query_string": b"q=secret"}, status, 0.5
+    )
+
+
+def test_a_line_says_who_asked_for_what_with_which_result() -> None:
+    time, rest = line_of(b"/v1/models").split(" ", 1)
+    assert time.endswith("Z")
+    assert rest == '127.0.0.1 "GET /v1/models" 200 0.500 s'
+
+
+@pytest.mark.parametrize(
+    "path", [b"/a\nb", b"/a\r\nb", b"/a\x1b[31m", b"/\xe2\x80\xa8", b"/\x85", b'/a" 200', b"/" + b"a" * 9999]
+)
+def test_no_path_forges_a_line(path: bytes) -> None:
+    line = line_of(path)
+    assert line.isascii()
+    assert line.isprintable()
+    assert len(line.splitlines()) == 1
+    assert line.count('"') == 2
+    assert len(line) < 900
+
+
+def test_a_line_leaves_the_query_out() -> None:
+    assert "secret" not in line_of(b"/tokenize")
+
+
+def test_a_refusal_of_the_transport_is_a_line() -> None:
+    assert refusal_line(ApiError(408, "too slow", code="slow_request"), "127.0.0.1").endswith(
+        "Z 127.0.0.1 slow_request 408"
+    )
+
+
+def test_a_fault_is_reported_without_its_message() -> None:
+    def fail(text: str) -> None:
+        raise KeyError(text)
+
+    written = " ".join(("a", "secret", "prompt"))
+    with pytest.raises(KeyError) as failed:
+        fail(written)
+    record = logging.LogRecord("nextword", logging.ERROR, "", 0, "it failed", None, failed._excinfo)
+    told = FaultFormatter().format(record)
+    assert written not in told
+    assert "KeyError" in told
+    assert "in fail" in told

@@ -13,8 +13,8 @@ from nextword.engine.text_model import LoadedModel, TextModel
 from nextword.inference.generation.generator import Request, generate_texts
 from nextword.inference.generation.sampling import SamplingOptions
 from nextword.serving.http.errors import ApiError
+from nextword.serving.queue.batcher import Inbox, TextTask
 from nextword.serving.queue.scheduler import Scheduler
-from nextword.serving.queue.text_task import Inbox, TextTask
 from nextword.text.batching.window import TokenIds
 from support.engine_scores import scores_of
 from support.inner_engines import with_cache

@@ -12,8 +12,8 @@ import nextword
 from nextword.bundle.origin import Origin, sample_model_path
 from nextword.bundle.origin_text import OriginText
 from nextword.display.page.html_file import html_page
-from nextword.display.page.model_page import facts_of, held_out_passage
 from nextword.display.page.packed_model import pack_model
+from nextword.display.page.page_facts import facts_of, held_out_passage
 from nextword.errors import ExportError
 from nextword.serving.http.access import Access
 from nextword.serving.routes.page import SECURITY_HEADERS, page_of

@@ -12,13 +12,17 @@ from pydantic import BaseModel
 from starlette.types import Receive, Scope, Send
 
 from nextword.errors import TextError
-from nextword.serving.http.body import StrictRoute
 from nextword.serving.http.errors import ApiError
-from nextword.serving.http.openapi import ERRORS, example
+from nextword.serving.http.schema import ERRORS, StrictRoute, example
 from nextword.serving.queue.admission import Admission, unless_left
-from nextword.serving.routes.completions.request import CompletionRequest, check_bounds, check_lengths
-from nextword.serving.routes.completions.run import CompletionRun, FinishReason
-from nextword.serving.routes.completions.text import Prompt, ShownText, ShownToken, joined
+from nextword.serving.routes.completion_run import (
+    CompletionRequest,
+    CompletionRun,
+    FinishReason,
+    check_bounds,
+    check_lengths,
+)
+from nextword.serving.routes.completion_text import Prompt, ShownText, ShownToken, joined
 from nextword.serving.routes.work import Work, off_loop
 from nextword.serving.served_model import ModelSlot, ServedModel
 

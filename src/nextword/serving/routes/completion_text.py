@@ -13,7 +13,7 @@ from nextword.inference.generation.generated_text import (
     stop_position,
     text_pieces,
 )
-from nextword.serving.queue.text_task import TokenScore
+from nextword.serving.queue.batcher import TokenScore
 from nextword.text.tokens.encoded_lines import TokenSpan, token_spans
 from nextword.text.tokens.tokenizer import Tokenizer
 

@@ -1,1 +1,0 @@
-"""`/v1/completions` in the shape of the OpenAI API."""

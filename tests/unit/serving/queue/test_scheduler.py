@@ -112,7 +112,7 @@ class Slow(ToyEngine):
         return super().predict_window(inputs, state)
 
 
-def test_texts_share_steps_and_long_prompts_hold_nobody_up(model: LoadedModel) -> None:
+def test_64_clients_share_steps_and_long_prompts_hold_nobody_up(model: LoadedModel) -> None:
     engine = ToyEngine(model.tokenizer.vocabulary_size, model.engine.end_id)
     scheduler = Scheduler(engine)
 
@@ -120,17 +120,17 @@ def test_texts_share_steps_and_long_prompts_hold_nobody_up(model: LoadedModel) -
         await one(scheduler, toy(engine, model), Asked((), long_request(max_tokens=1)))  # it has tried the engine
         engine.shapes.clear()
         long = Asked(tuple([2] * 4000), long_request(max_tokens=1))
-        texts = [long, *(Asked((2, 4), long_request(seed, max_tokens=50)) for seed in range(8))]
+        texts = [long, *(Asked((2, 4), long_request(seed, max_tokens=50)) for seed in range(63))]
         with scheduler.running([task_of(toy(engine, model), asked, Inbox()) for asked in texts]):
             await nothing_left(scheduler)
 
     run_async(company)
-    shared = [index for index, (batch_size, _) in enumerate(engine.shapes) if batch_size == 8]
+    shared = [index for index, (batch_size, _) in enumerate(engine.shapes) if batch_size == 63]
     read = sum(num_steps for _, num_steps in engine.shapes[: shared[-1]] if num_steps > 1)
     assert len(shared) >= 49
     assert 0 < read < 1000, "the short texts waited for the long prompt"
     scheduler.close()
-    assert max(engine.batch_sizes) >= 8
+    assert max(engine.batch_sizes) >= 63
     assert max(num_steps for _, num_steps in engine.shapes) <= 32
 
 

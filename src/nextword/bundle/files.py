@@ -64,6 +64,7 @@ def decode_history(data: bytes) -> History:
 
 CONFIG = "config.json"
 TOKENIZER = "vocabulary.json"
+_FORMER_TOKENIZER = "tokenizer.json"
 WEIGHTS = "weights.safetensors"
 CARD = "README.md"
 ONNX = "model.onnx"
@@ -114,6 +115,11 @@ def require_storable(architecture: Architecture) -> None:
 
 def check_names(names: Mapping[str, object]) -> None:
     """Refuse a directory that lacks a file of a bundle, or that holds another file."""
+    if _FORMER_TOKENIZER in names:
+        raise BundleError(
+            f"a bundle must hold `{TOKENIZER}`, but holds `{_FORMER_TOKENIZER}` of an earlier version of nextword; "
+            "train the model again"
+        )
     for name in sorted(_REQUIRED - names.keys()):
         raise BundleError(f"a bundle must hold `{name}`, but does not")
     if not names.keys() & _MODELS:

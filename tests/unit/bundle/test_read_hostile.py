@@ -192,7 +192,7 @@ HOSTILE: dict[str, tuple[Change, str]] = {
     ),
     "a tokenizer of an earlier version": (
         put("tokenizer.json", b"{}"),
-        "must not hold `tokenizer.json`",
+        "but holds `tokenizer.json` of an earlier version",
     ),
     # weights.safetensors
     "no weights at all": (put(WEIGHTS, b""), "bytes of the architecture's weights"),

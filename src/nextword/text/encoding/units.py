@@ -25,6 +25,7 @@ LINE_END = "\n"
 """The unit that becomes `<eos>`; its number is 0."""
 
 _SLICE = 2**17  # characters that are cut at once, approximately
+_RUNS = [" " * length for length in (16, 5, 3, 2)]  # finding two spaces is slow, so each loop leaves few of them
 _PARAGRAPH_END = "\0"  # no text holds one
 _ASCII_SPACES = "\t\x0b\x0c"
 _SPACES = "".join(c for c in map(chr, range(0x3001)) if c.isspace() and c not in " \r\n")
@@ -117,8 +118,9 @@ def tidied_lines(text: str, kind: TokenizerKind) -> str:
     for space in _ASCII_SPACES if kind == "pretokenized" else _SPACES:
         if space in text:  # finding one costs much less than replacing all
             text = text.replace(space, " ")
-    while "  " in text:
-        text = text.replace("  ", " ")
+    for run in _RUNS:
+        while run in text:
+            text = text.replace(run, " ")
     return text.replace(" \n", "\n").replace("\n ", "\n").removeprefix(" ")
 
 

@@ -160,7 +160,8 @@ class Architecture(ModelOptions):
         for index, (input_size, hidden_size) in enumerate(itertools.pairwise(sizes)):
             width = cell.num_gates * hidden_size
             layer = {"kernel": (input_size, width), "recurrent_kernel": (hidden_size, width), "bias": (width,)}
-            layer |= cell.extra_shapes(self, input_size, hidden_size)
+            if self.state_modulation:
+                layer |= {"modulation_kernel": (input_size, hidden_size), "modulation_bias": (hidden_size,)}
             shapes |= {f"{self.cell}_{index}/{name}": shape for name, shape in layer.items()}
         if not self.tied:
             shapes["projection/kernel"] = (self.hidden_sizes[-1], self.vocabulary_size)

@@ -1,11 +1,7 @@
-"""The table of cells: the kinds of recurrent layers, and the shapes of their weights."""
+"""The table of cells: the kinds of recurrent layers."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
-
-if TYPE_CHECKING:
-    from nextword.model.architecture import Architecture
+from typing import Literal
 
 Shape = tuple[int, ...]
 
@@ -25,21 +21,12 @@ class Cell:
         state: Names of the state arrays `(B, H)`.
         onnx_gates: The place among ours of each gate of the cell's operator in ONNX; empty if there is none. An LSTM of
             ONNX has i, o, f, c.
-        extra_shapes: Returns names and shapes of the weights besides kernel, recurrent kernel and bias, for an
-            architecture, `I` and `H`.
     """
 
     title: str
     num_gates: int
     state: tuple[str, ...]
     onnx_gates: tuple[int, ...] = ()
-    extra_shapes: "Callable[[Architecture, int, int], dict[str, Shape]]" = lambda *_: {}
-
-
-def _lstm_shapes(architecture: "Architecture", input_size: int, hidden_size: int) -> dict[str, Shape]:
-    if not architecture.state_modulation:
-        return {}
-    return {"modulation_kernel": (input_size, hidden_size), "modulation_bias": (hidden_size,)}
 
 
 CELLS: dict[CellName, Cell] = {
@@ -48,7 +35,6 @@ CELLS: dict[CellName, Cell] = {
         num_gates=4,  # input, forget, candidate, output
         state=("hidden", "cell"),
         onnx_gates=(0, 3, 1, 2),
-        extra_shapes=_lstm_shapes,
     ),
     "gru": Cell(
         title="GRU",

@@ -71,7 +71,6 @@ def _files(text: str) -> dict[str, str]:
         "stories.txt": lines,
         "a.txt": lines,
         "lines-with-names.txt": lines,
-        "stories.txt": lines,
         "app.log": lines,
         "prompts.txt": "She was\nIt is\n",
         "keys": "my na\n",

@@ -34,7 +34,6 @@ if TYPE_CHECKING:
 _SIZES = ("OMPI_COMM_WORLD_SIZE", "SLURM_STEP_NUM_TASKS")  # the number of processes by Open MPI and Slurm
 _AXIS = "processes"
 _TIMES = {"initialization_timeout": 120, "heartbeat_timeout_seconds": 40, "shutdown_timeout_seconds": 60}
-# Words in the errors of JAX if another process is gone.
 _LOST = ("Gloo", "NCCL", "Connection closed by peer", "coordination service", "Connection reset", "heartbeat")
 _REPAIR = "see its output, then start all again with `train --resume RUN`: at most one round is lost"
 _EXCHANGES: ContextVar[bool] = ContextVar("exchanges", default=False)  # whether the step that is traced exchanges
@@ -69,15 +68,16 @@ def _join() -> None:
             jax.distributed.initialize(**_TIMES)
     except (RuntimeError, ValueError) as error:
         if "before any JAX" in str(error):
-            raise SettingError(
-                "processes must join before JAX computes anything, but this one has used it; train in a new process, "
-                "and without a model of your own"
-            ) from error
-        told = str(error).splitlines()[0]
-        raise ProcessLostError(f"all processes must meet, but did not ({told:.240}); see their output") from error
+            raise SettingError("processes must join before JAX computes, but this one has; start again") from error
+        raise ProcessLostError(f"all processes must meet, but did not ({error!s:.240}); see their output") from error
     with suppress(OSError, TypeError, AttributeError):  # no C library to ask
         ctypes.CDLL(None).signal(signal.SIGABRT, _on_abort)
+    sys.stdout.flush()
+    output = os.dup(1)
+    os.dup2(2, 1)  # Gloo prints that it is connected
     agreed(None)  # Gloo waits for seconds only, so all connect while they are at the same point
+    os.dup2(output, 1)
+    os.close(output)
 
 
 @contextmanager

@@ -35,7 +35,7 @@ def test_links_to_the_documentation_lead_somewhere(page: Path) -> None:
 def test_pages_that_the_code_names_exist() -> None:
     sources = {path: path.read_text(encoding="utf-8") for path in (ROOT / "src").rglob("*.py")}
     named = {(path.name, page) for path, text in sources.items() for page in re.findall(r"\bdocs/([\w/-]+\.md)", text)}
-    assert ("transport.py", "serving.md") in named
+    assert ("auto_settings.py", "time.md") in named
     assert {(path, page) for path, page in named if not (ROOT / "docs" / page).exists()} == set()
 
 

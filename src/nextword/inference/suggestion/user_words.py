@@ -98,9 +98,7 @@ class UserWords:
             if not mine.is_forgotten(word) and (more := other.count_of(word) - mine.count_of(word)) > 0:
                 self.learn(word, more)
         known = {folded(word) for word in (*mine, *mine.forgotten)}
-        for word in other.forgotten:
-            if folded(word) not in known:
-                self.forget(word)
+        self.forget(*(word for word in other.forgotten if folded(word) not in known))
 
     def count_of(self, word: str) -> int:
         """Return the number of uses of a word."""
@@ -154,11 +152,13 @@ class UserWords:
                 raise ValueError(f"must not name {entry['word']!a} twice")
             _check_word(entry["word"], is_learnable)
             self.learn(entry["word"], entry["count"])
+        named: set[str] = set()
         for word in table["forgotten"]:
             _check_word(word, _is_showable)
-            if word in self._counts or self._forgotten.get(folded(word)) == word:
+            if word in self._counts or word in named:
                 raise ValueError(f"must not name {word!a} twice")
-            self.forget(word)
+            named.add(word)
+        self.forget(*table["forgotten"])
 
     def _make_room(self, words: dict[str, Any]) -> None:
         while self._maximum is not None and len(words) > self._maximum:

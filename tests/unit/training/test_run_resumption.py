@@ -27,6 +27,9 @@ from support.trust_cases import TrustCases, trust_amount
 NUM_ROUNDS = 5
 
 
+state_of = TrainingRun._state
+
+
 class CrashError(Exception):
     """A simulated crash inside a round."""
 
@@ -296,6 +299,14 @@ def test_a_checkpoint_inside_a_round_of_other_settings_is_refused(tmp_path: Path
     cut_off_after_rounds(tmp_path, 1, OPTIONS)
     with pytest.raises(CheckpointError, match="must be at the end of a round of 7 steps"):
         make_run(tmp_path, OPTIONS.replace(round_steps=7))
+
+
+def test_a_run_of_two_processes_is_not_resumed_by_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with monkeypatch.context() as two:
+        two.setattr(TrainingRun, "_state", lambda run: {**state_of(run), "processes": 2})
+        cut_off_after_rounds(tmp_path, 1, OPTIONS)
+    with pytest.raises(CheckpointError, match="by as many processes as began it, 2, but is by 1"):
+        make_run(tmp_path, OPTIONS)
 
 
 def test_a_signal_in_the_last_round_is_heard(tmp_path: Path) -> None:

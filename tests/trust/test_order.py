@@ -11,6 +11,7 @@ from trust.test_faults import WRITERS, Checkpoints, Writer, log_of
 
 _CALL = re.compile(r'\d+ +(\w+)\((?:[^"<]*<)?(?:AT_FDCWD<[^>]*>, )?"?([^">]+)[">](.*)')
 _TARGET = re.compile(r'"([^"]+)"\) = 0')
+_REMOVED = re.compile(r', "([^"]+)"')
 
 
 class Order:
@@ -32,6 +33,9 @@ class Order:
             self.unsynced.add(path)
         elif call in ("fsync", "fdatasync"):
             self.unsynced.discard(path)
+        elif call in ("unlink", "unlinkat", "rmdir"):
+            removed = path / within[1] if (within := _REMOVED.match(rest)) else path
+            self.unsynced = {each for each in self.unsynced if removed not in (each, *each.parents)}
         elif call == "rename" and (target := _TARGET.search(rest)):
             self._renamed(path, Path(target[1]))
 

@@ -126,7 +126,7 @@ def _facts(process: ServeProcess) -> tuple[float, int]:
 @pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="needs /proc")
 @pytest.mark.timeout(SECONDS + 600)
 def test_memory_files_and_times_stay_flat_under_mixed_load(trust_cases: TrustCases) -> None:
-    settings = {"NEXTWORD_SERVE_SESSION_SECONDS": "5", "NEXTWORD_SERVE_MAX_SESSIONS": "32"}
+    settings = {"NEXTWORD_SERVE_MAX_PREFIXES": "32"}
     with serve_process(sample_model_path("austen"), environment=settings) as process:
         load, samples = Load(process.port), list[tuple[float, float, int]]()
         began = time.monotonic()

@@ -142,7 +142,7 @@ def run_lock(root: Path) -> Iterator[None]:
     """
     from filelock import FileLock, Timeout  # here, because the import takes 15 ms and reading a model needs no lock
 
-    is_new = not root.exists()
+    created = [path for path in (root, *root.parents) if not path.exists()]
     lock = FileLock(root / _LOCK, timeout=_PATIENCE, thread_local=False)
     with disk_errors(root, "locked"):
         make_directory(root)
@@ -156,11 +156,12 @@ def run_lock(root: Path) -> Iterator[None]:
         write_file(root / _LOCK_OWNER, f"{os.getpid()}\n".encode())
         yield
     finally:
-        if is_new and not RunDirectory(root).is_run:  # nothing was begun, so nothing is left
+        if created and not RunDirectory(root).is_run:  # nothing was begun, so nothing is left
             with suppress(OSError):  # who waits for the lock finds that its file is gone, and makes a new one
                 for name in (_LOCK_OWNER, _LOCK):
                     (root / name).unlink()
-                root.rmdir()
+                for path in created:
+                    path.rmdir()
         lock.release()
 
 

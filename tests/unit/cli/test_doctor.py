@@ -106,7 +106,7 @@ def test_the_cache_is_shown_and_cleared(
     assert printed("doctor", "--cache") == f"{tmp_path}: 0.0 MB of at most 1.5 GB\n"
     folder = cached_folder(tmp_path / f"tokens-{1:064x}", _fill)
     shown = printed("doctor", "--cache")
-    assert "tokens  1 entry  2.0 MB  token ids of texts" in shown
+    assert "tokens  1 entry  2.0 MB  token ids and vocabularies of texts" in shown
     assert "unfinished" not in shown  # the lock of the folder is nothing that was interrupted
     table = json_of("doctor", "--cache")
     assert (table["folder"], table["limit"]) == (str(tmp_path), 1_500_000_000)

@@ -114,6 +114,7 @@ def python_with(package: str, folder: Path) -> dict[str, str]:
     return {**os.environ, "PYTHONPATH": os.pathsep.join([*sys.path[1:], str(where)])}
 
 
+@pytest.mark.nightly  # it installs what Open MPI needs
 @pytest.mark.skipif(shutil.which("mpirun") is None, reason="needs Open MPI")
 def test_open_mpi_starts_two_processes_that_train_one_model(text: Path, tmp_path: Path) -> None:
     environment = python_with("mpi4py", tmp_path)
@@ -147,6 +148,7 @@ def test_open_mpi_starts_two_processes_that_train_one_model(text: Path, tmp_path
     assert json.loads(line)["run"] == str(tmp_path / "run")
 
 
+@pytest.mark.nightly  # it installs Ray
 def test_two_workers_of_ray_train_one_model(text: Path, tmp_path: Path) -> None:
     environment = python_with("ray[train]", tmp_path)
     example = Path(__file__).parents[2] / "examples" / "ray_train.py"

@@ -38,7 +38,7 @@ else
     }
 fi
 step evaluate "$run" --split test
-step compare "$run" --split test --output "$run/comparison.html"
+step compare "$run" --split test
 step suggest "$run" "I am very much" -k 5
 step generate "$run" --prompt "She was" --max-tokens 60 --temperature 0.8 --seed 1
 step export "$run" --html "$run/page.html"

@@ -2,14 +2,19 @@
 
 import os
 import re
+import shlex
 import shutil
 import subprocess
 import sys
 from pathlib import Path
 
+import click
 import pytest
 
+from nextword.cli.main import nextword
+
 ROOT = Path(__file__).parents[2]
+DEMO = ROOT / "scripts" / "demo.sh"
 
 pytestmark = pytest.mark.skipif(shutil.which("make") is None, reason="make is not installed")
 
@@ -35,6 +40,17 @@ def test_the_demo_installs_no_more_than_training_needs(tmp_path: Path) -> None:
     assert f"-m venv {tmp_path / 'none'}" in commands
     assert "--editable '.[train]'" in commands
     assert "dev" not in commands.replace("/dev/null", "")
+
+
+@pytest.mark.parametrize(
+    "line", re.findall(r"^ *step (.+?)(?: \|\| \{)?$", DEMO.read_text(encoding="utf-8"), re.MULTILINE)
+)
+def test_the_demo_uses_commands_and_options_that_exist(line: str) -> None:
+    name, *arguments = shlex.split(line)
+    command = nextword.get_command(click.Context(nextword), name)
+    assert command is not None
+    options = {option for parameter in command.params for option in (*parameter.opts, *parameter.secondary_opts)}
+    assert {argument for argument in arguments if argument.startswith("-")} <= options
 
 
 def test_an_environment_of_the_demo_is_topped_up(environment: Path) -> None:

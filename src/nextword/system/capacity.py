@@ -4,6 +4,7 @@ import ctypes
 import gc
 import os
 import re
+import sys
 from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import dataclass
@@ -103,10 +104,10 @@ def _read_memory() -> tuple[int | None, int | None]:
     meminfo = Path("/proc/meminfo")
     if meminfo.is_file():
         return parse_meminfo(meminfo.read_text(encoding="ascii"))
-    try:
-        return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE"), None
-    except (AttributeError, ValueError, OSError):  # Windows has no such function
-        return None, None
+    if sys.platform != "win32":  # it has no `sysconf`
+        with suppress(ValueError, OSError):
+            return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE"), None
+    return None, None
 
 
 def _smallest(values: Iterable[int | None]) -> int | None:
